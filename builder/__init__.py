@@ -1,0 +1,1 @@
+"""Tool documents -> benchmark, in eight stages (see `builder.pipeline`)."""

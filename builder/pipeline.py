@@ -1,0 +1,230 @@
+"""The whole build: tool documents -> run folder -> dataset folder, in the eight stages of DESIGN."""
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+
+from builder.candidates import candidates
+from builder.catalogue import catalogue_files, read_catalogue
+from builder.collect import collect
+from builder.dataset_folder import CARD_TEMPLATE, check_replaceable, fingerprint, write_dataset
+from builder.export import export
+from builder.group import group
+from builder.history import history
+from builder.instruct import instruct
+from builder.offline import OfflineAuthor
+from builder.prefer import prefer
+from builder.recipe import Recipe
+from builder.report import write_report
+from builder.run_folder import STAGES, Notes, RunFolder
+from builder.statistics import RowStatistics
+from builder.tools import Tools
+from builder.understand import understand
+from petoolbench import CITATION, InputError
+from petoolbench_embedding import Encoder
+from petoolbench_files import content_hash
+
+_MOST_DRAWN = 5  # users drawn for each one asked for, before the build gives up
+
+
+def build(recipe: Recipe, run_folder: Path, dataset_folder: Path, console: Console) -> RunFolder:
+    """Build a dataset, doing only what has changed since the run folder's last build.
+
+    The same recipe, catalogues and library versions give the same parquet bytes, whatever was done before and whenever
+    the build was stopped.
+
+    Raises:
+        InputError: for a mistake in the recipe, a catalogue or a folder.
+    """
+    check_replaceable(dataset_folder)
+    run = RunFolder(run_folder, console)
+    console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_folder}/)")
+    _Build(recipe, run).do_stages()
+    write_report(run, recipe)
+    _write_dataset(recipe, run, dataset_folder, console)
+    return run
+
+
+class _Build:
+    """The stages with what they share, which is read when the first stage that needs it runs."""
+
+    def __init__(self, recipe: Recipe, run: RunFolder):
+        self.recipe = recipe
+        self.run = run
+
+    @cached_property
+    def author(self) -> OfflineAuthor:
+        return OfflineAuthor(self.run.rows("collect"))
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        return Encoder(self.recipe.group.model)
+
+    @cached_property
+    def retriever(self) -> Encoder:
+        name = self.recipe.candidates.retriever
+        return Encoder(name) if name and name != self.encoder.model else self.encoder
+
+    @cached_property
+    def tools(self) -> Tools:
+        return Tools(self.run.rows("collect"), self.run.rows("understand"), self.encoder, self.recipe.group.eps)
+
+    @cached_property
+    def groups(self) -> list[dict]:
+        return list(self.run.rows("group"))
+
+    def do_stages(self) -> None:
+        self._collect()
+        self._understand()
+        self._group()
+        self._draw_users()
+        self._candidates()
+        self._export()
+
+    def _collect(self) -> None:
+        files = catalogue_files(self.recipe.catalogue)
+
+        def make(notes: Notes) -> Iterator[dict]:
+            documents = (document for file in files for document in read_catalogue(file))
+            yield from collect(documents, self.recipe.collect.max_description, notes.counts)
+            if not notes.counts["kept"]:
+                raise InputError(f"no tool of the catalogue is left: {dict(notes.counts)}; give a catalogue with documents.")
+
+        self.run.do("collect", make, [], {"catalogue": content_hash(*files), **self.recipe.collect.model_dump()})
+
+    def _understand(self) -> None:
+        recipe = self.recipe
+        self.run.do(
+            "understand",
+            lambda notes: understand(self.run.rows("collect"), self.author, recipe.seed),
+            ["collect"],
+            {"author": recipe.author, "seed": recipe.seed},
+        )
+
+    def _group(self) -> None:
+        def make(notes: Notes) -> Iterator[dict]:
+            rows, notes.extra["sweep"] = group(self.tools, self.recipe.group, notes.counts)
+            if self.encoder.texts_per_second:
+                notes.extra["texts embedded per second"] = round(self.encoder.texts_per_second)
+            yield from rows
+
+        settings = {**self.recipe.group.model_dump(), "model": self.encoder.fingerprint}
+        self.run.do("group", make, ["collect", "understand"], settings)
+
+    def _draw_users(self) -> None:
+        """Stages 4 to 6, over again with more users while too few were accepted."""
+        recipe, run = self.recipe, self.run
+        settings = {
+            **recipe.prefer.model_dump(),
+            **recipe.history.model_dump(),
+            "model": self.encoder.fingerprint,
+            "eps": recipe.group.eps,
+            "seed": recipe.seed,
+            "users": recipe.users,
+        }
+        before = run.manifest("prefer").get("key", {}).get("settings", {})
+        drawn = before["drawn"] if before == {**settings, "drawn": before.get("drawn")} else recipe.users
+        while True:
+            users = [f"u{number:06d}" for number in range(drawn)]
+            run.do(
+                "prefer",
+                lambda notes, users=users: prefer(self.tools, self.groups, recipe.prefer, recipe.history, users, recipe.seed),
+                ["collect", "understand", "group"],
+                {**settings, "drawn": drawn},
+                total=drawn,
+            )
+            run.do(
+                "history",
+                lambda notes: history(run.rows("prefer"), self.tools, self.author, recipe.history, recipe.seed),
+                ["collect", "understand", "prefer"],
+                {"author": recipe.author, "seed": recipe.seed, **recipe.history.model_dump()},
+                total=drawn,
+            )
+            run.do("instruct", self._instruct, ["understand", "group", "prefer", "history"], {"seed": recipe.seed}, total=drawn)
+            accepted = run.manifest("instruct")["counts"].get("accepted", 0)
+            if accepted >= recipe.users:
+                return
+            if drawn >= recipe.users * _MOST_DRAWN:
+                raise InputError(
+                    f"of {drawn:,} users drawn, only {accepted:,} of the {recipe.users:,} asked for were accepted "
+                    f"({run.manifest('instruct')['counts']}); lower users or history.max_length, or add catalogues."
+                )
+            short = (recipe.users - accepted) * drawn / max(accepted, drawn / _MOST_DRAWN)
+            drawn = min(drawn + int(short * 1.1) + 5, recipe.users * _MOST_DRAWN)
+
+    def _instruct(self, notes: Notes) -> Iterator[dict]:
+        run = self.run
+        notes.counts.update(f"rejected: {user['rejected']}" for user in run.rows("prefer") if user["rejected"])
+        rows = instruct(run.rows("prefer"), run.rows("history"), self.groups, self.tools, self.author, self.recipe.seed)
+        for row in rows:
+            notes.counts[f"rejected: {row['rejected']}" if row["rejected"] else "accepted"] += 1
+            yield row
+
+    def _candidates(self) -> None:
+        recipe, run = self.recipe, self.run
+
+        def make(notes: Notes) -> Iterator[dict]:
+            accepted = [row for row in run.rows("instruct") if not row["rejected"]][: recipe.users]
+            users = list(run.rows("prefer"))
+            yield from candidates(
+                users, accepted, self.groups, self.tools, self.retriever, recipe.candidates, recipe.seed, notes.counts
+            )
+
+        settings = {
+            **recipe.candidates.model_dump(),
+            "retriever": self.retriever.fingerprint,
+            "model": self.encoder.fingerprint,
+            "eps": recipe.group.eps,
+            "seed": recipe.seed,
+            "users": recipe.users,
+        }
+        run.do("candidates", make, ["collect", "understand", "group", "prefer", "instruct"], settings, total=recipe.users)
+
+    def _export(self) -> None:
+        recipe, run = self.recipe, self.run
+
+        def make(notes: Notes) -> Iterator[dict]:
+            stages = (run.rows(stage) for stage in ("prefer", "history", "instruct", "candidates"))
+            statistics = RowStatistics()
+            for row in export(*stages, self.tools, recipe.export, recipe.seed):
+                notes.counts[f"{row['split']} rows"] += 1
+                statistics.add(row)
+                yield row
+            notes.extra.update(statistics.summary())
+
+        inputs = [stage for stage in STAGES if stage not in ("group", "export")]
+        run.do("export", make, inputs, {**recipe.export.model_dump(), "seed": recipe.seed}, total=recipe.users * 3)
+
+
+def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Console) -> None:
+    facts = {
+        "folder": folder.name,
+        "author": recipe.author,
+        "recipe": yaml.safe_dump(_portable(recipe).model_dump(), sort_keys=False).strip(),
+        "origin": "Built from a catalogue of tools by `petoolbench build`.",
+        "counts": [
+            (stage, what, number)
+            for stage in STAGES
+            for what, number in {"rows": run.manifest(stage)["rows"], **run.manifest(stage)["counts"]}.items()
+        ],
+        "statistics": run.manifest("export")["extra"],
+        "citation": CITATION,
+    }
+    key = {"export": run.manifest("export")["sha256"], "card": content_hash(CARD_TEMPLATE), "facts": json.dumps(facts)}
+    if run.is_recorded("dataset", {**key, "fingerprint": fingerprint(folder)}):
+        console.print(f"Nothing has changed since the last build: {folder}/ is up to date.")
+        return
+    with console.status(f"Writing {folder}/"):
+        written = write_dataset(folder, ((row.pop("split"), row) for row in run.rows("export")), facts)
+    run.record("dataset", {**key, "fingerprint": written})
+    console.print(f"Wrote {run.manifest('export')['rows']:,} rows to {folder}/; what was kept and dropped: {run.folder}/report.md")
+
+
+def _portable(recipe: Recipe) -> Recipe:
+    """The recipe as the card shows it: without the folders of this machine."""
+    names = [Path(name).name for name in recipe.catalogue]
+    return recipe.model_copy(update={"catalogue": names})

@@ -1,0 +1,126 @@
+"""A build's settings: a YAML file, checked key by key, with options of the command line over it."""
+
+import random
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from petoolbench import InputError
+from petoolbench_embedding import DEFAULT_MODEL
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class CollectSettings(_Settings):
+    """Stage 1."""
+
+    max_description: Count = 800  # characters; longer descriptions are cut, with a mark
+
+
+class GroupSettings(_Settings):
+    """Stage 3."""
+
+    model: str = DEFAULT_MODEL
+    eps: Share  # cosine distance within which two functionality descriptions are neighbours
+    min_samples: Count = 2
+    sweep: list[Share] = []  # further values of eps to report on
+
+
+class PreferSettings(_Settings):
+    """Stage 4."""
+
+    neighbours: Annotated[int, Field(ge=0)] = 5  # tools nearest in attributes, fetched for each preferred tool
+
+
+class HistorySettings(_Settings):
+    """Stage 5."""
+
+    min_length: Count = 5
+    max_length: Count = 20
+    min_disliked: Share = 0.2  # of a mixed history's calls
+    max_disliked: Share = 0.45
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "HistorySettings":
+        if self.min_length > self.max_length or self.min_disliked > self.max_disliked:
+            raise ValueError("the minimum is above the maximum")
+        return self
+
+
+class CandidateSettings(_Settings):
+    """Stage 7."""
+
+    number: Annotated[int, Field(ge=2)] = 10
+    retrieved: Annotated[int, Field(ge=0)] = 5
+    retriever: str | None = None  # any sentence-transformers model; by default the grouping's
+
+
+class ExportSettings(_Settings):
+    """Stage 8."""
+
+    split: Literal["user", "tool", "function"] = "user"
+    test_share: Share = 0.25
+
+
+class Recipe(_Settings):
+    """Everything that decides what a build writes."""
+
+    catalogue: list[str] = ["embedded"]
+    author: Literal["offline"] = "offline"
+    seed: int = 0
+    users: Count
+    collect: CollectSettings = CollectSettings()
+    group: GroupSettings
+    prefer: PreferSettings = PreferSettings()
+    history: HistorySettings = HistorySettings()
+    candidates: CandidateSettings = CandidateSettings()
+    export: ExportSettings = ExportSettings()
+
+
+def load_recipe(path: Path, **overrides: Any) -> Recipe:
+    """Read and check a recipe; `overrides` that are not None replace its top-level keys.
+
+    Raises:
+        InputError: naming the file and the key.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"recipe {path} does not exist; recipes ship in recipes/build/.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"recipe {path} cannot be read: {' '.join(str(error).split())}.") from None
+    if not isinstance(content, dict):
+        raise InputError(f"recipe {path} should hold `key: value` lines.")
+    content |= {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"recipe {path}: {'; '.join(_problems(error))}.") from None
+
+
+def _problems(error: ValidationError):
+    for problem in error.errors():
+        key = ".".join(map(str, problem["loc"]))
+        if problem["type"] == "extra_forbidden":
+            yield f"unknown key `{key}`; known are {', '.join(_known_keys(problem['loc'][:-1]))}"
+        else:
+            yield f"`{key}`: {problem['msg'].lower()}"
+
+
+def _known_keys(place: tuple) -> list[str]:
+    model: Any = Recipe
+    for key in place:
+        model = model.model_fields[key].annotation
+    return list(model.model_fields)
+
+
+def record_rng(seed: int, stage: str, record_id: str) -> random.Random:
+    """Chance belongs to the record: rebuilding one record alone, in any order, gives the same one."""
+    return random.Random(f"{seed}:{stage}:{record_id}")

@@ -1,0 +1,80 @@
+"""The collected tools as the later stages see them: by name, by provider, and as vectors."""
+
+from collections.abc import Iterable
+from functools import cached_property
+
+import numpy as np
+
+from petoolbench import ToolName
+from petoolbench_embedding import Encoder
+
+
+class Tools:
+    """Tools with the columns of `collect` and `understand`, in catalogue order.
+
+    Args:
+        collected, understood: rows of the two stages, in the same order.
+        encoder: turns functionality and attributes into vectors.
+        eps: cosine distance within which two tools count as doing the same job.
+    """
+
+    def __init__(self, collected: Iterable[dict], understood: Iterable[dict], encoder: Encoder, eps: float):
+        self.rows = [{**tool, **said} for tool, said in zip(collected, understood, strict=True)]
+        self.index = {tool["tool_name"]: index for index, tool in enumerate(self.rows)}
+        self._encoder = encoder
+        self._eps = eps
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, name: str) -> dict:
+        return self.rows[self.index[name]]
+
+    @cached_property
+    def functionality(self) -> np.ndarray:
+        """(tools, dimension) unit vectors of what each tool does."""
+        return self._encoder.encode([tool["functionality"] for tool in self.rows], "functionality descriptions")
+
+    @cached_property
+    def attribute_texts(self) -> list[str]:
+        """The distinct attribute descriptions, in order of first appearance."""
+        return list(dict.fromkeys(tool["attributes"] for tool in self.rows))
+
+    @cached_property
+    def attributes(self) -> np.ndarray:
+        """(attribute_texts, dimension) unit vectors."""
+        return self._encoder.encode(self.attribute_texts, "attribute descriptions")
+
+    @cached_property
+    def attribute_index(self) -> dict[str, int]:
+        """Position in `attribute_texts` and `attributes` of an attribute description."""
+        return {text: index for index, text in enumerate(self.attribute_texts)}
+
+    @cached_property
+    def names_by_attributes(self) -> list[list[str]]:
+        """For each attribute text, the names of the tools that have it (most often one provider's)."""
+        names: list[list[str]] = [[] for _ in self.attribute_texts]
+        for tool in self.rows:
+            names[self.attribute_index[tool["attributes"]]].append(tool["tool_name"])
+        return names
+
+    def attribute_vector(self, name: str) -> np.ndarray:
+        """(dimension,) unit vector of a tool's attributes."""
+        return self.attributes[self.attribute_index[self[name]["attributes"]]]
+
+    def does_job_of(self, name: str) -> np.ndarray:
+        """(tools,) bool: which tools could do this tool's job, going by their descriptions; itself included."""
+        same = self.functionality @ self.functionality[self.index[name]] >= 1 - self._eps
+        same[self.index[name]] = True
+        return same
+
+    def overlap(self, name: str, others: Iterable[str]) -> bool:
+        """Whether a tool overlaps in function with any of `others`."""
+        rows = [self.index[other] for other in others]
+        vector = self.functionality[self.index[name]]
+        return bool(rows) and bool((self.functionality[rows] @ vector >= 1 - self._eps).any())
+
+
+def provider_of(name: str) -> tuple[str, str]:
+    """The provider behind a full tool name: its category and its name there."""
+    return ToolName.parse(name)[:2]

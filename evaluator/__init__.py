@@ -1,0 +1,1 @@
+"""Benchmark + model -> predictions -> scores."""

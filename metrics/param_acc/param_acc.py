@@ -1,0 +1,66 @@
+"""Param Acc as an `evaluate` module; reading a reply and comparing calls lives in `petoolbench`."""
+
+import datasets
+import evaluate
+
+import petoolbench
+
+_DESCRIPTION = """
+Parameter Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies whose parameters equal the gold
+ones, whatever the tool. A reply without a readable call is wrong, never left out.
+"""
+
+_KWARGS_DESCRIPTION = """
+Args:
+    predictions (list of str): the model's raw replies; an empty string for a request that failed.
+    references (list of str or dict): the gold calls, each the `tool_call` struct of a row or the same as JSON text.
+    reader (str): how a call is found and compared: "robust" (default; as any client would, numbers and booleans given
+        as text compared by their documented type) or "paper" (as the authors do).
+    tools (list of dict, optional): documents of the gold tools, as in a row's `candidate_tools`; the robust reader takes
+        the documented types from them. Without them, "3" is not 3.
+
+Returns:
+    param_acc (float): between 0 and 1, higher is better.
+
+Examples:
+
+    >>> import evaluate
+    >>> param_acc = evaluate.load("metrics/param_acc")
+    >>> gold = {"tool_name": "<Weather>.<Aerwyn>.<getDays>", "parameters": '{"days": 3}'}
+    >>> reply = '{"tool_name": "<Weather>.<Cirrox>.<days>", "parameters": {"days": "3"}}'
+    >>> param_acc.compute(predictions=[reply], references=[gold])
+    {'param_acc': 0.0}
+
+    With the tool's document, the text "3" of a NUMBER is 3 for the robust reader:
+
+    >>> days = {"name": "days", "type": "NUMBER", "description": "", "default": "1"}
+    >>> tool = {"tool_name": "<Weather>.<Aerwyn>.<getDays>", "required_parameters": [days], "optional_parameters": []}
+    >>> param_acc.compute(predictions=[reply], references=[gold], tools=[tool])
+    {'param_acc': 1.0}
+    >>> param_acc.compute(predictions=[reply], references=[gold], tools=[tool], reader="paper")
+    {'param_acc': 0.0}
+"""
+
+
+@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
+class ParamAcc(evaluate.Metric):
+    def _info(self):
+        reply = {"predictions": datasets.Value("string")}
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=petoolbench.CITATION,
+            inputs_description=_KWARGS_DESCRIPTION,
+            features=[
+                datasets.Features({**reply, "references": petoolbench.FEATURES["tool_call"]}),
+                datasets.Features({**reply, "references": datasets.Value("string")}),
+            ],
+        )
+
+    def _compute(self, predictions, references, reader="robust", tools=None):
+        types = {tool["tool_name"]: petoolbench.parameter_types(tool) for tool in tools or []}
+        right = 0
+        for reply, reference in zip(predictions, references, strict=True):
+            gold = petoolbench.read_gold_call(reference)
+            call = petoolbench.parse_reply(reply, reader)
+            right += petoolbench.has_right_parameters(call, gold, reader, types.get(gold.tool_name))
+        return {"param_acc": right / len(predictions)}

