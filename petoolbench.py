@@ -3,8 +3,8 @@
 Everything else (`builder`, `evaluator`, `trainer`, `metrics`) imports this file; it imports the standard library and
 `datasets` only, so that `datasets` 3 can still run it as a loading script:
 
-    load_dataset("petoolbench.py", "chronological", trust_remote_code=True)     # datasets 3.x
-    load_dataset("petoolbench", "chronological")                                # any version, after `petoolbench build`
+    load_dataset("petoolbench.py", "chronological", trust_remote_code=True)  # datasets 3.x
+    load_dataset("petoolbench", "chronological")  # any version, after `petoolbench build`
 
 The task is the paper's (section 3.1): given an instruction, the user's past tool calls and about ten candidate tools,
 call the tool that does the job and is the one that this user prefers.
@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import datasets
 
@@ -115,14 +115,15 @@ def setting_of(row: dict) -> str:
 # --- the prompt -----------------------------------------------------------------------------------------------------
 
 _TASK = """\
-You call tools on behalf of one user. Read the user's request and call the one tool, out of the candidate tools below, \
-that does what is asked. When several candidates can do it, call the one that this user would prefer."""
+You call tools on behalf of one user. Read the user's request and call the one tool, out of the candidate tools \
+below, that does what is asked. When several candidates can do it, call the one that this user would prefer."""
 
 _HISTORY_INTRODUCTION = {
     "preferred_only": "Calls made for this user before, oldest first. The user was happy with every one of them:",
-    "rating_integrated": "Calls made for this user before, oldest first, each with the user's rating (1 = liked, 0 = disliked):",
-    "chronological": "Calls made for this user before, oldest first. The user's taste has shifted over time: later calls "
-    "used tools that the user prefers over those of earlier calls:",
+    "rating_integrated": "Calls made for this user before, oldest first, each with the user's rating (1 = liked, "
+    "0 = disliked):",
+    "chronological": "Calls made for this user before, oldest first. The user's taste has shifted over time: later "
+    "calls used tools that the user prefers over those of earlier calls:",
 }
 
 _OUTPUT_FORMAT = """\
@@ -192,9 +193,9 @@ def parse_reply(reply: str, reader: str = "robust") -> ToolCall | None:
 
     Args:
         reply: what the model wrote.
-        reader: `robust` finds the JSON object as any client would: after thinking, inside a fence, indented, with prose
-            around it, with its parameters as a JSON string or left out. `paper` finds what the authors' scorer finds,
-            and nothing else.
+        reader: `robust` finds the JSON object as any client would: after thinking, inside a fence, indented, with
+            prose around it, with its parameters as a JSON string or left out. `paper` finds what the authors' scorer
+            finds, and nothing else.
 
     Returns:
         The first call in the reply, or `None` where there is none (error type IF of the paper's Table 2).
@@ -226,8 +227,8 @@ def _parse_robust(reply: str) -> ToolCall | None:
     return None
 
 
-# White space may stand only after the two colons and the comma; nothing else crosses a line. If any brace of a line starts
-# a match, the first one does: anchoring there keeps the search linear in a reply full of braces.
+# White space may stand only after the two colons and the comma; nothing else crosses a line. If any brace of a line
+# starts a match, the first one does: anchoring there keeps the search linear in a reply full of braces.
 _PAPER_CALL = re.compile(r'^[^{\n]*(\{.*"tool_name":\s*".*?",\s*"parameters":\s*\{.*?\}\})', re.MULTILINE)
 
 
@@ -295,8 +296,8 @@ def has_right_parameters(
         gold: the gold call.
         reader: `paper` compares as Python does (3 equals 3.0, 1 equals true, "3" is not 3); `robust` keeps booleans
             apart from numbers and uses `types`.
-        types: documented types of the gold tool (`parameter_types`). With them, `robust` takes the text "3" of a NUMBER
-            as 3 and "true" of a BOOLEAN as true, on both sides.
+        types: documented types of the gold tool (`parameter_types`). With them, `robust` takes the text "3" of a
+            NUMBER as 3 and "true" of a BOOLEAN as true, on both sides.
     """
     if call is None:
         return False
@@ -343,7 +344,7 @@ def check_choice(value: str, choices: Iterable[str], what: str) -> None:
         raise InputError(f"unknown {what} {value!r}; choose one of: {', '.join(choices)}.")
 
 
-# --- reading rows: a build's JSON lines, and the authors' released test files -----------------------------------------
+# --- reading rows: a build's JSON lines, and the authors' released test files -----------------------------------
 
 _RELEASED_PROMPTS = {
     "preferred_only": "instruction_preferred",
@@ -363,7 +364,9 @@ def read_json(path: str | Path) -> Any:
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8") as file:
             return json.load(file)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: not valid JSON ({error.msg}); mend or remove the file.") from None
+        raise InputError(
+            f"{path}, line {error.lineno}: not valid JSON ({error.msg}); mend or remove the file."
+        ) from None
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; check the path.") from None
     except (OSError, EOFError, UnicodeDecodeError) as error:
@@ -373,9 +376,10 @@ def read_json(path: str | Path) -> Any:
 def read_released_rows(path: str | Path) -> Iterator[dict]:
     """Rows (columns of `FEATURES`) of one of the authors' released test files, losslessly.
 
-    History, candidates and their order come out of the rendered prompts (`instruction_preferred`, `instruction_ratings`,
-    `instruction_chronological`; whichever an entry has). The prompts hold no provider descriptions, so the column stays
-    empty: the entry's own notes describe the same-function tools only, which would give them away.
+    History, candidates and their order come out of the rendered prompts (`instruction_preferred`,
+    `instruction_ratings`, `instruction_chronological`; whichever an entry has). The prompts hold no provider
+    descriptions, so the column stays empty: the entry's own notes describe the same-function tools only, which would
+    give them away.
 
     Raises:
         InputError: naming the file and the entry.
@@ -388,8 +392,8 @@ def read_released_rows(path: str | Path) -> Iterator[dict]:
             yield from _released_entry_rows(entry, index)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
-                f"{path}, entry {index}: not of the released form ({type(error).__name__}: {error}); an entry has `query`, "
-                "`api_call_ground_truth` and at least one of: " + ", ".join(_RELEASED_PROMPTS.values()) + "."
+                f"{path}, entry {index}: not of the released form ({type(error).__name__}: {error}); an entry has "
+                f"`query`, `api_call_ground_truth` and at least one of: {', '.join(_RELEASED_PROMPTS.values())}."
             ) from None
 
 
@@ -425,7 +429,9 @@ def _released_entry_rows(entry: dict, index: int) -> Iterator[dict]:
                     "tool_description": tool["tool_description"],
                     "provider_description": "",
                     **{
-                        kind: [{**parameter, "default": to_json_text(parameter["default"])} for parameter in tool[kind]]
+                        kind: [
+                            {**parameter, "default": to_json_text(parameter["default"])} for parameter in tool[kind]
+                        ]
                         for kind in ("required_parameters", "optional_parameters")
                     },
                 }
@@ -456,13 +462,13 @@ class PEToolBenchConfig(datasets.BuilderConfig):
 class PEToolBench(datasets.GeneratorBasedBuilder):
     """Builds the dataset out of `data_dir`, one config a setting.
 
-    `data_dir` is a dataset's folder (parquet), a build's run folder (`export.jsonl`), or a released test file or folder
-    of them (`.json`, `.json.gz`); by default the folder `petoolbench` beside the current one.
+    `data_dir` is a dataset's folder (parquet), a build's run folder (`export.jsonl`), or a released test file or
+    folder of them (`.json`, `.json.gz`); by default the folder `petoolbench` beside the current one.
     """
 
     VERSION = datasets.Version("1.0.0")
     BUILDER_CONFIG_CLASS = PEToolBenchConfig
-    BUILDER_CONFIGS = [
+    BUILDER_CONFIGS: ClassVar = [
         PEToolBenchConfig(name=name, version=datasets.Version("1.0.0"), description=text)
         for name, text in SETTINGS.items()
     ]

@@ -39,17 +39,38 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--recipe", type=click.Path(path_type=Path), default=Path("recipes/build/quickstart.yaml"), show_default=True,
-              help="YAML file with the build's settings.")  # fmt: skip
-@click.option("--catalogue", multiple=True, metavar="PATH",
-              help="Tool documents: .json, .jsonl, .gz of them, a folder, or `embedded`. Repeatable.")  # fmt: skip
+@click.option(
+    "--recipe",
+    type=click.Path(path_type=Path),
+    default=Path("recipes/build/quickstart.yaml"),
+    show_default=True,
+    help="YAML file with the build's settings.",
+)
+@click.option(
+    "--catalogue",
+    multiple=True,
+    metavar="PATH",
+    help="Tool documents: .json, .jsonl, .gz of them, a folder, or `embedded`. Repeatable.",
+)
 @click.option("--users", type=click.IntRange(1), help="Users to simulate; each gives three rows.")
 @click.option("--seed", type=int, help="Another seed gives another benchmark.")
 @click.option("--author", type=click.Choice(["offline"]), help="Who writes histories and instructions.")
-@click.option("--run", "run_folder", type=click.Path(path_type=Path), metavar="DIR",
-              help="The stages' files.  [default: runs/<recipe's name>]")  # fmt: skip
-@click.option("--dataset", "dataset_folder", type=click.Path(path_type=Path), default=_DEFAULT_DATASET, show_default=True,
-              metavar="DIR", help="The finished dataset, as load_dataset reads it.")  # fmt: skip
+@click.option(
+    "--run",
+    "run_folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The stages' files.  [default: runs/<recipe's name>]",
+)
+@click.option(
+    "--dataset",
+    "dataset_folder",
+    type=click.Path(path_type=Path),
+    default=_DEFAULT_DATASET,
+    show_default=True,
+    metavar="DIR",
+    help="The finished dataset, as load_dataset reads it.",
+)
 def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder) -> None:
     """Build a benchmark from tool documents. Options go over the recipe's keys.
 
@@ -60,3 +81,118 @@ def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder) ->
 
     checked = load_recipe(recipe, catalogue=list(catalogue) or None, users=users, seed=seed, author=author)
     run_build(checked, run_folder or Path("runs") / recipe.stem, dataset_folder, Console(stderr=True))
+
+
+@main.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--dataset",
+    "dataset_folder",
+    type=click.Path(path_type=Path),
+    default=_DEFAULT_DATASET,
+    show_default=True,
+    metavar="DIR",
+    help="The dataset to write; it has a test split only.",
+)
+def import_released(path, dataset_folder) -> None:
+    """Turn the authors' released test files into a dataset of the same columns, losslessly.
+
+    PATH is one file (.json, .json.gz), or a folder with one file a setting.
+    """
+    from builder.importer import import_released as run_import
+
+    statistics = run_import(path, dataset_folder)
+    console = Console()
+    console.print(
+        f"Wrote {statistics['rows']:,} rows to {dataset_folder}/ "
+        f"({statistics['repeated rows']:,} more were the same in two files)."
+    )
+
+
+@main.command()
+@click.option(
+    "--dataset", default=str(_DEFAULT_DATASET), show_default=True, metavar="DIR_OR_HUB_ID", help="What to evaluate on."
+)
+@click.option(
+    "--setting", default="all", show_default=True, metavar="|".join(["all", *SETTINGS]), help="One setting, or all."
+)
+@click.option(
+    "--model",
+    required=True,
+    metavar="SPEC",
+    help="baseline:random, lexical, embedding, popularity or preference-rule.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Gets predictions.jsonl and scores.json.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="For models that draw.")
+def evaluate(dataset, setting, model, out, seed) -> None:
+    """Ask a model about the test split and score its replies, with both readers and chance beside them.
+
+    \b
+    baseline:random           any candidate
+    baseline:lexical          the candidate nearest to the instruction by TF-IDF
+    baseline:embedding        ... by sentence embedding
+    baseline:popularity       the candidate called most often in the train split
+    baseline:preference-rule  among those near by embedding, the one whose provider and attributes the history likes
+    """
+    from evaluator.run import evaluate as run_evaluation
+    from evaluator.tables import scores_table
+
+    Console().print(scores_table([run_evaluation(dataset, setting, model, out, seed)]))
+    Console(stderr=True).print(f"Replies and scores: {out}/predictions.jsonl, {out}/scores.json")
+
+
+@main.command()
+@click.argument("row_id", required=False)
+@click.option(
+    "--dataset", default=str(_DEFAULT_DATASET), show_default=True, metavar="DIR_OR_HUB_ID", help="Where to look."
+)
+@click.option(
+    "--setting",
+    type=click.Choice(list(SETTINGS)),
+    default="rating_integrated",
+    show_default=True,
+    help="Which form of the history; not needed with a ROW_ID.",
+)
+def show(row_id, dataset, setting) -> None:
+    """Show one row as a person reads it: history, request, candidates and the gold call.
+
+    ROW_ID is a row's `id`, such as u000007/chronological; without it, the first test row is shown.
+    """
+    from evaluator.data import find_row
+    from evaluator.tables import row_view
+
+    Console().print(row_view(find_row(dataset, setting, row_id)))
+
+
+@main.command()
+@click.pass_context
+def quickstart(context) -> None:
+    """Build the small benchmark, score the rule models on it, and show a row: what `make quickstart` runs."""
+    from evaluator.baselines import BASELINES
+    from evaluator.data import dataset_sizes, find_row
+    from evaluator.run import evaluate as run_evaluation
+    from evaluator.tables import row_view, scores_table, sizes_table
+
+    console, dataset = Console(), str(_DEFAULT_DATASET)
+    context.invoke(build)
+    console.print(sizes_table(dataset_sizes(dataset)))
+    results = [
+        run_evaluation(dataset, "all", f"baseline:{name}", Path("results/quickstart") / name) for name in BASELINES
+    ]
+    console.print(row_view(find_row(dataset, "rating_integrated", None)))
+    console.print(scores_table(results))
+    console.print(
+        "Next: look at other rows with `petoolbench show u000007/chronological`, load them with\n"
+        'datasets.load_dataset("petoolbench", "chronological"), or build from your own tools: `petoolbench build -h`.',
+        highlight=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

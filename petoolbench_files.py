@@ -13,7 +13,8 @@ from petoolbench import InputError, to_json_text
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Give a path beside `target` to write a file or folder at; it takes the place of `target` when the block ends well.
+    """Give a path beside `target` to write a file or folder at; it takes the place of `target` when the block ends
+    well.
 
     After an error, or a kill at any moment, `target` is what it was.
 

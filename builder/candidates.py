@@ -23,13 +23,15 @@ def candidates(
 ) -> Iterator[dict]:
     """Choose and order the candidate tools of each accepted user, the same for all three settings.
 
-    The gold tool, all of its group, those that the retriever finds for the instruction, and the rest at random. A tool outside
-    the group that could do the job, going by its description, is no candidate: it would be right and count as wrong.
+    The gold tool, all of its group, those that the retriever finds for the instruction, and the rest at random. A tool
+    outside the group that could do the job, going by its description, is no candidate: it would be right and count as
+    wrong.
 
     Input columns: those of `prefer`, `instruct` and `group`.
     Output columns:
         user_id (str)
-        candidate_tools (list of str): `settings.number` names in the order that a model sees; the gold tool's place is uniform.
+        candidate_tools (list of str): `settings.number` names in the order that a model sees; the gold tool's place is
+            uniform.
         same_function_tools (list of str): those of the gold tool's group, in the same order.
 
     Raises:
@@ -56,8 +58,8 @@ def candidates(
         allowed[[tools.index[name] for name in group]] = False
         if allowed.sum() < settings.number - len(chosen):
             raise InputError(
-                f"{settings.number} candidates were asked for, but only {allowed.sum() + len(chosen)} tools can stand beside "
-                f"{user['gold_tool']}; lower candidates.number or add catalogues."
+                f"{settings.number} candidates were asked for, but only {allowed.sum() + len(chosen)} tools can stand "
+                f"beside {user['gold_tool']}; lower candidates.number or add catalogues."
             )
         similarity = np.where(allowed, documents @ query, -np.inf)
         found = np.argsort(-similarity, kind="stable")[: min(settings.retrieved, settings.number - len(chosen))]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from petoolbench import InputError, read_json
 
@@ -32,9 +32,8 @@ class Parameter(BaseModel):
 class Score(BaseModel):
     """How a provider performs, as RapidAPI measures it."""
 
-    latency_ms: float | None = Field(None, alias="avgLatency")
-    success_rate: float | None = Field(None, alias="avgSuccessRate")
-    model_config = ConfigDict(populate_by_name=True)
+    avgLatency: float | None = None  # milliseconds
+    avgSuccessRate: float | None = None  # percent
 
 
 class ToolDocument(BaseModel):
@@ -85,8 +84,8 @@ class _Provider(BaseModel):
                 optional_parameters=api.optional_parameters,
                 response_schema=api.response_schema or api.template_response,
                 pricing=self.pricing,
-                latency_ms=score.latency_ms,
-                success_rate=score.success_rate,
+                latency_ms=score.avgLatency,
+                success_rate=score.avgSuccessRate,
             )
 
 
@@ -106,7 +105,9 @@ def catalogue_files(catalogues: list[str]) -> list[Path]:
         elif path.exists() and name.endswith(_SUFFIXES):
             found = [path]
         elif path.exists():
-            raise InputError(f"catalogue {name} is of no known kind; give {', '.join(_SUFFIXES)}, a folder, or `{EMBEDDED}`.")
+            raise InputError(
+                f"catalogue {name} is of no known kind; give {', '.join(_SUFFIXES)}, a folder, or `{EMBEDDED}`."
+            )
         else:
             raise InputError(f"catalogue {name} does not exist; check --catalogue.")
         if not found:
@@ -135,7 +136,9 @@ def read_catalogue(file: Path) -> Iterator[ToolDocument]:
 def _json_lines(file: Path) -> Iterator[tuple[int, Any]]:
     number = 0
     try:
-        with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else open(file, encoding="utf-8") as lines:
+        with (
+            gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else open(file, encoding="utf-8") as lines
+        ):
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield number, json.loads(line)
@@ -156,7 +159,9 @@ def _documents(row: Any, file: Path, place: str) -> Iterator[ToolDocument]:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "the row"
-        raise InputError(f"{file}, {place}: `{field}`: {first['msg'].lower()}; mend the row or leave it out.") from None
+        raise InputError(
+            f"{file}, {place}: `{field}`: {first['msg'].lower()}; mend the row or leave it out."
+        ) from None
 
 
 def _embedded_documents(file: Path) -> Iterator[ToolDocument]:

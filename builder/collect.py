@@ -10,14 +10,18 @@ from typing import Any
 from builder.catalogue import Parameter, ToolDocument
 from petoolbench import ToolName, to_json_text
 
-_DEPRECATED = re.compile(r"\b(deprecated|obsolete|discontinued|no longer (available|supported|maintained))\b", re.IGNORECASE)
+_DEPRECATED = re.compile(
+    r"\b(deprecated|obsolete|discontinued|no longer (available|supported|maintained))\b", re.IGNORECASE
+)
 _MARKUP = re.compile(r"<[^<>]{0,300}>")
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+|\s+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _CUT_MARK = " [...]"
 _FEWEST_WORDS = 3
 # No user says these in a request, and no dataset should hold them.
-_CREDENTIAL = re.compile(r"credentials|api.?key|app.?(id|key)|token|secret|passw|authori[sz]ation|\bauth\b", re.IGNORECASE)
+_CREDENTIAL = re.compile(
+    r"credentials|api.?key|app.?(id|key)|token|secret|passw|authori[sz]ation|\bauth\b", re.IGNORECASE
+)
 FACT_OPENINGS = ("Pricing: ", "Answers in about ")
 
 
@@ -31,8 +35,9 @@ def collect(documents: Iterable[ToolDocument], max_description: int, counts: Cou
 
     Output columns:
         tool_name (str): the full name.
-        tool_description, provider_description (str): plain text; the latter ends with pricing and performance, if known.
-        required_parameters, optional_parameters (list of {name, type, description, default (JSON text), examples}).
+        tool_description, provider_description (str): plain text; the latter ends with pricing and performance, if
+            known. required_parameters, optional_parameters (list of {name, type, description, default (JSON text),
+            examples}).
         response (str or null): the response schema as canonical JSON text.
     """
     names: set[str] = set()
@@ -40,7 +45,12 @@ def collect(documents: Iterable[ToolDocument], max_description: int, counts: Cou
     for document in documents:
         counts["read"] += 1
         tool = _tool(document, max_description)
-        description = (document.category, document.tool, tool["tool_description"], to_json_text(tool["required_parameters"]))
+        description = (
+            document.category,
+            document.tool,
+            tool["tool_description"],
+            to_json_text(tool["required_parameters"]),
+        )
         if _DEPRECATED.search(f"{document.api} {document.api_description} {document.tool}"):
             counts["dropped: deprecated"] += 1
         elif not tool["tool_description"]:
@@ -72,7 +82,9 @@ def _tool(document: ToolDocument, max_description: int) -> dict:
     return {
         "tool_name": str(ToolName(document.category, document.tool, document.api)),
         "tool_description": _cut(clean_text(document.api_description), max_description),
-        "provider_description": " ".join([_cut(clean_text(document.tool_description), max_description), *_facts(document)]),
+        "provider_description": " ".join(
+            [_cut(clean_text(document.tool_description), max_description), *_facts(document)]
+        ),
         "required_parameters": [_parameter(p, max_description) for p in document.required_parameters],
         "optional_parameters": [_parameter(p, max_description) for p in document.optional_parameters],
         "response": _canonical(document.response_schema),

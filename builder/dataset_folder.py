@@ -1,7 +1,7 @@
 """Writing a dataset folder in Hub layout: README.md with its YAML, and parquet files by config and split."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,9 @@ def check_replaceable(folder: Path) -> None:
             "move it away or give another --dataset folder."
         )
     if foreign := content - {"README.md", "data"}:
-        raise InputError(f"{folder}/ also holds {', '.join(sorted(foreign)[:3])}, which would be lost; move it away first.")
+        raise InputError(
+            f"{folder}/ also holds {', '.join(sorted(foreign)[:3])}, which would be lost; move it away first."
+        )
 
 
 def is_dataset(folder: Path) -> bool:
@@ -52,13 +54,13 @@ def fingerprint(folder: Path) -> str | None:
     return content_hash(*files, folder / "README.md") if files and is_dataset(folder) else None
 
 
-def write_dataset(folder: Path, rows: Iterable[tuple[str, dict]], facts: dict[str, Any]) -> str:
+def write_dataset(folder: Path, rows: Iterable[tuple[str, dict]], facts: Callable[[], dict[str, Any]]) -> str:
     """Write a dataset in one piece; whatever was in `folder` stays until the new one is complete.
 
     Args:
         folder: where `load_dataset` will read it.
         rows: (split, row) pairs, rows with the columns of `petoolbench.FEATURES`; each config keeps their order.
-        facts: what the card's template says about the build.
+        facts: gives what the card's template says about the rows, once all are written.
 
     Returns:
         The dataset's fingerprint.
@@ -87,7 +89,7 @@ def write_dataset(folder: Path, rows: Iterable[tuple[str, dict]], facts: dict[st
             writer.close()
         if not writers:
             raise InputError("no row is left to write; see the run's report for what was dropped.")
-        _write_card(beside, writers, facts)
+        _write_card(beside, writers, facts())
     written = fingerprint(folder)
     assert written is not None
     return written
@@ -151,7 +153,10 @@ def _write_card(folder: Path, writers: dict[tuple[str, str], _SplitWriter], fact
     )
     infos.to_dataset_card_data(data)
     sizes = [
-        {"setting": setting, **{split: writers[setting, split].num_examples for split in SPLITS if (setting, split) in writers}}
+        {
+            "setting": setting,
+            **{split: writers[setting, split].num_examples for split in SPLITS if (setting, split) in writers},
+        }
         for setting in present
     ]
     card = DatasetCard.from_template(data, template_path=str(CARD_TEMPLATE), sizes=sizes, total=total, **facts)

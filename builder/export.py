@@ -18,8 +18,8 @@ def export(
 ) -> Iterator[dict]:
     """Join the stages into rows, one a user and setting, of every user that has candidates.
 
-    Input columns: those of `prefer`, `history`, `instruct` and `candidates`.
-    Output columns: those of `petoolbench.FEATURES`, and `split` (train or test).
+    Input columns: those of `prefer`, `history`, `instruct` and `candidates`. Output columns: those of
+    `petoolbench.FEATURES`, and `split` (train or test).
 
     Raises:
         ValueError: if a row breaks the contract; that is a fault of the build, not of its input.
@@ -53,8 +53,8 @@ def export(
 def draw_test_users(users: list[dict], settings: ExportSettings, seed: int) -> set[str]:
     """Users of the test split: `test_share` of them, rounded.
 
-    `split: user` draws single users. `tool` and `function` draw all users of a gold tool, or of a function group, at once, until
-    the share is reached: no gold tool, or no function, of the test split is asked for in training.
+    `split: user` draws single users. `tool` and `function` draw all users of a gold tool, or of a function group, at
+    once, until the share is reached: no gold tool, or no function, of the test split is asked for in training.
     """
     unit_of = {"user": "user_id", "tool": "gold_tool", "function": "group_id"}[settings.split]
     units: dict[str, list[str]] = {}
@@ -81,7 +81,9 @@ def check_row(row: dict) -> None:
         "a same-function tool is no candidate": not set(row["same_function_tools"]) <= set(names),
         "only one candidate does the job": len(row["same_function_tools"]) < 2,
         "the history is empty": not past,
-        "the history holds a tool of the gold function": any(c["tool_name"] in row["same_function_tools"] for c in past),
+        "the history holds a tool of the gold function": any(
+            c["tool_name"] in row["same_function_tools"] for c in past
+        ),
         "the history holds the instruction": any(call["instruction"] == row["instruction"] for call in past),
         "ratings do not fit the setting": any(
             (call["rating"] is None) == (row["id"].endswith("/rating_integrated")) for call in past
@@ -97,8 +99,9 @@ def _document(tool: dict) -> dict:
         "tool_description": tool["tool_description"],
         "provider_description": tool["provider_description"],
         **{
-            kind: [{key: parameter[key] for key in ("name", "type", "description", "default")} for parameter in tool[kind]]
+            kind: [
+                {key: parameter[key] for key in ("name", "type", "description", "default")} for parameter in tool[kind]
+            ]
             for kind in ("required_parameters", "optional_parameters")
         },
     }
-

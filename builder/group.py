@@ -19,8 +19,9 @@ NOISE = -1  # DBSCAN's label of what belongs to no cluster
 def group(tools: Tools, settings: GroupSettings, counts: Counter) -> tuple[list[dict], list[dict]]:
     """Cluster tools by functionality, then keep what is uniform.
 
-    A group's tools have the same category, required and optional parameters (names and types) and response schema, come
-    from two or more providers, and differ in their attributes: a preference between twins could not be read from them.
+    A group's tools have the same category, required and optional parameters (names and types) and response schema,
+    come from two or more providers, and differ in their attributes: a preference between twins could not be read from
+    them.
 
     Args:
         tools: the collected and understood tools.
@@ -32,8 +33,9 @@ def group(tools: Tools, settings: GroupSettings, counts: Counter) -> tuple[list[
         functionality (str): of the group's most central tool, the group's own words for its function.
 
     Returns:
-        The groups in order of category and first tool, and the sweep: for each eps {eps, clusters, clustered, purity by
-        category and by parameters (share of the clustered tools that agree with most of their cluster), groups, kept}.
+        The groups in order of category and first tool, and the sweep: for each eps {eps, clusters, clustered, purity
+            by category and by parameters (share of the clustered tools that agree with most of their cluster), groups,
+            kept}.
 
     Raises:
         InputError: if no group is left.
@@ -53,8 +55,9 @@ def group(tools: Tools, settings: GroupSettings, counts: Counter) -> tuple[list[
     found = [g for c in _clusters(cluster(settings.eps)) for g in uniform_groups(tools, c, counts)]
     if not found:
         raise InputError(
-            f"no group of same-function tools is left of {len(tools):,} tools at eps {settings.eps}: the catalogue needs tools "
-            "of two or more providers with the same category, parameters and response; raise group.eps or add catalogues."
+            f"no group of same-function tools is left of {len(tools):,} tools at eps {settings.eps}: the catalogue "
+            "needs tools of two or more providers with the same category, parameters and response; raise group.eps or "
+            "add catalogues."
         )
     counts["groups"] = len(found)
     counts["tools in groups"] = sum(map(len, found))
@@ -80,7 +83,7 @@ def _neighbour_graph(tools: Tools, eps: float) -> tuple[csr_matrix, np.ndarray, 
 
 
 def cluster_graph(graph: csr_matrix, weights: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
-    """DBSCAN labels of the distinct texts; the same as over all tools, since a text counts once for each tool with it."""
+    """DBSCAN labels of the distinct texts; the same as over all tools, each text weighing as many as have it."""
     clustering = DBSCAN(eps=euclidean(eps), min_samples=min_samples, metric="precomputed")
     return clustering.fit(graph, sample_weight=weights).labels_
 

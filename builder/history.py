@@ -18,14 +18,13 @@ def history(
 ) -> Iterator[dict]:
     """Write each accepted user's past calls, in each of the three settings.
 
-    `preferred_only` calls preferred tools, unrated. `rating_integrated` mixes in disliked ones, each call rated 1 or 0.
-    `chronological` has disliked ones too, unrated: these come first, for the user's taste has changed since.
+    `preferred_only` calls preferred tools, unrated. `rating_integrated` mixes in disliked ones, each call rated 1 or
+    0. `chronological` has disliked ones too, unrated: these come first, for the user's taste has changed since.
 
     Input columns: those of `prefer`.
     Output columns:
-        user_id (str)
-        preferred_only, rating_integrated, chronological (lists of {instruction, tool_name, parameters (JSON text), rating}):
-        oldest first; each has the user's `length`.
+        user_id (str) preferred_only, rating_integrated, chronological (lists of {instruction, tool_name, parameters
+        (JSON text), rating}): oldest first; each has the user's `length`.
     """
     for user in users:
         if user["rejected"]:
@@ -34,7 +33,8 @@ def history(
         for setting in SETTINGS:
             rng = record_rng(seed, "history", f"{user['user_id']}/{setting}")
             row[setting] = [
-                _interaction(tools[name], rating, author, rng) for name, rating in draw_calls(user, setting, settings, rng)
+                _interaction(tools[name], rating, author, rng)
+                for name, rating in draw_calls(user, setting, settings, rng)
             ]
         yield row
 
@@ -59,7 +59,7 @@ def draw_calls(
         return [(name, None) for name in liked]
     if setting == "chronological":
         return [(name, None) for name in apart_by_provider(disliked) + liked]
-    return _mixed([(name, 1) for name in liked] + [(name, 0) for name in disliked], rng)
+    return _mixed([*((name, 1) for name in liked), *((name, 0) for name in disliked)], rng)
 
 
 def _mixed(calls: list[tuple[str, int | None]], rng: random.Random) -> list[tuple[str, int | None]]:
@@ -74,7 +74,8 @@ def _mixed(calls: list[tuple[str, int | None]], rng: random.Random) -> list[tupl
 
 def apart_by_provider(names: list[str]) -> list[str]:
     """Re-order so that a provider's tools do not stand together, as far as there are others to put between."""
-    remaining, ordered = list(names), []
+    remaining = list(names)
+    ordered: list[str] = []
     while remaining:
         last = provider_of(ordered[-1]) if ordered else None
         waiting = [name for name in remaining if provider_of(name) != last] or remaining

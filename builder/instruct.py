@@ -24,8 +24,7 @@ def instruct(
 
     Input columns: those of `prefer`, `history` and `group`.
     Output columns:
-        user_id (str)
-        instruction (str), parameters (JSON text): of the gold call.
+        user_id (str) instruction (str), parameters (JSON text): of the gold call.
         rejected (str or null): why no instruction could be written.
     """
     by_group = {group["group_id"]: group for group in groups}

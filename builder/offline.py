@@ -16,31 +16,134 @@ NAME = "offline"
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])")
 _LONGEST_PHRASE = 25  # words
-_ENOUGH_BEFORE_COMMA = 4  # words
+_ENOUGH_BEFORE_PAUSE = 4  # words
+_PAUSE = re.compile(r"[,:;]\s")
 _NOT_SPOKEN = re.compile(r"https?://\S+|\([^()]*\)|[`*#_]{1,3}(?=\s|$)|(?<=\s)[`*#]+|`")
 _AND_VERB = re.compile(r"\band (\w+s)\b")
 
 # "This endpoint returns ...", "Use this method to ...", "Allows you to ..." say nothing about the function.
-_THING = r"(?:(?:rest|get|post)\s+)?(?:api|endpoints?|end point|method|call|route|service|resource|function|operation|request)"
+_THING = (
+    r"(?:(?:rest|get|post)\s+)?"
+    r"(?:api|endpoints?|end point|method|call|route|service|resource|function|operation|request)"
+)
 _PREAMBLES = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"^(?:use|call|using)\s+(?:this|the)\s+{_THING}\s*,?\s*(?:you can|to|for)\s+",
-        rf"^(?:(?:this|the|an?)\s+)?{_THING}\s+(?:(?:that|which|is|can be|will|used|able|designed|allows?|lets?|enables?|helps?|"
-        r"you|users?|us|the|to|for)\s+)+",
+        rf"^(?:(?:this|the|an?)\s+)?{_THING}\s+"
+        r"(?:(?:that|which|is|can be|will|used|able|designed|allows?|lets?|enables?|helps?|you|users?|us|the|to|for)"
+        r"\s+)+",
         rf"^(?:this|the)\s+{_THING}\s+",
         r"^(?:it\s+)?(?:allows?|lets?|enables?|helps?|permits?)\s+(?:(?:you|users?|us|the user|one|to)\s+)+",
-        r"^(?:you can|used to|use to|ability to|in order to|to|(?:responds?|replies) with)\s+",
+        r"^(?:it (?=\w+s\b)|you can|used to|use to|ability to|in order to|to|(?:responds?|replies) with)\s*\b",
     )
 ]
-_VERBS = (
-    "add analyze apply approve assign authenticate book buy calculate cancel change check classify close compare compute "
-    "convert count create decode delete detect determine discover display download edit encode estimate evaluate explore "
-    "export extract fetch filter find follow format generate geocode get give identify import insert inspect like list load locate look "
-    "make modify obtain parse post predict provide pull query read receive recommend register remove render report request "
-    "reset resolve retrieve return rewrite save score search see select send set shorten show simplify sort split store submit "
-    "subscribe suggest summarize tell test track transcribe translate unlike unsubscribe update upload validate verify view work write"
-).split()
+_VERBS = [
+    "add",
+    "analyze",
+    "apply",
+    "approve",
+    "assign",
+    "authenticate",
+    "book",
+    "buy",
+    "calculate",
+    "cancel",
+    "change",
+    "check",
+    "classify",
+    "close",
+    "compare",
+    "compute",
+    "convert",
+    "count",
+    "create",
+    "decode",
+    "delete",
+    "detect",
+    "determine",
+    "discover",
+    "display",
+    "download",
+    "edit",
+    "encode",
+    "estimate",
+    "evaluate",
+    "explore",
+    "export",
+    "extract",
+    "fetch",
+    "filter",
+    "find",
+    "follow",
+    "format",
+    "generate",
+    "geocode",
+    "get",
+    "give",
+    "identify",
+    "import",
+    "insert",
+    "inspect",
+    "like",
+    "list",
+    "load",
+    "locate",
+    "look",
+    "make",
+    "modify",
+    "obtain",
+    "parse",
+    "post",
+    "predict",
+    "provide",
+    "pull",
+    "query",
+    "read",
+    "receive",
+    "recommend",
+    "register",
+    "remove",
+    "render",
+    "report",
+    "request",
+    "reset",
+    "resolve",
+    "retrieve",
+    "return",
+    "rewrite",
+    "save",
+    "score",
+    "search",
+    "see",
+    "select",
+    "send",
+    "set",
+    "shorten",
+    "show",
+    "simplify",
+    "sort",
+    "split",
+    "store",
+    "submit",
+    "subscribe",
+    "suggest",
+    "summarize",
+    "tell",
+    "test",
+    "track",
+    "transcribe",
+    "translate",
+    "unlike",
+    "unsubscribe",
+    "update",
+    "upload",
+    "validate",
+    "verify",
+    "view",
+    "work",
+    "write",
+]
 _PLAINER = {"return": "get", "provide": "get", "give": "get", "obtain": "get", "display": "see", "show": "see"}
 _ALTERNATIVES = {
     "get": ("look up", "fetch", "find out"),
@@ -86,8 +189,8 @@ class OfflineAuthor:
     """Writes examples, descriptions, interactions and instructions by rules.
 
     Args:
-        tools: all collected tools; parameters without examples of their own take values that tools of the same category
-            document for a parameter of the same name.
+        tools: all collected tools; parameters without examples of their own take values that tools of the same
+            category document for a parameter of the same name.
     """
 
     def __init__(self, tools: Iterable[dict]):
@@ -117,8 +220,8 @@ class OfflineAuthor:
     def instruct(self, tool: dict, functionality: str, rng: random.Random) -> dict:
         """What the user asks now: {instruction, parameters}.
 
-        `functionality` is the group's, in the same words whichever of its tools is the gold one: the tool's own words would
-        give it away.
+        `functionality` is the group's, in the same words whichever of its tools is the gold one: the tool's own words
+        would give it away.
         """
         parameters = self.draw_parameters(tool, rng)
         verb, _, rest = functionality.partition(" ")
@@ -129,7 +232,11 @@ class OfflineAuthor:
         """Values for every required parameter, and for some of the optional ones that have documented values."""
         parameters = {p["name"]: self._draw_value(tool, p, rng) for p in tool["required_parameters"]}
         for parameter in tool["optional_parameters"]:
-            if rng.random() < _OPTIONAL_SHARE and len(parameters) < _MOST_PARAMETERS and self._values.get(_value_key(tool, parameter)):
+            if (
+                rng.random() < _OPTIONAL_SHARE
+                and len(parameters) < _MOST_PARAMETERS
+                and self._values.get(_value_key(tool, parameter))
+            ):
                 parameters[parameter["name"]] = self._draw_value(tool, parameter, rng)
         return parameters
 
@@ -154,8 +261,8 @@ def function_phrase(description: str) -> str:
         shorter = preamble.sub("", phrase, count=1)
         if len(shorter.split()) > 1:
             phrase = shorter
-    head, comma, _ = phrase.partition(",")
-    if comma and len(head.split()) >= _ENOUGH_BEFORE_COMMA:
+    head = _PAUSE.split(phrase, maxsplit=1)[0]
+    if len(head.split()) >= _ENOUGH_BEFORE_PAUSE:
         phrase = head
     phrase = _AND_VERB.sub(lambda match: "and " + _INFLECTIONS.get(match[1].lower(), match[1]), phrase)
     words = phrase.split()[:_LONGEST_PHRASE]
@@ -163,7 +270,11 @@ def function_phrase(description: str) -> str:
     if verb and len(words) > 1:
         words[0] = _PLAINER.get(verb, verb)
     else:
-        if words and words[0].istitle() and words[0].lower() in ("the", "a", "an", "all", "latest", "current", "information"):
+        if (
+            words
+            and words[0].istitle()
+            and words[0].lower() in ("the", "a", "an", "all", "latest", "current", "information")
+        ):
             words[0] = words[0].lower()
         words.insert(0, "get")
     return " ".join(words).rstrip(" .!?:;,-")

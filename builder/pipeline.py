@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import yaml
@@ -28,6 +28,7 @@ from petoolbench import CITATION, InputError
 from petoolbench_embedding import Encoder
 from petoolbench_files import content_hash
 
+_TOOLS_AND_GROUPS = ("collect", "understand", "group")
 _MOST_DRAWN = 5  # users drawn for each one asked for, before the build gives up
 
 
@@ -92,7 +93,9 @@ class _Build:
             documents = (document for file in files for document in read_catalogue(file))
             yield from collect(documents, self.recipe.collect.max_description, notes.counts)
             if not notes.counts["kept"]:
-                raise InputError(f"no tool of the catalogue is left: {dict(notes.counts)}; give a catalogue with documents.")
+                raise InputError(
+                    f"no tool of the catalogue is left: {dict(notes.counts)}; give a catalogue with documents."
+                )
 
         self.run.do("collect", make, [], {"catalogue": content_hash(*files), **self.recipe.collect.model_dump()})
 
@@ -129,13 +132,8 @@ class _Build:
         before = run.manifest("prefer").get("key", {}).get("settings", {})
         drawn = before["drawn"] if before == {**settings, "drawn": before.get("drawn")} else recipe.users
         while True:
-            users = [f"u{number:06d}" for number in range(drawn)]
             run.do(
-                "prefer",
-                lambda notes, users=users: prefer(self.tools, self.groups, recipe.prefer, recipe.history, users, recipe.seed),
-                ["collect", "understand", "group"],
-                {**settings, "drawn": drawn},
-                total=drawn,
+                "prefer", partial(self._prefer, drawn), _TOOLS_AND_GROUPS, {**settings, "drawn": drawn}, total=drawn
             )
             run.do(
                 "history",
@@ -144,7 +142,13 @@ class _Build:
                 {"author": recipe.author, "seed": recipe.seed, **recipe.history.model_dump()},
                 total=drawn,
             )
-            run.do("instruct", self._instruct, ["understand", "group", "prefer", "history"], {"seed": recipe.seed}, total=drawn)
+            run.do(
+                "instruct",
+                self._instruct,
+                ["understand", "group", "prefer", "history"],
+                {"seed": recipe.seed},
+                total=drawn,
+            )
             accepted = run.manifest("instruct")["counts"].get("accepted", 0)
             if accepted >= recipe.users:
                 return
@@ -156,10 +160,17 @@ class _Build:
             short = (recipe.users - accepted) * drawn / max(accepted, drawn / _MOST_DRAWN)
             drawn = min(drawn + int(short * 1.1) + 5, recipe.users * _MOST_DRAWN)
 
+    def _prefer(self, drawn: int, notes: Notes) -> Iterator[dict]:
+        recipe = self.recipe
+        users = (f"u{number:06d}" for number in range(drawn))
+        return prefer(self.tools, self.groups, recipe.prefer, recipe.history, users, recipe.seed)
+
     def _instruct(self, notes: Notes) -> Iterator[dict]:
         run = self.run
         notes.counts.update(f"rejected: {user['rejected']}" for user in run.rows("prefer") if user["rejected"])
-        rows = instruct(run.rows("prefer"), run.rows("history"), self.groups, self.tools, self.author, self.recipe.seed)
+        rows = instruct(
+            run.rows("prefer"), run.rows("history"), self.groups, self.tools, self.author, self.recipe.seed
+        )
         for row in rows:
             notes.counts[f"rejected: {row['rejected']}" if row["rejected"] else "accepted"] += 1
             yield row
@@ -182,15 +193,23 @@ class _Build:
             "seed": recipe.seed,
             "users": recipe.users,
         }
-        run.do("candidates", make, ["collect", "understand", "group", "prefer", "instruct"], settings, total=recipe.users)
+        run.do("candidates", make, [*_TOOLS_AND_GROUPS, "prefer", "instruct"], settings, total=recipe.users)
 
     def _export(self) -> None:
         recipe, run = self.recipe, self.run
 
         def make(notes: Notes) -> Iterator[dict]:
-            stages = (run.rows(stage) for stage in ("prefer", "history", "instruct", "candidates"))
             statistics = RowStatistics()
-            for row in export(*stages, self.tools, recipe.export, recipe.seed):
+            rows = export(
+                run.rows("prefer"),
+                run.rows("history"),
+                run.rows("instruct"),
+                run.rows("candidates"),
+                self.tools,
+                recipe.export,
+                recipe.seed,
+            )
+            for row in rows:
                 notes.counts[f"{row['split']} rows"] += 1
                 statistics.add(row)
                 yield row
@@ -219,9 +238,11 @@ def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Consol
         console.print(f"Nothing has changed since the last build: {folder}/ is up to date.")
         return
     with console.status(f"Writing {folder}/"):
-        written = write_dataset(folder, ((row.pop("split"), row) for row in run.rows("export")), facts)
+        written = write_dataset(folder, ((row.pop("split"), row) for row in run.rows("export")), lambda: facts)
     run.record("dataset", {**key, "fingerprint": written})
-    console.print(f"Wrote {run.manifest('export')['rows']:,} rows to {folder}/; what was kept and dropped: {run.folder}/report.md")
+    console.print(
+        f"Wrote {run.manifest('export')['rows']:,} rows to {folder}/; kept and dropped: {run.folder}/report.md"
+    )
 
 
 def _portable(recipe: Recipe) -> Recipe:

@@ -10,6 +10,9 @@ import numpy as np
 from builder.recipe import HistorySettings, PreferSettings, record_rng
 from builder.tools import Tools
 
+_WITH_PARAMETERS = (
+    3  # times as often asked for as a function without: a call without parameters tests half of the task
+)
 _MOST_DRAWS = 200  # of groups for one user, before the catalogue counts as too small
 _MOST_TRIED = 60  # attribute descriptions searched for a neighbour, nearest first
 _TRIED_PER_PROVIDER = 5  # tools
@@ -25,15 +28,17 @@ def prefer(
 ) -> Iterator[dict]:
     """Draw each user's preferred and non-preferred tools.
 
-    The first group drawn is what the user will ask for: its preferred tool, any of the group alike, is the gold one, and none
-    of the group's tools is shown to the user before. In every further group the user prefers the tool whose attributes are
-    nearest to the gold tool's: a user's taste is one. Each preferred tool brings the tools nearest to it in attributes, one
-    of a provider at most. Whatever overlaps in function with what the user has is discarded and drawn again.
+    The first group drawn, functions with parameters being drawn more often, is what the user will ask for: its preferred tool, any of the group alike, is the gold one,
+    and none of the group's tools is shown to the user before. In every further group the user prefers the tool whose
+    attributes are nearest to the gold tool's: a user's taste is one. Each preferred tool brings the tools nearest to
+    it in attributes, one of a provider at most. Whatever overlaps in function with what the user has is discarded and
+    drawn again.
 
     Input columns: those of `group`, `collect` and `understand`.
     Output columns:
         user_id, group_id, category, gold_tool (str)
-        gold_neighbours, preferred, not_preferred (lists of str): `gold_neighbours` are part of `preferred`; the gold tool is not.
+        gold_neighbours, preferred, not_preferred (lists of str): `gold_neighbours` are part of `preferred`; the gold
+            tool is not.
         length (int): of each of the user's histories.
         rejected (str or null): why no set could be drawn for this user.
     """
@@ -60,16 +65,18 @@ def prefer(
         similarity = [float(tools.attribute_vector(name) @ tools.attribute_vector(gold)) for name in names]
         return names[int(np.argmax(similarity))]
 
+    weights = [_WITH_PARAMETERS if _has_parameters(tools[group["tools"][0]]) else 1 for group in groups]
     for user_id in users:
         rng = record_rng(seed, "prefer", user_id)
         length = rng.randint(history.min_length, history.max_length)
         fewest_disliked = math.ceil(history.min_disliked * length)
-        first = rng.choice(groups)
+        first = rng.choices(groups, weights)[0]
         gold = rng.choice(first["tools"])
         taken = list(first["tools"])
         gold_neighbours = neighbours(gold, taken, rng)
         taken += gold_neighbours
-        preferred, not_preferred = list(gold_neighbours), []
+        preferred = list(gold_neighbours)
+        not_preferred: list[str] = []
         for _ in range(_MOST_DRAWS):
             if len(preferred) >= length and len(not_preferred) >= fewest_disliked:
                 break
@@ -94,3 +101,7 @@ def prefer(
             "length": length,
             "rejected": None if enough else "too few tools that do not overlap",
         }
+
+
+def _has_parameters(tool: dict) -> bool:
+    return bool(tool["required_parameters"] or tool["optional_parameters"])

@@ -21,8 +21,8 @@ def write_report(run: RunFolder, recipe: Recipe) -> None:
             ],
         ),
         "## Grouping: what each eps gives",
-        "Purity is the share of clustered tools that agree with most of their cluster. A cluster is then split into uniform "
-        "groups, so a low purity loses tools but makes no wrong group. The recipe says why its eps was chosen.",
+        "Purity is the share of clustered tools that agree with most of their cluster. A cluster is then split into "
+        "uniform groups, so a low purity loses tools but makes no wrong group. The recipe says why it has its eps.",
         _sweep_table(manifests["group"]["extra"]["sweep"], recipe.group.eps),
         "## Groups",
         _group_table(list(run.rows("group"))),
@@ -44,7 +44,16 @@ def markdown_table(columns: list[str], rows: list[list]) -> str:
 
 
 def _sweep_table(sweep: list[dict], chosen: float) -> str:
-    columns = ["eps", "clusters", "tools clustered", "largest", "purity: category", "purity: parameters", "groups", "tools kept"]
+    columns = [
+        "eps",
+        "clusters",
+        "tools clustered",
+        "largest",
+        "purity: category",
+        "purity: parameters",
+        "groups",
+        "tools kept",
+    ]
     rows = [
         [
             f"**{s['eps']}**" if s["eps"] == chosen else s["eps"],

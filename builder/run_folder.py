@@ -44,7 +44,9 @@ class RunFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"the run's folder {folder} cannot be made ({error.strerror}); give another --run.") from None
+            raise InputError(
+                f"the run's folder {folder} cannot be made ({error.strerror}); give another --run."
+            ) from None
 
     def path(self, stage: str) -> Path:
         """The stage's rows."""
@@ -90,7 +92,14 @@ class RunFolder:
             return
         started = time.perf_counter()
         notes = Notes()
-        rows = track(make(notes), description=f"  {stage:<11}", total=total, console=self._console, transient=True)
+        rows = track(
+            make(notes),
+            description=f"  {stage:<11}",
+            total=total,
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
         number = write_json_lines(path, rows)
         seconds = time.perf_counter() - started
         write_json(

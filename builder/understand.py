@@ -11,8 +11,7 @@ def understand(tools: Iterable[dict], author: OfflineAuthor, seed: int) -> Itera
 
     Input columns: those of `collect`.
     Output columns:
-        tool_name (str)
-        example ({instruction (str), parameters (object)})
+        tool_name (str) example ({instruction (str), parameters (object)})
         functionality, attributes (str): what the tool does, and how it differs from others that do the same.
     """
     for tool in tools:

@@ -6,7 +6,8 @@ import evaluate
 import petoolbench
 
 _DESCRIPTION = """
-Tool Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies that call the gold tool. A reply
+Tool Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies that call the gold tool. A
+    reply
 without a readable call is wrong, never left out.
 """
 
@@ -14,7 +15,8 @@ _KWARGS_DESCRIPTION = """
 Args:
     predictions (list of str): the model's raw replies; an empty string for a request that failed.
     references (list of str or dict): the gold calls, each the `tool_call` struct of a row or the same as JSON text.
-    reader (str): how a call is found in a reply, "robust" (default; as any client would) or "paper" (as the authors do).
+    reader (str): how a call is found in a reply, "robust" (default; as any client would) or "paper" (as the authors
+        do).
 
 Returns:
     tool_acc (float): between 0 and 1, higher is better.

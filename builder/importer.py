@@ -1,0 +1,60 @@
+"""The authors' released test files -> a dataset folder of the same columns, losslessly."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from builder.dataset_folder import check_replaceable, write_dataset
+from builder.statistics import RowStatistics
+from petoolbench import CITATION, InputError, read_released_rows
+
+_SUFFIXES = (".json", ".json.gz")
+
+
+def import_released(path: Path, dataset_folder: Path) -> dict:
+    """Turn a released test file, or a folder of them (one a setting), into a dataset with a `test` split.
+
+    Returns:
+        The rows' statistics (`builder.statistics`), and how many `repeated rows` were the same in two files.
+
+    Raises:
+        InputError: if a file is not of the released form, two files disagree about a row, or the folder can't be
+            replaced.
+    """
+    check_replaceable(dataset_folder)
+    files = sorted(f for f in path.iterdir() if f.name.endswith(_SUFFIXES)) if path.is_dir() else [path]
+    if not files:
+        raise InputError(
+            f"{path}/ holds no {' or '.join(_SUFFIXES)} file; give a released test file or a folder of them."
+        )
+    statistics = RowStatistics()
+    repeated = [0]
+
+    def rows() -> Iterator[tuple[str, dict]]:
+        seen: dict[str, dict] = {}
+        for file in files:
+            for row in read_released_rows(file):
+                if row["id"] not in seen:
+                    seen[row["id"]] = row
+                    statistics.add(row)
+                    yield "test", row
+                elif seen[row["id"]] == row:
+                    repeated[0] += 1
+                else:
+                    raise InputError(
+                        f"{file}: row {row['id']} differs from the one in an earlier file; import them one by one."
+                    )
+
+    write_dataset(
+        dataset_folder,
+        rows(),
+        lambda: {
+            "folder": dataset_folder.name,
+            "author": "the authors of the paper",
+            "origin": "Imported by `petoolbench import` from the test file that the paper's authors released, without "
+            "change: histories, candidates, their order and the gold calls are those of the rendered prompts. These "
+            "hold no provider descriptions, so that column is empty.",
+            "statistics": statistics.summary(),
+            "citation": CITATION,
+        },
+    )
+    return {**statistics.summary(), "repeated rows": repeated[0]}

@@ -1,0 +1,65 @@
+"""Loading what is evaluated on: a dataset folder or a Hub id."""
+
+from pathlib import Path
+
+import datasets
+
+from petoolbench import FEATURES, SETTINGS, InputError, check_choice, setting_of
+
+ALL = "all"
+
+
+def settings_of(choice: str) -> list[str]:
+    """The settings behind `--setting`: one of them, or `all`."""
+    check_choice(choice, [ALL, *SETTINGS], "setting")
+    return list(SETTINGS) if choice == ALL else [choice]
+
+
+def load_rows(dataset: str, setting: str, split: str) -> list[dict]:
+    """Rows of one config and split; raises what `load_setting` raises, and `InputError` if there is no such split."""
+    loaded = load_setting(dataset, setting)
+    check_choice(split, list(loaded), f"split of {dataset}")
+    return loaded[split].to_list()
+
+
+def dataset_sizes(dataset: str) -> dict[str, dict[str, int]]:
+    """Number of rows by setting and split."""
+    return {s: {split: rows.num_rows for split, rows in load_setting(dataset, s).items()} for s in SETTINGS}
+
+
+def find_row(dataset: str, setting: str, row_id: str | None) -> dict:
+    """A row by its id, or the first test row of `setting`.
+
+    Raises:
+        InputError: if no row has this id.
+    """
+    if row_id is None:
+        return load_rows(dataset, setting, "test")[0]
+    check_choice(setting_of({"id": row_id}), SETTINGS, "setting in the row's id")
+    for rows in load_setting(dataset, setting_of({"id": row_id})).values():
+        if row_id in (ids := rows["id"][:]):
+            return rows[ids.index(row_id)]
+    raise InputError(f"{dataset} has no row {row_id!r}; an id looks like u000007/chronological.")
+
+
+def load_setting(dataset: str, setting: str) -> datasets.DatasetDict:
+    """One config, through `load_dataset`.
+
+    Raises:
+        InputError: if there is no such dataset or config, or its columns are not the contract's.
+    """
+    if not Path(dataset).is_dir() and "/" not in dataset:
+        raise InputError(
+            f"there is no dataset folder {dataset}/ here; run `petoolbench build` first, or check --dataset."
+        )
+    try:
+        loaded = datasets.load_dataset(dataset, setting)
+    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"{dataset} has no readable config {setting!r}: {reason}") from None
+    for rows in loaded.values():
+        if missing := set(FEATURES) - set(rows.column_names):
+            raise InputError(
+                f"{dataset} is no PEToolBench dataset: the columns {', '.join(sorted(missing))} are missing."
+            )
+    return loaded

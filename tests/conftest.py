@@ -1,0 +1,38 @@
+"""No network, no real home: caches go to a temporary folder before any library reads its settings."""
+
+import os
+import tempfile
+from pathlib import Path
+
+_HOME = tempfile.mkdtemp(prefix="petoolbench-tests-")
+os.environ.update(HF_HOME=_HOME, HF_HUB_OFFLINE="1", PETOOLBENCH_CACHE=f"{_HOME}/petoolbench", COLUMNS="120")
+os.environ.pop("HF_TOKEN", None)
+
+import pytest  # noqa: E402
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _from_the_root(monkeypatch):
+    """`evaluate.load("metrics/...")` and the recipes are named from the repository's root."""
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="session")
+def official_part() -> Path:
+    """A part of the authors' released test file; not part of the project."""
+    path = SHARED / "official_test_dev.json.gz"
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    return path
+
+
+@pytest.fixture(scope="session")
+def rapidapi_tools() -> Path:
+    """RapidAPI tool documents; not part of the project."""
+    path = SHARED / "rapidapi_tools.jsonl.gz"
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    return path

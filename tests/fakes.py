@@ -1,0 +1,48 @@
+"""Stand-ins that one can predict by eye."""
+
+import hashlib
+
+import numpy as np
+
+from builder.tools import Tools
+from petoolbench import ToolName
+
+
+class WordEncoder:
+    """Embeds a text as the set of its words: texts without a common word are orthogonal, equal sets are equal."""
+
+    model = fingerprint = "words"
+    texts_per_second = None
+    DIMENSION = 4096
+
+    def encode(self, texts, what="texts"):
+        vectors = np.zeros((len(texts), self.DIMENSION), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in set(text.lower().split()):
+                vectors[row, int(hashlib.sha256(word.encode()).hexdigest(), 16) % self.DIMENSION] = 1
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
+def parameter(name, type="STRING", default=None, examples=(), description=""):
+    """A parameter as `collect` writes it; `default` is JSON text."""
+    return {"name": name, "type": type, "description": description, "default": default, "examples": list(examples)}
+
+
+def tool(name, functionality="get the weather", attributes="free of charge", required=(), optional=(), response=None):
+    """A tool as `collect` and `understand` write it; `name` is "Category.Provider.api"."""
+    return {
+        "tool_name": str(ToolName(*name.split("."))),
+        "tool_description": functionality,
+        "provider_description": attributes,
+        "required_parameters": list(required),
+        "optional_parameters": list(optional),
+        "response": response,
+        "example": {"instruction": functionality, "parameters": {}},
+        "functionality": functionality,
+        "attributes": attributes,
+    }
+
+
+def tool_set(*tools, eps=0.1) -> Tools:
+    """`Tools` over rows of `tool`, with the word encoder."""
+    return Tools(tools, ({} for _ in tools), WordEncoder(), eps)
