@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -104,7 +105,8 @@ class ToolName(NamedTuple):
 
 def to_json_text(value: Any) -> str:
     """Free-form values (a call's parameters, a parameter's default) travel as this JSON text."""
-    return json.dumps(value, ensure_ascii=False)
+    # Half of a surrogate pair can stand in other people's JSON, but in no UTF-8 file.
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
 
 
 def setting_of(row: dict) -> str:
@@ -369,7 +371,7 @@ def read_json(path: str | Path) -> Any:
         ) from None
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; check the path.") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({error}); it may be damaged or cut short: fetch it again.") from None
 
 
@@ -509,7 +511,10 @@ def _may_hold(file: Path, setting: str, split: str) -> bool:
     """Whether a source file can have rows of this setting and split; released files are all test."""
     if file.suffix == ".parquet":
         return file.parent.name == setting and file.name.startswith(f"{split}-")
-    return file.suffix == ".jsonl" or split == "test"
+    if file.suffix == ".jsonl":
+        with open(file, encoding="utf-8") as lines:
+            return any(json.loads(line)["split"] == split for line in lines)
+    return split == "test"
 
 
 def _read_rows(file: Path, split: str) -> Iterator[dict]:

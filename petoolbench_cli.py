@@ -18,7 +18,10 @@ class _Command(click.Group):
         try:
             return super().invoke(context)
         except InputError as error:
-            Console(stderr=True, soft_wrap=True).print(f"Error: {error}", style="red", markup=False, highlight=False)
+            from evaluator.row_view import printable
+
+            sentence = printable(f"Error: {error}")
+            Console(stderr=True, soft_wrap=True).print(sentence, style="red", markup=False, highlight=False)
             context.exit(EXIT_INPUT_ERROR)
         except KeyboardInterrupt:
             Console(stderr=True).print("Stopped; what was finished is kept. The same command goes on from there.")
@@ -84,7 +87,7 @@ def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder) ->
 
 
 @main.command("import")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
 @click.option(
     "--dataset",
     "dataset_folder",
@@ -165,7 +168,7 @@ def show(row_id, dataset, setting) -> None:
     ROW_ID is a row's `id`, such as u000007/chronological; without it, the first test row is shown.
     """
     from evaluator.data import find_row
-    from evaluator.tables import row_view
+    from evaluator.row_view import row_view
 
     Console().print(row_view(find_row(dataset, setting, row_id)))
 
@@ -176,8 +179,9 @@ def quickstart(context) -> None:
     """Build the small benchmark, score the rule models on it, and show a row: what `make quickstart` runs."""
     from evaluator.baselines import BASELINES
     from evaluator.data import dataset_sizes, find_row
+    from evaluator.row_view import row_view
     from evaluator.run import evaluate as run_evaluation
-    from evaluator.tables import row_view, scores_table, sizes_table
+    from evaluator.tables import scores_table, sizes_table
 
     console, dataset = Console(), str(_DEFAULT_DATASET)
     context.invoke(build)

@@ -8,7 +8,8 @@ import importlib.util
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -47,7 +48,8 @@ class Encoder:
 
     def __init__(self, model: str = DEFAULT_MODEL):
         self.model = model
-        self.texts_per_second: float | None = None  # of the last call that had to embed something
+        self.texts_embedded = 0  # so far, without those found in the cache
+        self.seconds_embedding = 0.0
         self._folder = _find_weights(model)
 
     @cached_property
@@ -70,7 +72,7 @@ class Encoder:
         keys = {
             text: hashlib.sha256(f"{self.fingerprint}\n{text}".encode(errors="replace")).digest() for text in unique
         }
-        with _Cache(cache_folder() / "embeddings.sqlite") as cache:
+        with _Cache.open(cache_folder() / "embeddings.sqlite") as cache:
             known = cache.get(keys.values())
             missing = [text for text in unique if keys[text] not in known]
             if missing:
@@ -111,40 +113,42 @@ class Encoder:
                     embedded |= rows
                     progress.advance(bar, width * len(batch))
             progress.update(bar, completed=sum(lengths))
-        self.texts_per_second = len(texts) / (time.perf_counter() - started)
+        self.texts_embedded += len(texts)
+        self.seconds_embedding += time.perf_counter() - started
         return embedded
 
 
 class _Cache:
     """Vectors by key in one SQLite file, safe for several processes and for a kill at any moment."""
 
-    def __init__(self, path: Path):
+    def __init__(self, database: sqlite3.Connection):
+        self._database = database
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=NORMAL")
+        database.execute("CREATE TABLE IF NOT EXISTS embedding (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator["_Cache"]:
+        """The cache at `path`; raises `InputError` if it is damaged, or its disk full."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=60, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.execute(
-                "CREATE TABLE IF NOT EXISTS embedding (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID"
-            )
-        except (OSError, sqlite3.Error) as error:
+            with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as database:
+                yield cls(database)
+        except (PermissionError, NotADirectoryError, FileExistsError, sqlite3.Error) as error:
             raise InputError(
                 f"the embedding cache {path} cannot be used ({error}); "
-                "remove it, or set PETOOLBENCH_CACHE to another folder."
-            ) from None
+                "remove it, free some space, or set PETOOLBENCH_CACHE to another folder."
+            ) from error
 
-    def __enter__(self) -> "_Cache":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._database.close()
-
-    def get(self, keys) -> dict[bytes, bytes]:
+    def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Those of the vectors that are kept."""
         select = "SELECT key, vector FROM embedding WHERE key = ?"
         found = (self._database.execute(select, (key,)).fetchone() for key in keys)
         return dict(row for row in found if row)
 
     def put(self, vectors: dict[bytes, bytes]) -> None:
+        """Keep all of these, or none."""
         self._database.execute("BEGIN")
         self._database.executemany("INSERT OR REPLACE INTO embedding VALUES (?, ?)", vectors.items())
         self._database.execute("COMMIT")
@@ -153,6 +157,8 @@ class _Cache:
 @cache  # so that its note is given once
 def _find_weights(model: str) -> Path:
     if Path(model).is_dir():
+        if not (Path(model) / "config.json").exists():
+            raise InputError(f"the folder {model} holds no sentence-transformers model (no config.json in it).")
         return Path(model)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (

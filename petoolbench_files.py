@@ -24,6 +24,7 @@ def replacing(target: Path) -> Iterator[Path]:
     beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(target)
         yield beside
         if beside.is_dir():
             _replace_folder(beside, target)
@@ -33,10 +34,32 @@ def replacing(target: Path) -> Iterator[Path]:
         reason = error.strerror or error
         raise InputError(f"{target} cannot be written ({reason}); free some space or name another place.") from error
     finally:
-        if beside.is_dir():
-            shutil.rmtree(beside, ignore_errors=True)
-        else:
-            beside.unlink(missing_ok=True)
+        _remove(beside)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what killed processes were writing for `target`; what a living one writes stays."""
+    for leftover in target.parent.glob(f".{target.name}.*.tmp"):
+        writer = leftover.name.split(".")[-2]
+        if writer.isdecimal() and not _is_alive(int(writer)):
+            _remove(leftover)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # sends nothing; only asks
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    elif path.exists():
+        path.unlink()
 
 
 def _replace_folder(new: Path, target: Path) -> None:

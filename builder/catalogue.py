@@ -5,6 +5,7 @@ Read here, other people's text is only ever data: it is checked for its form and
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,7 @@ def _json_lines(file: Path) -> Iterator[tuple[int, Any]]:
                     yield number, json.loads(line)
     except json.JSONDecodeError as error:
         raise InputError(f"{file}, line {number}: not valid JSON ({error.msg}); mend or remove the line.") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise InputError(
             f"{file}, after line {number}: cannot be read ({error}); it may be damaged or cut short: fetch it again."
         ) from None
@@ -153,7 +154,7 @@ def _json_lines(file: Path) -> Iterator[tuple[int, Any]]:
 def _documents(row: Any, file: Path, place: str) -> Iterator[ToolDocument]:
     try:
         if isinstance(row, dict) and "api_list" in row:
-            yield from _Provider.model_validate(row).documents(category=file.parent.name)
+            yield from _Provider.model_validate(row).documents(category=file.resolve().parent.name)
         else:
             yield ToolDocument.model_validate(row)
     except ValidationError as error:

@@ -11,10 +11,11 @@ from builder.catalogue import Parameter, ToolDocument
 from petoolbench import ToolName, to_json_text
 
 _DEPRECATED = re.compile(
-    r"\b(deprecated|obsolete|discontinued|no longer (available|supported|maintained))\b", re.IGNORECASE
+    r"(?<![^\W_])(deprecated|obsolete|discontinued|no longer (available|supported|maintained))(?![^\W_])",
+    re.IGNORECASE,
 )
-_MARKUP = re.compile(r"<[^<>]{0,300}>")
-_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+|\s+")
+_MARKUP = re.compile(r"<[a-zA-Z/!][^<>]{0,300}>")
+_NOT_TEXT = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _CUT_MARK = " [...]"
 _FEWEST_WORDS = 3
@@ -55,7 +56,7 @@ def collect(documents: Iterable[ToolDocument], max_description: int, counts: Cou
             counts["dropped: deprecated"] += 1
         elif not tool["tool_description"]:
             counts["dropped: no description"] += 1
-        elif len(_WORD.findall(tool["tool_description"])) < _FEWEST_WORDS:
+        elif len(_WORD.findall(clean_text(document.api_description))) < _FEWEST_WORDS:
             counts["dropped: description too short"] += 1
         elif len(_WORD.findall(clean_text(document.tool_description))) < _FEWEST_WORDS:
             counts["dropped: provider not described"] += 1
@@ -94,7 +95,7 @@ def _tool(document: ToolDocument, max_description: int) -> dict:
 def _facts(document: ToolDocument) -> Iterator[str]:
     """What the catalogue knows of a provider's price and performance, as sentences."""
     if document.pricing:
-        yield f"{FACT_OPENINGS[0]}{document.pricing.lower()}."
+        yield f"{FACT_OPENINGS[0]}{clean_text(document.pricing).lower()}."
     if document.latency_ms and document.success_rate:
         yield f"{FACT_OPENINGS[1]}{document.latency_ms / 1000:.1f} s; {document.success_rate:.0f} % of calls succeed."
 
@@ -110,7 +111,10 @@ def _parameter(parameter: Parameter, max_description: int) -> dict:
 
 
 def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[:longest].rsplit(" ", 1)[0] + _CUT_MARK
+    if len(text) <= longest:
+        return text
+    kept = text[: longest - len(_CUT_MARK) + 1]  # one more, to see whether a word ends here
+    return (kept.rpartition(" ")[0] or kept[:-1]) + _CUT_MARK
 
 
 def _canonical(schema: Any) -> str | None:

@@ -50,7 +50,7 @@ def draw_calls(
         most = max(fewest, math.floor(settings.max_disliked * length))
         number = min(rng.randint(fewest, most), len(user["not_preferred"]))
         disliked = rng.sample(user["not_preferred"], number)
-    shown = min(len(user["gold_neighbours"]), _FEWEST_GOLD_NEIGHBOURS)
+    shown = min(len(user["gold_neighbours"]), _FEWEST_GOLD_NEIGHBOURS, length - len(disliked))
     liked = rng.sample(user["gold_neighbours"], shown)
     others = [name for name in user["preferred"] if name not in liked]
     liked += rng.sample(others, length - len(disliked) - len(liked))

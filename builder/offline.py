@@ -257,10 +257,7 @@ def function_phrase(description: str) -> str:
     'get Hull Moving Average indicator'
     """
     phrase = _SENTENCE_END.split(_NOT_SPOKEN.sub(" ", description).lstrip(" -*/#.:"), maxsplit=1)[0]
-    for preamble in _PREAMBLES:
-        shorter = preamble.sub("", phrase, count=1)
-        if len(shorter.split()) > 1:
-            phrase = shorter
+    phrase = _without_preambles(phrase)
     head = _PAUSE.split(phrase, maxsplit=1)[0]
     if len(head.split()) >= _ENOUGH_BEFORE_PAUSE:
         phrase = head
@@ -278,6 +275,14 @@ def function_phrase(description: str) -> str:
             words[0] = words[0].lower()
         words.insert(0, "get")
     return " ".join(words).rstrip(" .!?:;,-")
+
+
+def _without_preambles(phrase: str) -> str:
+    for preamble in _PREAMBLES:
+        shorter = preamble.sub("", phrase, count=1)
+        if shorter != phrase and len(shorter.split()) > 1:
+            return _without_preambles(shorter)
+    return phrase
 
 
 def attribute_sentences(provider_description: str) -> str:
@@ -331,13 +336,16 @@ def _documented_values(parameter: dict) -> list:
 
 def _as_documented(value: Any, documented_type: str | None) -> Any:
     """RapidAPI gives every default as text: "3" of a NUMBER is meant as 3."""
-    if isinstance(value, str) and (documented_type or "").upper() in ("NUMBER", "BOOLEAN"):
-        try:
-            decoded = json.loads(value.strip().lower())
-        except ValueError:
-            return None
-        return decoded if isinstance(decoded, (int, float, bool)) else None
-    return value
+    kind = (documented_type or "").upper()
+    if not isinstance(value, str) or kind not in ("NUMBER", "BOOLEAN"):
+        return value
+    try:
+        decoded = json.loads(value.strip().lower())
+    except ValueError:
+        return None
+    is_boolean = isinstance(decoded, bool)
+    fits = is_boolean if kind == "BOOLEAN" else isinstance(decoded, (int, float)) and not is_boolean
+    return decoded if fits else None
 
 
 def _can_be_said(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """The whole build: tool documents -> run folder -> dataset folder, in the eight stages of DESIGN."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -78,6 +78,20 @@ class _Build:
     def groups(self) -> list[dict]:
         return list(self.run.rows("group"))
 
+    def _noting_embedding(self, make: Callable[[Notes], Iterable[dict]]) -> Callable[[Notes], Iterator[dict]]:
+        """Add to a stage's notes how many texts it had to embed, and how long that took."""
+
+        def noting(notes: Notes) -> Iterator[dict]:
+            encoders = {id(encoder): encoder for encoder in (self.encoder, self.retriever)}.values()
+            texts = sum(encoder.texts_embedded for encoder in encoders)
+            seconds = sum(encoder.seconds_embedding for encoder in encoders)
+            yield from make(notes)
+            notes.extra["texts embedded"] = sum(encoder.texts_embedded for encoder in encoders) - texts
+            embedding = sum(encoder.seconds_embedding for encoder in encoders) - seconds
+            notes.extra["seconds embedding"] = round(embedding, 1)
+
+        return noting
+
     def do_stages(self) -> None:
         self._collect()
         self._understand()
@@ -111,19 +125,17 @@ class _Build:
     def _group(self) -> None:
         def make(notes: Notes) -> Iterator[dict]:
             rows, notes.extra["sweep"] = group(self.tools, self.recipe.group, notes.counts)
-            if self.encoder.texts_per_second:
-                notes.extra["texts embedded per second"] = round(self.encoder.texts_per_second)
             yield from rows
 
         settings = {**self.recipe.group.model_dump(), "model": self.encoder.fingerprint}
-        self.run.do("group", make, ["collect", "understand"], settings)
+        self.run.do("group", self._noting_embedding(make), ["collect", "understand"], settings)
 
     def _draw_users(self) -> None:
         """Stages 4 to 6, over again with more users while too few were accepted."""
         recipe, run = self.recipe, self.run
         settings = {
             **recipe.prefer.model_dump(),
-            **recipe.history.model_dump(),
+            **recipe.history.model_dump(include={"min_length", "max_length", "min_disliked"}),
             "model": self.encoder.fingerprint,
             "eps": recipe.group.eps,
             "seed": recipe.seed,
@@ -133,7 +145,11 @@ class _Build:
         drawn = before["drawn"] if before == {**settings, "drawn": before.get("drawn")} else recipe.users
         while True:
             run.do(
-                "prefer", partial(self._prefer, drawn), _TOOLS_AND_GROUPS, {**settings, "drawn": drawn}, total=drawn
+                "prefer",
+                self._noting_embedding(partial(self._prefer, drawn)),
+                _TOOLS_AND_GROUPS,
+                {**settings, "drawn": drawn},
+                total=drawn,
             )
             run.do(
                 "history",
@@ -193,7 +209,13 @@ class _Build:
             "seed": recipe.seed,
             "users": recipe.users,
         }
-        run.do("candidates", make, [*_TOOLS_AND_GROUPS, "prefer", "instruct"], settings, total=recipe.users)
+        run.do(
+            "candidates",
+            self._noting_embedding(make),
+            [*_TOOLS_AND_GROUPS, "prefer", "instruct"],
+            settings,
+            total=recipe.users,
+        )
 
     def _export(self) -> None:
         recipe, run = self.recipe, self.run

@@ -28,11 +28,11 @@ def prefer(
 ) -> Iterator[dict]:
     """Draw each user's preferred and non-preferred tools.
 
-    The first group drawn, functions with parameters being drawn more often, is what the user will ask for: its preferred tool, any of the group alike, is the gold one,
-    and none of the group's tools is shown to the user before. In every further group the user prefers the tool whose
-    attributes are nearest to the gold tool's: a user's taste is one. Each preferred tool brings the tools nearest to
-    it in attributes, one of a provider at most. Whatever overlaps in function with what the user has is discarded and
-    drawn again.
+    The first group drawn (more often one with parameters) is what the user will ask for: its preferred tool, any of
+    the group alike, is the gold one, and none of the group's tools is shown to the user before. In every further
+    group the user prefers the tool whose attributes are nearest to the gold tool's: a user's taste is one. Each
+    preferred tool brings the tools nearest to it in attributes, one of a provider at most. Whatever overlaps in
+    function with what the user has is discarded and drawn again.
 
     Input columns: those of `group`, `collect` and `understand`.
     Output columns:
@@ -89,7 +89,11 @@ def prefer(
             taken += brought
             preferred += [liked, *brought]
             not_preferred += [name for name in names if name != liked]
-        enough = len(preferred) >= length and len(not_preferred) >= fewest_disliked
+        rejected = None
+        if settings.neighbours and not gold_neighbours:
+            rejected = "no tool near the gold one in attributes"
+        elif len(preferred) < length or len(not_preferred) < fewest_disliked:
+            rejected = "too few tools that do not overlap"
         yield {
             "user_id": user_id,
             "group_id": first["group_id"],
@@ -99,7 +103,7 @@ def prefer(
             "preferred": preferred,
             "not_preferred": not_preferred,
             "length": length,
-            "rejected": None if enough else "too few tools that do not overlap",
+            "rejected": rejected,
         }
 
 

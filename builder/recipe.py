@@ -21,7 +21,7 @@ class _Settings(BaseModel):
 class CollectSettings(_Settings):
     """Stage 1."""
 
-    max_description: Count = 800  # characters; longer descriptions are cut, with a mark
+    max_description: Annotated[int, Field(ge=50)] = 800  # characters; longer descriptions are cut, with a mark
 
 
 class GroupSettings(_Settings):

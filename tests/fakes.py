@@ -12,7 +12,6 @@ class WordEncoder:
     """Embeds a text as the set of its words: texts without a common word are orthogonal, equal sets are equal."""
 
     model = fingerprint = "words"
-    texts_per_second = None
     DIMENSION = 4096
 
     def encode(self, texts, what="texts"):
@@ -46,3 +45,44 @@ def tool(name, functionality="get the weather", attributes="free of charge", req
 def tool_set(*tools, eps=0.1) -> Tools:
     """`Tools` over rows of `tool`, with the word encoder."""
     return Tools(tools, ({} for _ in tools), WordEncoder(), eps)
+
+
+class VectorEncoder:
+    """Embeds a text as the vector that a table gives it."""
+
+    model = fingerprint = "vectors"
+
+    def __init__(self, vectors):
+        self._vectors = vectors
+
+    def encode(self, texts, what="texts"):
+        vectors = np.array([self._vectors[text] for text in texts], dtype=np.float64)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+MARKET_FUNCTIONS = ("flights", "jokes", "maps", "news", "recipes", "scores", "songs", "weather")
+MARKET_PROVIDERS = {"Alder": "free open", "Birch": "fast paid", "Cedar": "private hosted"}
+
+
+def market(*strangers, functions=MARKET_FUNCTIONS, eps=0.1):
+    """`Tools` and rows of `group`: eight functions, each offered by three providers; `strangers` are further tools."""
+    groups = [
+        {
+            "group_id": f"g-{function}",
+            "category": "Data",
+            "functionality": f"get {function}",
+            "tools": [full(f"Data.{provider}.{function}") for provider in MARKET_PROVIDERS],
+        }
+        for function in functions
+    ]
+    rows = [
+        tool(f"Data.{provider}.{function}", functionality=f"get {function}", attributes=attributes)
+        for function in functions
+        for provider, attributes in MARKET_PROVIDERS.items()
+    ]
+    return tool_set(*rows, *strangers, eps=eps), groups
+
+
+def full(name):
+    """The full name behind "Category.Provider.api"."""
+    return str(ToolName(*name.split(".")))

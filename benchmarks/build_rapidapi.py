@@ -1,0 +1,55 @@
+"""Measure a build of 12,000 rows from the RapidAPI documents: time by stage, memory, what was kept.
+
+    python benchmarks/build_rapidapi.py
+
+Starts with an empty embedding cache, so that embedding is measured too (about six minutes on two cores).
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from machine import heading, shared_file
+
+from builder.report import markdown_table
+from builder.run_folder import STAGES
+
+ROOT = Path(__file__).parent.parent
+
+
+def main() -> None:
+    shared_file("rapidapi_tools.jsonl.gz")
+    print(heading("RapidAPI, 4,000 users", "sentence-transformers", "scikit-learn", "torch", "pyarrow"))
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "petoolbench_cli", "build", "--recipe", "recipes/build/rapidapi.yaml"]
+        command += ["--run", f"{folder}/run", "--dataset", f"{folder}/dataset"]
+        started = time.perf_counter()
+        subprocess.run(command, cwd=ROOT, env={**os.environ, "PETOOLBENCH_CACHE": f"{folder}/cache"}, check=True)
+        seconds = time.perf_counter() - started
+        gigabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+        manifests = [
+            json.loads(next(Path(folder, "run").glob(f"*{stage}.manifest.json")).read_text()) for stage in STAGES
+        ]
+        embedding = sum(m["extra"].get("seconds embedding", 0) for m in manifests)
+        texts = sum(m["extra"].get("texts embedded", 0) for m in manifests)
+        rows = [
+            [m["stage"], f"{m['rows']:,}", m["seconds"], m["extra"].get("seconds embedding", "")] for m in manifests
+        ]
+        print(markdown_table(["stage", "rows", "seconds", "of these embedding"], rows), "\n")
+        figures = [
+            ["the whole command", f"{seconds:.0f} s"],
+            ["embedding (distinct texts, a second)", f"{embedding:.0f} s ({texts:,}, {texts / embedding:.0f})"],
+            ["everything but embedding", f"{seconds - embedding:.0f} s"],
+            ["largest memory", f"{gigabytes:.2f} GB"],
+        ]
+        print(markdown_table(["figure", "measured"], figures), "\n")
+        print(Path(folder, "run", "report.md").read_text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""The whole build on the embedded catalogue: equal bytes, resumed after a kill, redone only where changed."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import datasets
+import pytest
+from rich.console import Console
+
+import petoolbench
+from builder.export import check_row
+from builder.pipeline import build
+from builder.recipe import load_recipe
+from builder.run_folder import STAGES
+
+QUICKSTART = Path("recipes/build/quickstart.yaml")
+USERS = 24
+
+
+def recipe(**overrides):
+    return load_recipe(QUICKSTART, **{"users": USERS, **overrides})
+
+
+def quiet_build(folder: Path, **overrides):
+    return build(recipe(**overrides), folder / "run", folder / "petoolbench", Console(quiet=True))
+
+
+def parquet_bytes(dataset: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(dataset)): file.read_bytes() for file in sorted(dataset.rglob("*.parquet"))}
+
+
+def load(folder: Path, monkeypatch, setting: str, **options):
+    """As a user does: by name, from the folder that holds the dataset."""
+    monkeypatch.chdir(folder)
+    return datasets.load_dataset("petoolbench", setting, **options)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Path:
+    """A folder with `run/` and `petoolbench/`; tests that change it copy it first."""
+    folder = tmp_path_factory.mktemp("built")
+    quiet_build(folder)
+    return folder
+
+
+def test_each_config_loads_by_name_with_the_promised_columns(built, monkeypatch):
+    for setting in petoolbench.SETTINGS:
+        loaded = load(built, monkeypatch, setting)
+        assert {split: rows.num_rows for split, rows in loaded.items()} == {"train": 18, "test": 6}
+        assert loaded["test"].features == petoolbench.FEATURES
+        streamed = load(built, monkeypatch, setting, streaming=True)
+        assert list(streamed["test"]) == loaded["test"].to_list()
+        for row in loaded["train"]:
+            check_row(row)
+            assert petoolbench.setting_of(row) == setting
+
+
+def test_the_dataset_holds_no_code(built):
+    assert {file.suffix for file in (built / "petoolbench").rglob("*") if file.is_file()} == {".md", ".parquet"}
+
+
+def test_rows_keep_their_promises(built):
+    rows = [json.loads(line) for line in (built / "run" / "export.jsonl").read_text().splitlines()]
+    assert len({row["id"] for row in rows}) == len(rows) == 3 * USERS
+    assert all(row["history_length"] == len(row["history"]) and 5 <= row["history_length"] <= 15 for row in rows)
+    assert all(len(row["candidate_tools"]) == 10 for row in rows)
+    by_user: dict[str, list] = {}
+    for row in rows:
+        by_user.setdefault(row["user_id"], []).append(row)
+    for forms in by_user.values():
+        assert len({row["split"] for row in forms}) == 1
+        for column in ("instruction", "tool_call", "candidate_tools", "same_function_tools"):
+            assert all(row[column] == forms[0][column] for row in forms)
+        assert len({row["history_length"] for row in forms}) == 1
+        assert len({json.dumps(row["history"]) for row in forms}) == 3
+
+
+def test_instructions_name_no_tool_and_no_provider(built):
+    for line in (built / "run" / "export.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        for tool in row["candidate_tools"]:
+            name = petoolbench.ToolName.parse(tool["tool_name"])
+            assert name.provider.lower() not in row["instruction"].lower()
+            assert name.api.lower() not in row["instruction"].lower()
+
+
+def test_every_value_of_the_gold_call_stands_in_the_instruction(built):
+    for line in (built / "run" / "export.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        for value in json.loads(row["tool_call"]["parameters"]).values():
+            assert (value if isinstance(value, str) else json.dumps(value)) in row["instruction"]
+
+
+def test_the_same_build_elsewhere_gives_the_same_bytes(built, tmp_path):
+    quiet_build(tmp_path)
+    assert parquet_bytes(tmp_path / "petoolbench") == parquet_bytes(built / "petoolbench")
+
+
+def test_a_second_build_does_nothing_and_says_so(tmp_path):
+    console = Console(record=True, file=io.StringIO(), width=200)
+    quiet_build(tmp_path)
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "petoolbench").rglob("*") if file.is_file()}
+    again = build(recipe(), tmp_path / "run", tmp_path / "petoolbench", console)
+    assert again.redone == []
+    assert "Nothing has changed" in console.export_text()
+    assert before == {
+        file: file.stat().st_mtime_ns for file in (tmp_path / "petoolbench").rglob("*") if file.is_file()
+    }
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "redone"),
+    [
+        ("export", "split", "function", ["export"]),
+        ("candidates", "number", 8, ["candidates", "export"]),
+        ("history", "max_disliked", 0.3, ["history", "instruct", "export"]),  # the instructions come out the same
+        ("group", "eps", 0.25, ["group", "prefer", "history", "instruct", "candidates", "export"]),
+    ],
+)
+def test_a_changed_setting_redoes_only_what_depends_on_it(tmp_path, section, key, value, redone):
+    quiet_build(tmp_path)
+    changed = recipe()
+    setattr(getattr(changed, section), key, value)
+    run = build(changed, tmp_path / "run", tmp_path / "petoolbench", Console(quiet=True))
+    assert [stage for stage in STAGES if stage in run.redone] == redone
+
+
+def test_another_seed_gives_other_rows_and_load_dataset_sees_them(tmp_path, monkeypatch):
+    """The cache of `datasets` goes by the folder's name and the card's YAML: the content must show in it."""
+    quiet_build(tmp_path)
+    first = load(tmp_path, monkeypatch, "chronological")["test"].to_list()
+    monkeypatch.undo()
+    quiet_build(tmp_path, seed=7)
+    second = load(tmp_path, monkeypatch, "chronological")["test"].to_list()
+    written = [json.loads(line) for line in (tmp_path / "run" / "export.jsonl").read_text().splitlines()]
+    assert second != first
+    assert [row["id"] for row in second] == [
+        row["id"] for row in written if row["split"] == "test" and row["id"].endswith("/chronological")
+    ]
+    assert {row["instruction"] for row in second} <= {row["instruction"] for row in written}
+
+
+def test_an_edited_run_is_read_again_by_the_builder_class(built, tmp_path):
+    """The cache key of `PEToolBench` holds the files' sizes and times."""
+    line = (built / "run" / "export.jsonl").read_text().splitlines()[0]
+    for instruction in ("First thing.", "Another thing."):
+        row = {**json.loads(line), "instruction": instruction, "split": "test"}
+        (tmp_path / "export.jsonl").write_text(json.dumps(row) + "\n")
+        builder = petoolbench.PEToolBench(config_name=petoolbench.setting_of(row), data_dir=str(tmp_path))
+        builder.download_and_prepare()
+        assert builder.as_dataset()["test"]["instruction"][:] == [instruction]
+
+
+def test_the_builder_class_reads_a_run_as_load_dataset_reads_the_dataset(built, monkeypatch):
+    builder = petoolbench.PEToolBench(config_name="rating_integrated", data_dir=str(built / "run"))
+    builder.download_and_prepare()
+    assert builder.as_dataset()["train"].to_list() == load(built, monkeypatch, "rating_integrated")["train"].to_list()
+
+
+@pytest.mark.parametrize("killed_in", ["2-understand", "3-group", "5-history", "7-candidates", "petoolbench"])
+def test_a_killed_build_goes_on_and_gives_the_same_bytes(built, tmp_path, killed_in):
+    """SIGKILL as soon as the stage (or the dataset) is being written."""
+    command = [sys.executable, "-m", "petoolbench_cli", "build", "--users", str(USERS)]
+    command += ["--run", str(tmp_path / "run"), "--dataset", str(tmp_path / "petoolbench")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    folder = tmp_path if killed_in == "petoolbench" else tmp_path / "run"
+    while process.poll() is None and not list(folder.glob(f".{killed_in}*")):
+        time.sleep(0.0005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "the build ended before it could be killed"
+    assert not (tmp_path / "petoolbench").exists()
+    quiet_build(tmp_path)
+    assert parquet_bytes(tmp_path / "petoolbench") == parquet_bytes(built / "petoolbench")
+    assert not list(tmp_path.rglob(".*")), "what the killed build left is still there"
+
+
+@pytest.mark.parametrize("split", ["tool", "function"])
+def test_gold_tools_or_functions_of_the_test_split_are_not_asked_for_in_training(tmp_path, split):
+    changed = recipe(users=40)
+    changed.export.split = split
+    build(changed, tmp_path / "run", tmp_path / "petoolbench", Console(quiet=True))
+    rows = [json.loads(line) for line in (tmp_path / "run" / "export.jsonl").read_text().splitlines()]
+    unit = {"tool": lambda row: row["tool_call"]["tool_name"], "function": lambda row: row["group_id"]}[split]
+    assert not {unit(row) for row in rows if row["split"] == "test"} & {unit(r) for r in rows if r["split"] == "train"}
+    assert 0.15 <= Counter(row["split"] for row in rows)["test"] / len(rows) <= 0.25
+
+
+def test_the_report_and_the_card_tell_what_was_done(built):
+    report = (built / "run" / "report.md").read_text()
+    for said in ("kept: 401", "| **0.3** |", "| 0.15 |", "accepted: 24", "gold tool's position (rows)"):
+        assert said in report
+    card = (built / "petoolbench" / "README.md").read_text()
+    for said in ("Rules wrote this data", "seed: 42", "| collect | read | 401 |", '"petoolbench", "chronological"'):
+        assert said in card
+    assert "{{ " not in card and "{%" not in card and str(built) not in card

@@ -1,0 +1,241 @@
+"""Catalogues: every accepted form gives the same documents; a bad one is refused by file and line."""
+
+import gzip
+import json
+import re
+from collections import defaultdict
+
+import pytest
+
+from builder.catalogue import Parameter, ToolDocument, catalogue_files, read_catalogue
+from petoolbench import InputError
+
+CITY = {"name": "city", "type": "STRING", "description": "Name of the city", "default": "Rome"}
+ROW = {
+    "category": "Weather",
+    "tool": "Sunny",
+    "tool_title": "Sunny Skies",
+    "tool_description": "Weather for everyone. No key is needed.",
+    "api": "now",
+    "api_description": "Gets the weather of a city.",
+    "method": "GET",
+    "required_parameters": [CITY],
+    "optional_parameters": [{"name": "days", "type": "NUMBER", "description": "", "default": 3}],
+    "response_schema": {"temperature": "float"},
+    "popularity": 9.5,
+    "pricing": "FREE",
+    "latency_ms": 120,
+    "success_rate": 99.5,
+}
+DOCUMENT = ToolDocument(
+    category="Weather",
+    tool="Sunny",
+    tool_description="Weather for everyone. No key is needed.",
+    api="now",
+    api_description="Gets the weather of a city.",
+    required_parameters=[Parameter(name="city", type="STRING", description="Name of the city", default="Rome")],
+    optional_parameters=[Parameter(name="days", type="NUMBER", description="", default=3)],
+    response_schema={"temperature": "float"},
+    pricing="FREE",
+    latency_ms=120,
+    success_rate=99.5,
+)
+BARE = {"category": "Weather", "tool": "Rainy", "api": "later"}
+BARE_DOCUMENT = ToolDocument(category="Weather", tool="Rainy", api="later")
+NESTED = {
+    "tool_name": "Sunny",
+    "tool_description": "Weather for everyone. No key is needed.",
+    "title": "Sunny Skies",
+    "pricing": "FREE",
+    "score": {"avgServiceLevel": 100, "avgLatency": 120, "avgSuccessRate": 99.5, "popularityScore": 9.5},
+    "host": "sunny.p.rapidapi.com",
+    "api_list": [
+        {
+            "name": "now",
+            "url": "https://sunny.p.rapidapi.com/now",
+            "description": "Gets the weather of a city.",
+            "method": "GET",
+            "required_parameters": [CITY],
+            "optional_parameters": ROW["optional_parameters"],
+            "statuscode": 200,
+            "schema": {"temperature": "float"},
+        },
+        {
+            "name": "later",
+            "description": "Gets the forecast.",
+            "method": "GET",
+            "required_parameters": [],
+            "optional_parameters": [],
+            "template_response": {"days": "list"},
+        },
+    ],
+}
+NESTED_DOCUMENTS = [
+    DOCUMENT,
+    ToolDocument(
+        category="Weather",
+        tool="Sunny",
+        tool_description="Weather for everyone. No key is needed.",
+        api="later",
+        api_description="Gets the forecast.",
+        response_schema={"days": "list"},
+        pricing="FREE",
+        latency_ms=120,
+        success_rate=99.5,
+    ),
+]
+
+
+def read(*catalogues):
+    return [document for file in catalogue_files([*map(str, catalogues)]) for document in read_catalogue(file)]
+
+
+def lines(*rows):
+    return "\n".join(map(json.dumps, rows)).encode()
+
+
+def damaged(content):
+    """A gzip file whose packed middle no longer unpacks."""
+    packed = bytearray(gzip.compress(content))
+    packed[12:20] = b"\xff" * 8
+    return bytes(packed)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("tools.jsonl", lines(ROW, BARE), [DOCUMENT, BARE_DOCUMENT]),
+        ("tools.jsonl", lines(ROW) + b"\n\n  \n" + lines(BARE) + b"\n", [DOCUMENT, BARE_DOCUMENT]),
+        ("tools.jsonl.gz", gzip.compress(lines(ROW, BARE)), [DOCUMENT, BARE_DOCUMENT]),
+        ("tools.json", json.dumps([ROW, BARE]).encode(), [DOCUMENT, BARE_DOCUMENT]),
+        ("tools.json", json.dumps(ROW, indent=2).encode(), [DOCUMENT]),
+        ("tools.json.gz", gzip.compress(json.dumps([ROW]).encode()), [DOCUMENT]),
+        ("Weather/sunny.json", json.dumps(NESTED).encode(), NESTED_DOCUMENTS),
+        ("Weather/sunny.json", json.dumps({**NESTED, "api_list": []}).encode(), []),
+        ("tools.jsonl", b"", []),
+        ("tools.jsonl", lines(ROW) + b'\n{"category": ', "tools.jsonl, line 2: not valid JSON"),
+        ("tools.json", b"[\n{]", "tools.json, line 2: not valid JSON"),
+        ("tools.json", b"", "tools.json, line 1: not valid JSON"),
+        ("tools.jsonl.gz", gzip.compress(lines(ROW, BARE))[:-20], "tools.jsonl.gz, after line .* cut short"),
+        ("tools.json.gz", gzip.compress(lines(ROW))[:-20], "tools.json.gz .* cut short"),
+        ("tools.jsonl.gz", damaged(lines(ROW)), "tools.jsonl.gz, after line .* damaged"),
+        ("tools.json.gz", damaged(lines(ROW)), "tools.json.gz .* damaged"),
+        ("tools.jsonl.gz", lines(ROW), "tools.jsonl.gz, after line 0: cannot be read"),
+        ("tools.jsonl", b"\xff\xfe{}", "tools.jsonl, after line 0: cannot be read"),
+        ("tools.jsonl", lines(ROW, {**ROW, "tool": ["Sunny"]}), "tools.jsonl, line 2: `tool`"),
+        ("tools.json", json.dumps([ROW, {**ROW, "api": None}]).encode(), "tools.json, entry 2: `api`"),
+        ("tools.jsonl", lines({**ROW, "required_parameters": "city"}), "line 1: `required_parameters`"),
+        ("tools.jsonl", lines({**ROW, "required_parameters": [{"type": "STRING"}]}), "`required_parameters.0.name`"),
+        ("tools.jsonl", lines({"tool": "Sunny", "api": "now"}), "line 1: `category`: field required"),
+        ("tools.json", b"5", "tools.json, entry 1: `the row`"),
+        ("tools.jsonl", lines(ROW) + b'\n"Sunny"', "tools.jsonl, line 2: `the row`"),
+        ("Weather/sunny.json", lines({**NESTED, "tool_name": ["Sunny"]}), "sunny.json, entry 1: `tool_name`"),
+        ("Weather/sunny.json", lines({**NESTED, "api_list": None}), "sunny.json, entry 1: `api_list`"),
+        ("Weather/sunny.json", lines({**NESTED, "api_list": [{}]}), "sunny.json, entry 1: `api_list.0.name`"),
+    ],
+)
+def test_a_file_gives_its_documents_or_names_the_place_that_is_wrong(tmp_path, name, content, expected):
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    if isinstance(expected, str):
+        with pytest.raises(InputError, match=expected):
+            read(file)
+    else:
+        assert read(file) == expected
+
+
+def test_a_folder_is_searched_in_depth_and_in_a_fixed_order(tmp_path):
+    files = ["a/Weather/sunny.json", "a/flat.jsonl", "b.json.gz", "c/d/e/more.jsonl.gz"]
+    for name in [*reversed(files), "a/notes.txt", "readme.md"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.json").mkdir()
+    assert catalogue_files([str(tmp_path)]) == [tmp_path / name for name in files]
+
+
+def test_catalogues_keep_the_order_they_are_given_in(tmp_path):
+    """Of duplicates the first is kept, so the order decides."""
+    for name, row in (("z.jsonl", BARE), ("a.jsonl", ROW)):
+        (tmp_path / name).write_bytes(lines(row))
+    assert read(tmp_path / "z.jsonl", tmp_path / "a.jsonl") == [BARE_DOCUMENT, DOCUMENT]
+
+
+def test_the_category_of_a_nested_file_is_its_folder_from_wherever_it_is_named(tmp_path, monkeypatch):
+    folder = tmp_path / "Weather"
+    folder.mkdir()
+    (folder / "sunny.json").write_text(json.dumps(NESTED))
+    monkeypatch.chdir(folder)
+    assert read("sunny.json") == NESTED_DOCUMENTS
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "{path} does not exist; check --catalogue"),
+        (lambda path: path.write_text("a,b"), "{path} is of no known kind; give .json, .jsonl, .json.gz, .jsonl.gz"),
+        (lambda path: path.mkdir(), "{path} holds no .json, .jsonl, .json.gz, .jsonl.gz file; check --catalogue"),
+    ],
+    ids=["missing", "unknown kind", "empty folder"],
+)
+def test_a_name_without_a_catalogue_behind_it_is_refused(tmp_path, make, message):
+    path = tmp_path / "tools.csv"
+    make(path)
+    with pytest.raises(InputError, match=re.escape(message.format(path=path))):
+        catalogue_files([str(path)])
+
+
+# --- the embedded catalogue -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    return read("embedded")
+
+
+def _spoken(text):
+    return " " + " ".join(re.findall(r"[^\W_]+", text.lower())) + " "
+
+
+def test_embedded_functions_can_be_grouped(embedded):
+    """A group needs several providers with the same parameters and response."""
+    providers = defaultdict(list)
+    for document in embedded:
+        parameters = [p.model_dump() for p in document.required_parameters + document.optional_parameters]
+        providers[document.category, json.dumps([parameters, document.response_schema])].append(document.tool)
+    offered = {function for function, names in providers.items() if len(set(names)) >= 3}
+    assert len(offered) >= 60
+    assert len({category for category, _ in offered}) >= 12
+    assert set(providers) == offered
+
+
+def test_embedded_providers_offer_enough_to_show_a_preference(embedded):
+    """The gold tool is never in a history: a provider is known by its other tools."""
+    functions = defaultdict(set)
+    for document in embedded:
+        functions[document.tool].add(document.api)
+    assert sum(len(apis) >= 3 for apis in functions.values()) >= 50
+
+
+def test_embedded_provider_names_are_unique(embedded):
+    """One name, one category and one description."""
+    assert len({(d.tool, d.category, d.tool_description, d.pricing) for d in embedded}) == len(
+        {d.tool for d in embedded}
+    )
+
+
+def test_embedded_texts_never_name_a_provider_or_api(embedded):
+    """An instruction made of them would give its gold tool away."""
+    texts = set()
+    for document in embedded:
+        texts |= {document.tool_description, document.api_description}
+        for parameter in document.required_parameters + document.optional_parameters:
+            texts |= {parameter.name, parameter.description, *map(str, [parameter.default, *parameter.examples])}
+    spoken = "\n".join(map(_spoken, texts))
+    names = {document.tool for document in embedded} | {document.api for document in embedded}
+    assert not [name for name in names if _spoken(name) in spoken or name.lower() in spoken]
+
+
+def test_embedded_required_parameters_have_values_to_ask_for(embedded):
+    """Otherwise the offline author would invent them."""
+    assert min(len(p.examples) for document in embedded for p in document.required_parameters) >= 3

@@ -1,0 +1,200 @@
+"""Rule models and their scores, on rows one can see; the command's files."""
+
+import json
+from pathlib import Path
+
+import evaluate as hf_evaluate
+import pytest
+
+from builder.dataset_folder import write_dataset
+from evaluator import baselines
+from evaluator.data import load_rows
+from evaluator.parameters import parameters_from_instruction
+from evaluator.run import evaluate
+from evaluator.scores import score
+from petoolbench import InputError
+
+CITY = {"name": "city", "type": "STRING", "description": "", "default": '"Paris"'}
+DAYS = {"name": "days", "type": "NUMBER", "description": "", "default": '"1"'}
+
+
+def tool(provider, api, description, provider_description="", required=()):
+    return {
+        "tool_name": f"<Weather>.<{provider}>.<{api}>",
+        "tool_description": description,
+        "provider_description": provider_description,
+        "required_parameters": list(required),
+        "optional_parameters": [],
+    }
+
+
+def call(provider, rating=None):
+    return {"instruction": "x", "tool_name": f"<Weather>.<{provider}>.<other>", "parameters": "{}", "rating": rating}
+
+
+def row(user, setting, gold, history, candidates=None):
+    tools = candidates or [
+        tool("Aerwyn", "forecast", "Weather forecast for a city", "No fee and no key.", [CITY]),
+        tool("Cirrox", "forecast", "Weather forecast for a town or city", "Hosted in Europe.", [CITY]),
+        tool("Dovarque", "convert", "Convert an amount of money", "Hosted in Europe."),
+        tool("Equandra", "lyrics", "Song lyrics by title", "No fee and no key."),
+    ]
+    return {
+        "id": f"{user}/{setting}",
+        "user_id": user,
+        "group_id": "g1",
+        "category": "Weather",
+        "instruction": "I want the weather forecast for the city 'Oslo'.",
+        "history": history,
+        "history_length": len(history),
+        "candidate_tools": tools,
+        "tool_call": {"tool_name": f"<Weather>.<{gold}>.<forecast>", "parameters": '{"city": "Oslo"}'},
+        "same_function_tools": ["<Weather>.<Aerwyn>.<forecast>", "<Weather>.<Cirrox>.<forecast>"],
+    }
+
+
+ROWS = [
+    row("u1", "preferred_only", "Cirrox", [call("Cirrox"), call("Equandra")]),
+    row("u2", "rating_integrated", "Aerwyn", [call("Aerwyn", 1), call("Cirrox", 0), call("Cirrox", 0)]),
+    row("u3", "rating_integrated", "Cirrox", [call("Aerwyn", 0), call("Equandra", 1)]),
+    row("u4", "chronological", "Aerwyn", [call("Cirrox"), call("Cirrox"), call("Aerwyn")]),
+    row("u5", "chronological", "Cirrox", [call("Equandra"), call("Dovarque")]),
+]
+
+
+def called(replies):
+    return [json.loads(reply)["tool_name"].split(">.<")[1] for reply in replies]
+
+
+def predict(name, rows=ROWS, train=(), seed=0):
+    return baselines.predict(name, rows, lambda: list(train), seed)
+
+
+@pytest.fixture
+def dataset(tmp_path) -> str:
+    facts = {"folder": "petoolbench", "author": "offline", "origin": "", "citation": ""}
+    split = [("test", one) for one in ROWS] + [("train", {**one, "id": f"t{one['id']}"}) for one in ROWS]
+    write_dataset(tmp_path / "petoolbench", split, lambda: facts)
+    return str(tmp_path / "petoolbench")
+
+
+def test_the_rule_follows_likes_dislikes_and_recent_use():
+    """u3: the other provider is disliked. u5: neither is known, but the liked one's attributes are Cirrox's."""
+    assert called(predict("preference-rule")) == ["Cirrox", "Aerwyn", "Cirrox", "Aerwyn", "Cirrox"]
+
+
+def test_lexical_and_embedding_find_the_function_and_ignore_the_user():
+    for name in ("lexical", "embedding"):
+        chosen = called(predict(name))
+        assert len(set(chosen)) == 1
+        assert chosen[0] in ("Aerwyn", "Cirrox")
+
+
+def test_popularity_counts_gold_tools_of_the_train_split():
+    train = [row("t1", "preferred_only", "Cirrox", []), row("t2", "preferred_only", "Cirrox", [])]
+    assert called(predict("popularity", train=[*train, row("t3", "preferred_only", "Aerwyn", [])])) == ["Cirrox"] * 5
+    with pytest.raises(InputError, match="fitted on the train split, and this dataset has none"):
+        predict("popularity")
+
+
+def test_random_draws_by_record_and_seed():
+    assert predict("random") == predict("random")
+    assert predict("random", ROWS[2:]) == predict("random")[2:]
+    assert len({tuple(predict("random", seed=seed)) for seed in range(20)}) > 10
+
+
+@pytest.mark.parametrize("name", baselines.BASELINES)
+def test_no_baseline_reads_the_answer(name):
+    """Without gold call and same-function tools the replies are the same."""
+    blind = [
+        {k: v for k, v in one.items() if k not in ("tool_call", "same_function_tools", "group_id")} for one in ROWS
+    ]
+    assert predict(name, blind, train=ROWS) == predict(name, train=ROWS)
+
+
+@pytest.mark.parametrize(
+    ("required", "instruction", "expected"),
+    [
+        ([CITY], "Weather in 'Oslo', please", {"city": "Oslo"}),
+        ([CITY], "I like Paris in spring", {"city": "Paris"}),
+        ([CITY], "Weather, please", {"city": "Paris"}),
+        ([DAYS], "the next 5 days", {"days": 5}),
+        ([DAYS], "forecast with days 2.5", {"days": 2.5}),
+        ([DAYS], "the next days", {"days": "1"}),
+        ([CITY, DAYS], "Use 'Oslo' as the city and 7 as the days.", {"city": "Oslo", "days": 7}),
+        ([DAYS, CITY], "City: 'Oslo'; days: 3.", {"days": 3, "city": "Oslo"}),
+        ([{**CITY, "name": "fromCity"}], "from city 'Rome' to city 'Oslo'", {"fromCity": "Rome"}),
+        ([{**CITY, "name": "on", "type": "BOOLEAN", "default": None}], "on: true", {"on": True}),
+        ([{**CITY, "default": None}], "nothing to find", {"city": ""}),
+        ([{**CITY, "name": "***"}], "odd 'name'", {"***": "name"}),
+    ],
+)
+def test_parameters_are_found_in_the_instruction_else_their_defaults(required, instruction, expected):
+    assert parameters_from_instruction(tool("A", "b", "c", "", required), instruction) == expected
+
+
+def test_scores_chance_and_counts_are_those_counted_by_hand():
+    right = '{"tool_name": "<Weather>.<Cirrox>.<forecast>", "parameters": {"city": "Oslo"}}'
+    indented = '{\n"tool_name": "<Weather>.<Aerwyn>.<forecast>", "parameters": {"city": "Rome"}\n}'
+    scored = score(ROWS, [right, indented, "", right, "{}"])
+    assert scored["rows"] == {"preferred_only": 1, "rating_integrated": 2, "chronological": 2, "all": 5}
+    assert scored["scores"]["preferred_only"]["robust"] == {"tool_acc": 1.0, "param_acc": 1.0}
+    assert scored["scores"]["rating_integrated"]["robust"] == {"tool_acc": 0.5, "param_acc": 0.0}
+    assert scored["scores"]["rating_integrated"]["paper"] == {"tool_acc": 0.0, "param_acc": 0.0}
+    assert scored["scores"]["chronological"]["robust"] == {"tool_acc": 0.0, "param_acc": 0.5}
+    assert scored["scores"]["all"]["robust"] == {"tool_acc": 0.4, "param_acc": 0.4}
+    assert scored["unreadable"]["all"] == {"robust": 2, "paper": 3}
+    assert scored["chance"]["all"] == {"tool_acc": 0.25, "param_acc": 0.5}  # two of four tools take a city
+
+
+def test_the_evaluators_scores_are_those_of_the_metrics(dataset, tmp_path):
+    scored = evaluate(dataset, "all", "baseline:preference-rule", tmp_path / "out")
+    replies = [json.loads(line)["reply"] for line in (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()]
+    references = [one["tool_call"] for one in ROWS]
+    for metric in ("tool_acc", "param_acc"):
+        for reader in ("robust", "paper"):
+            computed = hf_evaluate.load(f"metrics/{metric}").compute(
+                predictions=replies, references=references, reader=reader
+            )
+            assert computed[metric] == pytest.approx(scored["scores"]["all"][reader][metric])
+
+
+def test_an_evaluation_leaves_predictions_and_scores(dataset, tmp_path):
+    scored = evaluate(dataset, "chronological", "baseline:random", tmp_path / "out", seed=3)
+    lines = [json.loads(line) for line in (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()]
+    assert [line["id"] for line in lines] == ["u4/chronological", "u5/chronological"]
+    assert json.loads((tmp_path / "out" / "scores.json").read_text()) == scored
+    assert set(scored["scores"]) == {"chronological", "all"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "baseline:best"}, "unknown model 'baseline:best'; known are baseline:random"),
+        ({"model": "gpt-4o"}, "unknown model 'gpt-4o'"),
+        ({"setting": "liked"}, "unknown setting 'liked'; choose one of: all, preferred_only"),
+        ({"dataset": "nowhere"}, "there is no dataset folder nowhere/ here; run `petoolbench build` first"),
+        ({"dataset": "recipes"}, "recipes has no readable config"),
+        ({"out": Path("/proc/nothing")}, "cannot be written"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(dataset, tmp_path, change, message):
+    options = {"dataset": dataset, "setting": "all", "model": "baseline:random", "out": tmp_path / "out", **change}
+    with pytest.raises(InputError) as error:
+        evaluate(**options)
+    assert message in str(error.value)
+
+
+def test_a_missing_split_is_told_with_those_there_are(dataset):
+    with pytest.raises(InputError, match=r"unknown split of .* 'validation'; choose one of: train, test"):
+        load_rows(dataset, "chronological", "validation")
+
+
+def test_the_rule_reaches_its_promise_on_the_official_part(official_part, tmp_path):
+    """At least 60 % over the three settings, with nothing fitted on this data."""
+    from builder.importer import import_released
+
+    import_released(official_part, tmp_path / "official")
+    scored = evaluate(str(tmp_path / "official"), "all", "baseline:preference-rule", tmp_path / "out")
+    assert scored["rows"]["all"] == 1_320
+    assert scored["scores"]["all"]["robust"]["tool_acc"] >= 0.6

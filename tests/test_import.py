@@ -1,0 +1,157 @@
+"""The authors' released test files become rows without loss."""
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import datasets
+import pytest
+
+import petoolbench
+from builder.importer import import_released
+from petoolbench import InputError, read_released_rows
+
+GOLD = {"tool_name": "<Data>.<Azure>.<GetPeople>", "parameters": {"page": 1, "nested": {"a": [True, None, 2.50]}}}
+HISTORY = [
+    {
+        "instruction": "What is listed here: [1, 2]?",
+        "tool_call": {"tool_name": "<Other>.<Réference [x]>.<y>", "parameters": {"q": "\"]'\n"}},
+        "rating": 0,
+    },
+    {"instruction": "Again", "tool_call": {"tool_name": "<Data>.<Bing>.<z>", "parameters": {}}, "rating": 1},
+]
+TOOLS = [
+    {
+        "tool_name": name,
+        "tool_description": " ",
+        "required_parameters": [{"name": "page", "type": "NUMBER", "description": "", "default": default}],
+        "optional_parameters": [],
+    }
+    for name, default in (("<Data>.<Bing>.<GetPeople>", ""), (GOLD["tool_name"], 1), ("<A>.<B>.<C>", [True, "x"]))
+]
+
+
+def entry(**changes) -> dict:
+    def prompt(history) -> str:
+        return (
+            f"\nTask.\nInteraction history is:\n{json.dumps(history)}\n\n"
+            f"Available tools you can call are listed here:\n{json.dumps(TOOLS)}\n\nGenerate ...\n"
+        )
+
+    unrated = [{key: call[key] for key in ("instruction", "tool_call")} for call in HISTORY]
+    return {
+        "query": "Who is there?",
+        "instruction_preferred": prompt(unrated),
+        "instruction_ratings": prompt(HISTORY),
+        "instruction_chronological": prompt(unrated),
+        "api_call_ground_truth": GOLD,
+        "apis_same_func": [
+            {"category_name": "Data", "tool_name": provider, "api_name": "GetPeople"} for provider in ("Azure", "Bing")
+        ],
+        "func": "56",
+        "entry_id": 24200,
+        **changes,
+    }
+
+
+def write(path: Path, entries) -> Path:
+    path.write_text(json.dumps(entries), encoding="utf-8")
+    return path
+
+
+def decoded(row: dict) -> tuple:
+    """History, candidates and gold call as the released prompts hold them."""
+    history = []
+    for call in row["history"]:
+        tool_call = {"tool_name": call["tool_name"], "parameters": json.loads(call["parameters"])}
+        rating = {} if call["rating"] is None else {"rating": call["rating"]}
+        history.append({"instruction": call["instruction"], "tool_call": tool_call, **rating})
+    tools = []
+    for tool in row["candidate_tools"]:
+        kinds = {
+            kind: [{**parameter, "default": json.loads(parameter["default"])} for parameter in tool[kind]]
+            for kind in ("required_parameters", "optional_parameters")
+        }
+        tools.append({"tool_name": tool["tool_name"], "tool_description": tool["tool_description"], **kinds})
+    gold = {"tool_name": row["tool_call"]["tool_name"], "parameters": json.loads(row["tool_call"]["parameters"])}
+    return history, tools, gold
+
+
+def test_an_entry_becomes_three_rows_that_hold_all_of_it(tmp_path):
+    rows = list(read_released_rows(write(tmp_path / "released.json", [entry()])))
+    assert [row["id"] for row in rows] == [f"24200/{setting}" for setting in petoolbench.SETTINGS]
+    for row in rows:
+        assert set(row) == set(petoolbench.FEATURES)
+        history, tools, gold = decoded(row)
+        assert [call["tool_call"] for call in history] == [call["tool_call"] for call in HISTORY]
+        assert (tools, gold) == (TOOLS, GOLD)
+        assert row["same_function_tools"] == ["<Data>.<Bing>.<GetPeople>", "<Data>.<Azure>.<GetPeople>"]
+        assert (row["history_length"], row["category"], row["group_id"]) == (2, "Data", "56")
+    assert [call["rating"] for call in rows[1]["history"]] == [0, 1]
+    assert [call["rating"] for call in rows[0]["history"]] == [None, None]
+
+
+def test_one_file_a_setting_gives_the_same_rows_as_one_for_all(tmp_path):
+    (tmp_path / "split").mkdir()
+    for prompt in petoolbench._RELEASED_PROMPTS.values():
+        alone = {key: value for key, value in entry().items() if not key.startswith("instruction_") or key == prompt}
+        write(tmp_path / "split" / f"user_entries_test_{prompt}.json", [alone])
+    write(tmp_path / "all.json", [entry()])
+    import_released(tmp_path / "split", tmp_path / "a")
+    import_released(tmp_path / "all.json", tmp_path / "b")
+    for setting in petoolbench.SETTINGS:
+        a, b = (datasets.load_dataset(str(tmp_path / name), setting)["test"].to_list() for name in "ab")
+        assert a == b and len(a) == 1
+
+
+def test_rows_repeated_in_two_files_are_written_once_and_counted(tmp_path):
+    write(tmp_path / "1.json", [entry()])
+    write(tmp_path / "2.json", [entry()])
+    statistics = import_released(tmp_path, tmp_path / "out")
+    assert (statistics["rows"], statistics["repeated rows"]) == (3, 3)
+    write(tmp_path / "2.json", [entry(query="Something else?")])
+    with pytest.raises(InputError, match="row 24200/preferred_only differs"):
+        import_released(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "released.json, line 1: not valid JSON"),
+        ('{"a": 1}', "should hold a JSON list"),
+        ("[1]", "entry 0: not of the released form"),
+        ('[{"query": "x"}]', "entry 0: not of the released form"),
+        (json.dumps([entry(), entry(instruction_ratings="no list")]), "entry 1: not of the released form"),
+        (json.dumps([entry(api_call_ground_truth=None)]), "entry 0"),
+        ("[]", "no row is left"),
+    ],
+)
+def test_what_is_no_released_file_is_refused_and_nothing_is_written(tmp_path, content, message):
+    (tmp_path / "released.json").write_text(content)
+    with pytest.raises(InputError, match=re.escape(message)):
+        import_released(tmp_path / "released.json", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["released.json"]
+
+
+def test_the_official_part_goes_round_without_loss(official_part, tmp_path):
+    statistics = import_released(official_part, tmp_path / "official")
+    assert statistics["rows"] == 1_320
+    with gzip.open(official_part, "rt", encoding="utf-8") as file:
+        text = file.read()
+    entries = {str(one["entry_id"]): one for one in json.loads(text)}
+    decoder = json.JSONDecoder()
+    for setting, key in petoolbench._RELEASED_PROMPTS.items():
+        rows = datasets.load_dataset(str(tmp_path / "official"), setting)["test"]
+        assert rows.num_rows == len(entries) == 440
+        for row in rows:
+            one = entries[row["user_id"]]
+            prompt = one[key]
+            start = prompt.index("Interaction history is:\n") + len("Interaction history is:\n")
+            history, end = decoder.raw_decode(prompt, start)
+            tools, _ = decoder.raw_decode(prompt, prompt.index("listed here:\n", end) + len("listed here:\n"))
+            assert decoded(row) == (history, tools, one["api_call_ground_truth"])
+            assert row["instruction"] == one["query"]
+            assert len(row["same_function_tools"]) == len(one["apis_same_func"])
+    size = sum(file.stat().st_size for file in (tmp_path / "official").rglob("*") if file.is_file())
+    assert size <= len(text.encode()) / 10

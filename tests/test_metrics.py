@@ -1,0 +1,82 @@
+"""Every folder of metrics/ is tested by existing; the numbers by cases whose sum one can see."""
+
+import doctest
+import inspect
+
+import evaluate
+import pytest
+from conftest import ROOT
+
+import petoolbench
+
+METRICS = sorted(path.name for path in (ROOT / "metrics").iterdir() if path.is_dir() and path.name != "__pycache__")
+GOLD = '{"tool_name": "<A>.<B>.<C>", "parameters": {"n": 3}}'
+REPLIES = [
+    GOLD,
+    '{"tool_name": "<A>.<B>.<D>", "parameters": {"n": 3}}',
+    '{"tool_name": "<A>.<B>.<C>", "parameters": {"n": "3"}}',
+    '{"tool_name": "<A>.<B>.<C>", "parameters": {"n": 3} }',
+    "",
+]
+TOOL = {
+    "tool_name": "<A>.<B>.<C>",
+    "required_parameters": [{"name": "n", "type": "NUMBER", "description": "", "default": None}],
+    "optional_parameters": [],
+}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_runs_its_doctests_and_has_its_card(name):
+    metric = evaluate.load(f"metrics/{name}")
+    parameters = inspect.signature(metric._compute).parameters.values()
+    assert all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters)
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    module = inspect.getmodule(type(metric))
+    tests = finder.find(type(metric), type(metric).__name__, module=False, globs={"evaluate": evaluate})
+    tests = tests or [doctest.DocTestParser().get_doctest(module._KWARGS_DESCRIPTION, {}, name, None, 0)]
+    for test in tests:
+        runner.run(test)
+    assert runner.summarize().failed == 0
+    assert runner.summarize().attempted >= 2
+    card = (ROOT / "metrics" / name / "README.md").read_text()
+    for heading in ("How to use", "Inputs", "Output", "Limitations", "Citation"):
+        assert f"## {heading}" in card
+    assert (ROOT / "metrics" / name / "requirements.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("metric", "options", "expected"),
+    [
+        ("tool_acc", {}, 3 / 5),
+        ("tool_acc", {"reader": "paper"}, 2 / 5),
+        ("param_acc", {}, 3 / 5),
+        ("param_acc", {"tools": [TOOL]}, 4 / 5),
+        ("param_acc", {"reader": "paper"}, 2 / 5),
+        ("param_acc", {"reader": "paper", "tools": [TOOL]}, 2 / 5),
+    ],
+)
+@pytest.mark.parametrize("struct", [False, True], ids=["text", "struct"])
+def test_scores_divide_by_all_rows(metric, options, expected, struct):
+    reference = {"tool_name": "<A>.<B>.<C>", "parameters": '{"n": 3}'} if struct else GOLD
+    result = evaluate.load(f"metrics/{metric}").compute(
+        predictions=REPLIES, references=[reference] * len(REPLIES), **options
+    )
+    assert result == {metric: expected}
+    assert type(result[metric]) is float
+
+
+def test_a_wrong_reader_or_reference_is_told_in_a_sentence():
+    metric = evaluate.load("metrics/tool_acc")
+    with pytest.raises(ValueError, match="unknown reader"):
+        metric.compute(predictions=[GOLD], references=[GOLD], reader="x")
+    with pytest.raises(ValueError, match="no tool call: 'nothing'"):
+        metric.compute(predictions=[GOLD], references=["nothing"])
+
+
+def test_metrics_import_only_what_can_be_installed():
+    """`evaluate` copies a metric's file away from here: it must not reach for its neighbours."""
+    for name in METRICS:
+        source = (ROOT / "metrics" / name / f"{name}.py").read_text()
+        imports = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
+        assert imports == ["import datasets", "import evaluate", "import petoolbench"]
+    assert petoolbench.__file__ == str(ROOT / "petoolbench.py")

@@ -1,0 +1,254 @@
+"""The offline author: rules whose texts one can foresee."""
+
+import doctest
+import json
+from random import Random
+
+import pytest
+from fakes import parameter, tool
+
+import builder.offline
+from builder.offline import OfflineAuthor, attribute_sentences, function_phrase, write_request
+
+OPENINGS = ("I want to {}", "I need to {}", "Please {}", "Can you {}", "Help me {}", "I would like to {}")
+
+
+def drawn(function, times=300):
+    """The distinct results of many draws, each from a generator of its own."""
+    return {json.dumps(function(Random(seed))) for seed in range(times)}
+
+
+def test_docstring_examples_hold():
+    results = doctest.testmod(builder.offline)
+    assert results.failed == 0
+    assert results.attempted >= 2
+
+
+@pytest.mark.parametrize(
+    ("description", "phrase"),
+    [
+        ("Returns the weather.", "get the weather"),
+        ("Provides quotes", "get quotes"),
+        ("Shows a map of a city", "see a map of a city"),
+        ("Lists and sorts players", "list and sort players"),
+        ("Retrieves a random quote and saves it.", "retrieve a random quote and save it"),
+        ("Classifies images", "classify images"),
+        ("Getting a joke", "get a joke"),
+        ("Use this endpoint to fetch news", "fetch news"),
+        ("This API allows you to translate text", "translate text"),
+        ("Allows users to search for songs", "search for songs"),
+        ("The endpoint returns a joke", "get a joke"),
+        ("You can use this endpoint to convert money.", "convert money"),
+        ("The latest news", "get the latest news"),
+        ("NASA picture of the day", "get NASA picture of the day"),
+        ("Get weather. Get more.", "get weather"),
+        ("Get the U.S. dollar rate", "get the U.S. dollar rate"),
+        ("Gets the weather of a city: temperature, wind and rain", "get the weather of a city"),
+        ("Gets cats: a list", "get cats: a list"),
+        ("- `Find` a *hotel*  (any stars)!", "find a hotel"),
+        ("Finds New York flights", "find New York flights"),
+        ("Gets " + "very " * 40 + "much", "get" + " very" * 24),
+        ("Weather", "get Weather"),
+        ("", "get"),
+    ],
+)
+def test_function_phrase_is_a_verb_and_what_follows(description, phrase):
+    assert function_phrase(description) == phrase
+
+
+@pytest.mark.parametrize(
+    ("description", "attributes"),
+    [
+        ("Weather for all. It is free. It knows rain. No key is needed.", "It is free. No key is needed."),
+        ("Weather for all. It knows rain.", "Weather for all. It knows rain."),
+        ("Weather for all. It knows rain. Pricing: free.", "Weather for all. It knows rain. Pricing: free."),
+        ("Weather for all. It is free. Pricing: free.", "It is free. Pricing: free."),
+        ("Free weather for all.", "Free weather for all."),
+        ("Weather. " + "It is free. " * 40, ("It is free. " * 27).removesuffix(" free. ")),
+        ("", ""),
+    ],
+)
+def test_attribute_sentences_leave_the_function_out_where_something_else_is_said(description, attributes):
+    """Facts alone are no reason to leave the rest out: many providers share them."""
+    assert attribute_sentences(description) == attributes
+
+
+def test_a_request_without_values_is_an_opening_and_the_phrase():
+    expected = {opening.format("get news") + ("?" if "Can" in opening else ".") for opening in OPENINGS}
+    assert drawn(lambda rng: write_request("get news", {}, rng)) == set(map(json.dumps, expected))
+
+
+def test_a_request_says_its_values_in_one_of_three_ways():
+    expected = set()
+    for opening in OPENINGS:
+        start, mark = opening.format("get news"), "?" if "Can" in opening else "."
+        expected |= {
+            f"{start}, with home city 'Rome', max days 3 and raw true{mark}",
+            f"{start}{mark} Use 'Rome' as the home city, 3 as the max days and true as the raw.",
+            f"{start}{mark} Home city: 'Rome'; max days: 3; raw: true.",
+        }
+    values = {"homeCity": "Rome", "max_days": 3, "raw": True}
+    assert drawn(lambda rng: write_request("get news", values, rng)) == set(map(json.dumps, expected))
+
+
+@pytest.mark.parametrize(
+    "value", ["iPhone SE", "USD", "são paulo", "x", "2026-01-31", "a; b: C", 3, -2.5, 1e21, True, False, 0]
+)
+@pytest.mark.parametrize("name", ["City", "fromCurrency", "q", "_", ""])
+def test_every_value_stands_verbatim_in_the_request(name, value):
+    """The gold call can't be told from the request otherwise; values were once lower-cased."""
+    said = f"'{value}'" if isinstance(value, str) else json.dumps(value)
+    for seed in range(30):
+        text = write_request("get news", {name: value, "Second": "McX"}, Random(seed))
+        assert said in text
+        assert "'McX'" in text
+
+
+# --- parameters -----------------------------------------------------------------------------------------------------
+
+
+def values_of(described, required=True):
+    """All that the author draws for one parameter of a tool that is alone in its catalogue."""
+    only = tool("Data.Sunny.now", **{"required" if required else "optional": [described]})
+    author = OfflineAuthor([only])
+    return [author.draw_parameters(only, Random(seed)) for seed in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("documented_type", "default", "value"),
+    [
+        ("STRING", '"Rome"', "Rome"),
+        ("STRING", '"3"', "3"),
+        (None, '"Rome"', "Rome"),
+        ("NUMBER", "7", 7),
+        ("NUMBER", '"3"', 3),
+        ("number", '" 4.5 "', 4.5),
+        ("BOOLEAN", "false", False),
+        ("BOOLEAN", '"True"', True),
+        ("Boolean", '"false"', False),
+    ],
+)
+def test_a_text_default_takes_its_documented_type(documented_type, default, value):
+    """RapidAPI writes every default as text."""
+    for parameters in values_of(parameter("city", documented_type, default)):
+        assert json.dumps(parameters) == json.dumps({"city": value})
+
+
+@pytest.mark.parametrize(
+    ("described", "is_fitting"),
+    [
+        (parameter("city"), lambda v: v.startswith("city-")),
+        (parameter("homeCity", None, '""'), lambda v: v.startswith("home-city-")),
+        (parameter("city", "STRING", '"<redacted>"'), lambda v: v.startswith("city-")),
+        (parameter("city", "STRING", json.dumps("it's")), lambda v: v.startswith("city-")),
+        (parameter("city", "STRING", json.dumps("a" * 61)), lambda v: v.startswith("city-")),
+        (parameter("city", "ARRAY", "[1]"), lambda v: v.startswith("city-")),
+        (parameter("days", "NUMBER"), lambda v: type(v) is int and 1 <= v <= 500),
+        (parameter("days", "NUMBER", '"many"'), lambda v: type(v) is int and 1 <= v <= 500),
+        (parameter("days", "NUMBER", '"true"'), lambda v: type(v) is int and 1 <= v <= 500),
+        (parameter("raw", "BOOLEAN"), lambda v: type(v) is bool),
+        (parameter("raw", "BOOLEAN", '"7"'), lambda v: type(v) is bool),
+        (parameter("startDate"), lambda v: v.startswith("2026-") and len(v) == 10),
+        (parameter("day", "DATE (YYYY-MM-DD)"), lambda v: v.startswith("2026-") and len(v) == 10),
+    ],
+)
+def test_a_required_value_is_invented_where_none_can_be_said(described, is_fitting):
+    """A default that is empty, of another type or breaks the quotes round it is none."""
+    for parameters in values_of(described):
+        assert list(parameters) == [described["name"]]
+        assert is_fitting(parameters[described["name"]])
+
+
+def test_an_optional_value_is_never_invented():
+    """A user who asks for more than is needed asks for something that exists."""
+    assert {json.dumps(values) for values in values_of(parameter("city"), required=False)} == {"{}"}
+    assert {json.dumps(values) for values in values_of(parameter("city", default='"Rome"'), required=False)} == {
+        "{}",
+        '{"city": "Rome"}',
+    }
+
+
+def test_all_required_parameters_are_given_and_optional_ones_only_up_to_four():
+    many = tool(
+        "Data.Sunny.now",
+        required=[parameter(name, default='"r"') for name in "abcde"],
+        optional=[parameter("f", default='"o"')],
+    )
+    few = tool(
+        "Data.Sunny.later",
+        required=[parameter("a", default='"r"')],
+        optional=[parameter(name, default='"o"') for name in "bcdef"],
+    )
+    author = OfflineAuthor([many, few])
+    assert drawn(lambda rng: "".join(author.draw_parameters(many, rng))) == {'"abcde"'}
+    sizes = {len(author.draw_parameters(few, Random(seed))) for seed in range(300)}
+    assert sizes == {1, 2, 3, 4}
+
+
+def test_values_come_from_the_same_parameter_of_the_category():
+    """Of the same name and type, other tools' values are as good as one's own; none is invented."""
+    asked = tool("Travel.Alder.stay", required=[parameter("city", default='"Rome"')])
+    bare = tool("Travel.Birch.stay", required=[parameter("City")])
+    others = [
+        tool("Travel.Cedar.stay", required=[parameter("city", examples=["Oslo", "Lima"])]),
+        tool("Travel.Cedar.ride", optional=[parameter("city", "NUMBER", default="5")]),
+        tool("Sports.Cedar.club", required=[parameter("city", default='"Ajax"')]),
+    ]
+    author = OfflineAuthor([asked, bare, *others])
+
+    def values(of):
+        return {value for seed in range(100) for value in author.draw_parameters(of, Random(seed)).values()}
+
+    assert values(asked) == values(bare) | {"Rome"} == {"Rome", "Oslo", "Lima"}
+    assert values(others[0]) == {"Oslo", "Lima"}
+    assert values(others[2]) == {"Ajax"}
+
+
+# --- whole texts ----------------------------------------------------------------------------------------------------
+
+
+def test_the_same_generator_writes_the_same_text_whatever_the_catalogue_order():
+    tools = [
+        tool("Travel.Alder.stay", required=[parameter("city", default='"Rome"'), parameter("nights", "NUMBER")]),
+        tool("Travel.Birch.stay", required=[parameter("city", default='"Oslo"')]),
+        tool("Travel.Cedar.stay", required=[parameter("city", default='"Lima"')]),
+    ]
+
+    def texts(author, seed):
+        return [
+            author.understand(tools[0], Random(seed)),
+            author.interact(tools[0], Random(seed)),
+            author.instruct(tools[0], "find a hotel", Random(seed)),
+        ]
+
+    forward, backward = OfflineAuthor(tools), OfflineAuthor(tools[::-1])
+    for seed in range(30):
+        assert texts(forward, seed) == texts(backward, seed)
+    assert texts(forward, 0) != texts(forward, 1)
+
+
+def test_understand_gives_an_example_and_two_descriptions():
+    sunny = tool("Data.Sunny.now", required=[parameter("city", default='"Rome"')]) | {
+        "tool_description": "Returns the weather of a city.",
+        "provider_description": "Weather for all. It is free.",
+    }
+    said = OfflineAuthor([sunny]).understand(sunny, Random(0))
+    instruction = said["example"].pop("instruction")
+    assert said == {
+        "example": {"parameters": {"city": "Rome"}},
+        "functionality": "get the weather of a city",
+        "attributes": "It is free.",
+    }
+    assert "get the weather of a city" in instruction
+    assert "'Rome'" in instruction
+
+
+def test_an_instruction_speaks_the_groups_words_not_the_tools():
+    """The gold tool's own words would give it away among its group."""
+    gold = tool("Data.Sunny.now", functionality="fetch secret phrase")
+    texts = drawn(lambda rng: OfflineAuthor([gold]).instruct(gold, "get the weather", rng))
+    phrases = ("get the weather", "look up the weather", "fetch the weather", "find out the weather")
+    expected = {
+        opening.format(phrase) + ("?" if "Can" in opening else ".") for opening in OPENINGS for phrase in phrases
+    }
+    assert texts == {json.dumps({"instruction": text, "parameters": {}}) for text in expected}
