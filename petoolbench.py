@@ -17,6 +17,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -261,21 +262,30 @@ def _as_call(value: Any) -> ToolCall | None:
 
 
 def read_gold_call(reference: str | dict) -> ToolCall:
-    """Read a gold call: the `tool_call` struct of a row, or the same as JSON text.
+    """Read a gold call: the `tool_call` struct of a row, or the same as JSON text. Do not change its parameters.
 
     Raises:
         InputError: if it is no call.
     """
-    try:
-        call = _as_call(json.loads(reference) if isinstance(reference, str) else reference)
-    except ValueError:
-        call = None
+    value = _decode_gold(reference) if isinstance(reference, str) else reference
+    if isinstance(value, dict) and isinstance(value.get("parameters"), str):
+        value = {**value, "parameters": _decode_gold(value["parameters"])}
+    call = _as_call(value)
     if call is None:
         raise InputError(
             f"this reference is no tool call: {str(reference)[:200]!r}; give the row's `tool_call`, or JSON text like "
             '{"tool_name": "<Category>.<Provider>.<Api>", "parameters": {}}.'
         )
     return call
+
+
+@lru_cache(maxsize=65_536)  # one gold call stands behind many replies
+def _decode_gold(text: str) -> Any:
+    """The JSON value of a text; the text itself if it is no JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def parameter_types(tool: dict) -> dict[str, str]:

@@ -55,8 +55,8 @@ class Encoder:
     @cached_property
     def fingerprint(self) -> str:
         """Names the weights, wherever they came from; part of the cache's key."""
-        weights = sorted([*self._folder.rglob("*.safetensors"), *self._folder.rglob("pytorch_model*.bin")])
-        return content_hash(*weights, self._folder / "config.json")[:32]
+        kinds = ("*.safetensors", "pytorch_model*.bin", "*.json", "*.txt")
+        return content_hash(*sorted(file for kind in kinds for file in self._folder.rglob(kind)))[:32]
 
     @cached_property
     def _transformer(self):
@@ -157,8 +157,8 @@ class _Cache:
 @cache  # so that its note is given once
 def _find_weights(model: str) -> Path:
     if Path(model).is_dir():
-        if not (Path(model) / "config.json").exists():
-            raise InputError(f"the folder {model} holds no sentence-transformers model (no config.json in it).")
+        if not any((Path(model) / name).exists() for name in ("modules.json", "config.json")):
+            raise InputError(f"the folder {model} holds no sentence-transformers model (modules.json, config.json).")
         return Path(model)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (

@@ -111,7 +111,11 @@ class _Build:
                     f"no tool of the catalogue is left: {dict(notes.counts)}; give a catalogue with documents."
                 )
 
-        self.run.do("collect", make, [], {"catalogue": content_hash(*files), **self.recipe.collect.model_dump()})
+        places = [
+            f"{file.resolve().parent.name}/{file.name}" for file in files
+        ]  # a nested file's folder is its category
+        settings = {"catalogue": content_hash(*files), "files": places, **self.recipe.collect.model_dump()}
+        self.run.do("collect", make, [], settings)
 
     def _understand(self) -> None:
         recipe = self.recipe

@@ -3,16 +3,14 @@
 import math
 import random
 from collections.abc import Iterable, Iterator
-from functools import cache
 
 import numpy as np
 
 from builder.recipe import HistorySettings, PreferSettings, record_rng
 from builder.tools import Tools
 
-_WITH_PARAMETERS = (
-    3  # times as often asked for as a function without: a call without parameters tests half of the task
-)
+# How many times as often a function with parameters is asked for: a call without them tests half of the task.
+_WITH_PARAMETERS = 3
 _MOST_DRAWS = 200  # of groups for one user, before the catalogue counts as too small
 _MOST_TRIED = 60  # attribute descriptions searched for a neighbour, nearest first
 _TRIED_PER_PROVIDER = 5  # tools
@@ -43,58 +41,55 @@ def prefer(
         rejected (str or null): why no set could be drawn for this user.
     """
 
-    @cache
-    def nearest(attributes: str) -> list[str]:
-        similarity = tools.attributes @ tools.attributes[tools.attribute_index[attributes]]
-        order = np.argsort(-similarity, kind="stable")[:_MOST_TRIED]
-        return [tools.attribute_texts[index] for index in order]
-
-    def neighbours(preferred: str, taken: list[str], rng: random.Random) -> list[str]:
-        found: list[str] = []
-        for text in nearest(tools[preferred]["attributes"]):
-            if len(found) == settings.neighbours:
-                break
-            names = tools.names_by_attributes[tools.attribute_index[text]]
-            for name in rng.sample(names, min(len(names), _TRIED_PER_PROVIDER)):
-                if not tools.overlap(name, taken + found):
-                    found.append(name)
-                    break
-        return found
-
-    def like_gold(gold: str, names: list[str]) -> str:
-        similarity = [float(tools.attribute_vector(name) @ tools.attribute_vector(gold)) for name in names]
-        return names[int(np.argmax(similarity))]
-
-    weights = [_WITH_PARAMETERS if _has_parameters(tools[group["tools"][0]]) else 1 for group in groups]
+    draw = _Draw(tools, groups, settings, history, seed)
     for user_id in users:
-        rng = record_rng(seed, "prefer", user_id)
-        length = rng.randint(history.min_length, history.max_length)
-        fewest_disliked = math.ceil(history.min_disliked * length)
-        first = rng.choices(groups, weights)[0]
+        yield draw.user(user_id)
+
+
+class _Draw:
+    """What all users' draws share."""
+
+    def __init__(
+        self, tools: Tools, groups: list[dict], settings: PreferSettings, history: HistorySettings, seed: int
+    ) -> None:
+        self._tools = tools
+        self._groups = groups
+        self._weights = [_WITH_PARAMETERS if _has_parameters(tools[group["tools"][0]]) else 1 for group in groups]
+        self._settings = settings
+        self._history = history
+        self._seed = seed
+        self._nearest: dict[str, list[list[str]]] = {}
+
+    def user(self, user_id: str) -> dict:
+        """One user's row; depends on nothing but the user's id and what the constructor was given."""
+        rng = record_rng(self._seed, "prefer", user_id)
+        length = rng.randint(self._history.min_length, self._history.max_length)
+        fewest_disliked = math.ceil(self._history.min_disliked * length)
+        first = rng.choices(self._groups, self._weights)[0]
         gold = rng.choice(first["tools"])
         taken = list(first["tools"])
-        gold_neighbours = neighbours(gold, taken, rng)
+        gold_neighbours = self._neighbours(gold, taken, rng)
         taken += gold_neighbours
         preferred = list(gold_neighbours)
         not_preferred: list[str] = []
         for _ in range(_MOST_DRAWS):
             if len(preferred) >= length and len(not_preferred) >= fewest_disliked:
                 break
-            names = rng.choice(groups)["tools"]
-            if any(tools.overlap(name, taken) for name in names):
+            names = rng.choice(self._groups)["tools"]
+            if any(self._tools.overlap(name, taken) for name in names):
                 continue
-            liked = like_gold(gold, names)
+            liked = self._most_like(gold, names)
             taken += names
-            brought = neighbours(liked, taken, rng)
+            brought = self._neighbours(liked, taken, rng)
             taken += brought
             preferred += [liked, *brought]
             not_preferred += [name for name in names if name != liked]
         rejected = None
-        if settings.neighbours and not gold_neighbours:
+        if self._settings.neighbours and not gold_neighbours:
             rejected = "no tool near the gold one in attributes"
         elif len(preferred) < length or len(not_preferred) < fewest_disliked:
             rejected = "too few tools that do not overlap"
-        yield {
+        return {
             "user_id": user_id,
             "group_id": first["group_id"],
             "category": first["category"],
@@ -105,6 +100,33 @@ def prefer(
             "length": length,
             "rejected": rejected,
         }
+
+    def _neighbours(self, preferred: str, taken: list[str], rng: random.Random) -> list[str]:
+        """Tools near `preferred` in attributes that do no job of `taken`, nearest first."""
+        found: list[str] = []
+        for names in self._nearest_attributes(self._tools[preferred]["attributes"]):
+            if len(found) == self._settings.neighbours:
+                break
+            for name in rng.sample(names, min(len(names), _TRIED_PER_PROVIDER)):
+                if not self._tools.overlap(name, taken + found):
+                    found.append(name)
+                    break
+        return found
+
+    def _nearest_attributes(self, attributes: str) -> list[list[str]]:
+        """For each attribute description near this one, nearest first, the names of the tools that have it."""
+        if attributes not in self._nearest:
+            vectors = self._tools.attributes
+            similarity = vectors @ vectors[self._tools.attribute_index[attributes]]
+            order = np.argsort(-similarity, kind="stable")[:_MOST_TRIED]
+            self._nearest[attributes] = [self._tools.names_by_attributes[index] for index in order]
+        return self._nearest[attributes]
+
+    def _most_like(self, gold: str, names: list[str]) -> str:
+        """The tool whose attributes are nearest to the gold tool's."""
+        vector = self._tools.attribute_vector(gold)
+        similarity = [float(self._tools.attribute_vector(name) @ vector) for name in names]
+        return names[int(np.argmax(similarity))]
 
 
 def _has_parameters(tool: dict) -> bool:
