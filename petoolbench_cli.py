@@ -110,6 +110,10 @@ def import_released(path, dataset_folder) -> None:
         f"Wrote {statistics['rows']:,} rows to {dataset_folder}/ "
         f"({statistics['repeated rows']:,} more were the same in two files)."
     )
+    if alone := statistics["same-function candidates (rows)"].get(1):
+        console.print(
+            f"{alone:,} rows do not say which candidates do the same job; only the gold tool is listed there."
+        )
 
 
 @main.command()

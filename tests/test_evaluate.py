@@ -72,7 +72,7 @@ def predict(name, rows=ROWS, train=(), seed=0):
 
 @pytest.fixture
 def dataset(tmp_path) -> str:
-    facts = {"folder": "petoolbench", "author": "offline", "origin": "", "citation": ""}
+    facts = {"folder": "petoolbench", "author": "offline", "origin": "", "statistics": {}, "citation": ""}
     split = [("test", one) for one in ROWS] + [("train", {**one, "id": f"t{one['id']}"}) for one in ROWS]
     write_dataset(tmp_path / "petoolbench", split, lambda: facts)
     return str(tmp_path / "petoolbench")
