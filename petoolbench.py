@@ -267,10 +267,11 @@ def read_gold_call(reference: str | dict) -> ToolCall:
     Raises:
         InputError: if it is no call.
     """
-    value = _decode_gold(reference) if isinstance(reference, str) else reference
-    if isinstance(value, dict) and isinstance(value.get("parameters"), str):
-        value = {**value, "parameters": _decode_gold(value["parameters"])}
-    call = _as_call(value)
+    try:
+        key = reference if isinstance(reference, str) else (reference["tool_name"], reference["parameters"])
+        call = _read_gold(key)
+    except (KeyError, TypeError):  # a struct whose parameters are an object, which is no key, or no struct at all
+        call = _as_call(reference)
     if call is None:
         raise InputError(
             f"this reference is no tool call: {str(reference)[:200]!r}; give the row's `tool_call`, or JSON text like "
@@ -280,12 +281,13 @@ def read_gold_call(reference: str | dict) -> ToolCall:
 
 
 @lru_cache(maxsize=65_536)  # one gold call stands behind many replies
-def _decode_gold(text: str) -> Any:
-    """The JSON value of a text; the text itself if it is no JSON."""
+def _read_gold(reference: str | tuple[str, str]) -> ToolCall | None:
+    if not isinstance(reference, str):
+        return _as_call(dict(zip(("tool_name", "parameters"), reference, strict=True)))
     try:
-        return json.loads(text)
+        return _as_call(json.loads(reference))
     except (ValueError, RecursionError):
-        return text
+        return None
 
 
 def parameter_types(tool: dict) -> dict[str, str]:

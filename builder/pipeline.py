@@ -79,16 +79,13 @@ class _Build:
         return list(self.run.rows("group"))
 
     def _noting_embedding(self, make: Callable[[Notes], Iterable[dict]]) -> Callable[[Notes], Iterator[dict]]:
-        """Add to a stage's notes how many texts it had to embed, and how long that took."""
+        """Note how many texts this build had embedded at a stage's end, and the seconds that took."""
 
         def noting(notes: Notes) -> Iterator[dict]:
-            encoders = {id(encoder): encoder for encoder in (self.encoder, self.retriever)}.values()
-            texts = sum(encoder.texts_embedded for encoder in encoders)
-            seconds = sum(encoder.seconds_embedding for encoder in encoders)
             yield from make(notes)
-            notes.extra["texts embedded"] = sum(encoder.texts_embedded for encoder in encoders) - texts
-            embedding = sum(encoder.seconds_embedding for encoder in encoders) - seconds
-            notes.extra["seconds embedding"] = round(embedding, 1)
+            encoders = {id(encoder): encoder for encoder in (self.encoder, self.retriever)}.values()
+            notes.extra["texts embedded"] = sum(encoder.texts_embedded for encoder in encoders)
+            notes.extra["seconds embedding"] = round(sum(encoder.seconds_embedding for encoder in encoders), 1)
 
         return noting
 

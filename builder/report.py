@@ -31,10 +31,10 @@ def write_report(run: RunFolder, recipe: Recipe) -> None:
             ["what", "number"], [[what, _shown(number)] for what, number in manifests["export"]["extra"].items()]
         ),
     ]
-    embedded = [m["extra"] for m in manifests.values() if "texts embedded" in m["extra"]]
+    embedding = manifests["candidates"]["extra"]
     parts.append(
-        f"{sum(e['texts embedded'] for e in embedded):,} texts were embedded in "
-        f"{sum(e['seconds embedding'] for e in embedded):.0f} s; the others were in the cache."
+        f"The build that ended stage 7 embedded {embedding['texts embedded']:,} texts in "
+        f"{embedding['seconds embedding']:.0f} s; the others were in the cache."
     )
     with replacing(run.folder / "report.md") as beside:
         beside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
