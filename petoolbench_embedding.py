@@ -5,11 +5,8 @@ Used by `builder` (grouping, attributes, retrieval) and `evaluator` (rules that 
 
 import hashlib
 import importlib.util
-import os
-import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from rich.progress import Progress, TimeElapsedColumn
 
 from petoolbench import InputError
 from petoolbench_files import content_hash
+from petoolbench_store import Store, cache_folder
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -28,11 +26,6 @@ _BATCH_SIZE = 32
 _WIDTH_STEP = 16
 
 _console = Console(stderr=True)
-
-
-def cache_folder() -> Path:
-    """Where embeddings are kept: `$PETOOLBENCH_CACHE`, else `~/.cache/petoolbench`."""
-    return Path(os.environ.get("PETOOLBENCH_CACHE") or Path.home() / ".cache" / "petoolbench")
 
 
 class Encoder:
@@ -72,16 +65,16 @@ class Encoder:
         keys = {
             text: hashlib.sha256(f"{self.fingerprint}\n{text}".encode(errors="replace")).digest() for text in unique
         }
-        with _Cache.open(cache_folder() / "embeddings.sqlite") as cache:
-            known = cache.get(keys.values())
+        with Store.open(cache_folder() / "embeddings.sqlite") as store:
+            known = store.get(keys.values())
             missing = [text for text in unique if keys[text] not in known]
             if missing:
-                known |= self._embed(missing, keys, cache, what)
+                known |= self._embed(missing, keys, store, what)
         if not texts:
             return np.zeros((0, 0), dtype=np.float32)
         return np.stack([np.frombuffer(known[keys[text]], dtype=np.float32) for text in texts])
 
-    def _embed(self, texts: list[str], keys: dict[str, bytes], cache: "_Cache", what: str) -> dict[bytes, bytes]:
+    def _embed(self, texts: list[str], keys: dict[str, bytes], store: Store, what: str) -> dict[bytes, bytes]:
         import torch
 
         tokenizer = self._transformer.tokenizer
@@ -109,49 +102,13 @@ class Encoder:
                         vectors = self._transformer(dict(features))["sentence_embedding"]
                     vectors = torch.nn.functional.normalize(vectors, dim=1).float().numpy()
                     rows = {keys[text]: vector.tobytes() for text, vector in zip(batch, vectors, strict=False)}
-                    cache.put(rows)
+                    store.put(rows)
                     embedded |= rows
                     progress.advance(bar, width * len(batch))
             progress.update(bar, completed=sum(lengths))
         self.texts_embedded += len(texts)
         self.seconds_embedding += time.perf_counter() - started
         return embedded
-
-
-class _Cache:
-    """Vectors by key in one SQLite file, safe for several processes and for a kill at any moment."""
-
-    def __init__(self, database: sqlite3.Connection):
-        self._database = database
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=NORMAL")
-        database.execute("CREATE TABLE IF NOT EXISTS embedding (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
-
-    @classmethod
-    @contextmanager
-    def open(cls, path: Path) -> Iterator["_Cache"]:
-        """The cache at `path`; raises `InputError` if it is damaged, or its disk full."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as database:
-                yield cls(database)
-        except (PermissionError, NotADirectoryError, FileExistsError, sqlite3.Error) as error:
-            raise InputError(
-                f"the embedding cache {path} cannot be used ({error}); "
-                "remove it, free some space, or set PETOOLBENCH_CACHE to another folder."
-            ) from error
-
-    def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """Those of the vectors that are kept."""
-        select = "SELECT key, vector FROM embedding WHERE key = ?"
-        found = (self._database.execute(select, (key,)).fetchone() for key in keys)
-        return dict(row for row in found if row)
-
-    def put(self, vectors: dict[bytes, bytes]) -> None:
-        """Keep all of these, or none."""
-        self._database.execute("BEGIN")
-        self._database.executemany("INSERT OR REPLACE INTO embedding VALUES (?, ?)", vectors.items())
-        self._database.execute("COMMIT")
 
 
 @cache  # so that its note is given once

@@ -5,7 +5,8 @@ import pytest
 
 import petoolbench_embedding
 from petoolbench import InputError
-from petoolbench_embedding import Encoder, cache_folder
+from petoolbench_embedding import Encoder
+from petoolbench_store import cache_folder
 
 TEXTS = [f"look up item {number} " + "and its price " * (number % 7) for number in range(90)]
 
@@ -60,9 +61,18 @@ def test_very_long_and_odd_texts_are_embedded(encoder, empty_cache):
     assert np.isfinite(encoder.encode(["word " * 5_000, "", "🙂" * 400])).all()
 
 
-def test_a_damaged_cache_is_told_in_a_sentence(encoder, empty_cache):
-    (cache_folder() / "embeddings.sqlite").write_text("this is no database, but long enough to look at" * 100)
-    with pytest.raises(InputError, match=r"embedding cache .* cannot be used"):
+def test_a_damaged_cache_is_moved_aside_and_begun_anew(encoder, empty_cache, capfd):
+    damaged = "this is no database, but long enough to look at" * 100
+    (cache_folder() / "embeddings.sqlite").write_text(damaged)
+    first = encoder.encode(["a"])
+    assert "is damaged: moved aside" in " ".join(capfd.readouterr().err.split())
+    assert next(cache_folder().glob("*.damaged-*")).read_text() == damaged
+    assert np.array_equal(encoder.encode(["a"]), first)
+
+
+def test_a_cache_that_cannot_be_written_is_told_in_a_sentence(encoder, monkeypatch):
+    monkeypatch.setenv("PETOOLBENCH_CACHE", "/proc/nowhere")
+    with pytest.raises(InputError, match=r"cannot be used|cannot be written"):
         encoder.encode(["a"])
 
 
