@@ -57,7 +57,15 @@ def main() -> None:
 )
 @click.option("--users", type=click.IntRange(1), help="Users to simulate; each gives three rows.")
 @click.option("--seed", type=int, help="Another seed gives another benchmark.")
-@click.option("--author", type=click.Choice(["offline"]), help="Who writes histories and instructions.")
+@click.option(
+    "--author",
+    type=click.Choice(["offline", "openai"]),
+    help="Who writes: rules, or a language model behind an OpenAI-compatible endpoint ($OPENAI_API_KEY).",
+)
+@click.option("--model", help="The language model.  [default: the recipe's, gpt-4o-mini]")
+@click.option("--base-url", metavar="URL", help="The endpoint.  [default: $OPENAI_BASE_URL, else OpenAI's]")
+@click.option("--concurrency", type=click.IntRange(1), help="Requests in flight.")
+@click.option("--max-cost", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop at this cost.")
 @click.option(
     "--run",
     "run_folder",
@@ -74,7 +82,7 @@ def main() -> None:
     metavar="DIR",
     help="The finished dataset, as load_dataset reads it.",
 )
-def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder) -> None:
+def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder, **llm) -> None:
     """Build a benchmark from tool documents. Options go over the recipe's keys.
 
     What has not changed since the last build into the same --run is not done again; a build that was stopped goes on.
@@ -82,7 +90,7 @@ def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder) ->
     from builder.pipeline import build as run_build
     from builder.recipe import load_recipe
 
-    checked = load_recipe(recipe, catalogue=list(catalogue) or None, users=users, seed=seed, author=author)
+    checked = load_recipe(recipe, llm, catalogue=list(catalogue) or None, users=users, seed=seed, author=author)
     run_build(checked, run_folder or Path("runs") / recipe.stem, dataset_folder, Console(stderr=True))
 
 

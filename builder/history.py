@@ -3,8 +3,9 @@
 import math
 import random
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
-from builder.offline import OfflineAuthor
+from builder.author import Author, HistoryJob
 from builder.recipe import HistorySettings, record_rng
 from builder.tools import Tools, provider_of
 from petoolbench import SETTINGS, to_json_text
@@ -14,29 +15,48 @@ _MOST_SHUFFLES = 20
 
 
 def history(
-    users: Iterable[dict], tools: Tools, author: OfflineAuthor, settings: HistorySettings, seed: int
+    users: Iterable[dict], tools: Tools, author: Author, settings: HistorySettings, seed: int
 ) -> Iterator[dict]:
-    """Write each accepted user's past calls, in each of the three settings.
+    """Have each accepted user's past calls written, in each of the three settings.
 
     `preferred_only` calls preferred tools, unrated. `rating_integrated` mixes in disliked ones, each call rated 1 or
     0. `chronological` has disliked ones too, unrated: these come first, for the user's taste has changed since.
 
     Input columns: those of `prefer`.
     Output columns:
-        user_id (str) preferred_only, rating_integrated, chronological (lists of {instruction, tool_name, parameters
-        (JSON text), rating}): oldest first; each has the user's `length`.
+        user_id (str)
+        preferred_only, rating_integrated, chronological (lists of {instruction, tool_name, parameters (JSON text),
+            rating}, or null): oldest first; each has the user's `length`.
+        rejected, raw_reply (str or null): why a history is missing, and what was written last.
     """
-    for user in users:
-        if user["rejected"]:
-            continue
-        row: dict = {"user_id": user["user_id"]}
-        for setting in SETTINGS:
-            rng = record_rng(seed, "history", f"{user['user_id']}/{setting}")
-            row[setting] = [
-                _interaction(tools[name], rating, author, rng)
-                for name, rating in draw_calls(user, setting, settings, rng)
-            ]
-        yield row
+    accepted = [user for user in users if not user["rejected"]]
+
+    def jobs() -> Iterator[HistoryJob]:
+        for user in accepted:
+            for setting in SETTINGS:
+                rng = record_rng(seed, "history", f"{user['user_id']}/{setting}")
+                calls = [(tools[name], rating) for name, rating in draw_calls(user, setting, settings, rng)]
+                yield HistoryJob(setting, calls, set(user["not_preferred"]), rng)
+
+    written = author.write_histories(jobs())
+    for user in accepted:
+        histories = dict(zip(SETTINGS, islice(written, len(SETTINGS)), strict=True))
+        failed = next((history for history in histories.values() if history.rejected), None)
+        yield {
+            "user_id": user["user_id"],
+            **{setting: one.value and [_row(call) for call in one.value] for setting, one in histories.items()},
+            "rejected": failed and failed.rejected,
+            "raw_reply": failed and failed.raw_reply,
+        }
+
+
+def _row(call: dict) -> dict:
+    return {
+        "instruction": call["instruction"],
+        "tool_name": call["tool_name"],
+        "parameters": to_json_text(call["parameters"]),
+        "rating": call["rating"],
+    }
 
 
 def draw_calls(
@@ -83,13 +103,3 @@ def apart_by_provider(names: list[str]) -> list[str]:
         ordered.append(most_left)
         remaining.remove(most_left)
     return ordered
-
-
-def _interaction(tool: dict, rating: int | None, author: OfflineAuthor, rng: random.Random) -> dict:
-    said = author.interact(tool, rng)
-    return {
-        "instruction": said["instruction"],
-        "tool_name": tool["tool_name"],
-        "parameters": to_json_text(said["parameters"]),
-        "rating": rating,
-    }

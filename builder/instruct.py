@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 
-from builder.offline import OfflineAuthor
+from builder.author import Author, InstructJob
 from builder.recipe import record_rng
 from builder.tools import Tools
 from petoolbench import SETTINGS, ToolName, to_json_text
 
 _WORD = re.compile(r"[^\W_]+")
-_MOST_DRAWS = 12  # of an instruction for one user
 
 
 def instruct(
@@ -17,33 +17,40 @@ def instruct(
     histories: Iterable[dict],
     groups: Iterable[dict],
     tools: Tools,
-    author: OfflineAuthor,
+    author: Author,
     seed: int,
 ) -> Iterator[dict]:
-    """Write the instruction that each user's gold tool fulfils; it is drawn again while it gives something away.
+    """Have the instruction written that each user's gold tool fulfils, without giving away which tool that is.
 
     Input columns: those of `prefer`, `history` and `group`.
     Output columns:
-        user_id (str) instruction (str), parameters (JSON text): of the gold call.
-        rejected (str or null): why no instruction could be written.
+        user_id (str)
+        instruction (str), parameters (JSON text): of the gold call.
+        rejected, raw_reply (str or null): why there is no instruction, and what was written last.
     """
     by_group = {group["group_id"]: group for group in groups}
-    past = {row["user_id"]: {call["instruction"] for s in SETTINGS for call in row[s]} for row in histories}
-    for user in users:
-        if user["rejected"]:
-            continue
-        group = by_group[user["group_id"]]
-        rng = record_rng(seed, "instruct", user["user_id"])
-        for _ in range(_MOST_DRAWS):
-            said = author.instruct(tools[user["gold_tool"]], group["functionality"], rng)
-            rejected = objection(said["instruction"], group["tools"], past[user["user_id"]])
-            if not rejected:
-                break
+    history_of = {row["user_id"]: row for row in histories if not row["rejected"]}
+    accepted = [user for user in users if user["user_id"] in history_of]
+
+    def jobs() -> Iterator[InstructJob]:
+        for user in accepted:
+            group, history = by_group[user["group_id"]], history_of[user["user_id"]]
+            past = {call["instruction"] for setting in SETTINGS for call in history[setting]}
+            yield InstructJob(
+                tool=tools[user["gold_tool"]],
+                functionality=group["functionality"],
+                history=history["rating_integrated"],
+                objection=partial(objection, tool_names=group["tools"], past_instructions=past),
+                rng=record_rng(seed, "instruct", user["user_id"]),
+            )
+
+    for user, written in zip(accepted, author.instruct_all(jobs()), strict=True):
         yield {
             "user_id": user["user_id"],
-            "instruction": said["instruction"],
-            "parameters": to_json_text(said["parameters"]),
-            "rejected": rejected,
+            "instruction": written.value and written.value["instruction"],
+            "parameters": written.value and to_json_text(written.value["parameters"]),
+            "rejected": written.rejected,
+            "raw_reply": written.raw_reply,
         }
 
 

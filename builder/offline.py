@@ -6,9 +6,10 @@ Its texts are plain on purpose; the dataset card says that rules wrote them.
 import json
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from builder.author import HistoryJob, InstructJob, UnderstandJob, Written
 from builder.collect import FACT_OPENINGS
 from petoolbench import ToolName
 
@@ -180,6 +181,7 @@ _NON_FUNCTIONAL = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_ATTRIBUTES = 80  # words
+_MOST_DRAWS = 12  # of an instruction for one user
 _OPTIONAL_SHARE = 0.4  # how often an optional parameter is asked for
 _MOST_PARAMETERS = 4  # beyond which no optional one is
 _OWN_DEFAULT_SHARE = 0.5  # how often a documented default is asked for, rather than another tool's value of that name
@@ -227,6 +229,31 @@ class OfflineAuthor:
         verb, _, rest = functionality.partition(" ")
         phrase = f"{rng.choice((verb, *_ALTERNATIVES.get(verb, ())))} {rest}"
         return {"instruction": write_request(phrase, parameters, rng), "parameters": parameters}
+
+    def understand_all(self, jobs: Iterable[UnderstandJob]) -> Iterator[Written]:
+        """See `builder.author.Author`; rules reject nothing here."""
+        for job in jobs:
+            yield Written(self.understand(job.tool, job.rng))
+
+    def write_histories(self, jobs: Iterable[HistoryJob]) -> Iterator[Written]:
+        """See `builder.author.Author`; rules reject nothing here."""
+        for job in jobs:
+            yield Written(
+                [
+                    {**self.interact(tool, job.rng), "tool_name": tool["tool_name"], "rating": rating}
+                    for tool, rating in job.calls
+                ]
+            )
+
+    def instruct_all(self, jobs: Iterable[InstructJob]) -> Iterator[Written]:
+        """See `builder.author.Author`; an instruction is drawn again while there is an objection to it."""
+        for job in jobs:
+            for _ in range(_MOST_DRAWS):
+                said = self.instruct(job.tool, job.functionality, job.rng)
+                rejected = job.objection(said["instruction"])
+                if not rejected:
+                    break
+            yield Written(None if rejected else said, rejected, said["instruction"] if rejected else None)
 
     def draw_parameters(self, tool: dict, rng: random.Random) -> dict[str, Any]:
         """Values for every required parameter, and for some of the optional ones that have documented values."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
+from builder.author import Author
 from builder.candidates import candidates
 from builder.catalogue import catalogue_files, read_catalogue
 from builder.collect import collect
@@ -24,9 +25,10 @@ from builder.run_folder import STAGES, Notes, RunFolder
 from builder.statistics import RowStatistics
 from builder.tools import Tools
 from builder.understand import understand
+from builder.usage import Usage
 from petoolbench import CITATION, InputError
 from petoolbench_embedding import Encoder
-from petoolbench_files import content_hash
+from petoolbench_files import content_hash, write_json
 
 _TOOLS_AND_GROUPS = ("collect", "understand", "group")
 _MOST_DRAWN = 5  # users drawn for each one asked for, before the build gives up
@@ -44,7 +46,12 @@ def build(recipe: Recipe, run_folder: Path, dataset_folder: Path, console: Conso
     check_replaceable(dataset_folder)
     run = RunFolder(run_folder, console)
     console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_folder}/)")
-    _Build(recipe, run).do_stages()
+    work = _Build(recipe, run)
+    try:
+        work.do_stages()
+    finally:
+        if work.usage.by_stage:
+            write_json(run_folder / "usage.json", work.usage.as_json())
     write_report(run, recipe)
     _write_dataset(recipe, run, dataset_folder, console)
     return run
@@ -56,10 +63,28 @@ class _Build:
     def __init__(self, recipe: Recipe, run: RunFolder):
         self.recipe = recipe
         self.run = run
+        self.usage = Usage(recipe.llm.prices)
+
+    def author(self, stage: str) -> Author:
+        """Who writes a stage, by the recipe."""
+        self.usage.stage = stage
+        return self._offline_author if getattr(self.recipe.author, stage) == "offline" else self._openai_author
+
+    def _author_settings(self, stage: str) -> dict:
+        """All that a stage's texts depend on, beside its input."""
+        name = getattr(self.recipe.author, stage)
+        settings = {"author": name, "seed": self.recipe.seed}
+        return settings if name == "offline" else {**settings, "llm": self.recipe.llm.answer_settings()}
 
     @cached_property
-    def author(self) -> OfflineAuthor:
+    def _offline_author(self) -> Author:
         return OfflineAuthor(self.run.rows("collect"))
+
+    @cached_property
+    def _openai_author(self) -> Author:
+        from builder.openai_author import OpenAIAuthor
+
+        return OpenAIAuthor(self.recipe.llm, self.recipe.seed, self.usage)
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -115,12 +140,16 @@ class _Build:
         self.run.do("collect", make, [], settings)
 
     def _understand(self) -> None:
-        recipe = self.recipe
+        def make(notes: Notes) -> Iterator[dict]:
+            tools = list(self.run.rows("collect"))
+            return self._written(understand(tools, self.author("understand"), self.recipe.seed), notes)
+
         self.run.do(
             "understand",
-            lambda notes: understand(self.run.rows("collect"), self.author, recipe.seed),
+            make,
             ["collect"],
-            {"author": recipe.author, "seed": recipe.seed},
+            self._author_settings("understand"),
+            total=self.run.manifest("collect")["rows"],
         )
 
     def _group(self) -> None:
@@ -154,16 +183,16 @@ class _Build:
             )
             run.do(
                 "history",
-                lambda notes: history(run.rows("prefer"), self.tools, self.author, recipe.history, recipe.seed),
+                self._history,
                 ["collect", "understand", "prefer"],
-                {"author": recipe.author, "seed": recipe.seed, **recipe.history.model_dump()},
+                {**self._author_settings("history"), **recipe.history.model_dump()},
                 total=drawn,
             )
             run.do(
                 "instruct",
                 self._instruct,
                 ["understand", "group", "prefer", "history"],
-                {"seed": recipe.seed},
+                self._author_settings("instruct"),
                 total=drawn,
             )
             accepted = run.manifest("instruct")["counts"].get("accepted", 0)
@@ -182,15 +211,27 @@ class _Build:
         users = (f"u{number:06d}" for number in range(drawn))
         return prefer(self.tools, self.groups, recipe.prefer, recipe.history, users, recipe.seed)
 
+    def _history(self, notes: Notes) -> Iterator[dict]:
+        recipe, run = self.recipe, self.run
+        rows = history(run.rows("prefer"), self.tools, self.author("history"), recipe.history, recipe.seed)
+        return self._written(rows, notes)
+
     def _instruct(self, notes: Notes) -> Iterator[dict]:
         run = self.run
         notes.counts.update(f"rejected: {user['rejected']}" for user in run.rows("prefer") if user["rejected"])
         rows = instruct(
-            run.rows("prefer"), run.rows("history"), self.groups, self.tools, self.author, self.recipe.seed
+            run.rows("prefer"), run.rows("history"), self.groups, self.tools, self.author("instruct"), self.recipe.seed
         )
+        return self._written(rows, notes)
+
+    def _written(self, rows: Iterable[dict], notes: Notes) -> Iterator[dict]:
+        """Pass an author's rows on, noting what was accepted and rejected, and what was asked of a model."""
+        notes.status = self.usage.status
         for row in rows:
             notes.counts[f"rejected: {row['rejected']}" if row["rejected"] else "accepted"] += 1
             yield row
+        if stage_usage := self.usage.by_stage.get(self.usage.stage):
+            notes.extra["usage"] = dict(stage_usage)
 
     def _candidates(self) -> None:
         recipe, run = self.recipe, self.run
@@ -245,7 +286,8 @@ class _Build:
 def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Console) -> None:
     facts = {
         "folder": folder.name,
-        "author": recipe.author,
+        "author": recipe.authors,
+        "model": recipe.llm.model if "openai" in recipe.authors else None,
         "recipe": yaml.safe_dump(_portable(recipe).model_dump(), sort_keys=False).strip(),
         "origin": "Built from a catalogue of tools by `petoolbench build`.",
         "counts": [
@@ -269,6 +311,7 @@ def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Consol
 
 
 def _portable(recipe: Recipe) -> Recipe:
-    """The recipe as the card shows it: without the folders of this machine."""
+    """The recipe as the card shows it: without the folders and the addresses of this machine."""
     names = [Path(name).name for name in recipe.catalogue]
-    return recipe.model_copy(update={"catalogue": names})
+    llm = recipe.llm.model_copy(update={"base_url": None})
+    return recipe.model_copy(update={"catalogue": names, "llm": llm})

@@ -3,15 +3,17 @@
 import random
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from petoolbench import InputError
 from petoolbench_embedding import DEFAULT_MODEL
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
+AuthorName = Literal["offline", "openai"]
 
 
 class _Settings(BaseModel):
@@ -69,11 +71,56 @@ class ExportSettings(_Settings):
     test_share: Share = 0.25
 
 
+class AuthorSettings(_Settings):
+    """Who writes each stage."""
+
+    understand: AuthorName = "offline"
+    history: AuthorName = "offline"
+    instruct: AuthorName = "offline"
+
+
+class Prices(_Settings):
+    """US dollars for a million tokens, as the provider's list says; 0 for a server of your own."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+
+
+class LlmSettings(_Settings):
+    """The language model behind an OpenAI-compatible endpoint; its key is `$OPENAI_API_KEY`, never a setting."""
+
+    model: str = "gpt-4o-mini"  # the paper's
+    base_url: str | None = None  # by default `$OPENAI_BASE_URL`, else OpenAI's own
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    max_tokens: Count = 4096  # of a reply
+    attempts: Count = 3  # at a valid reply, before a record is rejected
+    retries: Annotated[int, Field(ge=0)] = 6  # of a request that failed
+    timeout: Annotated[float, Field(gt=0)] = 120  # seconds, of a request
+    concurrency: Count = 32  # requests in flight
+    prices: Prices | None = None
+    max_cost: Annotated[float, Field(gt=0)] | None = None  # US dollars; needs `prices`
+
+    @model_validator(mode="after")
+    def _known_prices(self) -> "LlmSettings":
+        if self.max_cost and not self.prices:
+            raise ValueError("max_cost needs llm.prices: {input, output} in US dollars for a million tokens")
+        return self
+
+    def answer_settings(self) -> dict[str, Any]:
+        """Those settings that change what is answered; the address without a user name or password in it."""
+        settings = self.model_dump(include={"model", "base_url", "temperature", "max_tokens", "attempts"})
+        if self.base_url:
+            parts = urlsplit(self.base_url)
+            settings["base_url"] = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        return settings
+
+
 class Recipe(_Settings):
     """Everything that decides what a build writes."""
 
     catalogue: list[str] = ["embedded"]
-    author: Literal["offline"] = "offline"
+    author: AuthorSettings = AuthorSettings()  # a name alone stands for all three stages
+    llm: LlmSettings = LlmSettings()
     seed: int = 0
     users: Count
     collect: CollectSettings = CollectSettings()
@@ -83,9 +130,26 @@ class Recipe(_Settings):
     candidates: CandidateSettings = CandidateSettings()
     export: ExportSettings = ExportSettings()
 
+    @field_validator("author", mode="before")
+    @classmethod
+    def _one_name_for_all(cls, author: Any) -> Any:
+        return dict.fromkeys(AuthorSettings.model_fields, author) if isinstance(author, str) else author
 
-def load_recipe(path: Path, **overrides: Any) -> Recipe:
-    """Read and check a recipe; `overrides` that are not None replace its top-level keys.
+    @property
+    def authors(self) -> str:
+        """Who writes, in words for a card: one name, or each stage's."""
+        by_stage = self.author.model_dump()
+        names = set(by_stage.values())
+        return names.pop() if len(names) == 1 else ", ".join(f"{stage}: {name}" for stage, name in by_stage.items())
+
+
+def load_recipe(path: Path, llm: dict[str, Any] | None = None, **overrides: Any) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        path: of the YAML file.
+        llm: what is not None replaces keys of its section `llm`.
+        overrides: what is not None replaces its top-level keys.
 
     Raises:
         InputError: naming the file and the key.
@@ -99,6 +163,8 @@ def load_recipe(path: Path, **overrides: Any) -> Recipe:
     if not isinstance(content, dict):
         raise InputError(f"recipe {path} should hold `key: value` lines.")
     content |= {key: value for key, value in overrides.items() if value is not None}
+    if asked := {key: value for key, value in (llm or {}).items() if value is not None}:
+        content["llm"] = {**(content.get("llm") or {}), **asked}
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:

@@ -12,7 +12,7 @@ def write_report(run: RunFolder, recipe: Recipe) -> None:
     manifests = {stage: run.manifest(stage) for stage in STAGES}
     parts = [
         "# What this build kept and dropped",
-        f"{recipe.users:,} users, seed {recipe.seed}, author `{recipe.author}`.",
+        f"{recipe.users:,} users, seed {recipe.seed}, author `{recipe.authors}`.",
         markdown_table(
             ["stage", "rows", "seconds", "counts"],
             [

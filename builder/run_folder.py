@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
 from petoolbench import InputError
 from petoolbench_files import content_hash, read_json_lines, write_json, write_json_lines
@@ -27,6 +27,7 @@ class Notes:
 
     counts: Counter = field(default_factory=Counter)
     extra: dict[str, Any] = field(default_factory=dict)
+    status: Callable[[], str] = str  # a few words for the progress bar, asked for after each row
 
 
 class RunFolder:
@@ -92,15 +93,7 @@ class RunFolder:
             return
         started = time.perf_counter()
         notes = Notes()
-        rows = track(
-            make(notes),
-            description=f"  {stage:<11}",
-            total=total,
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        number = write_json_lines(path, rows)
+        number = write_json_lines(path, self._with_progress(stage, make(notes), notes, total))
         seconds = time.perf_counter() - started
         write_json(
             self._manifest_path(stage),
@@ -116,6 +109,15 @@ class RunFolder:
         )
         self.redone.append(stage)
         self._console.print(f"  {stage:<11} {number:,} rows in {seconds:.1f} s")
+
+    def _with_progress(self, stage: str, rows: Iterable[dict], notes: Notes, total: int | None) -> Iterator[dict]:
+        columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TextColumn("{task.fields[status]}"))
+        shown = self._console.is_terminal
+        with Progress(*columns, console=self._console, transient=True, disable=not shown) as progress:
+            bar = progress.add_task(f"  {stage:<11}", total=total, status="")
+            for row in rows:
+                progress.update(bar, advance=1, status=notes.status())
+                yield row
 
     def record(self, name: str, value: dict[str, Any]) -> None:
         """Keep a note beside the stages, such as what was written elsewhere."""
@@ -134,7 +136,8 @@ class RunFolder:
     @cached_property
     def _code(self) -> str:
         root = Path(__file__).parent
-        return content_hash(*sorted(root.glob("*.py")), *sorted(root.parent.glob("petoolbench*.py")))
+        parts = [*root.glob("*.py"), *root.glob("prompts/*.jinja"), *root.parent.glob("petoolbench*.py")]
+        return content_hash(*sorted(parts))
 
     @cached_property
     def _versions(self) -> dict[str, str]:

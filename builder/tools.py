@@ -13,13 +13,14 @@ class Tools:
     """Tools with the columns of `collect` and `understand`, in catalogue order.
 
     Args:
-        collected, understood: rows of the two stages, in the same order.
+        collected, understood: rows of the two stages, in the same order; tools rejected in the second are left out.
         encoder: turns functionality and attributes into vectors.
         eps: cosine distance within which two tools count as doing the same job.
     """
 
     def __init__(self, collected: Iterable[dict], understood: Iterable[dict], encoder: Encoder, eps: float):
-        self.rows = [{**tool, **said} for tool, said in zip(collected, understood, strict=True)]
+        both = zip(collected, understood, strict=True)
+        self.rows = [{**tool, **said} for tool, said in both if not said["rejected"]]
         self.index = {tool["tool_name"]: index for index, tool in enumerate(self.rows)}
         self._encoder = encoder
         self._eps = eps

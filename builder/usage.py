@@ -1,0 +1,52 @@
+"""What a language model was asked, and what that cost."""
+
+from collections import Counter
+
+from builder.recipe import Prices
+
+_PER = 1_000_000  # tokens that a price is for
+
+
+class Usage:
+    """Counts by stage: `calls` answered by the endpoint, `cached` ones, `retries`, `invalid` replies, and tokens.
+
+    Args:
+        prices: of the model; without them there is no cost.
+    """
+
+    def __init__(self, prices: Prices | None):
+        self._prices = prices
+        self.stage = ""  # what is counted now
+        self.by_stage: dict[str, Counter] = {}
+
+    def count(self, **numbers: int) -> None:
+        """Add to the current stage's numbers."""
+        self.by_stage.setdefault(self.stage, Counter()).update(numbers)
+
+    @property
+    def total(self) -> Counter:
+        """The numbers of all stages together."""
+        return sum(self.by_stage.values(), Counter())
+
+    def cost(self, numbers: Counter) -> float | None:
+        """US dollars of the tokens in `numbers` that were paid for; `None` where prices are not known."""
+        if self._prices is None:
+            return None
+        paid = numbers["prompt_tokens"] * self._prices.input + numbers["completion_tokens"] * self._prices.output
+        return paid / _PER
+
+    def status(self) -> str:
+        """The current stage in a few words, for a progress bar."""
+        numbers = self.by_stage.get(self.stage)
+        if numbers is None:
+            return ""
+        parts = [f"{numbers['calls']:,} calls, {numbers['cached']:,} cached"]
+        parts += [f"{numbers[what]:,} {what}" for what in ("retries", "invalid") if numbers[what]]
+        parts.append(f"{numbers['prompt_tokens'] + numbers['completion_tokens']:,} tokens")
+        cost = self.cost(numbers)
+        return ", ".join(parts if cost is None else [*parts, f"${cost:.4f}"])
+
+    def as_json(self) -> dict:
+        """By stage and in total, with the cost where prices are known."""
+        stages = {**self.by_stage, "total": self.total}
+        return {name: {**numbers, "cost_usd": self.cost(numbers)} for name, numbers in stages.items()}

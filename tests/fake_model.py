@@ -1,0 +1,36 @@
+"""What a good model would answer to the prompts of `builder.prompts`; served by `scripted_server.ScriptedServer`."""
+
+import json
+import re
+
+
+def good_answer(body: dict) -> str:
+    """The content of a reply that keeps every rule: instructions are the functionality and the values."""
+    prompt = body["messages"][1]["content"]
+    data = [json.loads(line) for line in re.findall(r"<data>\n(.*)\n</data>", prompt)]
+    if "Write the example." in prompt:
+        return json.dumps(_call(data[0], data[0]["tool_description"]))
+    if "Write the two phrases." in prompt:
+        attributes = data[0]["provider_description"] or "nothing known"
+        return json.dumps({"functionality": data[0]["tool_description"], "attributes": attributes})
+    if "Write what the user asks now." in prompt:
+        return json.dumps(_call(data[0], f"Today: {data[1]}"))
+    preferred, disliked = data[0], data[1] if len(data) > 1 else []
+    if "Tools that the user dislikes:" in prompt:
+        order = [(tool, 1) for tool in preferred]
+        for place, tool in enumerate(disliked):
+            order.insert(2 * place, (tool, 0))
+        calls = [{**_named_call(tool), "rating": rating} for tool, rating in order]
+    else:
+        calls = [_named_call(tool) for tool in [*disliked, *preferred]]
+    return json.dumps({"interactions": calls})
+
+
+def _named_call(tool: dict) -> dict:
+    return {**_call(tool, tool["functionality"]), "tool_name": tool["tool_name"]}
+
+
+def _call(tool: dict, request: str) -> dict:
+    parameters = {parameter["name"]: parameter["default"] or "x" for parameter in tool["required_parameters"]}
+    said = ", ".join(f"{name} {value}" for name, value in parameters.items())
+    return {"instruction": f"{request} {said}", "parameters": json.dumps(parameters)}
