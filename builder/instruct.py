@@ -30,7 +30,7 @@ def instruct(
     """
     by_group = {group["group_id"]: group for group in groups}
     history_of = {row["user_id"]: row for row in histories if not row["rejected"]}
-    accepted = [user for user in users if user["user_id"] in history_of]
+    accepted = [user for user in users if not user["rejected"] and user["user_id"] in history_of]
 
     def jobs() -> Iterator[InstructJob]:
         for user in accepted:

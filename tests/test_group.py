@@ -53,7 +53,7 @@ def test_groups_of_distinct_providers_are_the_clusters_of_sklearn(min_samples, e
     texts = sorted([*vectors, *list(vectors)[::3]])
     tools = Tools(
         [tool(f"Data.P{n}.api", text, attributes=f"attributes {n}") for n, text in enumerate(texts)],
-        [{} for _ in texts],
+        [{"rejected": None} for _ in texts],
         VectorEncoder(vectors),
         eps,
     )

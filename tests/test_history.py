@@ -181,7 +181,7 @@ def written(*users, seed=0):
 
 def test_a_row_holds_three_histories_of_whole_interactions():
     (row,) = written(small_user("u1"))
-    assert list(row) == ["user_id", *SETTINGS]
+    assert list(row) == ["user_id", *SETTINGS, "rejected", "raw_reply"]
     calls = [call for setting in SETTINGS for call in row[setting]]
     for call in calls:
         assert list(call) == ["instruction", "tool_name", "parameters", "rating"]

@@ -67,7 +67,12 @@ def written(provider="Birch", functionality=SONG, past=(), users=USERS, required
         for user in users
     ]
     histories = [
-        {"user_id": user, **{setting: [] for setting in SETTINGS}, "chronological": [{"instruction": p} for p in past]}
+        {
+            "user_id": user,
+            **{setting: [] for setting in SETTINGS},
+            "chronological": [{"instruction": said} for said in past],
+            "rejected": None,
+        }
         for user in users
     ]
     groups = [{"group_id": "g1", "tools": list(tools.index), "functionality": functionality}]
@@ -80,7 +85,12 @@ def test_an_accepted_instruction_comes_with_the_gold_calls_parameters():
         instruction = row.pop("instruction")
         assert SONG in instruction
         assert "'Rome'" in instruction
-        assert row == {"user_id": row["user_id"], "parameters": '{"city": "Rome"}', "rejected": None}
+        assert row == {
+            "user_id": row["user_id"],
+            "parameters": '{"city": "Rome"}',
+            "rejected": None,
+            "raw_reply": None,
+        }
 
 
 def test_an_instruction_speaks_the_groups_words():
