@@ -65,6 +65,7 @@ def main() -> None:
 @click.option("--model", help="The language model.  [default: the recipe's, gpt-4o-mini]")
 @click.option("--base-url", metavar="URL", help="The endpoint.  [default: $OPENAI_BASE_URL, else OpenAI's]")
 @click.option("--concurrency", type=click.IntRange(1), help="Requests in flight.")
+@click.option("--no-cache", "cache", flag_value=False, default=None, help="Ask again for replies that were kept.")
 @click.option("--max-cost", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop at this cost.")
 @click.option(
     "--run",
@@ -183,6 +184,37 @@ def show(row_id, dataset, setting) -> None:
     from evaluator.row_view import row_view
 
     Console().print(row_view(find_row(dataset, setting, row_id)))
+
+
+@main.group()
+def cache() -> None:
+    """What was costly to get and is kept: embeddings, and replies of language models."""
+
+
+@cache.command()
+def info() -> None:
+    """Show what is kept, where, and how large it is."""
+    from petoolbench_store import cache_folder, store_sizes
+
+    console = Console(soft_wrap=True)
+    for name, (number, size) in store_sizes().items():
+        console.print(f"{cache_folder() / name}: {number:,} kept, {size / 1e6:.1f} MB", highlight=False)
+    if not store_sizes():
+        console.print(f"Nothing is kept in {cache_folder()}.", highlight=False)
+
+
+@cache.command()
+@click.option("--embeddings", is_flag=True, help="Remove the embeddings: computed again when needed.")
+@click.option("--replies", is_flag=True, help="Remove the replies of language models: paid for again when needed.")
+def clear(embeddings, replies) -> None:
+    """Remove what is kept."""
+    from petoolbench_store import EMBEDDINGS, REPLIES, clear_store
+
+    if not (embeddings or replies):
+        raise InputError("say what to remove: --embeddings, --replies, or both.")
+    for name, asked in ((EMBEDDINGS, embeddings), (REPLIES, replies)):
+        if asked:
+            Console().print(f"{name} removed." if clear_store(name) else f"There is no {name}.")
 
 
 @main.command()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from rich.console import Console
@@ -16,7 +17,7 @@ from rich.progress import Progress, TimeElapsedColumn
 
 from petoolbench import InputError
 from petoolbench_files import content_hash
-from petoolbench_store import Store, cache_folder
+from petoolbench_store import EMBEDDINGS, Store, cache_folder
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -26,6 +27,21 @@ _BATCH_SIZE = 32
 _WIDTH_STEP = 16
 
 _console = Console(stderr=True)
+
+
+class TextEncoder(Protocol):
+    """What turns texts into vectors: `Encoder` here, or a model behind an endpoint."""
+
+    model: str
+    texts_embedded: int
+    seconds_embedding: float
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the model's weights; vectors of equal fingerprints may be compared."""
+
+    def encode(self, texts: Sequence[str], what: str = "texts") -> np.ndarray:
+        """Embed texts: (len(texts), dimension) float32, each row of length 1; `what` names them to the user."""
 
 
 class Encoder:
@@ -65,7 +81,7 @@ class Encoder:
         keys = {
             text: hashlib.sha256(f"{self.fingerprint}\n{text}".encode(errors="replace")).digest() for text in unique
         }
-        with Store.open(cache_folder() / "embeddings.sqlite") as store:
+        with Store.open(cache_folder() / EMBEDDINGS) as store:
             known = store.get(keys.values())
             missing = [text for text in unique if keys[text] not in known]
             if missing:

@@ -16,6 +16,10 @@ def cache_folder() -> Path:
     return Path(os.environ.get("PETOOLBENCH_CACHE") or Path.home() / ".cache" / "petoolbench")
 
 
+EMBEDDINGS = "embeddings.sqlite"
+REPLIES = "replies.sqlite"
+
+
 class Store:
     """Values by key, safe for several processes and for a kill at any moment; `Store.open` makes one."""
 
@@ -50,6 +54,9 @@ class Store:
         found = (self._database.execute(select, (key,)).fetchone() for key in keys)
         return dict(row for row in found if row)
 
+    def __len__(self) -> int:
+        return self._database.execute("SELECT count(*) FROM kept").fetchone()[0]
+
     def put(self, values: Mapping[bytes, bytes]) -> None:
         """Keep all of these, or none; returns when they are on the disk's way."""
         self._database.execute("BEGIN")
@@ -77,3 +84,23 @@ def _unusable(path: Path, error: Exception) -> InputError:
         f"the cache {path} cannot be used ({error}); "
         "remove it, free some space, or set PETOOLBENCH_CACHE to another folder."
     )
+
+
+def store_sizes() -> dict[str, tuple[int, int]]:
+    """For each store that there is: how many values it keeps, and its size in bytes."""
+    sizes = {}
+    for name in (EMBEDDINGS, REPLIES):
+        path = cache_folder() / name
+        if path.exists():
+            with Store.open(path) as store:
+                sizes[name] = (len(store), path.stat().st_size)
+    return sizes
+
+
+def clear_store(name: str) -> bool:
+    """Remove a store with all that it keeps; whether there was one."""
+    files = [cache_folder() / f"{name}{suffix}" for suffix in ("", "-wal", "-shm")]
+    there = files[0].exists()
+    for file in files:
+        file.unlink(missing_ok=True)
+    return there

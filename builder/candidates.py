@@ -8,7 +8,7 @@ import numpy as np
 from builder.recipe import CandidateSettings, record_rng
 from builder.tools import Tools
 from petoolbench import InputError
-from petoolbench_embedding import Encoder
+from petoolbench_embedding import TextEncoder
 
 
 def candidates(
@@ -16,7 +16,7 @@ def candidates(
     instructions: list[dict],
     groups: Iterable[dict],
     tools: Tools,
-    retriever: Encoder,
+    retriever: TextEncoder,
     settings: CandidateSettings,
     seed: int,
     counts: Counter,

@@ -8,19 +8,21 @@ import asyncio
 import hashlib
 import json
 import os
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import Any, TypeVar
 
+import numpy as np
 from pydantic import BaseModel
 
 from builder.recipe import LlmSettings
 from builder.usage import Usage
 from petoolbench import InputError
-from petoolbench_store import Store, cache_folder
+from petoolbench_store import EMBEDDINGS, REPLIES, Store, cache_folder
 
 try:
     import openai
@@ -37,6 +39,7 @@ Result = TypeVar("Result")
 _FORMATS = ("json_schema", "json_object", "text")  # of a reply, best first; what a server refuses is not asked again
 _WINDOW = 4  # jobs begun, as a multiple of the requests in flight: a slow one at the head holds up no other
 _FAILURES_IN_A_ROW = 20  # after which the endpoint counts as down
+_EMBEDDED_AT_ONCE = 128  # texts in a request
 _LONGEST_PAUSE = 120.0  # seconds that a server may ask us to wait
 
 
@@ -79,7 +82,7 @@ class Endpoint:
         self.usage = usage
         self.format = 0  # index in _FORMATS of the best that the server takes, as far as is known
         self._seed = seed
-        self._base_url = settings.base_url or os.environ.get("OPENAI_BASE_URL")
+        self.base_url = settings.base_url or os.environ.get("OPENAI_BASE_URL")
         self._key = os.environ.get("OPENAI_API_KEY", "")
         if not self._key:
             raise InputError("OPENAI_API_KEY is not set; set it (to any text, for a server that asks for none).")
@@ -96,14 +99,23 @@ class Endpoint:
             InputError: if the endpoint refuses the key or the model, the quota or `max_cost` is used up, or the
                 endpoint is down.
         """
-        with asyncio.Runner() as runner, Store.open(cache_folder() / "replies.sqlite") as store:
+
+        async def ask_and_work(job: Job, session: "_Session") -> Result:
+            return await work(job, session.ask)
+
+        return self._in_order(jobs, ask_and_work)
+
+    def _in_order(
+        self, jobs: Iterable[Job], work: Callable[[Job, "_Session"], Coroutine[Any, Any, Result]]
+    ) -> Iterator[Result]:
+        with asyncio.Runner() as runner, Store.open(cache_folder() / REPLIES) as store:
             session = runner.run(_Session.begin(self, store))
             begun: deque[asyncio.Task[Result]] = deque()
             waiting = iter(jobs)
             try:
                 while True:
                     for job in islice(waiting, self.settings.concurrency * _WINDOW - len(begun)):
-                        begun.append(runner.get_loop().create_task(work(job, session.ask)))
+                        begun.append(runner.get_loop().create_task(work(job, session)))
                     if not begun:
                         return
                     try:
@@ -115,10 +127,18 @@ class Endpoint:
             finally:
                 runner.run(session.end(begun))
 
+    def embed_all(self, batches: Iterable[list[str]], model: str) -> Iterator[np.ndarray]:
+        """Unit vectors, (len(batch), dimension) float32, of each batch of texts; raises what `answer_all` raises."""
+
+        async def embed(batch: list[str], session: "_Session") -> np.ndarray:
+            return await session.embed(batch, model)
+
+        return self._in_order(batches, embed)
+
     def client(self) -> openai.AsyncOpenAI:
         """A client of the running event loop; repeating requests is this file's own work."""
         return openai.AsyncOpenAI(
-            base_url=self._base_url, api_key=self._key, timeout=self.settings.timeout, max_retries=0
+            base_url=self.base_url, api_key=self._key, timeout=self.settings.timeout, max_retries=0
         )
 
     def request(self, messages: list[dict[str, str]]) -> dict[str, Any]:
@@ -133,7 +153,7 @@ class Endpoint:
 
     def key(self, messages: list[dict[str, str]], schema: type[BaseModel]) -> bytes:
         """Names everything that changes the answer; the reply's schema, not the form in which the server takes it."""
-        asked = [self._base_url, self.request(messages), _json_schema(schema)]
+        asked = [self.base_url, self.request(messages), _json_schema(schema)]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()
 
     def without_key(self, text: str) -> str:
@@ -171,19 +191,32 @@ class _Session:
             InputError: see `Endpoint.answer_all`.
         """
         key = self._endpoint.key(messages, schema)
-        if kept := self._store.get([key]).get(key):
+        if self._endpoint.settings.cache and (kept := self._store.get([key]).get(key)):
             self._endpoint.usage.count(cached=1)
             return Reply(**json.loads(kept))
         async with self._in_flight:
             if self._stopping.is_set():
                 raise _Stopped
             self._check_cost()
-            reply = await self._request(messages, schema)
+            reply = await self._repeatedly(partial(self._send, messages, schema))
         self._store.put({key: json.dumps(asdict(reply)).encode()})
         self._endpoint.usage.count(
             calls=1, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens
         )
         return reply
+
+    async def embed(self, texts: list[str], model: str) -> np.ndarray:
+        """Unit vectors of texts, (len(texts), dimension) float32; raises what `ask` raises."""
+        async with self._in_flight:
+            if self._stopping.is_set():
+                raise _Stopped
+            self._check_cost()
+            answer = await self._repeatedly(partial(self._client.embeddings.create, input=texts, model=model))
+        self._endpoint.usage.count(calls=1, embedding_tokens=answer.usage.prompt_tokens)
+        vectors = np.array(
+            [item.embedding for item in sorted(answer.data, key=lambda item: item.index)], dtype=np.float32
+        )
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     def _check_cost(self) -> None:
         usage, limit = self._endpoint.usage, self._endpoint.settings.max_cost
@@ -201,7 +234,8 @@ class _Session:
         self.end_of_run = why
         self._stopping.set()
 
-    async def _request(self, messages: list[dict[str, str]], schema: type[BaseModel]) -> Reply:
+    async def _repeatedly(self, send: Callable[[], Awaitable[Any]]) -> Any:
+        """Send a request, again while its fault may pass."""
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(_passes),
             wait=_pause,
@@ -214,14 +248,14 @@ class _Session:
                 with attempt:
                     if attempt.retry_state.attempt_number > 1:
                         self._endpoint.usage.count(retries=1)
-                    reply = await self._send(messages, schema)
+                    answer = await send()
         except openai.OpenAIError as error:
             final = self._final(error)
             if isinstance(final, InputError):
                 self._end_run(final)
             raise final from None
         self._failures = 0
-        return reply
+        return answer
 
     async def _sleep(self, seconds: float) -> None:
         """Wait, but not when the run is ending."""
@@ -270,6 +304,43 @@ class _Session:
                 "same command goes on from here when the endpoint answers again."
             )
         return RequestFailed(f"request failed ({type(error).__name__})")
+
+
+class EndpointEncoder:
+    """An embedding model behind the endpoint, in the place of `petoolbench_embedding.Encoder`.
+
+    Args:
+        model: its name there, such as `text-embedding-ada-002` (the paper's).
+        endpoint: where to ask.
+    """
+
+    def __init__(self, model: str, endpoint: Endpoint):
+        self.model = model
+        self.fingerprint = hashlib.sha256(f"{endpoint.base_url} {model}".encode()).hexdigest()[:32]
+        self.texts_embedded = 0
+        self.seconds_embedding = 0.0
+        self._endpoint = endpoint
+
+    def encode(self, texts: Sequence[str], what: str = "texts") -> np.ndarray:
+        """Embed texts: (len(texts), dimension) float32, each row of length 1; each distinct text is asked for once."""
+        unique = sorted(set(texts))
+        keys = {
+            text: hashlib.sha256(f"{self.fingerprint}\n{text}".encode(errors="replace")).digest() for text in unique
+        }
+        with Store.open(cache_folder() / EMBEDDINGS) as store:
+            known = store.get(keys.values())
+            missing = [text for text in unique if keys[text] not in known]
+            started = time.perf_counter()
+            batches = [
+                missing[start : start + _EMBEDDED_AT_ONCE] for start in range(0, len(missing), _EMBEDDED_AT_ONCE)
+            ]
+            for batch, vectors in zip(batches, self._endpoint.embed_all(batches, self.model), strict=True):
+                rows = {keys[text]: vector.tobytes() for text, vector in zip(batch, vectors, strict=True)}
+                store.put(rows)
+                known |= rows
+            self.texts_embedded += len(missing)
+            self.seconds_embedding += time.perf_counter() - started
+        return np.stack([np.frombuffer(known[keys[text]], dtype=np.float32) for text in texts])
 
 
 async def _settled(task: "asyncio.Task[Result]") -> Result:

@@ -27,7 +27,7 @@ from builder.tools import Tools
 from builder.understand import understand
 from builder.usage import Usage
 from petoolbench import CITATION, InputError
-from petoolbench_embedding import Encoder
+from petoolbench_embedding import Encoder, TextEncoder
 from petoolbench_files import content_hash, write_json
 
 _TOOLS_AND_GROUPS = ("collect", "understand", "group")
@@ -87,13 +87,22 @@ class _Build:
         return OpenAIAuthor(self.recipe.llm, self.recipe.seed, self.usage)
 
     @cached_property
-    def encoder(self) -> Encoder:
-        return Encoder(self.recipe.group.model)
+    def encoder(self) -> TextEncoder:
+        return self._encoder(self.recipe.group.model)
 
     @cached_property
-    def retriever(self) -> Encoder:
+    def retriever(self) -> TextEncoder:
         name = self.recipe.candidates.retriever
-        return Encoder(name) if name and name != self.encoder.model else self.encoder
+        return self._encoder(name) if name and name != self.recipe.group.model else self.encoder
+
+    def _encoder(self, name: str) -> TextEncoder:
+        """A model of sentence-transformers, or one behind the endpoint, by its name."""
+        kind, _, model = name.partition(":")
+        if kind != "openai":
+            return Encoder(name)
+        from builder.llm import Endpoint, EndpointEncoder
+
+        return EndpointEncoder(model, Endpoint(self.recipe.llm, self.recipe.seed, self.usage))
 
     @cached_property
     def tools(self) -> Tools:

@@ -97,6 +97,7 @@ class LlmSettings(_Settings):
     retries: Annotated[int, Field(ge=0)] = 6  # of a request that failed
     timeout: Annotated[float, Field(gt=0)] = 120  # seconds, of a request
     concurrency: Count = 32  # requests in flight
+    cache: bool = True  # whether a reply that was paid for before is taken again
     prices: Prices | None = None
     max_cost: Annotated[float, Field(gt=0)] | None = None  # US dollars; needs `prices`
 

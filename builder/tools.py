@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from petoolbench import ToolName
-from petoolbench_embedding import Encoder
+from petoolbench_embedding import TextEncoder
 
 
 class Tools:
@@ -18,7 +18,7 @@ class Tools:
         eps: cosine distance within which two tools count as doing the same job.
     """
 
-    def __init__(self, collected: Iterable[dict], understood: Iterable[dict], encoder: Encoder, eps: float):
+    def __init__(self, collected: Iterable[dict], understood: Iterable[dict], encoder: TextEncoder, eps: float):
         both = zip(collected, understood, strict=True)
         self.rows = [{**tool, **said} for tool, said in both if not said["rejected"]]
         self.index = {tool["tool_name"]: index for index, tool in enumerate(self.rows)}

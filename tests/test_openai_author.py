@@ -9,17 +9,22 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import scripted_server
 import yaml
+from click.testing import CliRunner
 from fake_model import good_answer
 from rich.console import Console
 from scripted_server import ScriptedServer
 
 from builder.export import check_row
+from builder.llm import Endpoint, EndpointEncoder
 from builder.pipeline import build
-from builder.recipe import load_recipe
+from builder.recipe import LlmSettings, load_recipe
+from builder.usage import Usage
 from petoolbench import InputError, ToolName
+from petoolbench_cli import main
 
 KEY = "sk-secret-0123456789abcdef"
 USERS = 6
@@ -306,3 +311,44 @@ def test_instructions_that_give_the_tool_away_go_back(tmp_path, catalogue):
         again = [body["messages"][3]["content"] for body in server.requests if len(body["messages"]) == 4]
     assert len(again) == done.manifest("instruct")["rows"]
     assert all("the instruction names a provider" in message for message in again)
+
+
+def test_embeddings_may_come_from_the_endpoint_and_are_asked_for_once(tmp_path, monkeypatch):
+    with ScriptedServer() as server:
+        endpoint = Endpoint(LlmSettings(base_url=server.url), 0, Usage(None))
+        first = EndpointEncoder("text-embedding-ada-002", endpoint)
+        texts = [f"text {number % 150}" for number in range(400)]
+        vectors = first.encode(texts)
+        assert (first.texts_embedded, server.counts["/v1/embeddings"]) == (150, 2)
+        again = EndpointEncoder("text-embedding-ada-002", endpoint)
+        assert np.array_equal(again.encode(texts[::-1]), vectors[::-1])
+        assert (again.texts_embedded, server.counts["/v1/embeddings"]) == (0, 2)
+        other = EndpointEncoder("another", endpoint)
+        assert other.fingerprint != again.fingerprint
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert np.array_equal(vectors[0], vectors[150])
+
+
+def test_a_build_groups_by_the_endpoints_embeddings(tmp_path, catalogue):
+    """The server's vectors are hashes of texts: no two tools are alike, and the build says so."""
+    with ScriptedServer(good_answer) as server:
+        path = write_recipe(tmp_path, catalogue, server)
+        content = yaml.safe_load(path.read_text())
+        content |= {"author": "offline", "group": {"eps": 0.01, "model": "openai:text-embedding-ada-002"}}
+        path.write_text(yaml.safe_dump(content))
+        with pytest.raises(InputError, match="no group of same-function tools is left"):
+            build(load_recipe(path), tmp_path / "run", tmp_path / "petoolbench", Console(quiet=True))
+        assert server.counts["/v1/embeddings"] == 1
+
+
+def test_the_cache_can_be_looked_at_left_out_and_cleared(tmp_path, catalogue):
+    with ScriptedServer(good_answer) as server:
+        run(tmp_path, catalogue, server)
+        asked = len(server.requests)
+        run(tmp_path, catalogue, server, name="b", cache=False)
+        assert len(server.requests) == 2 * asked
+    info = CliRunner().invoke(main, ["cache", "info"]).output
+    assert f"{asked:,} kept" in info and "embeddings.sqlite" in info
+    assert CliRunner().invoke(main, ["cache", "clear"]).exit_code == 2
+    assert "replies.sqlite removed." in CliRunner().invoke(main, ["cache", "clear", "--replies"]).output
+    assert "replies.sqlite" not in CliRunner().invoke(main, ["cache", "info"]).output
