@@ -66,6 +66,9 @@ def main() -> None:
 @click.option("--base-url", metavar="URL", help="The endpoint.  [default: $OPENAI_BASE_URL, else OpenAI's]")
 @click.option("--concurrency", type=click.IntRange(1), help="Requests in flight.")
 @click.option("--no-cache", "cache", flag_value=False, default=None, help="Ask again for replies that were kept.")
+@click.option(
+    "--preview", type=click.IntRange(1), metavar="K", help="Only try K tools and K users, and estimate the rest."
+)
 @click.option("--max-cost", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop at this cost.")
 @click.option(
     "--run",
@@ -83,7 +86,7 @@ def main() -> None:
     metavar="DIR",
     help="The finished dataset, as load_dataset reads it.",
 )
-def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder, **llm) -> None:
+def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder, preview, **llm) -> None:
     """Build a benchmark from tool documents. Options go over the recipe's keys.
 
     What has not changed since the last build into the same --run is not done again; a build that was stopped goes on.
@@ -92,7 +95,29 @@ def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder, **
     from builder.recipe import load_recipe
 
     checked = load_recipe(recipe, llm, catalogue=list(catalogue) or None, users=users, seed=seed, author=author)
+    if preview:
+        _show_preview(checked, preview)
+        return
     run_build(checked, run_folder or Path("runs") / recipe.stem, dataset_folder, Console(stderr=True))
+
+
+def _show_preview(recipe, number: int) -> None:
+    """What a model wrote for a few records, the rows made of it, and what the whole run would take."""
+    from builder.preview import preview
+    from evaluator.row_view import row_view
+    from evaluator.tables import conversation_view, estimate_table
+
+    seen = preview(recipe, number, Console(stderr=True))
+    console = Console()
+    shown = set()
+    for messages, reply in seen.conversations:
+        if messages[0]["content"] not in shown:  # one of each task
+            shown.add(messages[0]["content"])
+            console.print(conversation_view(messages, reply.content))
+    for row in seen.rows:
+        console.print(row_view(row))
+    console.print(estimate_table(seen.estimate))
+    console.print("The replies are kept: what the whole run asks again is not paid for. Redraws are not estimated.")
 
 
 @main.command("import")

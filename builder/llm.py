@@ -65,6 +65,9 @@ class Reply:
 Ask = Callable[[list[dict[str, str]], type[BaseModel]], Awaitable[Reply]]
 
 
+OnReply = Callable[[list[dict[str, str]], Reply], None]
+
+
 class Endpoint:
     """An OpenAI-compatible endpoint.
 
@@ -72,12 +75,16 @@ class Endpoint:
         settings: model, address, limits. The key is read from `$OPENAI_API_KEY`.
         seed: sent along, for endpoints that honour it.
         usage: counts calls, tokens, retries.
+        on_reply: gets each conversation and its reply, to be shown.
 
     Raises:
         InputError: if there is no key.
     """
 
-    def __init__(self, settings: LlmSettings, seed: int, usage: Usage):
+    def __init__(
+        self, settings: LlmSettings, seed: int, usage: Usage, on_reply: OnReply = lambda messages, reply: None
+    ):
+        self.on_reply = on_reply
         self.settings = settings
         self.usage = usage
         self.format = 0  # index in _FORMATS of the best that the server takes, as far as is known
@@ -192,8 +199,14 @@ class _Session:
         """
         key = self._endpoint.key(messages, schema)
         if self._endpoint.settings.cache and (kept := self._store.get([key]).get(key)):
-            self._endpoint.usage.count(cached=1)
-            return Reply(**json.loads(kept))
+            reply = Reply(**json.loads(kept))
+            self._endpoint.usage.count(
+                cached=1,
+                cached_prompt_tokens=reply.prompt_tokens,
+                cached_completion_tokens=reply.completion_tokens,
+            )
+            self._endpoint.on_reply(messages, reply)
+            return reply
         async with self._in_flight:
             if self._stopping.is_set():
                 raise _Stopped
@@ -203,6 +216,7 @@ class _Session:
         self._endpoint.usage.count(
             calls=1, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens
         )
+        self._endpoint.on_reply(messages, reply)
         return reply
 
     async def embed(self, texts: list[str], model: str) -> np.ndarray:

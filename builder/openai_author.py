@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from builder import prompts
 from builder.author import HistoryJob, InstructJob, UnderstandJob, Written
-from builder.llm import Ask, Endpoint, RequestFailed
+from builder.llm import Ask, Endpoint, OnReply, RequestFailed
 from builder.recipe import LlmSettings
 from builder.replies import (
     AttributesReply,
@@ -33,11 +33,14 @@ class OpenAIAuthor:
         settings: of the model and its endpoint; `attempts` is how often a record is asked for before it is rejected.
         seed: sent along with each request.
         usage: counts calls, tokens and invalid replies.
+        on_reply: gets each conversation and its reply, to be shown.
     """
 
-    def __init__(self, settings: LlmSettings, seed: int, usage: Usage):
+    def __init__(
+        self, settings: LlmSettings, seed: int, usage: Usage, on_reply: OnReply = lambda messages, reply: None
+    ):
         self._attempts = settings.attempts
-        self._endpoint = Endpoint(settings, seed, usage)
+        self._endpoint = Endpoint(settings, seed, usage, on_reply)
         self._usage = usage
 
     def understand_all(self, jobs: Iterable[UnderstandJob]) -> Iterator[Written]:

@@ -34,11 +34,26 @@ _TOOLS_AND_GROUPS = ("collect", "understand", "group")
 _MOST_DRAWN = 5  # users drawn for each one asked for, before the build gives up
 
 
-def build(recipe: Recipe, run_folder: Path, dataset_folder: Path, console: Console) -> RunFolder:
+def build(
+    recipe: Recipe,
+    run_folder: Path,
+    dataset_folder: Path,
+    console: Console,
+    usage: Usage | None = None,
+    on_reply: Callable = lambda messages, reply: None,
+) -> RunFolder:
     """Build a dataset, doing only what has changed since the run folder's last build.
 
     The same recipe, catalogues and library versions give the same parquet bytes, whatever was done before and whenever
     the build was stopped.
+
+    Args:
+        recipe: all settings.
+        run_folder: for the stages' files.
+        dataset_folder: for the finished dataset.
+        console: for progress.
+        usage: counts what is asked of a language model, if one is an author.
+        on_reply: gets each conversation with it and its reply.
 
     Raises:
         InputError: for a mistake in the recipe, a catalogue or a folder.
@@ -46,7 +61,7 @@ def build(recipe: Recipe, run_folder: Path, dataset_folder: Path, console: Conso
     check_replaceable(dataset_folder)
     run = RunFolder(run_folder, console)
     console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_folder}/)")
-    work = _Build(recipe, run)
+    work = _Build(recipe, run, usage or Usage(recipe.llm.prices), on_reply)
     try:
         work.do_stages()
     finally:
@@ -60,10 +75,11 @@ def build(recipe: Recipe, run_folder: Path, dataset_folder: Path, console: Conso
 class _Build:
     """The stages with what they share, which is read when the first stage that needs it runs."""
 
-    def __init__(self, recipe: Recipe, run: RunFolder):
+    def __init__(self, recipe: Recipe, run: RunFolder, usage: Usage, on_reply: Callable):
         self.recipe = recipe
+        self.usage = usage
+        self._on_reply = on_reply
         self.run = run
-        self.usage = Usage(recipe.llm.prices)
 
     def author(self, stage: str) -> Author:
         """Who writes a stage, by the recipe."""
@@ -84,7 +100,7 @@ class _Build:
     def _openai_author(self) -> Author:
         from builder.openai_author import OpenAIAuthor
 
-        return OpenAIAuthor(self.recipe.llm, self.recipe.seed, self.usage)
+        return OpenAIAuthor(self.recipe.llm, self.recipe.seed, self.usage, self._on_reply)
 
     @cached_property
     def encoder(self) -> TextEncoder:

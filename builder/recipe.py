@@ -84,6 +84,7 @@ class Prices(_Settings):
 
     input: Annotated[float, Field(ge=0)]
     output: Annotated[float, Field(ge=0)]
+    embedding: Annotated[float, Field(ge=0)] | None = None  # of an embedding model behind the endpoint, if one is used
 
 
 class LlmSettings(_Settings):
@@ -135,6 +136,17 @@ class Recipe(_Settings):
     @classmethod
     def _one_name_for_all(cls, author: Any) -> Any:
         return dict.fromkeys(AuthorSettings.model_fields, author) if isinstance(author, str) else author
+
+    @model_validator(mode="after")
+    def _embedding_price_known(self) -> "Recipe":
+        models = (self.group.model, self.candidates.retriever or "")
+        if (
+            self.llm.prices
+            and self.llm.prices.embedding is None
+            and any(name.startswith("openai:") for name in models)
+        ):
+            raise ValueError("llm.prices needs `embedding`, since an embedding model of the endpoint is used")
+        return self
 
     @property
     def authors(self) -> str:

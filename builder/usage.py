@@ -8,7 +8,8 @@ _PER = 1_000_000  # tokens that a price is for
 
 
 class Usage:
-    """Counts by stage: `calls` answered by the endpoint, `cached` ones, `retries`, `invalid` replies, and tokens.
+    """Counts by stage: `calls` answered by the endpoint, `cached` ones, `retries`, `invalid` replies, and tokens
+    (`cached_...` are those of replies that were not paid for again).
 
     Args:
         prices: of the model; without them there is no cost.
@@ -33,7 +34,7 @@ class Usage:
         if self._prices is None:
             return None
         paid = numbers["prompt_tokens"] * self._prices.input + numbers["completion_tokens"] * self._prices.output
-        return paid / _PER
+        return (paid + numbers["embedding_tokens"] * (self._prices.embedding or 0)) / _PER
 
     def status(self) -> str:
         """The current stage in a few words, for a progress bar."""

@@ -1,9 +1,12 @@
-"""Numbers as a person wants to see them in a terminal: scores, and the sizes of a dataset."""
+"""Numbers as a person wants to see them in a terminal: scores, sizes, and what a model is asked and costs."""
 
 from rich.console import Group, RenderableType
+from rich.panel import Panel
 from rich.table import Column, Table
+from rich.text import Text
 
 from evaluator.data import ALL
+from evaluator.row_view import printable
 from petoolbench import READERS, SETTINGS
 
 _METRICS = {"tool_acc": "Tool Acc", "param_acc": "Param Acc"}
@@ -26,6 +29,29 @@ def scores_table(results: list[dict]) -> Group:
         table.add_row("chance", *(_percent(first["chance"][setting][metric]) for setting in settings), style="dim")
         parts.append(table)
     return Group(*parts)
+
+
+def conversation_view(messages: list[dict[str, str]], reply: str) -> Panel:
+    """What a model was asked, and what it answered; other people's text is shown, never obeyed."""
+    parts: list[RenderableType] = []
+    for message in [*messages, {"role": "reply", "content": reply}]:
+        parts += [Text(message["role"], "bold underline"), Text(printable(message["content"])), ""]
+    return Panel(Group(*parts), title="A conversation", title_align="left")
+
+
+def estimate_table(lines: list[dict]) -> Table:
+    """Calls, tokens and cost of a whole run, by stage."""
+    total = {key: sum(line[key] for line in lines) for key in ("calls", "prompt_tokens", "completion_tokens")}
+    costs = [line["cost_usd"] for line in lines]
+    total |= {"stage": "all", "cost_usd": None if None in costs else sum(costs)}
+    names = ("calls", "tokens sent", "tokens written", "cost")
+    table = Table("stage", *(Column(name, justify="right") for name in names))
+    table.title, table.title_justify = "Estimate of the whole run", "left"
+    for line in [*lines, total]:
+        cost = "no prices" if line["cost_usd"] is None else f"${line['cost_usd']:,.2f}"
+        numbers = (f"{line[key]:,}" for key in ("calls", "prompt_tokens", "completion_tokens"))
+        table.add_row(line["stage"], *numbers, cost, style="bold" if line is total else "")
+    return table
 
 
 def _percent(share: float) -> str:

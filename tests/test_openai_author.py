@@ -21,6 +21,7 @@ from scripted_server import ScriptedServer
 from builder.export import check_row
 from builder.llm import Endpoint, EndpointEncoder
 from builder.pipeline import build
+from builder.preview import preview
 from builder.recipe import LlmSettings, load_recipe
 from builder.usage import Usage
 from petoolbench import InputError, ToolName
@@ -352,3 +353,31 @@ def test_the_cache_can_be_looked_at_left_out_and_cleared(tmp_path, catalogue):
     assert CliRunner().invoke(main, ["cache", "clear"]).exit_code == 2
     assert "replies.sqlite removed." in CliRunner().invoke(main, ["cache", "clear", "--replies"]).output
     assert "replies.sqlite" not in CliRunner().invoke(main, ["cache", "info"]).output
+
+
+def test_a_preview_shows_prompts_replies_rows_and_an_estimate_that_holds(tmp_path, catalogue):
+    prices = {"input": 1, "output": 2}
+    with ScriptedServer(good_answer) as server:
+        recipe = write_recipe(tmp_path, catalogue, server, prices=prices)
+        shown = CliRunner().invoke(main, ["build", "--recipe", str(recipe), "--preview", "3"])
+        assert shown.exit_code == 0, shown.output
+        for said in ("Write the example.", "What the user asks now", "Estimate of the whole run", "Today: ", "$"):
+            assert said in shown.output
+        assert shown.output.count("A conversation") == 6  # one a task
+        tried = len(server.requests)
+        seen = preview(load_recipe(recipe), 3, Console(quiet=True))
+        assert len(server.requests) == tried, "a preview was paid for twice"
+        done = run(tmp_path, catalogue, server, prices=prices)
+        used = {stage: done.manifest(stage)["extra"]["usage"] for stage in ("understand", "history", "instruct")}
+    for line in seen.estimate:
+        usage = used[line["stage"]]
+        calls = usage.get("calls", 0) + usage.get("cached", 0)
+        assert line["calls"] == pytest.approx(calls, rel=0.01)
+        sent = usage.get("prompt_tokens", 0) + usage.get("cached_prompt_tokens", 0)
+        assert line["prompt_tokens"] == pytest.approx(sent, rel=0.4)
+        assert line["cost_usd"] > 0
+
+
+def test_a_preview_of_rules_is_refused(tmp_path, catalogue):
+    with pytest.raises(InputError, match="--preview shows what a language model writes"):
+        preview(load_recipe(Path("recipes/build/quickstart.yaml")), 2, Console(quiet=True))

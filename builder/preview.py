@@ -1,0 +1,79 @@
+"""A look before spending: a few tools and users written by the model, and an estimate of the whole run."""
+
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from builder.author import UnderstandJob
+from builder.llm import Reply
+from builder.openai_author import OpenAIAuthor
+from builder.pipeline import build
+from builder.recipe import Recipe, record_rng
+from builder.run_folder import RunFolder
+from builder.usage import Usage
+from petoolbench import InputError
+
+_CALLS = ("calls", "cached")
+_PROMPT_TOKENS = ("prompt_tokens", "cached_prompt_tokens")
+_COMPLETION_TOKENS = ("completion_tokens", "cached_completion_tokens")
+
+
+@dataclass
+class Preview:
+    """What was tried, and what the whole run would take."""
+
+    conversations: list[tuple[list[dict[str, str]], Reply]] = field(default_factory=list)
+    rows: list[dict] = field(default_factory=list)  # columns of `petoolbench.FEATURES`, and `split`
+    estimate: list[dict] = field(default_factory=list)  # stage, calls, prompt_tokens, completion_tokens, cost_usd
+
+
+def preview(recipe: Recipe, number: int, console: Console) -> Preview:
+    """Have `number` tools understood, and `number` users written end to end, by the recipe's model.
+
+    The users' tools are grouped by what rules understand of them, which costs nothing. Replies are kept like any
+    others. The estimate takes the tried records as typical and counts no redraws.
+
+    Raises:
+        InputError: if no stage of the recipe has the author `openai`; and what a build raises.
+    """
+    if "openai" not in recipe.author.model_dump().values():
+        raise InputError("--preview shows what a language model writes: give --author openai, or set it.")
+    seen = Preview()
+
+    def on_reply(messages: list[dict[str, str]], reply: Reply) -> None:
+        seen.conversations.append((messages, reply))
+
+    free = recipe.author.model_copy(update={"understand": "offline"})
+    tried = recipe.model_copy(update={"users": number, "author": free})
+    with tempfile.TemporaryDirectory() as folder:
+        usage = Usage(recipe.llm.prices)
+        run = build(tried, Path(folder, "run"), Path(folder, "dataset"), console, usage, on_reply)
+        tools = list(run.rows("collect"))
+        seen.rows = list(run.rows("export"))
+        if recipe.author.understand == "openai":
+            usage.stage = "understand"
+            author = OpenAIAuthor(recipe.llm, recipe.seed, usage, on_reply)
+            chosen = record_rng(recipe.seed, "preview", "tools").sample(tools, min(number, len(tools)))
+            jobs = (UnderstandJob(tool, record_rng(recipe.seed, "understand", tool["tool_name"])) for tool in chosen)
+            rejected = sum(written.rejected is not None for written in author.understand_all(jobs))
+            console.print(f"  understand  {len(chosen)} of {len(tools):,} tools tried, {rejected} rejected")
+        seen.estimate = _estimate(usage, run, recipe, min(number, len(tools)), len(tools))
+    return seen
+
+
+def _estimate(usage: Usage, run: RunFolder, recipe: Recipe, tools_tried: int, tools: int) -> list[dict]:
+    lines = []
+    for stage, numbers in usage.by_stage.items():
+        users_tried = run.manifest("prefer")["rows"]
+        times = tools / tools_tried if stage == "understand" else recipe.users / users_tried
+        totals = {
+            "calls": sum(numbers[name] for name in _CALLS) * times,
+            "prompt_tokens": sum(numbers[name] for name in _PROMPT_TOKENS) * times,
+            "completion_tokens": sum(numbers[name] for name in _COMPLETION_TOKENS) * times,
+        }
+        whole = Counter({name: round(value) for name, value in totals.items()})
+        lines.append({"stage": stage, **whole, "cost_usd": usage.cost(whole)})
+    return lines
