@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -381,3 +382,40 @@ def test_a_preview_shows_prompts_replies_rows_and_an_estimate_that_holds(tmp_pat
 def test_a_preview_of_rules_is_refused(tmp_path, catalogue):
     with pytest.raises(InputError, match="--preview shows what a language model writes"):
         preview(load_recipe(Path("recipes/build/quickstart.yaml")), 2, Console(quiet=True))
+
+
+MIXED = (
+    "429",
+    "429-retry-after",
+    "500",
+    "503",
+    "drop",
+    "slow",
+    "empty",
+    "length",
+    "refusal",
+    "bad-json",
+    "wrong-schema",
+)
+
+
+def test_with_every_fault_mixed_in_each_row_is_accepted_or_rejected_with_a_reason(tmp_path, catalogue):
+    """Each fault hits 1 in 20 requests. The server counts: nothing is asked beyond replies, retries and failures."""
+
+    def faults(number, body):
+        place = random.Random(f"fault {number}").randrange(20)
+        return MIXED[place] if place < len(MIXED) else None
+
+    with ScriptedServer(good_answer, faults=faults, slow_seconds=0.2) as server:
+        done = run(tmp_path, catalogue, server, retries=6)
+        sent = len(server.requests)
+    rows = [row for stage in ("understand", "history", "instruct") for row in done.rows(stage)]
+    assert all(
+        row["rejected"] is None or row["rejected"].startswith(("invalid reply", "request failed")) for row in rows
+    )
+    assert sum(row["rejected"] is None for row in rows) > len(rows) / 2
+    assert len(exported(tmp_path)) == 3 * USERS
+    total = json.loads((tmp_path / "a" / "run" / "usage.json").read_text())["total"]
+    failed = sum((row["rejected"] or "").startswith("request failed") for row in rows)
+    assert total["retries"] > 0 and total["invalid"] > 0
+    assert sent == total["calls"] + total["retries"] + failed
