@@ -70,6 +70,12 @@ FEATURES = datasets.Features(
     }
 )
 
+# What the metrics take: raw replies, and gold calls as structs or as JSON text.
+METRIC_FEATURES = [
+    datasets.Features({"predictions": datasets.Value("string"), "references": references})
+    for references in (FEATURES["tool_call"], datasets.Value("string"))
+]
+
 CITATION = """\
 @article{xu2025petool,
   title={{PEToolLLM}: Towards Personalized Tool Learning in Large Language Models},

@@ -28,6 +28,20 @@ class _Command(click.Group):
             context.exit(130)
 
 
+_written_dataset = click.option(
+    "--dataset",
+    "dataset_folder",
+    type=click.Path(path_type=Path),
+    default=_DEFAULT_DATASET,
+    show_default=True,
+    metavar="DIR",
+    help="The finished dataset, as load_dataset reads it.",
+)
+_read_dataset = click.option(
+    "--dataset", default=str(_DEFAULT_DATASET), show_default=True, metavar="DIR_OR_HUB_ID", help="What to read."
+)
+
+
 @click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Build, load and score benchmarks of personalised tool use.
@@ -77,15 +91,7 @@ def main() -> None:
     metavar="DIR",
     help="The stages' files.  [default: runs/<recipe's name>]",
 )
-@click.option(
-    "--dataset",
-    "dataset_folder",
-    type=click.Path(path_type=Path),
-    default=_DEFAULT_DATASET,
-    show_default=True,
-    metavar="DIR",
-    help="The finished dataset, as load_dataset reads it.",
-)
+@_written_dataset
 def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder, preview, **llm) -> None:
     """Build a benchmark from tool documents. Options go over the recipe's keys.
 
@@ -122,15 +128,7 @@ def _show_preview(recipe, number: int) -> None:
 
 @main.command("import")
 @click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
-@click.option(
-    "--dataset",
-    "dataset_folder",
-    type=click.Path(path_type=Path),
-    default=_DEFAULT_DATASET,
-    show_default=True,
-    metavar="DIR",
-    help="The dataset to write; it has a test split only.",
-)
+@_written_dataset
 def import_released(path, dataset_folder) -> None:
     """Turn the authors' released test files into a dataset of the same columns, losslessly.
 
@@ -151,9 +149,7 @@ def import_released(path, dataset_folder) -> None:
 
 
 @main.command()
-@click.option(
-    "--dataset", default=str(_DEFAULT_DATASET), show_default=True, metavar="DIR_OR_HUB_ID", help="What to evaluate on."
-)
+@_read_dataset
 @click.option(
     "--setting", default="all", show_default=True, metavar="|".join(["all", *SETTINGS]), help="One setting, or all."
 )
@@ -190,9 +186,7 @@ def evaluate(dataset, setting, model, out, seed) -> None:
 
 @main.command()
 @click.argument("row_id", required=False)
-@click.option(
-    "--dataset", default=str(_DEFAULT_DATASET), show_default=True, metavar="DIR_OR_HUB_ID", help="Where to look."
-)
+@_read_dataset
 @click.option(
     "--setting",
     type=click.Choice(list(SETTINGS)),

@@ -6,7 +6,7 @@ Used by `builder` (grouping, attributes, retrieval) and `evaluator` (rules that 
 import hashlib
 import importlib.util
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Protocol
@@ -76,21 +76,10 @@ class Encoder:
         return SentenceTransformer(str(self._folder), device="cpu")
 
     def encode(self, texts: Sequence[str], what: str = "texts") -> np.ndarray:
-        """Embed texts: (len(texts), dimension) float32, each row of length 1; `what` names them on the bar."""
-        unique = sorted(set(texts))
-        keys = {
-            text: hashlib.sha256(f"{self.fingerprint}\n{text}".encode(errors="replace")).digest() for text in unique
-        }
-        with Store.open(cache_folder() / EMBEDDINGS) as store:
-            known = store.get(keys.values())
-            missing = [text for text in unique if keys[text] not in known]
-            if missing:
-                known |= self._embed(missing, keys, store, what)
-        if not texts:
-            return np.zeros((0, 0), dtype=np.float32)
-        return np.stack([np.frombuffer(known[keys[text]], dtype=np.float32) for text in texts])
+        """See `TextEncoder`; `what` stands on the progress bar."""
+        return encode_once(texts, self.fingerprint, lambda missing: self._embed(missing, what))
 
-    def _embed(self, texts: list[str], keys: dict[str, bytes], store: Store, what: str) -> dict[bytes, bytes]:
+    def _embed(self, texts: list[str], what: str) -> Iterator[tuple[list[str], np.ndarray]]:
         import torch
 
         tokenizer = self._transformer.tokenizer
@@ -100,7 +89,6 @@ class Encoder:
         for text, length in zip(texts, lengths, strict=True):
             by_width.setdefault(min(longest, -(-length // _WIDTH_STEP) * _WIDTH_STEP), []).append(text)
 
-        embedded: dict[bytes, bytes] = {}
         started = time.perf_counter()
         with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=_console) as progress:
             bar = progress.add_task(f"Embedding {len(texts):,} {what}", total=sum(lengths))
@@ -115,16 +103,38 @@ class Encoder:
                         return_tensors="pt",
                     )
                     with torch.inference_mode():
-                        vectors = self._transformer(dict(features))["sentence_embedding"]
-                    vectors = torch.nn.functional.normalize(vectors, dim=1).float().numpy()
-                    rows = {keys[text]: vector.tobytes() for text, vector in zip(batch, vectors, strict=False)}
-                    store.put(rows)
-                    embedded |= rows
+                        vectors = self._transformer(dict(features))["sentence_embedding"][: len(batch)]
+                    yield batch, torch.nn.functional.normalize(vectors, dim=1).float().numpy()
                     progress.advance(bar, width * len(batch))
             progress.update(bar, completed=sum(lengths))
         self.texts_embedded += len(texts)
         self.seconds_embedding += time.perf_counter() - started
-        return embedded
+
+
+def encode_once(
+    texts: Sequence[str],
+    fingerprint: str,
+    embed: Callable[[list[str]], Iterable[tuple[list[str], np.ndarray]]],
+) -> np.ndarray:
+    """Vectors of texts, in their order, from the store as far as it has them.
+
+    Args:
+        texts: may repeat; each distinct one is embedded once.
+        fingerprint: of the model; part of the store's key.
+        embed: gives the vectors of the distinct missing texts, batch by batch; each batch is kept as it comes.
+    """
+    unique = sorted(set(texts))
+    keys = {text: hashlib.sha256(f"{fingerprint}\n{text}".encode(errors="replace")).digest() for text in unique}
+    with Store.open(cache_folder() / EMBEDDINGS) as store:
+        known = store.get(keys.values())
+        if missing := [text for text in unique if keys[text] not in known]:
+            for batch, vectors in embed(missing):
+                rows = {keys[text]: vector.tobytes() for text, vector in zip(batch, vectors, strict=True)}
+                store.put(rows)
+                known |= rows
+    if not texts:
+        return np.zeros((0, 0), dtype=np.float32)
+    return np.stack([np.frombuffer(known[keys[text]], dtype=np.float32) for text in texts])
 
 
 @cache  # so that its note is given once

@@ -22,7 +22,8 @@ from pydantic import BaseModel
 from builder.recipe import LlmSettings
 from builder.usage import Usage
 from petoolbench import InputError
-from petoolbench_store import EMBEDDINGS, REPLIES, Store, cache_folder
+from petoolbench_embedding import encode_once
+from petoolbench_store import REPLIES, Store, cache_folder
 
 try:
     import openai
@@ -63,8 +64,6 @@ class Reply:
 
 
 Ask = Callable[[list[dict[str, str]], type[BaseModel]], Awaitable[Reply]]
-
-
 OnReply = Callable[[list[dict[str, str]], Reply], None]
 
 
@@ -336,25 +335,15 @@ class EndpointEncoder:
         self._endpoint = endpoint
 
     def encode(self, texts: Sequence[str], what: str = "texts") -> np.ndarray:
-        """Embed texts: (len(texts), dimension) float32, each row of length 1; each distinct text is asked for once."""
-        unique = sorted(set(texts))
-        keys = {
-            text: hashlib.sha256(f"{self.fingerprint}\n{text}".encode(errors="replace")).digest() for text in unique
-        }
-        with Store.open(cache_folder() / EMBEDDINGS) as store:
-            known = store.get(keys.values())
-            missing = [text for text in unique if keys[text] not in known]
-            started = time.perf_counter()
-            batches = [
-                missing[start : start + _EMBEDDED_AT_ONCE] for start in range(0, len(missing), _EMBEDDED_AT_ONCE)
-            ]
-            for batch, vectors in zip(batches, self._endpoint.embed_all(batches, self.model), strict=True):
-                rows = {keys[text]: vector.tobytes() for text, vector in zip(batch, vectors, strict=True)}
-                store.put(rows)
-                known |= rows
-            self.texts_embedded += len(missing)
-            self.seconds_embedding += time.perf_counter() - started
-        return np.stack([np.frombuffer(known[keys[text]], dtype=np.float32) for text in texts])
+        """See `petoolbench_embedding.TextEncoder`."""
+        return encode_once(texts, self.fingerprint, self._embed)
+
+    def _embed(self, texts: list[str]) -> Iterator[tuple[list[str], np.ndarray]]:
+        started = time.perf_counter()
+        batches = [texts[start : start + _EMBEDDED_AT_ONCE] for start in range(0, len(texts), _EMBEDDED_AT_ONCE)]
+        yield from zip(batches, self._endpoint.embed_all(batches, self.model), strict=True)
+        self.texts_embedded += len(texts)
+        self.seconds_embedding += time.perf_counter() - started
 
 
 async def _settled(task: "asyncio.Task[Result]") -> Result:

@@ -30,6 +30,7 @@ from petoolbench import CITATION, InputError
 from petoolbench_embedding import Encoder, TextEncoder
 from petoolbench_files import content_hash, write_json
 
+Make = Callable[[Notes], Iterable[dict]]  # gives a stage's rows, and may leave notes
 _TOOLS_AND_GROUPS = ("collect", "understand", "group")
 _MOST_DRAWN = 5  # users drawn for each one asked for, before the build gives up
 
@@ -128,10 +129,13 @@ class _Build:
     def groups(self) -> list[dict]:
         return list(self.run.rows("group"))
 
-    def _noting_embedding(self, make: Callable[[Notes], Iterable[dict]]) -> Callable[[Notes], Iterator[dict]]:
+    def _noting_embedding(
+        self, stage: str, make: Callable[[Notes], Iterable[dict]]
+    ) -> Callable[[Notes], Iterator[dict]]:
         """Note how many texts this build had embedded at a stage's end, and the seconds that took."""
 
         def noting(notes: Notes) -> Iterator[dict]:
+            self.usage.stage = stage
             yield from make(notes)
             encoders = {id(encoder): encoder for encoder in (self.encoder, self.retriever)}.values()
             notes.extra["texts embedded"] = sum(encoder.texts_embedded for encoder in encoders)
@@ -183,7 +187,7 @@ class _Build:
             yield from rows
 
         settings = {**self.recipe.group.model_dump(), "model": self.encoder.fingerprint}
-        self.run.do("group", self._noting_embedding(make), ["collect", "understand"], settings)
+        self.run.do("group", self._noting_embedding("group", make), ["collect", "understand"], settings)
 
     def _draw_users(self) -> None:
         """Stages 4 to 6, over again with more users while too few were accepted."""
@@ -201,7 +205,7 @@ class _Build:
         while True:
             run.do(
                 "prefer",
-                self._noting_embedding(partial(self._prefer, drawn)),
+                self._noting_embedding("prefer", partial(self._prefer, drawn)),
                 _TOOLS_AND_GROUPS,
                 {**settings, "drawn": drawn},
                 total=drawn,
@@ -278,7 +282,7 @@ class _Build:
         }
         run.do(
             "candidates",
-            self._noting_embedding(make),
+            self._noting_embedding("candidates", make),
             [*_TOOLS_AND_GROUPS, "prefer", "instruct"],
             settings,
             total=recipe.users,

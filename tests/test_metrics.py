@@ -78,5 +78,5 @@ def test_metrics_import_only_what_can_be_installed():
     for name in METRICS:
         source = (ROOT / "metrics" / name / f"{name}.py").read_text()
         imports = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
-        assert imports == ["import datasets", "import evaluate", "import petoolbench"]
+        assert imports == ["import evaluate", "import petoolbench"]
     assert petoolbench.__file__ == str(ROOT / "petoolbench.py")

@@ -1,6 +1,5 @@
 """Tool Acc as an `evaluate` module; reading a reply and comparing calls lives in `petoolbench`."""
 
-import datasets
 import evaluate
 
 import petoolbench
@@ -42,15 +41,11 @@ Examples:
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
 class ToolAcc(evaluate.Metric):
     def _info(self):
-        reply = {"predictions": datasets.Value("string")}
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
             citation=petoolbench.CITATION,
             inputs_description=_KWARGS_DESCRIPTION,
-            features=[
-                datasets.Features({**reply, "references": petoolbench.FEATURES["tool_call"]}),
-                datasets.Features({**reply, "references": datasets.Value("string")}),
-            ],
+            features=petoolbench.METRIC_FEATURES,
         )
 
     def _compute(self, predictions, references, reader="robust"):
