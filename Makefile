@@ -34,7 +34,7 @@ quality: $(STAMP) ## Lint, check the format and the types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP) ## Measure speed and memory on the real data in ../shared (about 15 minutes)
+bench: $(STAMP) ## Measure speed and memory on the real data in ../shared (about 10 minutes)
 	$(BIN)/python benchmarks/build_rapidapi.py
 	$(BIN)/python benchmarks/official_part.py
 	$(BIN)/python benchmarks/score_million.py
