@@ -162,9 +162,8 @@ class _Build:
                     f"no tool of the catalogue is left: {dict(notes.counts)}; give a catalogue with documents."
                 )
 
-        places = [
-            f"{file.resolve().parent.name}/{file.name}" for file in files
-        ]  # a nested file's folder is its category
+        # By folder and name, since the folder of a nested file is its category.
+        places = [f"{file.resolve().parent.name}/{file.name}" for file in files]
         settings = {"catalogue": content_hash(*files), "files": places, **self.recipe.collect.model_dump()}
         self.run.do("collect", make, [], settings)
 
@@ -317,7 +316,7 @@ def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Consol
         "folder": folder.name,
         "author": recipe.authors,
         "model": recipe.llm.model if "openai" in recipe.authors else None,
-        "recipe": yaml.safe_dump(_portable(recipe).model_dump(), sort_keys=False).strip(),
+        "recipe": yaml.safe_dump(_shown_recipe(recipe), sort_keys=False).strip(),
         "origin": "Built from a catalogue of tools by `petoolbench build`.",
         "counts": [
             (stage, what, number)
@@ -339,8 +338,10 @@ def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Consol
     )
 
 
-def _portable(recipe: Recipe) -> Recipe:
-    """The recipe as the card shows it: without the folders and the addresses of this machine."""
-    names = [Path(name).name for name in recipe.catalogue]
-    llm = recipe.llm.model_copy(update={"base_url": None})
-    return recipe.model_copy(update={"catalogue": names, "llm": llm})
+def _shown_recipe(recipe: Recipe) -> dict:
+    """The recipe as the card shows it: without this machine's folders and addresses, or a model that was not asked."""
+    shown = recipe.model_dump(exclude={"llm": {"base_url"}})
+    shown["catalogue"] = [Path(name).name for name in recipe.catalogue]
+    if not recipe.asks_a_model:
+        del shown["llm"]
+    return shown

@@ -139,14 +139,19 @@ class Recipe(_Settings):
 
     @model_validator(mode="after")
     def _embedding_price_known(self) -> "Recipe":
-        models = (self.group.model, self.candidates.retriever or "")
-        if (
-            self.llm.prices
-            and self.llm.prices.embedding is None
-            and any(name.startswith("openai:") for name in models)
-        ):
+        prices = self.llm.prices
+        if prices and prices.embedding is None and self._endpoint_embeds:
             raise ValueError("llm.prices needs `embedding`, since an embedding model of the endpoint is used")
         return self
+
+    @property
+    def _endpoint_embeds(self) -> bool:
+        return any(name.startswith("openai:") for name in (self.group.model, self.candidates.retriever or ""))
+
+    @property
+    def asks_a_model(self) -> bool:
+        """Whether anything is asked of the endpoint in `llm`."""
+        return "openai" in self.author.model_dump().values() or self._endpoint_embeds
 
     @property
     def authors(self) -> str:

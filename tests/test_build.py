@@ -209,4 +209,5 @@ def test_the_report_and_the_card_tell_what_was_done(built):
     card = (built / "petoolbench" / "README.md").read_text()
     for said in ("Rules wrote this data", "seed: 42", "| collect | read | 401 |", '"petoolbench", "chronological"'):
         assert said in card
+    assert "llm:" not in card, "no language model was asked"
     assert "{{ " not in card and "{%" not in card and str(built) not in card
