@@ -216,9 +216,10 @@ def info() -> None:
     from petoolbench_store import cache_folder, store_sizes
 
     console = Console(soft_wrap=True)
-    for name, (number, size) in store_sizes().items():
+    sizes = store_sizes()
+    for name, (number, size) in sizes.items():
         console.print(f"{cache_folder() / name}: {number:,} kept, {size / 1e6:.1f} MB", highlight=False)
-    if not store_sizes():
+    if not sizes:
         console.print(f"Nothing is kept in {cache_folder()}.", highlight=False)
 
 

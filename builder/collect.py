@@ -37,8 +37,8 @@ def collect(documents: Iterable[ToolDocument], max_description: int, counts: Cou
     Output columns:
         tool_name (str): the full name.
         tool_description, provider_description (str): plain text; the latter ends with pricing and performance, if
-            known. required_parameters, optional_parameters (list of {name, type, description, default (JSON text),
-            examples}).
+            known.
+        required_parameters, optional_parameters (list of {name, type, description, default (JSON text), examples}).
         response (str or null): the response schema as canonical JSON text.
     """
     names: set[str] = set()
@@ -68,7 +68,7 @@ def collect(documents: Iterable[ToolDocument], max_description: int, counts: Cou
             counts["dropped: repeated description"] += 1
         else:
             counts["kept"] += 1
-            counts["shortened"] += tool["tool_description"].endswith(_CUT_MARK)
+            counts["shortened"] += any(_CUT_MARK in text for text in _texts(tool))
             names.add(tool["tool_name"])
             descriptions.add(description)
             yield tool
@@ -90,6 +90,11 @@ def _tool(document: ToolDocument, max_description: int) -> dict:
         "optional_parameters": [_parameter(p, max_description) for p in document.optional_parameters],
         "response": _canonical(document.response_schema),
     }
+
+
+def _texts(tool: dict) -> list[str]:
+    parameters = tool["required_parameters"] + tool["optional_parameters"]
+    return [tool["tool_description"], tool["provider_description"], *(p["description"] for p in parameters)]
 
 
 def _facts(document: ToolDocument) -> Iterator[str]:

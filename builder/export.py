@@ -18,8 +18,8 @@ def export(
 ) -> Iterator[dict]:
     """Join the stages into rows, one a user and setting, of every user that has candidates.
 
-    Input columns: those of `prefer`, `history`, `instruct` and `candidates`. Output columns: those of
-    `petoolbench.FEATURES`, and `split` (train or test).
+    Input columns: those of `prefer`, `history`, `instruct` and `candidates`.
+    Output columns: those of `petoolbench.FEATURES`, and `split` (train or test).
 
     Raises:
         ValueError: if a row breaks the contract; that is a fault of the build, not of its input.

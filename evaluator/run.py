@@ -9,8 +9,6 @@ from evaluator.scores import score
 from petoolbench import InputError
 from petoolbench_files import write_json, write_json_lines
 
-_KINDS = ("baseline",)
-
 
 def evaluate(dataset: str, setting: str, model: str, out: Path, seed: int = 0) -> dict:
     """Ask a model about the test split, and score its replies.
@@ -29,7 +27,7 @@ def evaluate(dataset: str, setting: str, model: str, out: Path, seed: int = 0) -
         InputError: for an unknown model, setting or dataset, or a folder that can't be written.
     """
     kind, _, name = model.partition(":")
-    if kind not in _KINDS or name not in baselines.BASELINES:
+    if kind != "baseline" or name not in baselines.BASELINES:
         known = ", ".join(f"baseline:{name}" for name in baselines.BASELINES)
         raise InputError(f"unknown model {model!r}; known are {known}.")
     settings = settings_of(setting)

@@ -32,16 +32,18 @@ def score(rows: list[dict], replies: list[str]) -> dict:
         gold = read_gold_call(row["tool_call"])
         types = next((parameter_types(t) for t in row["candidate_tools"] if t["tool_name"] == gold.tool_name), None)
         guesses = [parse_reply(call_of(row, tool)) for tool in row["candidate_tools"]]
+        tool_chance = _mean([is_right_tool(guess, gold) for guess in guesses])
+        param_chance = _mean([has_right_parameters(guess, gold, types=types) for guess in guesses])
+        calls = {reader: parse_reply(reply, reader) for reader in READERS}
+        right_tool = {reader: is_right_tool(call, gold) for reader, call in calls.items()}
+        right_parameters = {r: has_right_parameters(call, gold, r, types) for r, call in calls.items()}
         for place in (setting_of(row), ALL):
-            expected[place, "tool_acc"].append(sum(is_right_tool(guess, gold) for guess in guesses) / len(guesses))
-            expected[place, "param_acc"].append(
-                sum(has_right_parameters(guess, gold, types=types) for guess in guesses) / len(guesses)
-            )
-            for reader in READERS:
-                call = parse_reply(reply, reader)
+            expected[place, "tool_acc"].append(tool_chance)
+            expected[place, "param_acc"].append(param_chance)
+            for reader, call in calls.items():
                 unreadable[place][reader] += call is None
-                right[place, reader, "tool_acc"].append(is_right_tool(call, gold))
-                right[place, reader, "param_acc"].append(has_right_parameters(call, gold, reader, types))
+                right[place, reader, "tool_acc"].append(right_tool[reader])
+                right[place, reader, "param_acc"].append(right_parameters[reader])
     places = [place for place in unreadable if place != ALL] + [ALL]
     return {
         "scores": {p: {r: {m: _mean(right[p, r, m]) for m in METRICS} for r in READERS} for p in places},

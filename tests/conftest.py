@@ -20,19 +20,20 @@ def _from_the_root(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
+def shared(name: str) -> Path:
+    """A file of the reference data; skips the test where it is absent."""
+    if not (SHARED / name).exists():
+        pytest.skip(f"{SHARED / name} is not here")
+    return SHARED / name
+
+
 @pytest.fixture(scope="session")
 def official_part() -> Path:
     """A part of the authors' released test file; not part of the project."""
-    path = SHARED / "official_test_dev.json.gz"
-    if not path.exists():
-        pytest.skip(f"{path} is not here")
-    return path
+    return shared("official_test_dev.json.gz")
 
 
 @pytest.fixture(scope="session")
 def rapidapi_tools() -> Path:
     """RapidAPI tool documents; not part of the project."""
-    path = SHARED / "rapidapi_tools.jsonl.gz"
-    if not path.exists():
-        pytest.skip(f"{path} is not here")
-    return path
+    return shared("rapidapi_tools.jsonl.gz")
