@@ -83,6 +83,9 @@ def main() -> None:
 @click.option(
     "--preview", type=click.IntRange(1), metavar="K", help="Only try K tools and K users, and estimate the rest."
 )
+@click.option(
+    "--batch", is_flag=True, default=None, help="Send the provider's batch files: cheaper, answered within a day."
+)
 @click.option("--max-cost", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop at this cost.")
 @click.option(
     "--run",
@@ -116,10 +119,10 @@ def _show_preview(recipe, number: int) -> None:
     seen = preview(recipe, number, Console(stderr=True))
     console = Console()
     shown = set()
-    for messages, reply in seen.conversations:
-        if messages[0]["content"] not in shown:  # one of each task
-            shown.add(messages[0]["content"])
-            console.print(conversation_view(messages, reply.content))
+    for request, reply in seen.conversations:
+        if (task := request.messages[0]["content"]) not in shown:
+            shown.add(task)
+            console.print(conversation_view(request.messages, reply.content))
     for row in seen.rows:
         console.print(row_view(row))
     console.print(estimate_table(seen.estimate))
@@ -213,12 +216,14 @@ def cache() -> None:
 @cache.command()
 def info() -> None:
     """Show what is kept, where, and how large it is."""
-    from petoolbench_store import cache_folder, store_sizes
+    from petoolbench_store import batches_under_way, cache_folder, store_sizes
 
     console = Console(soft_wrap=True)
     sizes = store_sizes()
     for name, (number, size) in sizes.items():
         console.print(f"{cache_folder() / name}: {number:,} kept, {size / 1e6:.1f} MB", highlight=False)
+    if under_way := batches_under_way():
+        console.print(f"{len(under_way):,} batches under way: the next build with --batch collects them.")
     if not sizes:
         console.print(f"Nothing is kept in {cache_folder()}.", highlight=False)
 

@@ -41,11 +41,12 @@ def _remove_leftovers(target: Path) -> None:
     """Remove what killed processes were writing for `target`; what a living one writes stays."""
     for leftover in target.parent.glob(f".{target.name}.*.tmp"):
         writer = leftover.name.split(".")[-2]
-        if writer.isdecimal() and not _is_alive(int(writer)):
+        if writer.isdecimal() and not is_alive(int(writer)):
             _remove(leftover)
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Whether a process of this number runs on this machine."""
     try:
         os.kill(process, 0)  # sends nothing; only asks
     except ProcessLookupError:

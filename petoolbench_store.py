@@ -18,6 +18,7 @@ def cache_folder() -> Path:
 
 EMBEDDINGS = "embeddings.sqlite"
 REPLIES = "replies.sqlite"
+BATCHES = "batches"  # folder of what is on record about batches under way
 
 
 class Store:
@@ -95,6 +96,11 @@ def store_sizes() -> dict[str, tuple[int, int]]:
             with Store.open(path) as store:
                 sizes[name] = (len(store), path.stat().st_size)
     return sizes
+
+
+def batches_under_way() -> list[Path]:
+    """What is on record about batches that a provider has not answered yet, a file each."""
+    return sorted((cache_folder() / BATCHES).glob("*.json"))
 
 
 def clear_store(name: str) -> bool:

@@ -16,10 +16,11 @@ from pathlib import Path
 from machine import heading
 from pydantic import BaseModel
 
-from builder.llm import Ask, Endpoint
-from builder.recipe import LlmSettings
 from builder.report import markdown_table
-from builder.usage import Usage
+from endpoint.ask import Endpoint
+from endpoint.request import Ask, Request
+from endpoint.settings import LlmSettings
+from endpoint.usage import Usage
 
 CALLS = 10_000
 IN_FLIGHT = 64
@@ -35,13 +36,14 @@ class Answer(BaseModel):
 async def ask_once(number: int, ask: Ask) -> str:
     """One call with a prompt of some length."""
     document = f"Document {number}: " + "what this tool does and how it is called, " * 40
-    return (await ask([{"role": "system", "content": "Read."}, {"role": "user", "content": document}], Answer)).content
+    messages = [{"role": "system", "content": "Read."}, {"role": "user", "content": document}]
+    return (await ask(Request(messages, 0, Answer))).content
 
 
 def round_of_calls(url: str, name: str) -> list:
     """Do all calls; gives a line of the table."""
     usage = Usage(None)
-    endpoint = Endpoint(LlmSettings(base_url=url, concurrency=IN_FLIGHT), 0, usage)
+    endpoint = Endpoint(LlmSettings(base_url=url, concurrency=IN_FLIGHT), usage)
     before = resident_megabytes()
     started = time.perf_counter()
     answered = sum(bool(text) for text in endpoint.answer_all(iter(range(CALLS)), ask_once))

@@ -9,8 +9,6 @@ from pydantic import BaseModel
 
 from builder import prompts
 from builder.author import HistoryJob, InstructJob, UnderstandJob, Written
-from builder.llm import Ask, Endpoint, OnReply, RequestFailed
-from builder.recipe import LlmSettings
 from builder.replies import (
     AttributesReply,
     CallReply,
@@ -23,7 +21,10 @@ from builder.replies import (
     check_instruction,
     read_reply,
 )
-from builder.usage import Usage
+from endpoint.ask import Endpoint
+from endpoint.request import Ask, OnReply, Request, RequestFailed
+from endpoint.settings import LlmSettings
+from endpoint.usage import Usage
 
 
 class OpenAIAuthor:
@@ -33,14 +34,15 @@ class OpenAIAuthor:
         settings: of the model and its endpoint; `attempts` is how often a record is asked for before it is rejected.
         seed: sent along with each request.
         usage: counts calls, tokens and invalid replies.
-        on_reply: gets each conversation and its reply, to be shown.
+        on_reply: gets each request and its reply, to be shown.
     """
 
     def __init__(
-        self, settings: LlmSettings, seed: int, usage: Usage, on_reply: OnReply = lambda messages, reply: None
+        self, settings: LlmSettings, seed: int, usage: Usage, on_reply: OnReply = lambda request, reply: None
     ):
         self._attempts = settings.attempts
-        self._endpoint = Endpoint(settings, seed, usage, on_reply)
+        self._seed = seed
+        self._endpoint = Endpoint(settings, usage, on_reply)
         self._usage = usage
 
     def understand_all(self, jobs: Iterable[UnderstandJob]) -> Iterator[Written]:
@@ -91,7 +93,7 @@ class OpenAIAuthor:
         messages = prompts.messages(task, **values)
         for _ in range(self._attempts):
             try:
-                reply = await ask(messages, schema)
+                reply = await ask(Request(messages, self._seed, schema))
             except RequestFailed as error:
                 return Written(None, str(error))
             try:

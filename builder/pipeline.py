@@ -25,7 +25,7 @@ from builder.run_folder import STAGES, Notes, RunFolder
 from builder.statistics import RowStatistics
 from builder.tools import Tools
 from builder.understand import understand
-from builder.usage import Usage
+from endpoint.usage import Usage
 from petoolbench import CITATION, InputError
 from petoolbench_embedding import Encoder, TextEncoder
 from petoolbench_files import content_hash, write_json
@@ -41,7 +41,7 @@ def build(
     dataset_folder: Path,
     console: Console,
     usage: Usage | None = None,
-    on_reply: Callable = lambda messages, reply: None,
+    on_reply: Callable = lambda request, reply: None,
 ) -> RunFolder:
     """Build a dataset, doing only what has changed since the run folder's last build.
 
@@ -54,7 +54,7 @@ def build(
         dataset_folder: for the finished dataset.
         console: for progress.
         usage: counts what is asked of a language model, if one is an author.
-        on_reply: gets each conversation with it and its reply.
+        on_reply: gets each request to it and its reply.
 
     Raises:
         InputError: for a mistake in the recipe, a catalogue or a folder.
@@ -62,7 +62,7 @@ def build(
     check_replaceable(dataset_folder)
     run = RunFolder(run_folder, console)
     console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_folder}/)")
-    work = _Build(recipe, run, usage or Usage(recipe.llm.prices), on_reply)
+    work = _Build(recipe, run, usage or Usage(recipe.llm.chat_prices), on_reply)
     try:
         work.do_stages()
     finally:
@@ -117,9 +117,10 @@ class _Build:
         kind, _, model = name.partition(":")
         if kind != "openai":
             return Encoder(name)
-        from builder.llm import Endpoint, EndpointEncoder
+        from endpoint.ask import Endpoint
+        from endpoint.encoder import EndpointEncoder
 
-        return EndpointEncoder(model, Endpoint(self.recipe.llm, self.recipe.seed, self.usage))
+        return EndpointEncoder(model, Endpoint(self.recipe.llm, self.usage))
 
     @cached_property
     def tools(self) -> Tools:

@@ -8,12 +8,12 @@ from pathlib import Path
 from rich.console import Console
 
 from builder.author import UnderstandJob
-from builder.llm import Reply
 from builder.openai_author import OpenAIAuthor
 from builder.pipeline import build
 from builder.recipe import Recipe, record_rng
 from builder.run_folder import RunFolder
-from builder.usage import Usage
+from endpoint.request import Reply, Request
+from endpoint.usage import Usage
 from petoolbench import InputError
 
 _CALLS = ("calls", "cached")
@@ -25,7 +25,7 @@ _COMPLETION_TOKENS = ("completion_tokens", "cached_completion_tokens")
 class Preview:
     """What was tried, and what the whole run would take."""
 
-    conversations: list[tuple[list[dict[str, str]], Reply]] = field(default_factory=list)
+    conversations: list[tuple[Request, Reply]] = field(default_factory=list)
     rows: list[dict] = field(default_factory=list)  # columns of `petoolbench.FEATURES`, and `split`
     estimate: list[dict] = field(default_factory=list)  # stage, calls, prompt_tokens, completion_tokens, cost_usd
 
@@ -43,8 +43,8 @@ def preview(recipe: Recipe, number: int, console: Console) -> Preview:
         raise InputError("--preview shows what a language model writes: give --author openai, or set it.")
     seen = Preview()
 
-    def on_reply(messages: list[dict[str, str]], reply: Reply) -> None:
-        seen.conversations.append((messages, reply))
+    def on_reply(request: Request, reply: Reply) -> None:
+        seen.conversations.append((request, reply))
 
     free = recipe.author.model_copy(update={"understand": "offline"})
     tried = recipe.model_copy(update={"users": number, "author": free})

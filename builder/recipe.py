@@ -3,16 +3,15 @@
 import random
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from endpoint.settings import Count, LlmSettings
 from petoolbench import InputError
 from petoolbench_embedding import DEFAULT_MODEL
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
 AuthorName = Literal["offline", "openai"]
 
 
@@ -77,44 +76,6 @@ class AuthorSettings(_Settings):
     understand: AuthorName = "offline"
     history: AuthorName = "offline"
     instruct: AuthorName = "offline"
-
-
-class Prices(_Settings):
-    """US dollars for a million tokens, as the provider's list says; 0 for a server of your own."""
-
-    input: Annotated[float, Field(ge=0)]
-    output: Annotated[float, Field(ge=0)]
-    embedding: Annotated[float, Field(ge=0)] | None = None  # of an embedding model behind the endpoint, if one is used
-
-
-class LlmSettings(_Settings):
-    """The language model behind an OpenAI-compatible endpoint; its key is `$OPENAI_API_KEY`, never a setting."""
-
-    model: str = "gpt-4o-mini"  # the paper's
-    base_url: str | None = None  # by default `$OPENAI_BASE_URL`, else OpenAI's own
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
-    max_tokens: Count = 4096  # of a reply
-    attempts: Count = 3  # at a valid reply, before a record is rejected
-    retries: Annotated[int, Field(ge=0)] = 6  # of a request that failed
-    timeout: Annotated[float, Field(gt=0)] = 120  # seconds, of a request
-    concurrency: Count = 32  # requests in flight
-    cache: bool = True  # whether a reply that was paid for before is taken again
-    prices: Prices | None = None
-    max_cost: Annotated[float, Field(gt=0)] | None = None  # US dollars; needs `prices`
-
-    @model_validator(mode="after")
-    def _known_prices(self) -> "LlmSettings":
-        if self.max_cost and not self.prices:
-            raise ValueError("max_cost needs llm.prices: {input, output} in US dollars for a million tokens")
-        return self
-
-    def answer_settings(self) -> dict[str, Any]:
-        """Those settings that change what is answered; the address without a user name or password in it."""
-        settings = self.model_dump(include={"model", "base_url", "temperature", "max_tokens", "attempts"})
-        if self.base_url:
-            parts = urlsplit(self.base_url)
-            settings["base_url"] = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        return settings
 
 
 class Recipe(_Settings):

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn
+from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, Task
+from rich.text import Text
 
 from petoolbench import InputError
 from petoolbench_files import content_hash, read_json_lines, write_json, write_json_lines
@@ -27,7 +28,20 @@ class Notes:
 
     counts: Counter = field(default_factory=Counter)
     extra: dict[str, Any] = field(default_factory=dict)
-    status: Callable[[], str] = str  # a few words for the progress bar, asked for after each row
+    status: Callable[[], str] = str  # a few words for the progress bar, asked for as it is drawn
+
+
+class _Status(ProgressColumn):
+    """What a stage says of itself, also while it waits."""
+
+    def __init__(self, notes: Notes):
+        super().__init__()
+        self._notes = notes
+
+    def render(self, task: Task) -> Text:
+        """See `rich`."""
+        speed = f"{task.speed:,.1f} a second" if task.speed else ""
+        return Text(", ".join(filter(None, (speed, self._notes.status()))))
 
 
 class RunFolder:
@@ -111,12 +125,12 @@ class RunFolder:
         self._console.print(f"  {stage:<11} {number:,} rows in {seconds:.1f} s")
 
     def _with_progress(self, stage: str, rows: Iterable[dict], notes: Notes, total: int | None) -> Iterator[dict]:
-        columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TextColumn("{task.fields[status]}"))
+        columns = (*Progress.get_default_columns(), MofNCompleteColumn(), _Status(notes))
         shown = self._console.is_terminal
         with Progress(*columns, console=self._console, transient=True, disable=not shown) as progress:
-            bar = progress.add_task(f"  {stage:<11}", total=total, status="")
+            bar = progress.add_task(f"  {stage:<11}", total=total)
             for row in rows:
-                progress.update(bar, advance=1, status=notes.status())
+                progress.advance(bar)
                 yield row
 
     def record(self, name: str, value: dict[str, Any]) -> None:
@@ -136,7 +150,8 @@ class RunFolder:
     @cached_property
     def _code(self) -> str:
         root = Path(__file__).parent
-        parts = [*root.glob("*.py"), *root.glob("prompts/*.jinja"), *root.parent.glob("petoolbench*.py")]
+        parts = [*root.glob("*.py"), *root.glob("prompts/*.jinja")]
+        parts += [*root.parent.glob("petoolbench*.py"), *root.parent.glob("endpoint/*.py")]
         return content_hash(*sorted(parts))
 
     @cached_property

@@ -170,6 +170,9 @@ class ScriptedServer:
                 return Reply(200, self._upload(content_type, body))
             if method == "POST" and path == BATCHES:
                 return Reply(200, self._create_batch(json.loads(body)))
+            if method == "GET" and path.partition("?")[0] == BATCHES:
+                listed = [batch for batch, _ in reversed(self._batches.values())]
+                return Reply(200, {"object": "list", "data": listed, "has_more": False})
             if method == "GET" and parent == BATCHES and last in self._batches:
                 return Reply(200, self._poll(*self._batches[last]))
             if method == "GET" and last == "content" and file in self._files:

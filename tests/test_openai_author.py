@@ -20,11 +20,13 @@ from rich.console import Console
 from scripted_server import ScriptedServer
 
 from builder.export import check_row
-from builder.llm import Endpoint, EndpointEncoder
 from builder.pipeline import build
 from builder.preview import preview
-from builder.recipe import LlmSettings, load_recipe
-from builder.usage import Usage
+from builder.recipe import load_recipe
+from endpoint.ask import Endpoint
+from endpoint.encoder import EndpointEncoder
+from endpoint.settings import LlmSettings
+from endpoint.usage import Usage
 from petoolbench import InputError, ToolName
 from petoolbench_cli import main
 
@@ -317,7 +319,7 @@ def test_instructions_that_give_the_tool_away_go_back(tmp_path, catalogue):
 
 def test_embeddings_may_come_from_the_endpoint_and_are_asked_for_once(tmp_path, monkeypatch):
     with ScriptedServer() as server:
-        endpoint = Endpoint(LlmSettings(base_url=server.url), 0, Usage(None))
+        endpoint = Endpoint(LlmSettings(base_url=server.url), Usage(None))
         first = EndpointEncoder("text-embedding-ada-002", endpoint)
         texts = [f"text {number % 150}" for number in range(400)]
         vectors = first.encode(texts)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from builder.recipe import Prices
+from endpoint.settings import Prices
 
 _PER = 1_000_000  # tokens that a price is for
 
@@ -18,6 +18,7 @@ class Usage:
     def __init__(self, prices: Prices | None):
         self._prices = prices
         self.stage = ""  # what is counted now
+        self.waiting = ""  # what is waited for, in a few words
         self.by_stage: dict[str, Counter] = {}
 
     def count(self, **numbers: int) -> None:
@@ -36,16 +37,27 @@ class Usage:
         paid = numbers["prompt_tokens"] * self._prices.input + numbers["completion_tokens"] * self._prices.output
         return (paid + numbers["embedding_tokens"] * (self._prices.embedding or 0)) / _PER
 
+    def mean_cost(self) -> float | None:
+        """US dollars of a reply, on average of all so far; `None` without replies, or where prices are not known."""
+        total = self.total
+        if not (replies := total["calls"] + total["cached"]):
+            return None
+        both = {kind: total[kind] + total[f"cached_{kind}"] for kind in ("prompt_tokens", "completion_tokens")}
+        cost = self.cost(Counter(both))
+        return None if cost is None else cost / replies
+
     def status(self) -> str:
         """The current stage in a few words, for a progress bar."""
         numbers = self.by_stage.get(self.stage)
         if numbers is None:
-            return ""
+            return self.waiting
         parts = [f"{numbers['calls']:,} calls, {numbers['cached']:,} cached"]
         parts += [f"{numbers[what]:,} {what}" for what in ("retries", "invalid") if numbers[what]]
         parts.append(f"{numbers['prompt_tokens'] + numbers['completion_tokens']:,} tokens")
         cost = self.cost(numbers)
-        return ", ".join(parts if cost is None else [*parts, f"${cost:.4f}"])
+        if cost is not None:
+            parts.append(f"${cost:.4f}")
+        return ", ".join([*parts, self.waiting] if self.waiting else parts)
 
     def as_json(self) -> dict:
         """By stage and in total, with the cost where prices are known."""
