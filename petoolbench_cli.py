@@ -127,6 +127,8 @@ def _show_preview(recipe, number: int) -> None:
         console.print(row_view(row))
     console.print(estimate_table(seen.estimate))
     console.print("The replies are kept: what the whole run asks again is not paid for. Redraws are not estimated.")
+    if seen.problem:
+        raise InputError(seen.problem)
 
 
 @main.command("import")

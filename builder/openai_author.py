@@ -91,6 +91,8 @@ class OpenAIAuthor:
     ) -> Written:
         """Ask until a reply stands, at most `attempts` times."""
         messages = prompts.messages(task, **values)
+        if cut := prompts.number_cut(values):
+            self._usage.count(texts_cut=cut)
         for _ in range(self._attempts):
             try:
                 reply = await ask(Request(messages, self._seed, schema))

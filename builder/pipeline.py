@@ -1,6 +1,7 @@
 """The whole build: tool documents -> run folder -> dataset folder, in the eight stages of DESIGN."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
@@ -66,7 +67,7 @@ def build(
     try:
         work.do_stages()
     finally:
-        if work.usage.by_stage:
+        if work.usage.total:
             write_json(run_folder / "usage.json", work.usage.as_json())
     write_report(run, recipe)
     _write_dataset(recipe, run, dataset_folder, console)
@@ -180,6 +181,13 @@ class _Build:
             self._author_settings("understand"),
             total=self.run.manifest("collect")["rows"],
         )
+        understood = self.run.manifest("understand")
+        if not understood["counts"].get("accepted"):
+            reasons = "; ".join(f"{number:,} {why}" for why, number in understood["counts"].items())
+            raise InputError(
+                f"none of the {understood['rows']:,} tools was understood ({reasons}); see "
+                f"{self.run.path('understand')}, and add catalogues or take another model."
+            )
 
     def _group(self) -> None:
         def make(notes: Notes) -> Iterator[dict]:
@@ -230,10 +238,19 @@ class _Build:
             if drawn >= recipe.users * _MOST_DRAWN:
                 raise InputError(
                     f"of {drawn:,} users drawn, only {accepted:,} of the {recipe.users:,} asked for were accepted "
-                    f"({run.manifest('instruct')['counts']}); lower users or history.max_length, or add catalogues."
+                    f"({self._why_rejected()}); see {run.folder}/, and lower users or history.max_length, add "
+                    "catalogues, or take another model."
                 )
             short = (recipe.users - accepted) * drawn / max(accepted, drawn / _MOST_DRAWN)
             drawn = min(drawn + int(short * 1.1) + 5, recipe.users * _MOST_DRAWN)
+
+    def _why_rejected(self) -> str:
+        """The reasons for which users were rejected, the most frequent first."""
+        reasons: Counter = Counter()
+        for stage in ("prefer", "history", "instruct"):
+            counts = self.run.manifest(stage)["counts"]
+            reasons.update({f"{stage} {why}": number for why, number in counts.items() if why != "accepted"})
+        return "; ".join(f"{number:,} {why}" for why, number in reasons.most_common(3))
 
     def _prefer(self, drawn: int, notes: Notes) -> Iterator[dict]:
         recipe = self.recipe
@@ -255,12 +272,18 @@ class _Build:
 
     def _written(self, rows: Iterable[dict], notes: Notes) -> Iterator[dict]:
         """Pass an author's rows on, noting what was accepted and rejected, and what was asked of a model."""
-        notes.status = self.usage.status
+        notes.status = lambda: self._status(notes)
+        before = Counter(self.usage.of_stage)
         for row in rows:
             notes.counts[f"rejected: {row['rejected']}" if row["rejected"] else "accepted"] += 1
             yield row
-        if stage_usage := self.usage.by_stage.get(self.usage.stage):
-            notes.extra["usage"] = dict(stage_usage)
+        if self.usage.of_stage:
+            notes.extra["usage"] = dict(self.usage.of_stage)
+            notes.extra["asked"] = _asked(self.usage.of_stage - before)
+
+    def _status(self, notes: Notes) -> str:
+        rejected = sum(number for what, number in notes.counts.items() if what != "accepted")
+        return ", ".join(filter(None, (self.usage.status(), f"{rejected:,} rejected" if rejected else "")))
 
     def _candidates(self) -> None:
         recipe, run = self.recipe, self.run
@@ -312,6 +335,16 @@ class _Build:
         run.do("export", make, inputs, {**recipe.export.model_dump(), "seed": recipe.seed}, total=recipe.users * 3)
 
 
+def _asked(numbers: Counter) -> dict[str, int]:
+    """What a model was asked for a stage's rows: the same, whether its replies were paid for in this run or before."""
+    return {
+        "replies": numbers["calls"] + numbers["cached"],
+        "tokens sent": numbers["prompt_tokens"] + numbers["cached_prompt_tokens"],
+        "tokens written": numbers["completion_tokens"] + numbers["cached_completion_tokens"],
+        "invalid replies": numbers["invalid"],
+    }
+
+
 def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Console) -> None:
     facts = {
         "folder": folder.name,
@@ -324,6 +357,7 @@ def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Consol
             for stage in STAGES
             for what, number in {"rows": run.manifest(stage)["rows"], **run.manifest(stage)["counts"]}.items()
         ],
+        "asked": {stage: asked for stage in STAGES if (asked := run.manifest(stage)["extra"].get("asked"))},
         "statistics": run.manifest("export")["extra"],
         "citation": CITATION,
     }

@@ -19,6 +19,7 @@ from petoolbench import InputError
 _CALLS = ("calls", "cached")
 _PROMPT_TOKENS = ("prompt_tokens", "cached_prompt_tokens")
 _COMPLETION_TOKENS = ("completion_tokens", "cached_completion_tokens")
+_SECONDS = ("seconds", "cached_seconds")
 
 
 @dataclass
@@ -27,7 +28,9 @@ class Preview:
 
     conversations: list[tuple[Request, Reply]] = field(default_factory=list)
     rows: list[dict] = field(default_factory=list)  # columns of `petoolbench.FEATURES`, and `split`
-    estimate: list[dict] = field(default_factory=list)  # stage, calls, prompt_tokens, completion_tokens, cost_usd
+    # By stage: calls, prompt_tokens, completion_tokens, cost_usd, and seconds with the recipe's requests in flight.
+    estimate: list[dict] = field(default_factory=list)
+    problem: str | None = None  # why there are no rows, if there are none
 
 
 def preview(recipe: Recipe, number: int, console: Console) -> Preview:
@@ -47,15 +50,22 @@ def preview(recipe: Recipe, number: int, console: Console) -> Preview:
         seen.conversations.append((request, reply))
 
     free = recipe.author.model_copy(update={"understand": "offline"})
-    tried = recipe.model_copy(update={"users": number, "author": free})
+    now = recipe.llm.model_copy(update={"batch": False})  # who looks before spending does not wait a day
+    tried = recipe.model_copy(update={"users": number, "author": free, "llm": now})
     with tempfile.TemporaryDirectory() as folder:
-        usage = Usage(recipe.llm.prices)
-        run = build(tried, Path(folder, "run"), Path(folder, "dataset"), console, usage, on_reply)
+        usage = Usage(recipe.llm.chat_prices)
+        run = RunFolder(Path(folder, "run"), console)
+        try:
+            build(tried, run.folder, Path(folder, "dataset"), console, usage, on_reply)
+            seen.rows = list(run.rows("export"))
+        except InputError as error:
+            if not seen.conversations:
+                raise
+            seen.problem = str(error)
         tools = list(run.rows("collect"))
-        seen.rows = list(run.rows("export"))
         if recipe.author.understand == "openai":
             usage.stage = "understand"
-            author = OpenAIAuthor(recipe.llm, recipe.seed, usage, on_reply)
+            author = OpenAIAuthor(now, recipe.seed, usage, on_reply)
             chosen = record_rng(recipe.seed, "preview", "tools").sample(tools, min(number, len(tools)))
             jobs = (UnderstandJob(tool, record_rng(recipe.seed, "understand", tool["tool_name"])) for tool in chosen)
             rejected = sum(written.rejected is not None for written in author.understand_all(jobs))
@@ -67,6 +77,8 @@ def preview(recipe: Recipe, number: int, console: Console) -> Preview:
 def _estimate(usage: Usage, run: RunFolder, recipe: Recipe, tools_tried: int, tools: int) -> list[dict]:
     lines = []
     for stage, numbers in usage.by_stage.items():
+        if not numbers:
+            continue
         users_tried = run.manifest("prefer")["rows"]
         times = tools / tools_tried if stage == "understand" else recipe.users / users_tried
         totals = {
@@ -75,5 +87,13 @@ def _estimate(usage: Usage, run: RunFolder, recipe: Recipe, tools_tried: int, to
             "completion_tokens": sum(numbers[name] for name in _COMPLETION_TOKENS) * times,
         }
         whole = Counter({name: round(value) for name, value in totals.items()})
-        lines.append({"stage": stage, **whole, "cost_usd": usage.cost(whole)})
+        seconds = sum(numbers[name] for name in _SECONDS) * times / recipe.llm.concurrency
+        lines.append(
+            {
+                "stage": stage,
+                **whole,
+                "cost_usd": usage.cost(whole),
+                "seconds": None if recipe.llm.batch else round(seconds, 1),
+            }
+        )
     return lines

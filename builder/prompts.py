@@ -82,6 +82,14 @@ def _tidied(value: Any) -> Any:
     return [_tidied(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def number_cut(value: Any) -> int:
+    """How many texts in a value are longer than a prompt shows."""
+    if isinstance(value, str):
+        return len(value) > LONGEST_TEXT
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    return sum(map(number_cut, items))
+
+
 @lru_cache
 def _environment() -> Environment:
     loader = FileSystemLoader(FOLDER)

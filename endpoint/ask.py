@@ -130,7 +130,10 @@ class _Session:
         reply = self._kept(key)
         if reply:
             self.wire.usage.count(
-                cached=1, cached_prompt_tokens=reply.prompt_tokens, cached_completion_tokens=reply.completion_tokens
+                cached=1,
+                cached_prompt_tokens=reply.prompt_tokens,
+                cached_completion_tokens=reply.completion_tokens,
+                cached_seconds=reply.seconds or 0,
             )
         else:
             if self._batches:
@@ -140,7 +143,10 @@ class _Session:
                 if self._store is not None:
                     self._store.put({key: reply.to_bytes()})
             self.wire.usage.count(
-                calls=1, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens
+                calls=1,
+                prompt_tokens=reply.prompt_tokens,
+                completion_tokens=reply.completion_tokens,
+                seconds=reply.seconds or 0,
             )
         self._on_reply(request, reply)
         return reply

@@ -80,8 +80,6 @@ class Batches:
             keys = list(islice(self._queue, self._affordable()))
             for key in keys:
                 del self._queue[key]
-            if not self._queue:
-                self._queued.clear()
             sending = self._send(keys)
             if self._wire.settings.max_cost:  # the next one waits, until this one's cost is known
                 await sending
@@ -90,11 +88,14 @@ class Batches:
 
     async def _closing_of_a_file(self) -> None:
         """Wait until there are requests for a whole file, or no more come."""
-        await self._queued.wait()
-        seen = 0
-        while seen != len(self._queue) < self._wire.settings.batch_size:
+        while not self._queue:
+            self._queued.clear()
+            await self._queued.wait()
+        while True:
             seen = len(self._queue)
             await asyncio.sleep(_QUIET)
+            if len(self._queue) == seen or len(self._queue) >= self._wire.settings.batch_size:
+                return
 
     def _affordable(self) -> int:
         """How many of the queue's requests may go into the next file.
@@ -216,7 +217,7 @@ class Batches:
 
     def _again(self, key: bytes, body: Mapping, fault: Fault) -> None:
         """Queue a request again, unless its fault is for good."""
-        adapted = fault.status == 400 and self._wire.dialect.adapt(dict(body), fault.said)
+        adapted = fault.status in (400, 422) and self._wire.dialect.adapt(dict(body), fault.said)
         if not adapted:
             self._failures[key] += 1
             if not fault.passes or self._failures[key] > self._wire.settings.retries:

@@ -8,8 +8,9 @@ _PER = 1_000_000  # tokens that a price is for
 
 
 class Usage:
-    """Counts by stage: `calls` answered by the endpoint, `cached` ones, `retries`, `invalid` replies, and tokens
-    (`cached_...` are those of replies that were not paid for again).
+    """Counts by stage: `calls` answered by the endpoint, `cached` ones, `retries`, `invalid` replies (cached ones
+    too), `texts_cut` for a prompt, `seconds` of all calls together, and tokens (`cached_...` are those of replies that
+    were not paid for again).
 
     Args:
         prices: of the model; without them there is no cost.
@@ -21,9 +22,14 @@ class Usage:
         self.waiting = ""  # what is waited for, in a few words
         self.by_stage: dict[str, Counter] = {}
 
-    def count(self, **numbers: int) -> None:
+    def count(self, **numbers: float) -> None:
         """Add to the current stage's numbers."""
-        self.by_stage.setdefault(self.stage, Counter()).update(numbers)
+        self.of_stage.update(numbers)
+
+    @property
+    def of_stage(self) -> Counter:
+        """The current stage's numbers."""
+        return self.by_stage.setdefault(self.stage, Counter())
 
     @property
     def total(self) -> Counter:
@@ -48,8 +54,8 @@ class Usage:
 
     def status(self) -> str:
         """The current stage in a few words, for a progress bar."""
-        numbers = self.by_stage.get(self.stage)
-        if numbers is None:
+        numbers = self.of_stage
+        if not numbers:
             return self.waiting
         parts = [f"{numbers['calls']:,} calls, {numbers['cached']:,} cached"]
         parts += [f"{numbers[what]:,} {what}" for what in ("retries", "invalid") if numbers[what]]
@@ -61,5 +67,5 @@ class Usage:
 
     def as_json(self) -> dict:
         """By stage and in total, with the cost where prices are known."""
-        stages = {**self.by_stage, "total": self.total}
+        stages = {name: numbers for name, numbers in self.by_stage.items() if numbers} | {"total": self.total}
         return {name: {**numbers, "cost_usd": self.cost(numbers)} for name, numbers in stages.items()}

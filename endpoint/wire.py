@@ -24,6 +24,7 @@ except ImportError:
 Got = TypeVar("Got")
 
 _FAILURES_IN_A_ROW = 20  # after which the endpoint counts as down
+_REFUSED_AT_FIRST = 3  # requests for good, before any was answered: then the model's name or an option is wrong
 _LONGEST_PAUSE = 120.0  # seconds that a server may ask us to wait
 
 
@@ -45,7 +46,11 @@ class Fault:
         """What an exception of the client says."""
         status = error.status_code if isinstance(error, openai.APIStatusError) else None
         code = error.code if isinstance(error, openai.APIError) else None
-        return cls(status, code, " ".join(str(error).split()), type(error).__name__)
+        # The client's own message leaves out what does not have OpenAI's form.
+        body = error.body if isinstance(error, openai.APIStatusError) else None
+        said = body.get("message") or body.get("detail") if isinstance(body, dict) else body
+        text = f"{error}: {said}" if said and str(said) not in str(error) else str(error)
+        return cls(status, code, " ".join(text.split()).rstrip("."), type(error).__name__)
 
     @property
     def is_used_up(self) -> bool:
@@ -80,6 +85,7 @@ class Wire:
         self._key = key
         self._in_flight = asyncio.Semaphore(settings.concurrency)
         self._failures = 0  # in a row
+        self._answered = False
 
     async def chat(self, request: Request) -> Reply:
         """Ask once more while faults pass.
@@ -121,7 +127,7 @@ class Wire:
         except openai.OpenAIError as error:
             self._failures += 1
             raise self.final(Fault.of(error)) from None
-        self._failures = 0
+        self._failures, self._answered = 0, True
         return answer
 
     async def sleep(self, seconds: float) -> None:
@@ -153,7 +159,8 @@ class Wire:
             return self.end_run(
                 InputError(f"the endpoint does not know this ({said}); check the model's name and the base URL.")
             )
-        if self._failures >= _FAILURES_IN_A_ROW:
+        refused_at_first = not self._answered and not fault.passes and self._failures >= _REFUSED_AT_FIRST
+        if refused_at_first or self._failures >= _FAILURES_IN_A_ROW:
             return self.end_run(
                 InputError(
                     f"{self._failures} requests in a row failed, the last with: {said}. Every reply so far is kept: "
@@ -178,8 +185,8 @@ class Wire:
         try:
             # Not `chat.completions.create`: it walks the whole typed body, schema included, for each request.
             completion = await self.client.post("/chat/completions", body=body, cast_to=ChatCompletion)
-        except openai.BadRequestError as error:
-            if self.dialect.adapt(body, str(error)):
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            if self.dialect.adapt(body, Fault.of(error).said):
                 return await self._send(request)
             raise
         return Reply.of(completion, time.perf_counter() - started)

@@ -36,6 +36,8 @@ ERRORS = {
     "401": (401, "Incorrect API key provided", _BAD, None, "invalid_api_key"),
     "404-model": (404, "The model does not exist or you do not have access to it", _BAD, None, "model_not_found"),
     "no-schema": (400, _NO_FORMAT.format("json_schema"), _BAD, "response_format", None),
+    "no-max-tokens": (400, "Unsupported parameter: 'max_tokens'", _BAD, "max_tokens", "unsupported_parameter"),
+    "no-temperature": (400, "Unsupported value: 'temperature' does not support 0.7", _BAD, "temperature", None),
     "no-json-object": (400, _NO_FORMAT.format("json_object"), _BAD, "response_format", None),
 }
 CONTENT_FAULTS = {"empty", "length", "refusal", "bad-json", "wrong-schema"}
@@ -79,7 +81,8 @@ class ScriptedServer:
     included) a name of FAULTS. In a batch an error or "drop" becomes status 500 in the error file, "slow" nothing.
     What the script or a malformed request raises is 400 to the client, and raised again on leaving. `latency` holds
     for chat and embeddings. A batch is in progress for `batch_polls` polls; its output is not in the input's order,
-    as OpenAI warns, and a file without lines is null.
+    as OpenAI warns, and a file without lines is null. `batch_ends` gives the n-th batch's end: "completed",
+    "failed" (with no answer), or "expired" (with every other line answered).
     """
 
     answer: Callable[[dict], str | dict] = echo
@@ -88,6 +91,7 @@ class ScriptedServer:
     refuse_json_schema: bool = False
     refuse_json_object: bool = False
     batch_polls: int = 1
+    batch_ends: Callable[[int], str] = lambda number: "completed"
     slow_seconds: float = 3.0
     keep_requests: bool = True
     url: str = field(default="", init=False)
@@ -248,8 +252,16 @@ class ScriptedServer:
     def _poll(self, batch: dict, lines: list[dict]) -> dict:
         if self.counts[f"{BATCHES}/{batch['id']}"] <= self.batch_polls:
             batch["status"] = "in_progress"
-        elif batch["status"] != "completed":
-            batch |= {"status": "completed", "completed_at": int(time.time())}
+        elif batch["status"] in ("validating", "in_progress"):
+            batch["status"] = end = self.batch_ends(list(self._batches).index(batch["id"]))
+            if end == "failed":
+                batch["errors"] = {
+                    "object": "list",
+                    "data": [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached"}],
+                }
+                return batch
+            if end == "expired":
+                lines = lines[::2]
             for count, key, good in (("completed", "output_file_id", True), ("failed", "error_file_id", False)):
                 some = [line for line in reversed(lines) if (line["response"]["status_code"] == 200) is good]
                 batch["request_counts"][count] = len(some)

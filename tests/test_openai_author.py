@@ -96,7 +96,9 @@ def test_a_model_writes_a_whole_benchmark(tmp_path, catalogue):
         assert row["instruction"].startswith("Today: ")
     usage = done.manifest("history")["extra"]["usage"]
     assert usage["calls"] == 3 * done.manifest("prefer")["rows"] and usage["prompt_tokens"] > 0
-    assert "openai" in (tmp_path / "a" / "petoolbench" / "README.md").read_text()
+    card = (tmp_path / "a" / "petoolbench" / "README.md").read_text()
+    asked = done.manifest("history")["extra"]["asked"]
+    assert asked["replies"] == usage["calls"] and f"| history | {asked['replies']} | {asked['tokens sent']} |" in card
     assert "Rules wrote" not in (tmp_path / "a" / "petoolbench" / "README.md").read_text()
 
 
@@ -200,6 +202,28 @@ def test_a_format_that_the_server_refuses_is_not_asked_again(tmp_path, catalogue
         asked = [(body.get("response_format") or {}).get("type") for body in server.requests]
     assert asked.count("json_schema") <= 8
     assert asked[-1] == formats
+
+
+def test_options_that_a_model_does_not_take_are_left_out_with_a_word(tmp_path, catalogue, capsys):
+    """As of the models that reason: no temperature, and the reply's length under another name."""
+
+    def faults(number, body):
+        return "no-max-tokens" if "max_tokens" in body else "no-temperature" if "temperature" in body else None
+
+    with ScriptedServer(good_answer, faults=faults) as server:
+        run(tmp_path, catalogue, server)
+        last = server.requests[-1]
+    assert "max_completion_tokens" in last and not {"max_tokens", "temperature"} & last.keys()
+    assert capsys.readouterr().err.count("The endpoint does not take this temperature: it is left out.") == 1
+
+
+def test_the_words_of_a_server_that_is_not_openais_are_shown(tmp_path, catalogue, monkeypatch):
+    """FastAPI's form. An unknown model is no 404 there: the run stops before it asks for long."""
+    monkeypatch.setattr(scripted_server, "error", lambda *_: scripted_server.Reply(400, {"detail": "no such model"}))
+    with ScriptedServer(faults=lambda number, body: "500") as server:
+        with pytest.raises(InputError, match=r"the last with: Error code: 400: no such model\. Every reply"):
+            run(tmp_path, catalogue, server, concurrency=2)
+        assert len(server.requests) <= 5
 
 
 def test_the_run_stops_at_its_cost_and_goes_on_from_there(tmp_path, catalogue):
@@ -379,6 +403,15 @@ def test_a_preview_shows_prompts_replies_rows_and_an_estimate_that_holds(tmp_pat
         sent = usage.get("prompt_tokens", 0) + usage.get("cached_prompt_tokens", 0)
         assert line["prompt_tokens"] == pytest.approx(sent, rel=0.4)
         assert line["cost_usd"] > 0
+
+
+def test_a_preview_shows_what_was_said_also_where_all_of_it_is_rejected(tmp_path, catalogue):
+    with ScriptedServer(lambda body: "I would rather not.") as server:
+        recipe = write_recipe(tmp_path, catalogue, server)
+        shown = CliRunner().invoke(main, ["build", "--recipe", str(recipe), "--preview", "1"])
+    assert shown.exit_code == 2
+    assert "I would rather not." in shown.output and "Estimate of the whole run" in shown.output
+    assert "invalid reply after 3 attempts (history_preferred_only)" in " ".join(shown.output.split())
 
 
 def test_a_preview_of_rules_is_refused(tmp_path, catalogue):
