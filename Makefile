@@ -38,6 +38,7 @@ bench: $(STAMP) ## Measure speed and memory on the real data in ../shared (about
 	$(BIN)/python benchmarks/build_rapidapi.py
 	$(BIN)/python benchmarks/official_part.py
 	$(BIN)/python benchmarks/score_million.py
+	$(BIN)/python benchmarks/score_stored.py
 	$(BIN)/python benchmarks/llm_calls.py
 
 clean: ## Remove what builds and tests made, but not the environment

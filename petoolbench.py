@@ -16,8 +16,8 @@ import json
 import os
 import re
 import zlib
+from bisect import bisect
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -70,12 +70,6 @@ FEATURES = datasets.Features(
     }
 )
 
-# What the metrics take: raw replies, and gold calls as structs or as JSON text.
-METRIC_FEATURES = [
-    datasets.Features({"predictions": datasets.Value("string"), "references": references})
-    for references in (FEATURES["tool_call"], datasets.Value("string"))
-]
-
 CITATION = """\
 @article{xu2025petool,
   title={{PEToolLLM}: Towards Personalized Tool Learning in Large Language Models},
@@ -127,6 +121,11 @@ _TASK = """\
 You call tools on behalf of one user. Read the user's request and call the one tool, out of the candidate tools \
 below, that does what is asked. When several candidates can do it, call the one that this user would prefer."""
 
+_NATIVE_TASK = """\
+You call tools on behalf of one user. Read the user's request and call the one function that does what is asked; each \
+function's description begins with its tool's full name. When several can do it, call the one that this user would \
+prefer. Give an optional parameter only if the request asks for it, and always call a function."""
+
 _HISTORY_INTRODUCTION = {
     "preferred_only": "Calls made for this user before, oldest first. The user was happy with every one of them:",
     "rating_integrated": "Calls made for this user before, oldest first, each with the user's rating (1 = liked, "
@@ -142,22 +141,24 @@ Copy the tool's full name from the candidates. Give every required parameter, an
 asks for it. Without parameters, write "parameters": {}."""
 
 
-def render_messages(row: dict, history: bool = True) -> list[dict[str, str]]:
+def render_messages(row: dict, history: bool = True, native_tools: bool = False) -> list[dict[str, str]]:
     """The one prompt of builder, evaluator and trainer.
 
     Args:
         row: a row of the dataset (columns of `FEATURES`; the gold call is not read).
         history: `False` leaves the interaction history out, to measure what it is worth.
+        native_tools: `True` leaves candidates and output format out: they go as an endpoint's native functions.
 
     Returns:
         A system message (task, history, candidate tools, output format) and a user message (the instruction). Past
         calls and tools are one JSON object a line, so that other people's text cannot break out of its place.
     """
-    parts = [_TASK]
+    parts = [_NATIVE_TASK if native_tools else _TASK]
     if history:
         parts.append("\n".join([_HISTORY_INTRODUCTION[setting_of(row)], *map(_render_interaction, row["history"])]))
-    parts.append("\n".join(["Candidate tools:", *map(_render_tool, row["candidate_tools"])]))
-    parts.append(_OUTPUT_FORMAT)
+    if not native_tools:
+        parts.append("\n".join(["Candidate tools:", *map(_render_tool, row["candidate_tools"])]))
+        parts.append(_OUTPUT_FORMAT)
     return [
         {"role": "system", "content": "\n\n".join(parts)},
         {"role": "user", "content": row["instruction"]},
@@ -187,7 +188,7 @@ def _render_tool(tool: dict) -> str:
     return to_json_text(shown)
 
 
-# --- reading and judging a reply ------------------------------------------------------------------------------------
+# --- reading a reply ------------------------------------------------------------------------------------------------
 
 
 class ToolCall(NamedTuple):
@@ -214,6 +215,7 @@ def parse_reply(reply: str, reader: str = "robust") -> ToolCall | None:
 
 
 _DECODER = json.JSONDecoder()
+_OBJECT = re.compile(r'\{(?=\s*"[^"\\]*(?:\\.[^"\\]*)*"\s*:)')  # with a key; other braces can't begin a call
 
 
 def _parse_robust(reply: str) -> ToolCall | None:
@@ -224,27 +226,26 @@ def _parse_robust(reply: str) -> ToolCall | None:
         reply = reply.rpartition("</think>")[2]
     if '"tool_name"' not in reply:
         return None
-    start = reply.find("{")
-    while start >= 0:
+    for beginning in _OBJECT.finditer(reply):
         try:
-            value, _ = _DECODER.raw_decode(reply, start)
-        except (ValueError, RecursionError):
-            value = None
-        if call := _as_call(value):
+            value, _ = _DECODER.raw_decode(reply[beginning.start() :])  # an error counts all lines before its place
+        except RecursionError:  # what no client decodes; every brace inside would be tried again
+            return None
+        except ValueError:
+            continue
+        if call := as_call(value):
             return call
-        start = reply.find("{", start + 1)
     return None
 
 
-# White space may stand only after the two colons and the comma; nothing else crosses a line. If any brace of a line
-# starts a match, the first one does: anchoring there keeps the search linear in a reply full of braces.
-_PAPER_CALL = re.compile(r'^[^{\n]*(\{.*"tool_name":\s*".*?",\s*"parameters":\s*\{.*?\}\})', re.MULTILINE)
+# White space may stand only after the two colons and the comma; nothing else crosses a line.
+_PAPER_NAME = re.compile(r'"tool_name":\s*(?=")')
+_PAPER_PARAMETERS = re.compile(r'",\s*"parameters":\s*\{')
 
 
 def _parse_paper(reply: str) -> ToolCall | None:
-    match = _PAPER_CALL.search(reply)
     try:
-        call = json.loads(match.group(1)) if match else {}
+        call = json.loads(_find_paper_call(reply))
     except (ValueError, RecursionError):
         return None
     if not {"tool_name", "parameters"} <= call.keys():
@@ -252,7 +253,38 @@ def _parse_paper(reply: str) -> ToolCall | None:
     return ToolCall(call["tool_name"], call["parameters"])
 
 
-def _as_call(value: Any) -> ToolCall | None:
+def _find_paper_call(reply: str) -> str:
+    """What the authors' expression finds; empty if nothing. Names and parameters are looked up once each: trying all
+    pairs takes minutes in a megabyte full of them."""
+    closings = []  # of the quoted string, each with the end of the call
+    braces = 0
+    for parameters in _PAPER_PARAMETERS.finditer(reply):
+        if braces < parameters.end():
+            braces = reply.find("}}", parameters.end())
+        if braces < 0:
+            break
+        if braces < _line_end(reply, parameters.end()):
+            closings.append((parameters.start(), braces + 2))
+    found = (-1, -1)
+    for name in _PAPER_NAME.finditer(reply):
+        start = reply.find("{", reply.rfind("\n", 0, name.start()) + 1, name.start())
+        if start < 0:
+            continue
+        if -1 < found[0] < start:  # an earlier line's
+            break
+        opening = name.end()
+        place = bisect(closings, (opening + 1,))
+        if place < len(closings) and closings[place][0] < _line_end(reply, opening):
+            found = (start, closings[place][1])
+    return reply[slice(*found)]
+
+
+def _line_end(text: str, position: int) -> int:
+    end = text.find("\n", position)
+    return len(text) if end < 0 else end
+
+
+def as_call(value: Any) -> ToolCall | None:
     """A decoded JSON value as a call, if it is one; parameters may be JSON text, `null` or absent."""
     if not isinstance(value, dict) or not isinstance(value.get("tool_name"), str):
         return None
@@ -265,97 +297,6 @@ def _as_call(value: Any) -> ToolCall | None:
     if parameters is None:
         parameters = {}
     return ToolCall(value["tool_name"], parameters) if isinstance(parameters, dict) else None
-
-
-def read_gold_call(reference: str | dict) -> ToolCall:
-    """Read a gold call: the `tool_call` struct of a row, or the same as JSON text. Do not change its parameters.
-
-    Raises:
-        InputError: if it is no call.
-    """
-    try:
-        key = reference if isinstance(reference, str) else (reference["tool_name"], reference["parameters"])
-        call = _read_gold(key)
-    except (KeyError, TypeError):  # a struct whose parameters are an object, which is no key, or no struct at all
-        call = _as_call(reference)
-    if call is None:
-        raise InputError(
-            f"this reference is no tool call: {str(reference)[:200]!r}; give the row's `tool_call`, or JSON text like "
-            '{"tool_name": "<Category>.<Provider>.<Api>", "parameters": {}}.'
-        )
-    return call
-
-
-@lru_cache(maxsize=65_536)  # one gold call stands behind many replies
-def _read_gold(reference: str | tuple[str, str]) -> ToolCall | None:
-    if not isinstance(reference, str):
-        return _as_call(dict(zip(("tool_name", "parameters"), reference, strict=True)))
-    try:
-        return _as_call(json.loads(reference))
-    except (ValueError, RecursionError):
-        return None
-
-
-def parameter_types(tool: dict) -> dict[str, str]:
-    """Documented types by parameter name, of one tool document (a row's `candidate_tools` entry)."""
-    return {p["name"]: (p["type"] or "").upper() for p in tool["required_parameters"] + tool["optional_parameters"]}
-
-
-def is_right_tool(call: ToolCall | None, gold: ToolCall) -> bool:
-    """Tool Acc of one row (paper, section 3.4): the called tool is the gold one. An unreadable reply is wrong."""
-    return call is not None and call.tool_name == gold.tool_name
-
-
-def has_right_parameters(
-    call: ToolCall | None, gold: ToolCall, reader: str = "robust", types: dict[str, str] | None = None
-) -> bool:
-    """Param Acc of one row (paper, section 3.4): the parameters equal the gold ones, whatever the tool.
-
-    Args:
-        call: the call as `reader` read it; `None` (unreadable) is wrong.
-        gold: the gold call.
-        reader: `paper` compares as Python does (3 equals 3.0, 1 equals true, "3" is not 3); `robust` keeps booleans
-            apart from numbers and uses `types`.
-        types: documented types of the gold tool (`parameter_types`). With them, `robust` takes the text "3" of a
-            NUMBER as 3 and "true" of a BOOLEAN as true, on both sides.
-    """
-    if call is None:
-        return False
-    if reader == "paper":
-        return call.parameters == gold.parameters
-    if call.parameters.keys() != gold.parameters.keys():
-        return False
-    types = types or {}
-    return all(
-        _equal_json(_typed(value, types.get(name)), _typed(gold.parameters[name], types.get(name)))
-        for name, value in call.parameters.items()
-    )
-
-
-_NUMBER_TYPES = {"NUMBER", "INTEGER", "INT", "FLOAT", "DOUBLE"}
-_BOOLEAN_TYPES = {"BOOLEAN", "BOOL"}
-_NUMBER = re.compile(r"[+-]?\d{1,300}(\.\d+)?([eE][+-]?\d{1,3})?")
-
-
-def _typed(value: Any, documented_type: str | None) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if documented_type in _NUMBER_TYPES and _NUMBER.fullmatch(text):
-        return int(text) if text.lstrip("+-").isdecimal() else float(text)
-    if documented_type in _BOOLEAN_TYPES and text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    return value
-
-
-def _equal_json(left: Any, right: Any) -> bool:
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_equal_json(value, right[key]) for key, value in left.items())
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_equal_json, left, right))
-    return left == right
 
 
 def check_choice(value: str, choices: Iterable[str], what: str) -> None:
@@ -371,6 +312,8 @@ _RELEASED_PROMPTS = {
     "rating_integrated": "instruction_ratings",
     "chronological": "instruction_chronological",
 }
+RELEASED_HISTORY = "Interaction history is:"  # in such a prompt; the history follows as a JSON list
+RELEASED_PROMPTS_FOLDER = "released_prompts"  # of an imported dataset: a parquet file a setting, columns id, prompt
 
 
 def read_json(path: str | Path) -> Any:
@@ -394,7 +337,12 @@ def read_json(path: str | Path) -> Any:
 
 
 def read_released_rows(path: str | Path) -> Iterator[dict]:
-    """Rows (columns of `FEATURES`) of one of the authors' released test files, losslessly.
+    """The rows of `read_released`, without their prompts."""
+    return (row for row, _ in read_released(path))
+
+
+def read_released(path: str | Path) -> Iterator[tuple[dict, str]]:
+    """Rows (columns of `FEATURES`) of one of the authors' released test files, losslessly, each with its own prompt.
 
     History, candidates and their order come out of the rendered prompts (`instruction_preferred`,
     `instruction_ratings`, `instruction_chronological`; whichever an entry has). The prompts hold no provider
@@ -417,7 +365,7 @@ def read_released_rows(path: str | Path) -> Iterator[dict]:
             ) from None
 
 
-def _released_entry_rows(entry: dict, index: int) -> Iterator[dict]:
+def _released_entry_rows(entry: dict, index: int) -> Iterator[tuple[dict, str]]:
     prompts = {setting: entry[key] for setting, key in _RELEASED_PROMPTS.items() if entry.get(key)}
     if not prompts:
         raise ValueError("no rendered prompt")
@@ -425,9 +373,9 @@ def _released_entry_rows(entry: dict, index: int) -> Iterator[dict]:
     user_id = str(entry.get("entry_id", index))
     group = {str(ToolName(t["category_name"], t["tool_name"], t["api_name"])) for t in entry.get("apis_same_func", [])}
     for setting, prompt in prompts.items():
-        history, position = _json_list_after(prompt, "Interaction history is:")
+        history, position = _json_list_after(prompt, RELEASED_HISTORY)
         tools, _ = _json_list_after(prompt, "listed here:", position)
-        yield {
+        row = {
             "id": f"{user_id}/{setting}",
             "user_id": user_id,
             "group_id": str(entry.get("func", "")),
@@ -460,6 +408,7 @@ def _released_entry_rows(entry: dict, index: int) -> Iterator[dict]:
             "tool_call": {"tool_name": gold["tool_name"], "parameters": to_json_text(gold["parameters"])},
             "same_function_tools": [t["tool_name"] for t in tools if t["tool_name"] in group | {gold["tool_name"]}],
         }
+        yield row, prompt
 
 
 def _json_list_after(prompt: str, heading: str, position: int = 0) -> tuple[list, int]:

@@ -158,35 +158,142 @@ def import_released(path, dataset_folder) -> None:
 @click.option(
     "--setting", default="all", show_default=True, metavar="|".join(["all", *SETTINGS]), help="One setting, or all."
 )
+@click.option("--revision", help="Branch, tag or commit of a Hub dataset.")
 @click.option(
     "--model",
     required=True,
     metavar="SPEC",
-    help="baseline:random, lexical, embedding, popularity or preference-rule.",
+    help="openai:NAME, hf:MODEL[+ADAPTER], vllm:MODEL[+ADAPTER] or baseline:NAME; see above.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     required=True,
     metavar="DIR",
-    help="Gets predictions.jsonl and scores.json.",
+    help="Gets manifest.json, predictions.jsonl and scores.json; an evaluation that was stopped goes on there.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="For models that draw.")
-def evaluate(dataset, setting, model, out, seed) -> None:
-    """Ask a model about the test split and score its replies, with both readers and chance beside them.
+@click.option("--base-url", metavar="URL", help="Endpoint of an openai: model.  [default: $OPENAI_BASE_URL]")
+@click.option(
+    "--protocol",
+    type=click.Choice(["prompt", "tools"]),
+    default="prompt",
+    show_default=True,
+    help="JSON in text, as in the paper, or the endpoint's native function calls.",
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1), default=32, show_default=True, help="Requests in flight (openai:)."
+)
+@click.option(
+    "--prices",
+    type=click.FloatRange(0),
+    nargs=2,
+    metavar="SENT WRITTEN",
+    help="US dollars for a million tokens (openai:), to know the cost.",
+)
+@click.option(
+    "--no-history",
+    "history",
+    flag_value=False,
+    default=True,
+    help="Leave the past calls out, to see what they are worth.",
+)
+@click.option(
+    "--prompt",
+    type=click.Choice(["petoolbench", "released"]),
+    default="petoolbench",
+    show_default=True,
+    help="This project's prompt, or the authors' own text (of an imported dataset).",
+)
+@click.option("--window", type=click.IntRange(1), default=4000, show_default=True, help="The most tokens of a prompt.")
+@click.option(
+    "--truncate",
+    type=click.Choice(["oldest", "paper"]),
+    default="oldest",
+    show_default=True,
+    help="What goes from a longer prompt: the oldest interactions, or its end, as in the authors' code.",
+)
+@click.option("--temperature", type=click.FloatRange(0, 2), default=0.1, show_default=True, help="0 is greedy.")
+@click.option("--max-new-tokens", type=click.IntRange(1), default=256, show_default=True, help="The longest reply.")
+@click.option("--seed", type=int, default=0, show_default=True, help="For what is drawn.")
+@click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="How often each row is asked.")
+def evaluate(dataset, setting, revision, model, out, base_url, concurrency, prices, **options) -> None:
+    """Ask a model about the test split and score its replies, with both readers, intervals and chance.
 
     \b
+    openai:NAME               a model behind any OpenAI-compatible endpoint: OpenAI, vLLM, Ollama ... ($OPENAI_API_KEY)
+    hf:MODEL[+ADAPTER]        a model of transformers, in this process; with `accelerate launch`, in several
+    vllm:MODEL[+ADAPTER]      a model that vLLM runs in this process
     baseline:random           any candidate
     baseline:lexical          the candidate nearest to the instruction by TF-IDF
     baseline:embedding        ... by sentence embedding
     baseline:popularity       the candidate called most often in the train split
     baseline:preference-rule  among those near by embedding, the one whose provider and attributes the history likes
+
+    Every reply is kept as it arrives: the same command goes on where it was stopped, and asks again what failed.
     """
+    from endpoint.settings import Prices
+    from evaluator.options import Connection, Options
     from evaluator.run import evaluate as run_evaluation
     from evaluator.tables import scores_table
 
-    Console().print(scores_table([run_evaluation(dataset, setting, model, out, seed)]))
-    Console(stderr=True).print(f"Replies and scores: {out}/predictions.jsonl, {out}/scores.json")
+    known = Prices(input=prices[0], output=prices[1]) if prices else None
+    connection = Connection(base_url, concurrency, known)
+    scored = run_evaluation(dataset, setting, model, out, Options(**options), connection, revision)
+    _show_scores(scored, out, scores_table)
+
+
+def _show_scores(scored: dict, out: Path, scores_table) -> None:
+    if not scored:  # one of several processes; the first one speaks
+        return
+    Console().print(scores_table([scored]))
+    messages = Console(stderr=True)
+    if missing := scored["counts"]["all"]["missing"]:
+        messages.print(f"{missing:,} requests failed and count as wrong; the same command asks for them again.")
+    messages.print(f"Replies and scores: {out}/predictions.jsonl, {out}/scores.json")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+def score(folder) -> None:
+    """Score an evaluation's stored replies again, without asking a model. DIR is what `evaluate --out` wrote."""
+    from evaluator.rescore import score_folder
+    from evaluator.tables import scores_table
+
+    _show_scores(score_folder(folder, Console(stderr=True)), folder, scores_table)
+
+
+@main.command()
+@click.argument("first", type=click.Path(path_type=Path), metavar="A")
+@click.argument("second", type=click.Path(path_type=Path), metavar="B")
+@click.option("--rows", type=click.IntRange(0), default=5, show_default=True, help="How many flipped rows to show.")
+def compare(first, second, rows) -> None:
+    """Compare two evaluations of the same rows: B less A, with intervals and p-values, and the rows that flipped.
+
+    A and B are folders that `evaluate --out` wrote.
+    """
+    from evaluator.compare import compare as run_comparison
+    from evaluator.tables import comparison_table, flipped_view
+
+    comparison = run_comparison(first, second)
+    Console().print(comparison_table(comparison))
+    Console().print(flipped_view(comparison, rows))
+
+
+@main.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="Gets report.html, .md and .json."
+)
+def report(folders, out) -> None:
+    """Put evaluations side by side: one HTML page with the paper's tables and figures, Markdown and JSON beside it.
+
+    Each DIR is what `evaluate --out` wrote.
+    """
+    from evaluator.report import write_report
+
+    with Console(stderr=True).status("Drawing the report"):
+        page = write_report(list(folders), out)
+    Console().print(f"Open {page} in a browser.", highlight=False)
 
 
 @main.command()

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from petoolbench import FEATURES, SETTINGS, SPLITS, InputError, setting_of
+from petoolbench import FEATURES, RELEASED_PROMPTS_FOLDER, SETTINGS, SPLITS, InputError, setting_of
 from petoolbench_files import content_hash, replacing, restore_folder
 
 CARD_TEMPLATE = Path(__file__).parent.parent / "dataset_card.md"
@@ -36,7 +36,7 @@ def check_replaceable(folder: Path) -> None:
             f"{folder}/ is not a dataset that petoolbench wrote (it holds {', '.join(sorted(content)[:3])}); "
             "move it away or give another --dataset folder."
         )
-    if foreign := content - {"README.md", "data"}:
+    if foreign := content - {"README.md", "data", RELEASED_PROMPTS_FOLDER}:
         raise InputError(
             f"{folder}/ also holds {', '.join(sorted(foreign)[:3])}, which would be lost; move it away first."
         )
@@ -54,13 +54,19 @@ def fingerprint(folder: Path) -> str | None:
     return content_hash(*files, folder / "README.md") if files and is_dataset(folder) else None
 
 
-def write_dataset(folder: Path, rows: Iterable[tuple[str, dict]], facts: Callable[[], dict[str, Any]]) -> str:
+def write_dataset(
+    folder: Path,
+    rows: Iterable[tuple[str, dict]],
+    facts: Callable[[], dict[str, Any]],
+    released_prompts: dict[str, dict[str, str]] | None = None,
+) -> str:
     """Write a dataset in one piece; whatever was in `folder` stays until the new one is complete.
 
     Args:
         folder: where `load_dataset` will read it.
         rows: (split, row) pairs, rows with the columns of `petoolbench.FEATURES`; each config keeps their order.
         facts: gives what the card's template says about the rows, once all are written.
+        released_prompts: the authors' own prompts by setting and row id, of an import; read once all rows are written.
 
     Returns:
         The dataset's fingerprint.
@@ -89,6 +95,8 @@ def write_dataset(folder: Path, rows: Iterable[tuple[str, dict]], facts: Callabl
             writer.close()
         if not writers:
             raise InputError("no row is left to write; see the run's report for what was dropped.")
+        for setting, prompts in (released_prompts or {}).items():
+            _write_prompts(beside / RELEASED_PROMPTS_FOLDER / f"{setting}.parquet", prompts)
         _write_card(beside, writers, facts())
     written = fingerprint(folder)
     assert written is not None
@@ -115,6 +123,13 @@ class _SplitWriter:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _write_prompts(path: Path, prompts: dict[str, str]) -> None:
+    """Outside data/, so that `load_dataset` sees no further columns or configs."""
+    path.parent.mkdir(exist_ok=True)
+    table = pa.table({"id": list(prompts), "prompt": list(prompts.values())})
+    pq.write_table(table, path, compression="zstd", compression_level=9, use_dictionary=False)
 
 
 def _write_card(folder: Path, writers: dict[tuple[str, str], _SplitWriter], facts: dict[str, Any]) -> None:

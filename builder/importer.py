@@ -1,17 +1,20 @@
 """The authors' released test files -> a dataset folder of the same columns, losslessly."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from builder.dataset_folder import check_replaceable, write_dataset
 from builder.statistics import RowStatistics
-from petoolbench import CITATION, InputError, read_released_rows
+from petoolbench import CITATION, InputError, read_released, setting_of
 
 _SUFFIXES = (".json", ".json.gz")
 
 
 def import_released(path: Path, dataset_folder: Path) -> dict:
     """Turn a released test file, or a folder of them (one a setting), into a dataset with a `test` split.
+
+    The rendered prompts are kept as they are, beside the rows (`evaluator.released` reads them).
 
     Returns:
         The rows' statistics (`builder.statistics`), and how many `repeated rows` were the same in two files.
@@ -28,16 +31,19 @@ def import_released(path: Path, dataset_folder: Path) -> dict:
         )
     statistics = RowStatistics()
     repeated = [0]
+    prompts: dict[str, dict[str, str]] = defaultdict(dict)  # by setting and row id
 
     def rows() -> Iterator[tuple[str, dict]]:
         seen: dict[str, dict] = {}
         for file in files:
-            for row in read_released_rows(file):
+            for row, prompt in read_released(file):
+                known = prompts[setting_of(row)]
                 if row["id"] not in seen:
                     seen[row["id"]] = row
+                    known[row["id"]] = prompt
                     statistics.add(row)
                     yield "test", row
-                elif seen[row["id"]] == row:
+                elif (seen[row["id"]], known[row["id"]]) == (row, prompt):
                     repeated[0] += 1
                 else:
                     raise InputError(
@@ -56,5 +62,6 @@ def import_released(path: Path, dataset_folder: Path) -> dict:
             "statistics": statistics.summary(),
             "citation": CITATION,
         },
+        prompts,
     )
     return {**statistics.summary(), "repeated rows": repeated[0]}

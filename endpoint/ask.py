@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
@@ -55,9 +54,9 @@ class Endpoint:
             raise InputError("OPENAI_API_KEY is not set; set it (to any text, for a server that asks for none).")
 
     def answer_all(
-        self, jobs: Iterable[Job], work: Callable[[Job, Ask], Coroutine[Any, Any, Result]]
+        self, jobs: Iterable[Job], work: Callable[[Job, Ask], Coroutine[Any, Any, Result]], in_order: bool = True
     ) -> Iterator[Result]:
-        """Do jobs concurrently and give their results in order.
+        """Do jobs concurrently and give their results in the jobs' order, or else as they come.
 
         However many jobs there are, few are begun at a time (of a batch: as many as two batch files hold). When the
         run ends early (Ctrl-C, a limit, a refusal), what is in flight is waited for and kept; a second Ctrl-C does not
@@ -71,7 +70,7 @@ class Endpoint:
         async def ask_and_work(job: Job, session: "_Session") -> Result:
             return await work(job, session.ask)
 
-        return self._in_order(jobs, ask_and_work, batch=self.settings.batch)
+        return self._do_all(jobs, ask_and_work, in_order, batch=self.settings.batch)
 
     def embed_all(self, texts: Iterable[list[str]], model: str) -> Iterator[np.ndarray]:
         """Unit vectors, (len(list), dimension) float32, of each list of texts; raises what `answer_all` raises."""
@@ -79,29 +78,39 @@ class Endpoint:
         async def embed(some: list[str], session: "_Session") -> np.ndarray:
             return await session.embed(some, model)
 
-        return self._in_order(texts, embed, batch=False)
+        return self._do_all(texts, embed, in_order=True, batch=False)
 
-    def _in_order(
-        self, jobs: Iterable[Job], work: Callable[[Job, "_Session"], Coroutine[Any, Any, Result]], batch: bool
+    def _do_all(
+        self,
+        jobs: Iterable[Job],
+        work: Callable[[Job, "_Session"], Coroutine[Any, Any, Result]],
+        in_order: bool,
+        batch: bool,
     ) -> Iterator[Result]:
         window = 2 * self.settings.batch_size if batch else _WINDOW * self.settings.concurrency
         with asyncio.Runner() as runner, ExitStack() as stack:
             store = stack.enter_context(Store.open(cache_folder() / REPLIES)) if self._keep_replies else None
             session = runner.run(self._begin(store, batch))
-            begun: deque[asyncio.Task[Result]] = deque()
+            begun: dict[asyncio.Task[Result], None] = {}  # in the jobs' order
             waiting = iter(jobs)
             try:
                 while True:
                     for job in islice(waiting, window - len(begun)):
-                        begun.append(runner.get_loop().create_task(work(job, session)))
+                        begun[runner.get_loop().create_task(work(job, session))] = None
                     if not begun:
                         return
-                    try:
-                        result = runner.run(_settled(begun[0]))
-                    except Stopped:
-                        raise session.wire.end_of_run from None
-                    begun.popleft()
-                    yield result
+                    for task in runner.run(_first_done([next(iter(begun))] if in_order else list(begun))):
+                        try:
+                            result = task.result()
+                        except Stopped:
+                            raise session.wire.end_of_run from None
+                        del begun[task]
+                        yield result
+            except (KeyboardInterrupt, InputError):
+                runner.run(session.end(begun))
+                if not in_order:  # what was in flight is here by now
+                    yield from (task.result() for task in begun if not task.cancelled() and not task.exception())
+                raise
             finally:
                 runner.run(session.end(begun))
 
@@ -166,12 +175,14 @@ class _Session:
     async def end(self, begun: Iterable[asyncio.Task]) -> None:
         """Wait for what is in flight; begin nothing more."""
         self.wire.stopping.set()
+        begun = list(begun)
         await asyncio.gather(*begun, return_exceptions=True)
         if self._batches:
             await self._batches.end()
         await self.wire.close()
 
 
-async def _settled(task: "asyncio.Task[Result]") -> Result:
-    """A task's result; shielded, so that Ctrl-C stops the waiting and not the task."""
-    return await asyncio.shield(task)
+async def _first_done(tasks: "list[asyncio.Task[Result]]") -> "set[asyncio.Task[Result]]":
+    """Those tasks that are done first; Ctrl-C stops the waiting, and not the tasks."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    return done

@@ -62,7 +62,10 @@ class LlmSettings(BaseModel):
     def answer_settings(self) -> dict[str, Any]:
         """Those settings that change what is answered; the address without a user name or password in it."""
         settings = self.model_dump(include={"model", "base_url", "temperature", "max_tokens", "attempts"})
-        if self.base_url:
-            parts = urlsplit(self.base_url)
-            settings["base_url"] = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        return settings
+        return {**settings, "base_url": without_login(self.base_url)}
+
+
+def without_login(url: str | None) -> str | None:
+    """An address as it may be written down: without a user name or password."""
+    parts = urlsplit(url or "")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() or None

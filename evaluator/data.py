@@ -1,4 +1,4 @@
-"""Loading what is evaluated on: a dataset folder or a Hub id."""
+"""Loading what is evaluated on: a dataset folder, or a Hub id at some revision."""
 
 from pathlib import Path
 
@@ -15,9 +15,9 @@ def settings_of(choice: str) -> list[str]:
     return list(SETTINGS) if choice == ALL else [choice]
 
 
-def load_rows(dataset: str, setting: str, split: str) -> list[dict]:
+def load_rows(dataset: str, setting: str, split: str, revision: str | None = None) -> list[dict]:
     """Rows of one config and split; raises what `load_setting` raises, and `InputError` if there is no such split."""
-    loaded = load_setting(dataset, setting)
+    loaded = load_setting(dataset, setting, revision)
     check_choice(split, list(loaded), f"split of {dataset}")
     return loaded[split].to_list()
 
@@ -42,8 +42,13 @@ def find_row(dataset: str, setting: str, row_id: str | None) -> dict:
     raise InputError(f"{dataset} has no row {row_id!r}; an id looks like u000007/chronological.")
 
 
-def load_setting(dataset: str, setting: str) -> datasets.DatasetDict:
+def load_setting(dataset: str, setting: str, revision: str | None = None) -> datasets.DatasetDict:
     """One config, through `load_dataset`.
+
+    Args:
+        dataset: a folder or a Hub id.
+        setting: one of `petoolbench.SETTINGS`.
+        revision: of a Hub dataset: a branch, tag or commit.
 
     Raises:
         InputError: if there is no such dataset or config, or its columns are not the contract's.
@@ -53,7 +58,7 @@ def load_setting(dataset: str, setting: str) -> datasets.DatasetDict:
             f"there is no dataset folder {dataset}/ here; run `petoolbench build` first, or check --dataset."
         )
     try:
-        loaded = datasets.load_dataset(dataset, setting)
+        loaded = datasets.load_dataset(dataset, setting, revision=revision)
     except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{dataset} has no readable config {setting!r}: {reason}") from None
@@ -63,3 +68,25 @@ def load_setting(dataset: str, setting: str) -> datasets.DatasetDict:
                 f"{dataset} is no PEToolBench dataset: the columns {', '.join(sorted(missing))} are missing."
             )
     return loaded
+
+
+def resolved_revision(dataset: str, revision: str | None) -> str | None:
+    """The commit that a Hub dataset's revision stands for; `None` for a folder, whose fingerprint says all.
+
+    Raises:
+        InputError: if a folder is given a revision, or the Hub doesn't know it.
+    """
+    if Path(dataset).is_dir():
+        if revision:
+            raise InputError(f"{dataset} is a folder here and has no revisions; leave --revision out.")
+        return None
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        return HfApi().dataset_info(dataset, revision=revision).sha
+    except OfflineModeIsEnabled:
+        return revision  # what is cached is read; which commit that is, nobody here can tell
+    except (HfHubHTTPError, OSError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"{dataset} cannot be looked up on the Hub: {reason}") from None

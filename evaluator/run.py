@@ -1,56 +1,127 @@
 """One evaluation: dataset and model in, a folder with predictions and scores out."""
 
-import importlib.metadata
+from dataclasses import asdict
+from importlib.metadata import distributions
 from pathlib import Path
 
-from evaluator import baselines
-from evaluator.data import load_rows, settings_of
-from evaluator.scores import score
-from petoolbench import InputError
-from petoolbench_files import write_json, write_json_lines
+from rich.console import Console
+
+from endpoint.settings import without_login
+from endpoint.usage import Usage
+from evaluator.data import load_rows, resolved_revision, settings_of
+from evaluator.model import Answer
+from evaluator.models import check_model, make_model
+from evaluator.options import Connection, Options
+from evaluator.progress import with_progress
+from evaluator.prompts import make_prompts, prompt_fingerprint, released_texts
+from evaluator.ranks import Rank, this_rank, wait_for_all
+from evaluator.rescore import score_folder
+from evaluator.results import appending, begin_results, fingerprint, finish_results, read_results
+from petoolbench import RELEASED_PROMPTS_FOLDER, InputError
+
+SPLIT = "test"
+_PACKAGES = ("petoolbench", "datasets", "torch", "transformers", "peft", "openai", "vllm")
 
 
-def evaluate(dataset: str, setting: str, model: str, out: Path, seed: int = 0) -> dict:
-    """Ask a model about the test split, and score its replies.
+def evaluate(
+    dataset: str,
+    setting: str,
+    model: str,
+    out: Path,
+    options: Options = Options(),  # noqa: B008 (it is frozen)
+    connection: Connection = Connection(),  # noqa: B008
+    revision: str | None = None,
+    console: Console | None = None,
+) -> dict:
+    """Ask a model about the test split, and score its replies; an evaluation that was stopped goes on.
+
+    Started as several processes (`accelerate launch`, `torchrun`), each asks about its share.
 
     Args:
         dataset: a dataset folder or a Hub id.
         setting: one of the settings, or `all`.
-        model: `baseline:NAME`.
-        out: gets `predictions.jsonl` (a line a row: `id`, `reply`) and `scores.json`.
-        seed: for baselines that draw.
+        model: a spec of `evaluator.models`.
+        out: gets `manifest.json`, `predictions.jsonl` (a line a row and repeat) and `scores.json`.
+        options: how the model is asked.
+        connection: how an endpoint is reached.
+        revision: of a Hub dataset.
+        console: for progress.
 
     Returns:
-        What `scores.json` holds: `model`, `dataset`, and the parts of `evaluator.scores.score`.
+        What `scores.json` holds: the manifest, and the parts of `evaluator.scores.score`.
 
     Raises:
-        InputError: for an unknown model, setting or dataset, or a folder that can't be written.
+        InputError: for an unknown model, setting or dataset, options that exclude each other, a folder that can't be
+            written or holds another evaluation, an endpoint that refuses.
     """
-    kind, _, name = model.partition(":")
-    if kind != "baseline" or name not in baselines.BASELINES:
-        known = ", ".join(f"baseline:{name}" for name in baselines.BASELINES)
-        raise InputError(f"unknown model {model!r}; known are {known}.")
-    settings = settings_of(setting)
-    rows = [row for setting in settings for row in load_rows(dataset, setting, "test")]
-
-    def train_rows() -> list[dict]:
-        try:
-            return [row for setting in settings for row in load_rows(dataset, setting, "train")]
-        except InputError:
-            return []
-
-    replies = baselines.predict(name, rows, train_rows, seed)
-    scored = {
+    console = console or Console(stderr=True)
+    kind, _ = check_model(model, options)
+    rank = this_rank() if kind == "hf" else Rank()
+    commit = resolved_revision(dataset, revision)
+    rows = [row for name in settings_of(setting) for row in load_rows(dataset, name, SPLIT, commit or revision)]
+    released = released_texts(dataset, setting, options, commit or revision)
+    manifest = {
         "model": model,
         "dataset": dataset,
-        "split": "test",
+        "revision": commit,
+        "released": Path(dataset, RELEASED_PROMPTS_FOLDER).is_dir(),
+        "fingerprint": fingerprint(rows),
+        "split": SPLIT,
         "setting": setting,
-        "seed": seed,
-        "versions": {package: importlib.metadata.version(package) for package in ("petoolbench", "datasets")},
-        **score(rows, replies),
+        "base_url": without_login(connection.base_url),
+        "options": {"history": True, "seed": options.seed, "repeat": options.repeat}
+        if kind == "baseline"
+        else asdict(options),
+        "prompt_fingerprint": prompt_fingerprint(rows, options, released),
+        "prices": connection.prices.model_dump(include={"input", "output"}) if connection.prices else None,
+        "versions": _versions(),
     }
-    write_json_lines(
-        out / "predictions.jsonl", ({"id": r["id"], "reply": s} for r, s in zip(rows, replies, strict=True))
-    )
-    write_json(out / "scores.json", scored)
-    return scored
+    if rank.index == 0:
+        begin_results(out, manifest)
+    wait_for_all(rank)
+    kept = {(line["id"], line["repeat"]) for line in read_results(out).predictions}
+    asked = [(row, repeat) for repeat in range(options.repeat) for row in rows if (row["id"], repeat) not in kept]
+    if kept and rank.index == 0:
+        console.print(f"{len(kept):,} replies are there already, {len(asked):,} are asked for.")
+    mine = asked[rank.index :: rank.count]
+    if mine:
+
+        def train_rows() -> list[dict]:
+            try:
+                return [row for name in settings_of(setting) for row in load_rows(dataset, name, "train", revision)]
+            except InputError:
+                return []
+
+        usage = Usage(connection.prices)
+        asking = make_model(model, options, connection, usage, rows, train_rows)
+        prompts = make_prompts(mine, asking, options, released, console)
+        with appending(out, rank) as keep:
+            for answer in with_progress(asking.answer_all(prompts), rows, len(prompts), console):
+                keep(prediction_line(answer))
+    wait_for_all(rank)
+    if rank.index > 0:
+        return {}
+    finish_results(out, [(row["id"], repeat) for row in rows for repeat in range(options.repeat)])
+    return score_folder(out, console)
+
+
+def prediction_line(answer: Answer) -> dict:
+    """A line of `predictions.jsonl`."""
+    prompt = answer.prompt
+    marks = {name: True for name in ("cut", "over_window") if getattr(prompt, name)}
+    return {
+        "id": prompt.row_id,
+        "repeat": prompt.repeat,
+        "reply": answer.reply,
+        "error": answer.error,
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens,
+        "seconds": answer.seconds,
+        "dropped_interactions": prompt.dropped_interactions,
+        **marks,
+    }
+
+
+def _versions() -> dict[str, str]:
+    installed = {distribution.metadata["Name"].lower(): distribution.version for distribution in distributions()}
+    return {package: installed[package] for package in _PACKAGES if package in installed}

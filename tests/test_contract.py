@@ -1,23 +1,15 @@
-"""petoolbench.py: names, prompt, reading a reply, comparing calls."""
+"""petoolbench.py: names, prompt, reading a reply."""
 
 import json
-import random
-import re
+from collections import Counter
 from pathlib import Path
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 
 import petoolbench
-from petoolbench import (
-    InputError,
-    ToolCall,
-    ToolName,
-    has_right_parameters,
-    is_right_tool,
-    parse_reply,
-    read_gold_call,
-    render_messages,
-)
+from petoolbench import InputError, ToolCall, ToolName, parse_reply, render_messages
 
 REPLIES = json.loads((Path(__file__).parent / "fixtures" / "replies.json").read_text())
 
@@ -100,115 +92,97 @@ def test_tool_names_split_into_three_parts(name, parts):
 @pytest.mark.parametrize("reader", petoolbench.READERS)
 @pytest.mark.parametrize("case", REPLIES, ids=lambda case: case["why"])
 def test_readers_find_just_the_call_that_is_there(case, reader):
-    expected = None if case[reader] is None else ToolCall(*case[reader])
-    assert parse_reply(case["reply"], reader) == expected
+    assert json.dumps(parse_reply(case["reply"], reader)) == json.dumps(case[reader])  # as text: NaN is not NaN
 
 
-def test_paper_reader_finds_what_its_rule_says_on_random_replies():
-    """DESIGN's sentence as one plain expression, against the faster one in use; 20,000 replies made of its pieces."""
-    plain = re.compile(r'\{.*"tool_name":\s*".*?",\s*"parameters":\s*\{.*?\}\}')
-    pieces = [
-        "{",
-        "}",
-        "}}",
-        '"tool_name":',
-        '"parameters":',
-        '"',
-        "T",
-        ",",
-        " ",
-        "\n",
-        '"T",',
-        '{"a": 1}',
-        "\r",
-        "\u2028",
-    ]
-    rng = random.Random(0)
-    found = 0
-    for _ in range(20_000):
-        start = rng.choice(['{"tool_name": "T", "parameters": {}}', '{"tool_name": "T",', ""])
-        reply = (
-            "".join(rng.choices(pieces, k=rng.randint(1, 12)))
-            + start
-            + "".join(rng.choices(pieces, k=rng.randint(0, 12)))
-        )
-        match = plain.search(reply)
-        fast = petoolbench._PAPER_CALL.search(reply)
-        assert (match and match.group()) == (fast and fast.group(1)), repr(reply)
-        found += match is not None
-    assert found > 2_000
+def authors_reading(reply: str) -> tuple | None:
+    """The paper reader once more, word by word after DESIGN, "Scoring", by trying all places."""
+
+    def until_line_ends(start: int) -> range:
+        return range(start, len(reply) if reply.find("\n", start) < 0 else reply.find("\n", start))
+
+    def behind(position: int, text: str, white_space: bool) -> int | None:
+        """The position behind `text`, if it stands here."""
+        while white_space and position < len(reply) and reply[position].isspace():
+            position += 1
+        return position + len(text) if reply.startswith(text, position) else None
+
+    def call_ends(position: int) -> int | None:
+        """Where the call ends whose `"tool_name":` ends here."""
+        string = behind(position, '"', white_space=True)
+        for closing in until_line_ends(string) if string else ():
+            comma = behind(closing, '",', white_space=False)
+            parameters = comma and behind(comma, '"parameters":', white_space=True)
+            brace = parameters and behind(parameters, "{", white_space=True)
+            for end in until_line_ends(brace) if brace else ():
+                if reply.startswith("}}", end):
+                    return end + 2
+        return None
+
+    for start in range(len(reply)):
+        if reply[start] == "{":
+            for name in reversed(until_line_ends(start + 1)):
+                if reply.startswith('"tool_name":', name) and (end := call_ends(name + len('"tool_name":'))):
+                    try:
+                        call = json.loads(reply[start:end])
+                        return call["tool_name"], call["parameters"]
+                    except (ValueError, KeyError):
+                        return None
+    return None
+
+
+CALL = ["{", '"tool_name":', " ", '"T"', ",", " ", '"parameters":', " ", "{", '"a": 1', "}}"]
+PIECES = ["{", "}", "}}", '"tool_name":', '"parameters":', '"', '"U",', "{}", '{"a": 1}', "[", "\\"]
+PIECES += ["\n", "\r", "\t", " ", "\u2028"]
+JUNK = st.lists(st.sampled_from([*PIECES, "".join(CALL)]) | st.text(max_size=3), max_size=5).map("".join)
+# A call of which now and then a part is something else.
+ALMOST = st.tuples(*(st.sampled_from([part] * 60 + ["", *PIECES]) for part in CALL)).map("".join)
+
+
+def test_paper_reader_finds_what_its_rule_says_on_generated_replies():
+    outcomes = Counter()
+
+    @hypothesis.settings(max_examples=3_000, deadline=None, derandomize=True, database=None)
+    @hypothesis.given(st.tuples(JUNK, ALMOST, JUNK).map("".join))
+    def agree(reply):
+        expected = authors_reading(reply)
+        assert parse_reply(reply, "paper") == expected
+        outcomes[expected is not None] += 1
+
+    agree()
+    assert min(outcomes.values()) > 500, outcomes
 
 
 @pytest.mark.parametrize("reader", petoolbench.READERS)
 @pytest.mark.parametrize(
-    "reply",
+    "piece",
     [
-        "{" * 100_000 + '"tool_name":',
-        '{"tool_name": "' * 5_000,
-        '{"a":' * 20_000 + '"tool_name"',
-        "[" * 100_000,
-        "9" * 99_999,
-    ],
-    ids=["braces", "openings", "nesting", "lists", "digits"],
-)
-def test_hostile_replies_end_and_hold_no_call(reply, reader):
-    assert parse_reply(reply, reader) is None
-
-
-@pytest.mark.parametrize(
-    ("called", "gold", "types", "robust", "paper"),
-    [
-        ({"a": 5}, {"a": 5}, {}, True, True),
-        ({"a": 5, "b": 1}, {"b": 1, "a": 5}, {}, True, True),
-        ({"a": "5"}, {"a": 5}, {}, False, False),
-        ({"a": "5"}, {"a": 5}, {"a": "NUMBER"}, True, False),
-        ({"a": 5}, {"a": "5"}, {"a": "NUMBER"}, True, False),
-        ({"a": "5.0"}, {"a": 5}, {"a": "NUMBER"}, True, False),
-        ({"a": " 5 "}, {"a": 5}, {"a": "NUMBER"}, True, False),
-        ({"a": "five"}, {"a": 5}, {"a": "NUMBER"}, False, False),
-        ({"a": "5"}, {"a": 5}, {"a": "STRING"}, False, False),
-        ({"a": "true"}, {"a": True}, {"a": "BOOLEAN"}, True, False),
-        ({"a": "True"}, {"a": True}, {"a": "BOOLEAN"}, True, False),
-        ({"a": "true"}, {"a": True}, {}, False, False),
-        ({"a": 1}, {"a": True}, {}, False, True),
-        ({"a": 3.0}, {"a": 3}, {}, True, True),
-        ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 2}]}, {}, True, True),
-        ({"a": [1, 2]}, {"a": [2, 1]}, {}, False, False),
-        ({"a": [True]}, {"a": [1]}, {}, False, True),
-        ({"a": None}, {}, {}, False, False),
-        ({}, {"a": 5}, {}, False, False),
-        ({"a": "oslo"}, {"a": "Oslo"}, {}, False, False),
-        ({"a": "9" * 5000}, {"a": 5}, {"a": "NUMBER"}, False, False),
+        "{",
+        '{"',
+        '{"tool_name": "',
+        '{"tool_name": "T", "parameters": {',
+        '{"a":',
+        '{"tool_name": [',
+        "[",
+        "9",
+        "<think>",
+        "\n",
     ],
 )
-def test_parameters_are_compared_as_each_reader_does(called, gold, types, robust, paper):
-    call, right = ToolCall("A", called), ToolCall("B", gold)
-    assert has_right_parameters(call, right, "robust", types) is robust
-    assert has_right_parameters(call, right, "paper", types) is paper
+def test_a_hostile_megabyte_ends_and_holds_no_call(piece, reader):
+    assert parse_reply(piece * (1_000_000 // len(piece)) + '"tool_name"', reader) is None
 
 
-def test_an_unreadable_reply_is_wrong_in_both_metrics():
-    gold = ToolCall("T", {})
-    assert not is_right_tool(None, gold)
-    assert not any(has_right_parameters(None, gold, reader) for reader in petoolbench.READERS)
+@pytest.mark.parametrize("reader", petoolbench.READERS)
+def test_a_call_is_found_in_a_megabyte(reader):
+    call = '{"tool_name": "T", "parameters": {"a": "%s"}}' % ("x" * 500_000)
+    found = parse_reply("Let me think. {so}\n" * 30_000 + call + "\nDone." * 1_000, reader)
+    assert found == ToolCall("T", {"a": "x" * 500_000})
 
 
-@pytest.mark.parametrize(
-    "reference",
-    [
-        '{"tool_name": "T", "parameters": {"a": 1}}',
-        {"tool_name": "T", "parameters": '{"a": 1}'},
-        {"tool_name": "T", "parameters": {"a": 1}},
-    ],
-)
-def test_gold_calls_are_read_as_struct_or_text(reference):
-    assert read_gold_call(reference) == ToolCall("T", {"a": 1})
-
-
-@pytest.mark.parametrize("reference", ["", "T", "[]", '{"name": "T"}', {"tool_name": "T", "parameters": "{"}])
-def test_a_reference_that_is_no_call_is_refused(reference):
-    with pytest.raises(InputError, match="no tool call"):
-        read_gold_call(reference)
+def test_a_number_too_long_to_convert_is_no_call():
+    reply = '{"tool_name": "T", "parameters": {"a": %s}}' % ("9" * 5_000)
+    assert [parse_reply(reply, reader) for reader in petoolbench.READERS] == [None, None]
 
 
 def test_an_unknown_reader_is_refused_by_name():

@@ -5,60 +5,27 @@ from pathlib import Path
 
 import evaluate as hf_evaluate
 import pytest
+from rows import CITY, DATASET_FACTS, past_call, row, tool
 
 from builder.dataset_folder import write_dataset
 from evaluator import baselines
 from evaluator.data import load_rows
+from evaluator.options import Options
 from evaluator.parameters import parameters_from_instruction
+from evaluator.results import read_results
 from evaluator.run import evaluate
-from evaluator.scores import score
 from petoolbench import InputError
+from petoolbench_scoring import error_reference
 
-CITY = {"name": "city", "type": "STRING", "description": "", "default": '"Paris"'}
 DAYS = {"name": "days", "type": "NUMBER", "description": "", "default": '"1"'}
 
 
-def tool(provider, api, description, provider_description="", required=()):
-    return {
-        "tool_name": f"<Weather>.<{provider}>.<{api}>",
-        "tool_description": description,
-        "provider_description": provider_description,
-        "required_parameters": list(required),
-        "optional_parameters": [],
-    }
-
-
-def call(provider, rating=None):
-    return {"instruction": "x", "tool_name": f"<Weather>.<{provider}>.<other>", "parameters": "{}", "rating": rating}
-
-
-def row(user, setting, gold, history, candidates=None):
-    tools = candidates or [
-        tool("Aerwyn", "forecast", "Weather forecast for a city", "No fee and no key.", [CITY]),
-        tool("Cirrox", "forecast", "Weather forecast for a town or city", "Hosted in Europe.", [CITY]),
-        tool("Dovarque", "convert", "Convert an amount of money", "Hosted in Europe."),
-        tool("Equandra", "lyrics", "Song lyrics by title", "No fee and no key."),
-    ]
-    return {
-        "id": f"{user}/{setting}",
-        "user_id": user,
-        "group_id": "g1",
-        "category": "Weather",
-        "instruction": "I want the weather forecast for the city 'Oslo'.",
-        "history": history,
-        "history_length": len(history),
-        "candidate_tools": tools,
-        "tool_call": {"tool_name": f"<Weather>.<{gold}>.<forecast>", "parameters": '{"city": "Oslo"}'},
-        "same_function_tools": ["<Weather>.<Aerwyn>.<forecast>", "<Weather>.<Cirrox>.<forecast>"],
-    }
-
-
 ROWS = [
-    row("u1", "preferred_only", "Cirrox", [call("Cirrox"), call("Equandra")]),
-    row("u2", "rating_integrated", "Aerwyn", [call("Aerwyn", 1), call("Cirrox", 0), call("Cirrox", 0)]),
-    row("u3", "rating_integrated", "Cirrox", [call("Aerwyn", 0), call("Equandra", 1)]),
-    row("u4", "chronological", "Aerwyn", [call("Cirrox"), call("Cirrox"), call("Aerwyn")]),
-    row("u5", "chronological", "Cirrox", [call("Equandra"), call("Dovarque")]),
+    row("u1", "preferred_only", "Cirrox", [past_call("Cirrox"), past_call("Equandra")]),
+    row("u2", "rating_integrated", "Aerwyn", [past_call("Aerwyn", 1), past_call("Cirrox", 0), past_call("Cirrox", 0)]),
+    row("u3", "rating_integrated", "Cirrox", [past_call("Aerwyn", 0), past_call("Equandra", 1)]),
+    row("u4", "chronological", "Aerwyn", [past_call("Cirrox"), past_call("Cirrox"), past_call("Aerwyn")]),
+    row("u5", "chronological", "Cirrox", [past_call("Equandra"), past_call("Dovarque")]),
 ]
 
 
@@ -72,9 +39,8 @@ def predict(name, rows=ROWS, train=(), seed=0):
 
 @pytest.fixture
 def dataset(tmp_path) -> str:
-    facts = {"folder": "petoolbench", "author": "offline", "origin": "", "statistics": {}, "citation": ""}
     split = [("test", one) for one in ROWS] + [("train", {**one, "id": f"t{one['id']}"}) for one in ROWS]
-    write_dataset(tmp_path / "petoolbench", split, lambda: facts)
+    write_dataset(tmp_path / "petoolbench", split, lambda: DATASET_FACTS)
     return str(tmp_path / "petoolbench")
 
 
@@ -133,34 +99,25 @@ def test_parameters_are_found_in_the_instruction_else_their_defaults(required, i
     assert parameters_from_instruction(tool("A", "b", "c", "", required), instruction) == expected
 
 
-def test_scores_chance_and_counts_are_those_counted_by_hand():
-    right = '{"tool_name": "<Weather>.<Cirrox>.<forecast>", "parameters": {"city": "Oslo"}}'
-    indented = '{\n"tool_name": "<Weather>.<Aerwyn>.<forecast>", "parameters": {"city": "Rome"}\n}'
-    scored = score(ROWS, [right, indented, "", right, "{}"])
-    assert scored["rows"] == {"preferred_only": 1, "rating_integrated": 2, "chronological": 2, "all": 5}
-    assert scored["scores"]["preferred_only"]["robust"] == {"tool_acc": 1.0, "param_acc": 1.0}
-    assert scored["scores"]["rating_integrated"]["robust"] == {"tool_acc": 0.5, "param_acc": 0.0}
-    assert scored["scores"]["rating_integrated"]["paper"] == {"tool_acc": 0.0, "param_acc": 0.0}
-    assert scored["scores"]["chronological"]["robust"] == {"tool_acc": 0.0, "param_acc": 0.5}
-    assert scored["scores"]["all"]["robust"] == {"tool_acc": 0.4, "param_acc": 0.4}
-    assert scored["unreadable"]["all"] == {"robust": 2, "paper": 3}
-    assert scored["chance"]["all"] == {"tool_acc": 0.25, "param_acc": 0.5}  # two of four tools take a city
-
-
 def test_the_evaluators_scores_are_those_of_the_metrics(dataset, tmp_path):
     scored = evaluate(dataset, "all", "baseline:preference-rule", tmp_path / "out")
     replies = [json.loads(line)["reply"] for line in (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()]
-    references = [one["tool_call"] for one in ROWS]
-    for metric in ("tool_acc", "param_acc"):
+    gold_calls = [one["tool_call"] for one in ROWS]
+    of_errors = [error_reference(one) for one in ROWS]
+    for metric, references in {"tool_acc": gold_calls, "param_acc": gold_calls, "tool_call_errors": of_errors}.items():
         for reader in ("robust", "paper"):
             computed = hf_evaluate.load(f"metrics/{metric}").compute(
                 predictions=replies, references=references, reader=reader
             )
-            assert computed[metric] == pytest.approx(scored["scores"]["all"][reader][metric])
+            for name, share in computed.items():
+                assert share == pytest.approx(scored["scores"]["all"][reader][name]["value"])
 
 
 def test_an_evaluation_leaves_predictions_and_scores(dataset, tmp_path):
-    scored = evaluate(dataset, "chronological", "baseline:random", tmp_path / "out", seed=3)
+    scored = evaluate(dataset, "chronological", "baseline:random", tmp_path / "out", Options(seed=3))
+    manifest = read_results(tmp_path / "out").manifest
+    assert scored.items() >= manifest.items()
+    assert manifest["options"]["seed"] == 3
     lines = [json.loads(line) for line in (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == ["u4/chronological", "u5/chronological"]
     assert json.loads((tmp_path / "out" / "scores.json").read_text()) == scored
@@ -170,7 +127,7 @@ def test_an_evaluation_leaves_predictions_and_scores(dataset, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": "baseline:best"}, "unknown model 'baseline:best'; known are baseline:random"),
+        ({"model": "baseline:best"}, "unknown model 'baseline:best'; it is openai:NAME"),
         ({"model": "gpt-4o"}, "unknown model 'gpt-4o'"),
         ({"setting": "liked"}, "unknown setting 'liked'; choose one of: all, preferred_only"),
         ({"dataset": "nowhere"}, "there is no dataset folder nowhere/ here; run `petoolbench build` first"),
@@ -197,4 +154,4 @@ def test_the_rule_reaches_its_promise_on_the_official_part(official_part, tmp_pa
     import_released(official_part, tmp_path / "official")
     scored = evaluate(str(tmp_path / "official"), "all", "baseline:preference-rule", tmp_path / "out")
     assert scored["rows"]["all"] == 1_320
-    assert scored["scores"]["all"]["robust"]["tool_acc"] >= 0.6
+    assert scored["scores"]["all"]["robust"]["tool_acc"]["value"] >= 0.6

@@ -2,12 +2,14 @@
 
 import doctest
 import inspect
+from pathlib import Path
 
 import evaluate
 import pytest
 from conftest import ROOT
 
 import petoolbench
+import petoolbench_scoring
 
 METRICS = sorted(path.name for path in (ROOT / "metrics").iterdir() if path.is_dir() and path.name != "__pycache__")
 GOLD = '{"tool_name": "<A>.<B>.<C>", "parameters": {"n": 3}}'
@@ -65,6 +67,29 @@ def test_scores_divide_by_all_rows(metric, options, expected, struct):
     assert type(result[metric]) is float
 
 
+@pytest.mark.parametrize(
+    ("options", "counts"),
+    [
+        ({}, {"tool_acc": 3, "param_acc": 4, "IF": 1, "PVM": 1}),
+        ({"tools": [TOOL]}, {"tool_acc": 3, "param_acc": 5, "IF": 1, "PVM": 0}),
+        ({"reader": "paper"}, {"tool_acc": 2, "param_acc": 3, "IF": 2, "PVM": 1}),
+    ],
+)
+def test_error_types_are_counted_as_by_hand(options, counts):
+    """Two replies more than above: one calls no candidate, with no parameters, one a tool of another function."""
+    row = {
+        "tool_call": {"tool_name": "<A>.<B>.<C>", "parameters": '{"n": 3}'},
+        "candidate_tools": [{"tool_name": f"<A>.<B>.<{api}>"} for api in "CDE"],
+        "same_function_tools": ["<A>.<B>.<C>", "<A>.<B>.<D>"],
+    }
+    replies = [*REPLIES, '{"tool_name": "C", "parameters": {}}', GOLD.replace("<C>", "<E>")]
+    shares = evaluate.load("metrics/tool_call_errors").compute(
+        predictions=replies, references=[petoolbench_scoring.error_reference(row)] * 7, **options
+    )
+    expected = {"TH": 1, "TFM": 1, "TPM": 1, "PNM": 1, **counts}
+    assert shares == pytest.approx({name: count / 7 for name, count in expected.items()})
+
+
 def test_a_wrong_reader_or_reference_is_told_in_a_sentence():
     metric = evaluate.load("metrics/tool_acc")
     with pytest.raises(ValueError, match="unknown reader"):
@@ -78,5 +103,6 @@ def test_metrics_import_only_what_can_be_installed():
     for name in METRICS:
         source = (ROOT / "metrics" / name / f"{name}.py").read_text()
         imports = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
-        assert imports == ["import evaluate", "import petoolbench"]
-    assert petoolbench.__file__ == str(ROOT / "petoolbench.py")
+        assert imports == ["import evaluate", "import petoolbench", "import petoolbench_scoring"]
+    for module in (petoolbench, petoolbench_scoring):
+        assert Path(module.__file__).parent == ROOT

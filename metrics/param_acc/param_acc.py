@@ -1,13 +1,13 @@
-"""Param Acc as an `evaluate` module; reading a reply and comparing calls lives in `petoolbench`."""
+"""Param Acc as an `evaluate` module; `petoolbench` reads a reply, `petoolbench_scoring` judges the call."""
 
 import evaluate
 
 import petoolbench
+import petoolbench_scoring
 
 _DESCRIPTION = """
 Parameter Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies whose parameters equal the
-    gold
-ones, whatever the tool. A reply without a readable call is wrong, never left out.
+gold ones, whatever the tool. A reply without a readable call is wrong, never left out.
 """
 
 _KWARGS_DESCRIPTION = """
@@ -17,8 +17,7 @@ Args:
     reader (str): how a call is found and compared: "robust" (default; as any client would, numbers and booleans given
         as text compared by their documented type) or "paper" (as the authors do).
     tools (list of dict, optional): documents of the gold tools, as in a row's `candidate_tools`; the robust reader
-        takes
-        the documented types from them. Without them, "3" is not 3.
+        takes the documented types from them. Without them, "3" is not 3.
 
 Returns:
     param_acc (float): between 0 and 1, higher is better.
@@ -50,14 +49,14 @@ class ParamAcc(evaluate.Metric):
             description=_DESCRIPTION,
             citation=petoolbench.CITATION,
             inputs_description=_KWARGS_DESCRIPTION,
-            features=petoolbench.METRIC_FEATURES,
+            features=petoolbench_scoring.METRIC_FEATURES,
         )
 
     def _compute(self, predictions, references, reader="robust", tools=None):
-        types = {tool["tool_name"]: petoolbench.parameter_types(tool) for tool in tools or []}
+        types = {tool["tool_name"]: petoolbench_scoring.parameter_types(tool) for tool in tools or []}
         right = 0
         for reply, reference in zip(predictions, references, strict=True):
-            gold = petoolbench.read_gold_call(reference)
+            gold = petoolbench_scoring.read_gold_call(reference)
             call = petoolbench.parse_reply(reply, reader)
-            right += petoolbench.has_right_parameters(call, gold, reader, types.get(gold.tool_name))
+            right += petoolbench_scoring.has_right_parameters(call, gold, reader, types.get(gold.tool_name))
         return {"param_acc": right / len(predictions)}

@@ -1,13 +1,13 @@
-"""Tool Acc as an `evaluate` module; reading a reply and comparing calls lives in `petoolbench`."""
+"""Tool Acc as an `evaluate` module; `petoolbench` reads a reply, `petoolbench_scoring` judges the call."""
 
 import evaluate
 
 import petoolbench
+import petoolbench_scoring
 
 _DESCRIPTION = """
 Tool Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies that call the gold tool. A
-    reply
-without a readable call is wrong, never left out.
+reply without a readable call is wrong, never left out.
 """
 
 _KWARGS_DESCRIPTION = """
@@ -45,12 +45,12 @@ class ToolAcc(evaluate.Metric):
             description=_DESCRIPTION,
             citation=petoolbench.CITATION,
             inputs_description=_KWARGS_DESCRIPTION,
-            features=petoolbench.METRIC_FEATURES,
+            features=petoolbench_scoring.METRIC_FEATURES,
         )
 
     def _compute(self, predictions, references, reader="robust"):
-        right = (
-            petoolbench.is_right_tool(petoolbench.parse_reply(reply, reader), petoolbench.read_gold_call(reference))
-            for reply, reference in zip(predictions, references, strict=True)
-        )
-        return {"tool_acc": sum(right) / len(predictions)}
+        right = 0
+        for reply, reference in zip(predictions, references, strict=True):
+            gold = petoolbench_scoring.read_gold_call(reference)
+            right += petoolbench_scoring.is_right_tool(petoolbench.parse_reply(reply, reader), gold)
+        return {"tool_acc": right / len(predictions)}

@@ -1,0 +1,73 @@
+"""The paper's error types in an `evaluate` module; `petoolbench` reads a reply, `petoolbench_scoring` judges it."""
+
+import evaluate
+
+import petoolbench
+import petoolbench_scoring
+
+_DESCRIPTION = """
+Error types of personalised tool use (PEToolBench, section 5.5, Table 2), as shares of all replies. Of the tool:
+invalid format (IF), tool hallucination (TH), tool functionality mismatch (TFM), tool preference mismatch (TPM); with
+Tool Acc they sum to 1. Of the parameters: IF, parameter name mismatch (PNM), parameter value mismatch (PVM); with
+Param Acc they sum to 1.
+"""
+
+_KWARGS_DESCRIPTION = """
+Args:
+    predictions (list of str): the model's raw replies; an empty string for a request that failed.
+    references (list of dict): what `petoolbench_scoring.error_reference(row)` makes of each row: its `tool_call`, and
+        the names of its `candidate_tools` and `same_function_tools`.
+    reader (str): how a call is found and compared: "robust" (default; as any client would, numbers and booleans given
+        as text compared by their documented type) or "paper" (as the authors do).
+    tools (list of dict, optional): documents of the gold tools, as in a row's `candidate_tools`; the robust reader
+        takes the documented types from them. Without them, "3" is not 3.
+
+Returns:
+    tool_acc, param_acc, IF, TH, TFM, TPM, PNM, PVM (float): each between 0 and 1.
+
+Examples:
+
+    >>> import evaluate
+    >>> tool_call_errors = evaluate.load("metrics/tool_call_errors")
+    >>> reference = {
+    ...     "tool_call": {"tool_name": "<Weather>.<Aerwyn>.<getDays>", "parameters": '{"days": 3}'},
+    ...     "candidate_tools": ["<Weather>.<Aerwyn>.<getDays>", "<Weather>.<Cirrox>.<days>", "<Maps>.<Orbo>.<route>"],
+    ...     "same_function_tools": ["<Weather>.<Aerwyn>.<getDays>", "<Weather>.<Cirrox>.<days>"],
+    ... }
+    >>> replies = [
+    ...     "I cannot help.",
+    ...     '{"tool_name": "<Weather>.<Cirrox>.<days>", "parameters": {"days": 3}}',
+    ...     '{"tool_name": "<Maps>.<Orbo>.<route>", "parameters": {}}',
+    ...     '{"tool_name": "<Weather>.<Aerwyn>.<getDays>", "parameters": {"days": 4}}',
+    ... ]
+    >>> shares = tool_call_errors.compute(predictions=replies, references=[reference] * 4)
+    >>> {name: share for name, share in shares.items() if share}
+    {'tool_acc': 0.25, 'param_acc': 0.25, 'IF': 0.25, 'TFM': 0.25, 'TPM': 0.25, 'PNM': 0.25, 'PVM': 0.25}
+"""
+
+
+@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
+class ToolCallErrors(evaluate.Metric):
+    def _info(self):
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=petoolbench.CITATION,
+            inputs_description=_KWARGS_DESCRIPTION,
+            features=petoolbench_scoring.ERROR_METRIC_FEATURES,
+        )
+
+    def _compute(self, predictions, references, reader="robust", tools=None):
+        types = {tool["tool_name"]: petoolbench_scoring.parameter_types(tool) for tool in tools or []}
+        errors = (*petoolbench_scoring.TOOL_ERRORS, *petoolbench_scoring.PARAMETER_ERRORS)
+        counts = dict.fromkeys(("tool_acc", "param_acc", *errors), 0)
+        for reply, reference in zip(predictions, references, strict=True):
+            gold = petoolbench_scoring.read_gold_call(reference["tool_call"])
+            call = petoolbench.parse_reply(reply, reader)
+            of_tool = petoolbench_scoring.tool_error(
+                call, gold, reference["candidate_tools"], reference["same_function_tools"]
+            )
+            of_parameters = petoolbench_scoring.parameter_error(call, gold, reader, types.get(gold.tool_name))
+            counts[of_tool or "tool_acc"] += 1
+            if call is not None:  # else IF stands already
+                counts[of_parameters or "param_acc"] += 1
+        return {name: count / len(predictions) for name, count in counts.items()}

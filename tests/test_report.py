@@ -1,0 +1,452 @@
+"""A report says what the folders' scores say, marks what is not comparable, and shows other people's text as text."""
+
+import json
+import re
+import sys
+
+import pytest
+from PIL import Image
+from report_folders import OPTIONS, PLACES, Page, at, folders, parts_of, plain, rows_of, scores
+
+from evaluator.report import findings, tables, write_report
+from evaluator.report.score_files import ERRORS, read_scores
+from evaluator.scores import score
+from petoolbench import READERS, SETTINGS, InputError
+
+HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script> {{ 7 * 7 }} $x_{1$ | `c` *b* [l](http://e.example)'
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A report on a model with and without history, another model with missing replies, and a rule."""
+    path = tmp_path_factory.mktemp("report")
+    missing = scores("hf:org/model")
+    missing["counts"]["all"]["missing"] = 7
+    results = [
+        scores("openai:gpt-4o"),
+        scores("openai:gpt-4o", options=OPTIONS | {"history": False}),
+        missing,
+        scores("baseline:popularity", options={"history": True, "seed": 0, "repeat": 1}, best_rule={}),
+    ]
+    page = write_report(folders(path, *results), path / "out")
+    return page, results, Page(page.read_text())
+
+
+def test_report_json_holds_every_number_of_every_folder(written):
+    page, results, _ = written
+    report = json.loads((page.parent / "report.json").read_text())
+    (part,) = report["parts"]
+    by_folder = {run["folder"]: run for run in part["runs"]}
+    for number, result in enumerate(results):
+        run = by_folder[f"run-{number}"]
+        for key in ("scores", "chance", "breakdowns", "repeats", "usage", "rows", "counts", "best_rule"):
+            assert run[key] == result[key]
+        assert run["options"].items() >= result["options"].items()
+    assert report["paper"]["table_1"]["GPT-4o"]["chronological"] == [33.6, 81.8]
+
+
+@pytest.mark.parametrize(
+    ("title", "metrics", "places"),
+    [
+        ("Table 1. Tool Acc and Param Acc", ["tool_acc", "param_acc"], PLACES),
+        ("Both right, and preference", ["joint_acc", "preference_acc"], PLACES),
+        ("Table 2. Errors by type", list(ERRORS), ["preferred_only", "chronological"]),
+        ("Errors in the other settings", list(ERRORS), ["rating_integrated", "all"]),
+    ],
+)
+@pytest.mark.parametrize("reader", READERS)
+def test_the_pages_tables_hold_the_folders_numbers_with_their_intervals(written, title, metrics, places, reader):
+    _, results, page = written
+    lines = {row[1][0]: row[2:] for row in page.tables[f"{title}, {reader} reader"] if row[1]}
+    labels = ["openai:gpt-4o", "openai:gpt-4o, no history", "hf:org/model", "popularity"]
+    for label, result in zip(labels, results, strict=True):
+        expected = [result["scores"][place][reader][metric] for place in places for metric in metrics]
+        assert lines[label] == [
+            [f"{100 * n['value']:.1f}", f"{100 * n['low']:.1f}\N{EN DASH}{100 * n['high']:.1f}"] for n in expected
+        ]
+    if "joint_acc" in metrics or "tool_acc" in metrics:
+        assert lines["chance"] == [["10.0"]] * 8
+        assert lines["best rule"] == [["90.0", "preference-rule"]] * 8
+
+
+def test_the_papers_rows_are_marked_and_not_comparable_on_other_data(written):
+    page, _, parsed = written
+    for title, name, numbers in (
+        ("Table 1. Tool Acc and Param Acc, robust reader", "GPT-4o", "53.7 77.6 45.7 79.6 33.6 81.8 44.3 79.7"),
+        ("Table 2. Errors by type, robust reader", "PEToolLLaMA", "0.6 3.4 9.3 12.0 7.6 3.9 0.5 1.8 6.5 10.4 5.1 3.1"),
+    ):
+        (row,) = [row for row in parsed.tables[title] if row[1][:1] == [name]]
+        assert row[0] == "paper"
+        assert row[1] == [name, "paper"]
+        assert [cell[0] for cell in row[2:]] == numbers.split()
+        assert ["The paper's own rows (other data: not comparable)"] in [row[1] for row in parsed.tables[title]]
+    markdown = (page.parent / "report.md").read_text()
+    assert "| paper: GPT-4o | 53.7 | 77.6 |" in markdown
+    assert (
+        "not comparable with the others: they were measured on the authors' test set, not on some-dataset" in markdown
+    )
+
+
+@pytest.mark.parametrize(
+    ("users", "expected"),
+    [
+        (440, "1,000 rows a setting; some-dataset holds 440 of them, a development part and not their"),
+        (1000, "what they released"),
+    ],
+)
+def test_on_the_authors_rows_the_papers_numbers_stand_with_what_still_differs(tmp_path, users, expected):
+    (part,) = parts_of(tmp_path, scores(released=True, users=users))
+    table = tables.accuracies(part, "paper")
+    assert table.paper_heading == "The paper's own rows"
+    assert expected in table.notes[-1]
+    assert "--prompt released --truncate paper" in table.notes[-1]
+    asked_alike = OPTIONS | {"prompt": "released", "truncate": "paper"}
+    (part,) = parts_of(tmp_path / "alike", scores(released=True, users=users, options=asked_alike))
+    assert "--prompt" not in tables.comparability(part)
+
+
+def test_the_papers_numbers_were_copied_well():
+    """They agree with each other, nearly: `all` is the settings' mean, errors and accuracy make 100."""
+    paper = tables.paper_results()
+    for name, numbers in paper["table_1"].items():
+        for metric in (0, 1):
+            mean = sum(numbers[setting][metric] for setting in SETTINGS) / 3
+            misprint = 0.1 if (name, metric) == ("Hammer2.1-7B", 1) else 0
+            assert numbers["all"][metric] == pytest.approx(mean + misprint, abs=0.0051)
+    for name, by_setting in paper["table_2"].items():
+        for setting, (if_, th, tfm, tpm, pnm, pvm) in by_setting.items():
+            tool_acc, param_acc = paper["table_1"][name][setting]
+            assert if_ + pnm + pvm == pytest.approx(100 - param_acc, abs=0.45)
+            misprint = 6.0 if (name, setting) == ("GPT-4o", "preferred_only") else 0
+            assert if_ + th + tfm + tpm == pytest.approx(100 - tool_acc + misprint, abs=0.45)
+
+
+def test_missing_replies_stand_in_the_headline(written):
+    page, _, parsed = written
+    table = parsed.tables["Tool Acc over all rows"]
+    assert table[0][1:] == [["model"], ["Tool Acc"], ["missing"], ["to chance"], ["to best rule"]]
+    missing = {row[1][0]: row[3] for row in table[1:]}
+    assert missing["hf:org/model"] == ["7", "2.3 %"]
+    assert missing["openai:gpt-4o"] == ["0"]
+    sentence = "hf:org/model: 7 of 300 replies are missing (failed requests) and count as wrong"
+    assert sentence in "".join(parsed.text)
+    assert sentence in (page.parent / "report.md").read_text()
+    assert sentence in json.loads((page.parent / "report.json").read_text())["warnings"][0]
+
+
+def test_without_missing_replies_nothing_is_said_of_them(tmp_path):
+    parts = parts_of(tmp_path, scores())
+    assert findings.warnings(parts) == []
+    assert [column.name for column in tables.headline(parts[0]).columns] == ["Tool Acc", "to chance", "to best rule"]
+
+
+def test_the_headline_puts_each_model_beside_chance_and_the_best_rule(tmp_path):
+    (part,) = parts_of(tmp_path, at(scores(), 0.512, low=0.45, high=0.57), at(scores("openai:mini"), 0.95))
+    assert rows_of(tables.headline(part)) == {
+        "openai:mini": ["95.0 95.0\N{EN DASH}95.0", "+85.0", "+5.0"],
+        "openai:gpt-4o": ["51.2 45.0\N{EN DASH}57.0", "+41.2", "\N{MINUS SIGN}38.8"],
+        "chance": ["10.0", "", ""],
+        "best rule": ["90.0 preference-rule", "", ""],
+    }
+    assert plain(findings.overview(part)) == (
+        "openai:mini has the highest Tool Acc, 95.0 % (95 % interval 95.0\N{EN DASH}95.0). The best rule, "
+        "preference-rule, has 90.0 %: of 2 models, 1 with the whole interval above it, 1 below. Chance is 10.0 %."
+    )
+
+
+def test_a_rule_among_the_folders_can_be_the_best_one(tmp_path):
+    rule = at(scores("baseline:popularity", best_rule={}), 0.97)
+    (part,) = parts_of(tmp_path, rule, scores())
+    best = part.best_rule("all", "tool_acc")
+    assert best is not None
+    assert (best.name, best.value) == ("popularity", 0.97)
+
+
+def test_what_has_no_row_behind_it_is_a_dash(tmp_path):
+    result = scores()
+    result["scores"]["chronological"]["robust"]["preference_acc"] = {"value": None, "low": None, "high": None}
+    result["scores"]["all"]["robust"]["joint_acc"] = {"value": 0.5, "low": None, "high": None}
+    result["usage"] = dict.fromkeys(result["usage"])
+    (part,) = parts_of(tmp_path, result)
+    cells = rows_of(tables.joint_and_preference(part, "robust"))["openai:gpt-4o"]
+    assert cells[5:7] == ["\N{EN DASH}", "50.0"]
+    assert rows_of(tables.cost(part))["openai:gpt-4o"] == ["\N{EN DASH}"] * 5
+
+
+def test_cost_counts_and_what_was_run_are_told(tmp_path):
+    (part,) = parts_of(tmp_path, scores(options=OPTIONS | {"repeat": 2}, revision="v1"))
+    assert rows_of(tables.cost(part))["openai:gpt-4o"] == ["1,234,567", "7,654", "0.81", "2.50", "$3.46"]
+    assert rows_of(tables.counts(part))["openai:gpt-4o"] == ["600", "0", "3", "9", "12", "1"]
+    assert rows_of(tables.what_was_run(part))["openai:gpt-4o"] == [
+        "openai:gpt-4o",
+        "run-0",
+        "some-dataset v1 revision, test split, all",
+        "0123456789abcdef",
+        "history yes, repeat 2, prompt petoolbench, truncate oldest, window 4000, temperature 0.1",
+        "petoolbench 0.1.0",
+    ]
+
+
+def test_repeated_runs_are_shown_one_by_one(tmp_path):
+    result = scores(options=OPTIONS | {"repeat": 3})
+    result["repeats"]["all"]["robust"]["tool_acc"] = [0.5, 0.53, 0.49]
+    (part,) = parts_of(tmp_path, result, scores("openai:mini"))
+    (table,) = tables.repeated_runs(part)
+    assert rows_of(table) == {"openai:gpt-4o": ["50.0, 53.0, 49.0", "4.0"]}
+
+
+def test_folders_of_other_rows_get_parts_of_their_own_and_a_warning(tmp_path):
+    other = scores("openai:mini", fingerprint="ffff000011112222", dataset="other-dataset")
+    page = write_report(folders(tmp_path, scores(), other), tmp_path / "out")
+    parsed = Page(page.read_text())
+    text = "".join(parsed.text)
+    assert (
+        "2 different sets of rows (part 1: some-dataset, rows 0123456789abcdef and part 2: other-dataset, rows "
+        "ffff000011112222)" in text
+    )
+    assert "Part 2: other-dataset, test split, 300 rows" in text
+    report = json.loads((page.parent / "report.json").read_text())
+    assert [[run["model"] for run in part["runs"]] for part in report["parts"]] == [["openai:gpt-4o"], ["openai:mini"]]
+    assert (page.parent / "figures" / "2-tool-acc.png").exists()
+    assert parts_of(tmp_path / "again", scores(), other)[1].best_rule("all", "tool_acc") is not None
+
+
+def test_a_pair_with_and_without_history_is_found_and_drawn(written, tmp_path):
+    page, _, parsed = written
+    (part,) = json.loads((page.parent / "report.json").read_text())["parts"]
+    assert part["pairs"] == [{"with_history": "openai:gpt-4o", "without_history": "openai:gpt-4o, no history"}]
+    assert any(picture["alt"].startswith("Figure 5.") for picture in parsed.pictures)
+    blind = at(at(scores(options=OPTIONS | {"history": False}), 0.3, "preferred_only"), 0.6, "chronological")
+    seeing = at(at(scores(), 0.5, "preferred_only"), 0.4, "chronological")
+    (part,) = parts_of(tmp_path, blind, seeing)
+    assert "Preferred-only: +20.0 points with history for openai:gpt-4o." in findings.history_pairs(part)
+    assert "Chronological: \N{MINUS SIGN}20.0 points with history" in findings.history_pairs(part)
+
+
+@pytest.mark.parametrize(
+    "other", [OPTIONS, OPTIONS | {"history": False, "prompt": "released"}], ids=["history", "another prompt"]
+)
+def test_runs_that_differ_in_more_than_history_are_no_pair(tmp_path, other):
+    (part,) = parts_of(tmp_path, scores(), scores(options=other))
+    assert part.pairs == []
+
+
+def test_without_a_pair_the_report_says_how_to_get_one(tmp_path):
+    page = write_report(folders(tmp_path, scores()), tmp_path / "out")
+    assert "petoolbench evaluate ... --no-history" in page.read_text()
+    assert not (page.parent / "figures" / "1-history.png").exists()
+
+
+def test_runs_of_one_model_are_told_apart_by_their_options_or_folders(tmp_path):
+    (part,) = parts_of(
+        tmp_path, scores(), scores(options=OPTIONS | {"window": 8000}), at(scores("hf:x"), 0.9), scores("hf:x")
+    )
+    assert sorted(run.label for run in part.runs) == [
+        "hf:x [run-2]",
+        "hf:x [run-3]",
+        "openai:gpt-4o, window 4000",
+        "openai:gpt-4o, window 8000",
+    ]
+    assert part.runs[0].label == "hf:x [run-2]"
+
+
+def test_findings_follow_the_numbers(tmp_path):
+    result = scores()
+
+    def put(what, place, name, low, value, high):
+        cell = {"value": value, "low": low, "high": high}
+        result["breakdowns"][what][place][name]["scores"]["robust"]["tool_acc"] = cell
+
+    put("history_length", "preferred_only", "1-5", 0.55, 0.6, 0.65)
+    put("history_length", "preferred_only", "6-10", 0.35, 0.4, 0.45)
+    put("gold_position", "all", "1", 0.4, 0.5, 0.6)
+    put("gold_position", "all", "2", 0.5, 0.55, 0.6)
+    result["breakdowns"]["category"]["all"]["Music"]["rows"] = 50
+    (part,) = parts_of(tmp_path, result)
+    assert plain(findings.by_length(part, part.runs)) == (
+        "From histories of 1-5 to 6-10 interactions, Tool Acc falls for 1 of 1 model (1 with intervals that do not "
+        "overlap). The largest change: openai:gpt-4o, 60.0 % to 40.0 %."
+    )
+    assert plain(findings.by_position(part, part.runs)) == (
+        "openai:gpt-4o depends most on the gold tool's place: 55.0 % at place 2, 50.0 % at place 1. For none of 1 "
+        "model the intervals of the best and the worst place do not overlap."
+    )
+    assert plain(findings.categories(part)) == "2 categories; the largest, Finance, holds 75.0 % of the rows."
+    assert plain(findings.rows(part)) == (
+        "300 rows, 100 in each setting. The most common history length is 1-5 interactions (50.0 % of rows)."
+    )
+
+
+def test_bands_of_few_rows_are_left_out_of_pictures_and_findings(tmp_path):
+    result = scores(bands=("1-5", "6-10", "11-15"))
+    result["breakdowns"]["history_length"]["preferred_only"]["11-15"]["rows"] = 9
+    (part,) = parts_of(tmp_path, result)
+    assert part.readable_bands("history_length", "preferred_only") == (["1-5", "6-10"], ["11-15"])
+    assert "From histories of 1-5 to 6-10" in findings.by_length(part, part.runs)
+    assert findings.by_length(part, part.runs).endswith(" Left out for fewer than 10 rows: 11-15.")
+    assert "11-15" in rows_of(tables.bands(part, "history_length", "preferred_only", "history length"))
+    (tiny,) = parts_of(tmp_path / "tiny", scores(users=4))
+    assert tiny.readable_bands("history_length", "preferred_only") == (["1-5", "6-10"], [])
+
+
+def test_other_peoples_text_stays_text(tmp_path):
+    results = [
+        scores(f"openai:{HOSTILE}", category=HOSTILE, dataset=HOSTILE, revision=HOSTILE),
+        scores("hf:\u202eevil\n# b"),
+    ]
+    for result in results:
+        result["fingerprint"] = HOSTILE
+        result["breakdowns"] = results[0]["breakdowns"]
+        result["best_rule"]["all"]["robust"]["tool_acc"]["name"] = HOSTILE
+    page = write_report(folders(tmp_path, *results), tmp_path / "out")
+    parsed, markdown = Page(page.read_text()), (page.parent / "report.md").read_text()
+    assert parsed.tags.isdisjoint({"script", "a", "iframe", "object", "form", "link"})
+    assert all(picture["src"].startswith("data:image/svg+xml;base64,") for picture in parsed.pictures)
+    assert all("onerror" not in picture for picture in parsed.pictures)
+    assert f"openai:{HOSTILE}" in "".join(parsed.text)
+    assert re.search(r"<(?!/?br)[a-z/]", markdown) is None
+    assert "[l](http" not in markdown
+    assert " \\| \\`c\\` \\*b\\* \\[l\\]" in markdown
+    assert "\u202e" not in page.read_text() + markdown
+    assert "\n# b" not in markdown
+    columns = [line.replace("\\|", "").count("|") for line in markdown.splitlines() if line.startswith("| openai:")]
+    assert columns[0] == 5
+
+
+def test_pictures_are_real_and_say_what_they_show(written):
+    page, _, parsed = written
+    markdown = (page.parent / "report.md").read_text()
+    files = re.findall(r"\]\((figures/[^)]+\.png)\)", markdown)
+    names = ("tool-acc", "history", "history-length", "gold-position", "rows", "categories")
+    assert files == [f"figures/1-{name}.png" for name in names]
+    for file in files:
+        with Image.open(page.parent / file) as image:
+            image.verify()
+            assert image.format == "PNG"
+            assert image.width >= 900
+    assert len(parsed.pictures) == len(names)
+    assert all(len(picture["alt"]) > 60 for picture in parsed.pictures)
+    assert "http" not in re.sub(r'src="data:[^"]*"', "", page.read_text()).replace("http-equiv", "")
+
+
+def test_the_same_folders_give_the_same_bytes(written, tmp_path):
+    page, results, _ = written
+    again = write_report(folders(tmp_path, *results), tmp_path / "out")
+    for name in ("report.html", "report.md", "report.json"):
+        assert (again.parent / name).read_bytes() == (page.parent / name).read_bytes()
+
+
+def test_a_report_on_one_setting_and_many_models(tmp_path):
+    """Lines are drawn for ten models only; a table holds them all."""
+    results = [
+        scores(f"openai:model-{number}", places=["chronological", "all"], bands=tuple(f"{n}-{n}" for n in range(40)))
+        for number in range(12)
+    ]
+    page = write_report(folders(tmp_path, *results), tmp_path / "out")
+    parsed = Page(page.read_text())
+    titles = [picture["alt"] for picture in parsed.pictures]
+    assert titles[1].startswith("Figure 6. Tool Acc by history length, chronological (the 10 highest of 12).")
+    assert len(parsed.tables["Tool Acc over all rows"]) == 1 + 12 + 2
+    table_1 = parsed.tables["Table 1. Tool Acc and Param Acc, robust reader"]
+    assert table_1[0][1:] == [[], ["chronological"]]
+
+
+def test_other_files_in_the_reports_folder_stay(tmp_path):
+    made = folders(tmp_path, scores())
+    write_report(made, tmp_path)
+    assert (made[0] / "scores.json").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "figures",
+        "report.html",
+        "report.json",
+        "report.md",
+        "run-0",
+    ]
+
+
+def test_what_score_returns_is_what_a_report_reads(tmp_path):
+    tool = {"tool_name": "<A>.<B>.<C>", "required_parameters": [], "optional_parameters": []}
+    rows = [
+        {
+            "id": f"u{number}/{setting}",
+            "group_id": f"g{number}",
+            "category": "A",
+            "history_length": 3,
+            "instruction": "do it",
+            "candidate_tools": [tool, {**tool, "tool_name": "<A>.<D>.<C>"}],
+            "tool_call": {"tool_name": "<A>.<B>.<C>", "parameters": "{}"},
+            "same_function_tools": ["<A>.<B>.<C>"],
+        }
+        for number in range(4)
+        for setting in SETTINGS
+    ]
+    right = '{"tool_name": "<A>.<B>.<C>", "parameters": {}}'
+    replies = [{"id": row["id"], "repeat": 0, "reply": right if row["id"] < "u2" else ""} for row in rows]
+    manifest = {key: value for key, value in scores().items() if key in ("model", "dataset", "fingerprint", "split")}
+    manifest |= {"setting": "all", "options": OPTIONS, "versions": {}, "usage": {}}
+    (part,) = parts_of(tmp_path, manifest | score(rows, replies, rounds=20))
+    assert rows_of(tables.accuracies(part, "robust"))["openai:gpt-4o"][-2][:5] == "50.0 "
+    assert rows_of(tables.errors(part, "robust")[0])["openai:gpt-4o"][0][:5] == "50.0 "
+
+
+def other_form(folder):
+    (folder / "scores.json").write_text(json.dumps({"model": "m", "scores": {"all": {"robust": {"tool_acc": 0.5}}}}))
+
+
+def no_metric(folder):
+    result = scores()
+    del result["scores"]["all"]["paper"]["TPM"]
+    (folder / "scores.json").write_text(json.dumps(result))
+
+
+def more_than_all(folder):
+    (folder / "scores.json").write_text(json.dumps(at(scores(), 1.2)))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: None, "holds no scores.json; run `petoolbench evaluate"),
+        (lambda folder: (folder / "scores.json").write_text('{"model"'), "line 1: not valid JSON"),
+        (lambda folder: (folder / "scores.json").write_text("[1]"), "it is no JSON object"),
+        (other_form, "not the form of today's scores (`dataset`: field required); run `petoolbench score"),
+        (no_metric, "scores of all, paper reader: tpm are missing"),
+        (more_than_all, "`scores.all.robust.tool_acc.value`: input should be less than or equal to 1"),
+    ],
+    ids=["none", "half", "list", "old", "incomplete", "impossible"],
+)
+def test_a_folder_without_todays_scores_is_told_in_one_sentence(tmp_path, spoil, message):
+    (tmp_path / "run").mkdir()
+    spoil(tmp_path / "run")
+    with pytest.raises(InputError) as caught:
+        write_report([tmp_path / "run"], tmp_path / "out")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_folder_and_no_place_are_told(tmp_path):
+    with pytest.raises(InputError, match="name at least one"):
+        write_report([], tmp_path / "out")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="cannot be written"):
+        write_report(folders(tmp_path, scores()), tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_folders_of_the_same_rows_must_agree_on_them(tmp_path):
+    with pytest.raises(InputError, match="run-1 and run-0 have the same rows, but count them in different ways"):
+        parts_of(tmp_path, scores(), scores(users=50))
+
+
+def test_a_folder_named_twice_is_reported_once(tmp_path):
+    made = folders(tmp_path, scores())
+    assert len(read_scores([made[0], made[0]])) == 1
+
+
+def test_without_matplotlib_the_message_says_what_to_install(tmp_path, monkeypatch):
+    for module in ("evaluator.report.figures", "evaluator.report.content"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(InputError, match=r"pip install 'petoolbench\[report\]'"):
+        write_report(folders(tmp_path, scores()), tmp_path / "out")
