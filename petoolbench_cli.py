@@ -126,7 +126,12 @@ def _show_preview(recipe, number: int) -> None:
     for row in seen.rows:
         console.print(row_view(row))
     console.print(estimate_table(seen.estimate))
-    console.print("The replies are kept: what the whole run asks again is not paid for. Redraws are not estimated.")
+    console.print(
+        "The replies are kept: what the whole run asks again is not paid for. A model is asked again where its"
+    )
+    console.print(
+        "reply is invalid, and another user is drawn where one is rejected: both are in it, as often as seen here."
+    )
     if seen.problem:
         raise InputError(seen.problem)
 
@@ -253,9 +258,12 @@ def _show_scores(scored: dict, out: Path, scores_table) -> None:
 
 
 @main.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=click.Path(path_type=Path))
 def score(folder) -> None:
-    """Score an evaluation's stored replies again, without asking a model. DIR is what `evaluate --out` wrote."""
+    """Score an evaluation's stored replies again, without asking a model.
+
+    FOLDER is what `evaluate --out` wrote.
+    """
     from evaluator.rescore import score_folder
     from evaluator.tables import scores_table
 
@@ -263,31 +271,31 @@ def score(folder) -> None:
 
 
 @main.command()
-@click.argument("first", type=click.Path(path_type=Path), metavar="A")
-@click.argument("second", type=click.Path(path_type=Path), metavar="B")
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
 @click.option("--rows", type=click.IntRange(0), default=5, show_default=True, help="How many flipped rows to show.")
-def compare(first, second, rows) -> None:
-    """Compare two evaluations of the same rows: B less A, with intervals and p-values, and the rows that flipped.
+def compare(a, b, rows) -> None:
+    """Compare two evaluations of the same rows: B minus A, with intervals and p-values, and the rows that flipped.
 
     A and B are folders that `evaluate --out` wrote.
     """
     from evaluator.compare import compare as run_comparison
     from evaluator.tables import comparison_table, flipped_view
 
-    comparison = run_comparison(first, second)
+    comparison = run_comparison(a, b)
     Console().print(comparison_table(comparison))
     Console().print(flipped_view(comparison, rows))
 
 
 @main.command()
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="Gets report.html, .md and .json."
+    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Gets report.html, .md and .json."
 )
 def report(folders, out) -> None:
     """Put evaluations side by side: one HTML page with the paper's tables and figures, Markdown and JSON beside it.
 
-    Each DIR is what `evaluate --out` wrote.
+    FOLDERS are what `evaluate --out` wrote.
     """
     from evaluator.report import write_report
 

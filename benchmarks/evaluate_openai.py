@@ -1,4 +1,4 @@
-"""Measure an evaluation over the network: the official part's rows, 64 in flight, a loopback server with 200 ms latency.
+"""Measure an evaluation over the network: the official part, 64 in flight, a loopback server with 200 ms latency.
 
     python benchmarks/evaluate_openai.py
 

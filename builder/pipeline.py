@@ -279,7 +279,7 @@ class _Build:
             yield row
         if self.usage.of_stage:
             notes.extra["usage"] = dict(self.usage.of_stage)
-            notes.extra["asked"] = _asked(self.usage.of_stage - before)
+            notes.extra["asked"] = asked(self.usage.of_stage - before)
 
     def _status(self, notes: Notes) -> str:
         rejected = sum(number for what, number in notes.counts.items() if what != "accepted")
@@ -335,7 +335,7 @@ class _Build:
         run.do("export", make, inputs, {**recipe.export.model_dump(), "seed": recipe.seed}, total=recipe.users * 3)
 
 
-def _asked(numbers: Counter) -> dict[str, int]:
+def asked(numbers: Counter) -> dict[str, int]:
     """What a model was asked for a stage's rows: the same, whether its replies were paid for in this run or before."""
     return {
         "replies": numbers["calls"] + numbers["cached"],
@@ -357,7 +357,7 @@ def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Consol
             for stage in STAGES
             for what, number in {"rows": run.manifest(stage)["rows"], **run.manifest(stage)["counts"]}.items()
         ],
-        "asked": {stage: asked for stage in STAGES if (asked := run.manifest(stage)["extra"].get("asked"))},
+        "asked": {stage: known for stage in STAGES if (known := run.manifest(stage)["extra"].get("asked"))},
         "statistics": run.manifest("export")["extra"],
         "citation": CITATION,
     }

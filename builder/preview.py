@@ -9,17 +9,12 @@ from rich.console import Console
 
 from builder.author import UnderstandJob
 from builder.openai_author import OpenAIAuthor
-from builder.pipeline import build
+from builder.pipeline import asked, build
 from builder.recipe import Recipe, record_rng
 from builder.run_folder import RunFolder
 from endpoint.request import Reply, Request
 from endpoint.usage import Usage
 from petoolbench import InputError
-
-_CALLS = ("calls", "cached")
-_PROMPT_TOKENS = ("prompt_tokens", "cached_prompt_tokens")
-_COMPLETION_TOKENS = ("completion_tokens", "cached_completion_tokens")
-_SECONDS = ("seconds", "cached_seconds")
 
 
 @dataclass
@@ -37,7 +32,7 @@ def preview(recipe: Recipe, number: int, console: Console) -> Preview:
     """Have `number` tools understood, and `number` users written end to end, by the recipe's model.
 
     The users' tools are grouped by what rules understand of them, which costs nothing. Replies are kept like any
-    others. The estimate takes the tried records as typical and counts no redraws.
+    others. The estimate takes the tried records as typical, also in how many users are drawn in vain.
 
     Raises:
         InputError: if no stage of the recipe has the author `openai`; and what a build raises.
@@ -75,25 +70,21 @@ def preview(recipe: Recipe, number: int, console: Console) -> Preview:
 
 
 def _estimate(usage: Usage, run: RunFolder, recipe: Recipe, tools_tried: int, tools: int) -> list[dict]:
+    """Scale what was asked for the tried tools, and for the users accepted at last with those drawn in vain."""
+    accepted = run.manifest("instruct").get("counts", {}).get("accepted") or run.manifest("prefer").get("rows", 1)
     lines = []
     for stage, numbers in usage.by_stage.items():
         if not numbers:
             continue
-        users_tried = run.manifest("prefer")["rows"]
-        times = tools / tools_tried if stage == "understand" else recipe.users / users_tried
-        totals = {
-            "calls": sum(numbers[name] for name in _CALLS) * times,
-            "prompt_tokens": sum(numbers[name] for name in _PROMPT_TOKENS) * times,
-            "completion_tokens": sum(numbers[name] for name in _COMPLETION_TOKENS) * times,
+        times = tools / tools_tried if stage == "understand" else recipe.users / min(accepted, recipe.users)
+        tried = run.manifest(stage)["extra"].get("asked") if stage != "understand" else None
+        tried = tried or asked(numbers)
+        whole = {
+            "calls": round(tried["replies"] * times),
+            "prompt_tokens": round(tried["tokens sent"] * times),
+            "completion_tokens": round(tried["tokens written"] * times),
         }
-        whole = Counter({name: round(value) for name, value in totals.items()})
-        seconds = sum(numbers[name] for name in _SECONDS) * times / recipe.llm.concurrency
-        lines.append(
-            {
-                "stage": stage,
-                **whole,
-                "cost_usd": usage.cost(whole),
-                "seconds": None if recipe.llm.batch else round(seconds, 1),
-            }
-        )
+        each = (numbers["seconds"] + numbers["cached_seconds"]) / max(numbers["calls"] + numbers["cached"], 1)
+        seconds = None if recipe.llm.batch else round(each * whole["calls"] / recipe.llm.concurrency, 1)
+        lines.append({"stage": stage, **whole, "cost_usd": usage.cost(Counter(whole)), "seconds": seconds})
     return lines

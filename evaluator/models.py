@@ -47,7 +47,7 @@ def check_model(spec: str, options: Options) -> tuple[str, str]:
     if kind not in KINDS or not name or (kind == "baseline" and name not in BASELINES):
         known = ", ".join(f"baseline:{name}" for name in BASELINES)
         raise InputError(
-            f"unknown model {spec!r}; it is openai:NAME, hf:MODEL[+ADAPTER], vllm:MODEL[+ADAPTER] or one of {known}."
+            f"unknown model {spec!r}; known are openai:NAME, hf:MODEL[+ADAPTER], vllm:MODEL[+ADAPTER], {known}."
         )
     if options.protocol == "tools" and kind != "openai":
         raise InputError(f"--protocol tools is for openai: models; {spec} is asked in text.")

@@ -13,7 +13,7 @@ from evaluator.native_tools import NativeTools
 
 # The endpoint's tokenizer is not known. With this many characters for a token, 11 % of the released prompts are longer
 # than 4,000 tokens, as they are by the authors' tokenizer.
-_CHARACTERS_A_TOKEN = 3.8
+CHARACTERS_A_TOKEN = 3.8
 _SEEDS = 2**31  # some servers take no larger seed
 
 
@@ -37,7 +37,7 @@ class OpenAIModel:
 
     def count_tokens(self, messages: list[dict[str, str]]) -> int:
         """See `evaluator.model.Model`; taken from the number of characters."""
-        return round(sum(len(message["content"]) for message in messages) / _CHARACTERS_A_TOKEN)
+        return round(sum(len(message["content"]) for message in messages) / CHARACTERS_A_TOKEN)
 
     def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
         """See `evaluator.model.Model`.
@@ -62,4 +62,4 @@ class OpenAIModel:
 
 def tokens_of_functions(candidate_tools: list[dict]) -> int:
     """What candidate tools add to a prompt as native functions, in tokens."""
-    return round(len(json.dumps(NativeTools(candidate_tools).functions())) / _CHARACTERS_A_TOKEN)
+    return round(len(json.dumps(NativeTools(candidate_tools).functions())) / CHARACTERS_A_TOKEN)

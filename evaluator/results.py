@@ -50,7 +50,14 @@ def read_results(folder: Path) -> Results:
     if not isinstance(manifest, dict) or not {*WHAT_WAS_ASKED, "model"} <= manifest.keys():
         raise InputError(f"{path} is no manifest of an evaluation; evaluate again, into another folder.")
     files = [folder / PREDICTIONS, *_shares(folder)]
-    return Results(manifest, [line for file in files for line in _read_predictions(file)])
+    predictions = [line for file in files for line in _read_predictions(file)]
+    repeats = manifest.get("options", {}).get("repeat", 1)
+    if strange := next((line for line in predictions if line["repeat"] >= repeats), None):
+        raise InputError(
+            f"{folder}: {strange['id']} has an answer of repeat {strange['repeat']}, and {repeats} were asked for "
+            "(counted from 0); remove the line, and evaluate again."
+        )
+    return Results(manifest, predictions)
 
 
 def rows_of(manifest: dict) -> list[dict]:

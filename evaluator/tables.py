@@ -44,7 +44,9 @@ def scores_table(results: list[dict]) -> Group:
         table.add_row("chance", *(_percent(first["chance"][place][metric]) for place in places), style="dim")
         if rules := next((result["best_rule"] for result in results if "best_rule" in result), None):
             best = [rules[place]["robust"][metric] for place in places]
-            table.add_row("best rule", *(f"{_percent(b['value'])}\n{b['name']}" for b in best), style="dim")
+            names = {rule["name"] for rule in best}
+            shown = [_percent(rule["value"]) + ("" if len(names) == 1 else f"\n{rule['name']}") for rule in best]
+            table.add_row(f"best rule\n{names.pop()}" if len(names) == 1 else "best rule", *shown, style="dim")
     return Group(Text(heading), table, *(note for result in results for note in _notes(result)))
 
 

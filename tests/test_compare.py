@@ -31,7 +31,7 @@ def stored(tmp_path, dataset):
 
     def store(name, *repeats, **changed):
         manifest = {"model": f"openai:{name}", "dataset": dataset, "split": "test", "setting": "chronological"}
-        manifest |= {"fingerprint": fingerprint(ROWS), **changed}
+        manifest |= {"fingerprint": fingerprint(ROWS), "options": {"repeat": len(repeats)}, **changed}
         folder = tmp_path / name
         folder.mkdir()
         (folder / "manifest.json").write_text(json.dumps(manifest))

@@ -9,7 +9,9 @@ import datasets
 import pytest
 
 import petoolbench
+from builder.dataset_folder import write_dataset
 from builder.importer import import_released
+from evaluator.released import released_prompts
 from petoolbench import InputError, read_released_rows
 
 GOLD = {"tool_name": "<Data>.<Azure>.<GetPeople>", "parameters": {"page": 1, "nested": {"a": [True, None, 2.50]}}}
@@ -113,6 +115,44 @@ def test_rows_repeated_in_two_files_are_written_once_and_counted(tmp_path):
     write(tmp_path / "2.json", [entry(query="Something else?")])
     with pytest.raises(InputError, match="row 24200/preferred_only differs"):
         import_released(tmp_path, tmp_path / "out")
+
+
+def test_the_released_prompts_go_round_byte_for_byte(tmp_path):
+    strange = [entry(entry_id="a/ü", query="Qui?"), entry(entry_id=2, instruction_chronological="")]
+    for one in strange:
+        one["instruction_ratings"] = "\r\n\u2028 Aufgabe ü \x00\n" + one["instruction_ratings"] + " \n\n"
+    import_released(write(tmp_path / "released.json", strange), tmp_path / "out")
+    for setting, key in petoolbench._RELEASED_PROMPTS.items():
+        prompts = released_prompts(str(tmp_path / "out"), setting)
+        assert prompts == {f"{one['entry_id']}/{setting}": one[key] for one in strange if one[key]}
+        assert set(prompts) == set(datasets.load_dataset(str(tmp_path / "out"), setting)["test"]["id"])
+
+
+def test_a_dataset_written_over_an_imported_one_has_none_of_its_prompts(tmp_path):
+    released, out = write(tmp_path / "released.json", [entry()]), tmp_path / "out"
+    import_released(released, out)
+    import_released(write(tmp_path / "other.json", [entry(entry_id=7, instruction_ratings="")]), out)
+    assert list(released_prompts(str(out), "chronological")) == ["7/chronological"]
+    with pytest.raises(InputError, match="only a dataset made by `petoolbench import` has"):
+        released_prompts(str(out), "rating_integrated")
+    facts = {"folder": "out", "author": "a", "origin": "o", "statistics": {}, "citation": ""}
+    write_dataset(out, (("test", row) for row in read_released_rows(released)), lambda: facts)
+    for setting in petoolbench.SETTINGS:
+        with pytest.raises(InputError, match="only a dataset made by `petoolbench import` has the released prompts"):
+            released_prompts(str(out), setting)
+
+
+def test_a_row_whose_prompt_differs_in_two_files_is_refused(tmp_path):
+    write(tmp_path / "1.json", [entry()])
+    write(tmp_path / "2.json", [entry(instruction_ratings=entry()["instruction_ratings"] + " ")])
+    with pytest.raises(InputError, match="row 24200/rating_integrated differs"):
+        import_released(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("dataset", ["somebody/something", "a/b/c"])
+def test_released_prompts_of_a_dataset_that_cannot_be_had_are_refused(dataset):
+    with pytest.raises(InputError, match="released_prompts/chronological"):
+        released_prompts(dataset, "chronological")
 
 
 @pytest.mark.parametrize(

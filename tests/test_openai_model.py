@@ -131,7 +131,8 @@ def test_a_run_that_is_stopped_goes_on_and_equals_one_that_never_was(dataset, tm
         server.latency = 0
         run(dataset, tmp_path / "stopped", server)
         asked_twice = len(server.requests) - len(ROWS)
-        assert asked_twice <= (4 if how == signal.SIGKILL else 0), "more was asked twice than was in flight"
+        # Of a kill: what was in flight, and what had arrived with no time to be written.
+        assert asked_twice <= (8 if how == signal.SIGKILL else 0)
         run(dataset, tmp_path / "never", server)
     replies = [[(line["id"], line["reply"]) for line in lines(tmp_path / name)] for name in ("stopped", "never")]
     assert replies[0] == replies[1]

@@ -32,9 +32,11 @@ def test_imports_point_one_way():
     for layer in LAYERS:
         for file in (ROOT / layer).rglob("*.py"):
             assert not imported(file) & ({*LAYERS, "trainer", "petoolbench_cli"} - {layer}), file
+    for file in (ROOT / "endpoint").glob("*.py"):
+        assert not imported(file) & {*LAYERS, "trainer", "petoolbench_cli"}, file
     for file in ROOT.glob("petoolbench*.py"):
         if file.name != "petoolbench_cli.py":
-            assert not imported(file) & {*LAYERS, "trainer", "petoolbench_cli"}, file
+            assert not imported(file) & {*LAYERS, "endpoint", "trainer", "petoolbench_cli"}, file
 
 
 def test_the_contract_imports_the_standard_library_and_datasets_only():
@@ -64,7 +66,7 @@ def test_the_readmes_tree_is_the_trees():
         and not path.name.endswith(".egg-info")
     }
     assert tracked - set(named) == set()
-    for folder in ("builder", "evaluator"):
+    for folder in ("builder", "endpoint", "evaluator"):
         files = {f"{folder}/{file.name}" for file in (ROOT / folder).glob("*.py")} - {f"{folder}/__init__.py"}
         assert files - set(named) == set()
 

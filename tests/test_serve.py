@@ -1,4 +1,4 @@
-"""`make test-slow`: a build asks a server that nobody here wrote, and whose model's words are noise."""
+"""`make test-slow`: a build and an evaluation ask a server that nobody here wrote; its model's words are noise."""
 
 import json
 import os
@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+from rows import DATASET_FACTS, past_call, row
 from serving import transformers_serve
 from tiny_model import make_tiny_model
+
+from builder.dataset_folder import write_dataset
 
 pytestmark = pytest.mark.slow
 
@@ -73,11 +76,11 @@ def test_a_build_survives_a_model_whose_words_are_noise(tmp_path, model, base_ur
     assert "Traceback" not in result.stderr
     assert result.stderr.splitlines()[-1].startswith(f"Error: {sentence}"), result.stderr
 
-    (rows,) = (tmp_path / "run").glob(f"?-{by_the_model[0]}.jsonl")
-    rejected = [json.loads(line) for line in rows.read_text().splitlines()]
-    assert {row["rejected"] for row in rejected} == {f"invalid reply after {ATTEMPTS} attempts ({task})"}
-    for row in rejected:
-        wrong, said = row["raw_reply"].split("\n", maxsplit=1)
+    (file,) = (tmp_path / "run").glob(f"?-{by_the_model[0]}.jsonl")
+    rejected = [json.loads(line) for line in file.read_text().splitlines()]
+    assert {record["rejected"] for record in rejected} == {f"invalid reply after {ATTEMPTS} attempts ({task})"}
+    for record in rejected:
+        wrong, said = record["raw_reply"].split("\n", maxsplit=1)
         assert wrong.startswith(("it holds no JSON", "it is not valid JSON", "it was cut off")) and said
 
     usage = json.loads((tmp_path / "run" / "usage.json").read_text())
@@ -113,3 +116,23 @@ def write_recipe(folder: Path, by_the_model: tuple[str, ...]) -> Path:
     }
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     return folder / "recipe.yaml"
+
+
+@pytest.mark.parametrize("protocol", ["prompt", "tools"])
+def test_an_evaluation_counts_every_row_of_a_model_whose_words_are_noise(tmp_path, model, base_url, protocol):
+    """And goes on without asking again; native tools are taken, and answered in text."""
+    rows = [row(f"u{n}", "chronological", "Aerwyn", [past_call("Aerwyn")], group=f"g{n}") for n in range(4)]
+    write_dataset(tmp_path / "petoolbench", [("test", one) for one in rows], lambda: DATASET_FACTS)
+    command = [sys.executable, "-m", "petoolbench_cli", "evaluate", "--dataset", tmp_path / "petoolbench"]
+    command += ["--setting", "chronological", "--model", f"openai:{model}", "--base-url", base_url]
+    command += ["--protocol", protocol, "--max-new-tokens", str(LONGEST_REPLY), "--out", tmp_path / "out"]
+    environment = {**os.environ, "OPENAI_API_KEY": "any: the server asks for none"}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    scored = json.loads((tmp_path / "out" / "scores.json").read_text())
+    counts = scored["counts"]["all"]
+    assert counts["missing"] == 0 and counts["unreadable"]["robust"] == len(rows)
+    assert scored["scores"]["all"]["robust"]["IF"]["value"] == 1
+    assert scored["usage"]["prompt_tokens"] > 0
+    again = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "4 replies are there already, 0 are asked for." in again.stderr
