@@ -9,6 +9,7 @@ from petoolbench import SETTINGS, InputError
 
 EXIT_INPUT_ERROR = 2
 _DEFAULT_DATASET = Path("petoolbench")
+_QUICKSTART_RESULTS = Path("results/quickstart")
 
 
 class _Command(click.Group):
@@ -362,7 +363,12 @@ def clear(embeddings, replies) -> None:
 @main.command()
 @click.pass_context
 def quickstart(context) -> None:
-    """Build the small benchmark, score the rule models on it, and show a row: what `make quickstart` runs."""
+    """Build the small benchmark, score rule models on it, show a row, draw a report: what `make quickstart` runs.
+
+    Its results are made anew each time, in results/quickstart/.
+    """
+    import shutil
+
     from evaluator.baselines import BASELINES
     from evaluator.data import dataset_sizes, find_row
     from evaluator.row_view import row_view
@@ -372,11 +378,12 @@ def quickstart(context) -> None:
     console, dataset = Console(), str(_DEFAULT_DATASET)
     context.invoke(build)
     console.print(sizes_table(dataset_sizes(dataset)))
-    results = [
-        run_evaluation(dataset, "all", f"baseline:{name}", Path("results/quickstart") / name) for name in BASELINES
-    ]
+    shutil.rmtree(_QUICKSTART_RESULTS, ignore_errors=True)
+    folders = {name: _QUICKSTART_RESULTS / name for name in BASELINES}
+    results = [run_evaluation(dataset, "all", f"baseline:{name}", folder) for name, folder in folders.items()]
     console.print(row_view(find_row(dataset, "rating_integrated", None)))
     console.print(scores_table(results))
+    context.invoke(report, folders=folders.values(), out=_QUICKSTART_RESULTS / "report")
     console.print(
         "Next: look at other rows with `petoolbench show u000007/chronological`, load them with\n"
         'datasets.load_dataset("petoolbench", "chronological"), or build from your own tools: `petoolbench build -h`.',
