@@ -1,7 +1,6 @@
 """One evaluation: dataset and model in, a folder with predictions and scores out."""
 
 from dataclasses import asdict
-from importlib.metadata import distributions
 from pathlib import Path
 
 from rich.console import Console
@@ -17,10 +16,10 @@ from evaluator.prompts import make_prompts, prompt_fingerprint, released_texts
 from evaluator.ranks import Rank, this_rank, wait_for_all
 from evaluator.rescore import score_folder
 from evaluator.results import appending, begin_results, fingerprint, finish_results, read_results
+from evaluator.versions import software_versions
 from petoolbench import RELEASED_PROMPTS_FOLDER, InputError
 
 SPLIT = "test"
-_PACKAGES = ("petoolbench", "datasets", "torch", "transformers", "peft", "openai", "vllm")
 
 
 def evaluate(
@@ -74,7 +73,7 @@ def evaluate(
         else asdict(options),
         "prompt_fingerprint": prompt_fingerprint(rows, options, released),
         "prices": connection.prices.model_dump(include={"input", "output"}) if connection.prices else None,
-        "versions": _versions(),
+        "versions": software_versions(),
     }
     if rank.index == 0:
         begin_results(out, manifest)
@@ -120,8 +119,3 @@ def prediction_line(answer: Answer) -> dict:
         "dropped_interactions": prompt.dropped_interactions,
         **marks,
     }
-
-
-def _versions() -> dict[str, str]:
-    installed = {distribution.metadata["Name"].lower(): distribution.version for distribution in distributions()}
-    return {package: installed[package] for package in _PACKAGES if package in installed}
