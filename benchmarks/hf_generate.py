@@ -36,6 +36,7 @@ WINDOW, VOCABULARY = 4_000, 4_000
 def make_model(folder: Path, texts: list[str], width: int) -> Path:
     """A model of random weights whose next tokens are far enough apart to be told from rounding."""
     shape = {"hidden_size": width, "intermediate_size": width * 11 // 4, "num_hidden_layers": 4}
+    shape["max_position_embeddings"] = 16_384
     heads = {"num_attention_heads": width // 64, "num_key_value_heads": 1}
     return make_tiny_model(folder / str(width), texts, VOCABULARY, initializer_range=0.1, **shape, **heads)
 

@@ -1,0 +1,102 @@
+"""Every training recipe is read by the script it is for, and holds what it says; accelerate reads its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.utils import DistributedType
+from conftest import ROOT
+
+from trainer import dpo, pairs, sft
+
+RECIPES = ROOT / "recipes"
+SCRIPTS = {"sft": sft, "pairs": pairs, "dpo": dpo}
+TRAINING = [path for stage in SCRIPTS for path in sorted((RECIPES / stage).glob("*.yaml"))]
+# What a GPU without bfloat16 refuses as soon as the options are parsed; this machine may have none.
+ANYWHERE = ["--bf16", "false", "--use_cpu", "true"]
+
+
+def words(path: Path) -> list[str]:
+    return ["--config", str(path), *(ANYWHERE if path.parent.name != "pairs" else [])]
+
+
+def parse(path: Path, *more: str) -> tuple:
+    return SCRIPTS[path.parent.name].make_parser().parse_args_and_config([*words(path), *more])
+
+
+def test_there_is_a_recipe_for_every_model_and_stage():
+    models = {"llama3-8b-authors", "llama3.1-8b", "llama3.1-8b-qlora", "qwen2.5-7b", "tiny"}
+    assert {path.stem for path in TRAINING if path.parent.name == "sft"} == models
+    assert {path.stem for path in TRAINING if path.parent.name == "dpo"} == {*models, "without-sft"}
+
+
+@pytest.mark.parametrize("path", TRAINING, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_recipe_is_read_by_its_script_and_an_unknown_key_is_refused(path, tmp_path):
+    given = yaml.safe_load(path.read_text())
+    parsed = [vars(part) for part in parse(path)]
+    for key, value in given.items():
+        if key not in ("bf16", "use_cpu"):
+            read = [part[key] for part in parsed if key in part]
+            assert value in read or [value] in read, key  # TRL makes lists of some
+    mistaken = tmp_path / path.parent.name / "recipe.yaml"
+    mistaken.parent.mkdir()
+    mistaken.write_text(path.read_text() + "learning_rat: 1.0e-4\n")
+    with pytest.raises(ValueError, match="learning_rat"):
+        parse(mistaken)
+
+
+@pytest.mark.parametrize("path", TRAINING, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_no_recipe_pushes_anything_or_takes_the_librarys_length(path):
+    given = yaml.safe_load(path.read_text())
+    assert "push_to_hub" not in given
+    assert path.parent.name == "pairs" or given["max_length"] >= 4096
+
+
+def test_the_papers_recipe_has_the_papers_numbers():
+    data, training, adapter = parse(RECIPES / "sft" / "llama3.1-8b.yaml")
+    assert adapter.use_peft
+    assert training.learning_rate == 1e-4
+    assert training.per_device_train_batch_size * training.gradient_accumulation_steps == 16
+    assert training.warmup_steps == 0.1
+    assert sorted(data.settings) == ["chronological", "preferred_only", "rating_integrated"]
+    assert data.max_unfit_rows == 0
+
+
+def test_the_command_line_goes_over_the_recipe():
+    _, training, _ = parse(RECIPES / "sft" / "llama3.1-8b.yaml", "--learning_rate", "3.0e-5", "--max_length", "2048")
+    assert (training.learning_rate, training.max_length) == (3e-5, 2048)
+
+
+def test_length_and_adapter_are_not_the_librarys_defaults():
+    _, training, adapter = sft.make_parser().parse_args_and_config(ANYWHERE)
+    assert training.max_length == 4096
+    assert adapter.use_peft
+    assert adapter.lora_target_modules == "all-linear"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "processes"),
+    [
+        ("one_gpu", DistributedType.NO, 1),
+        ("several_gpus", DistributedType.MULTI_GPU, 8),
+        ("fsdp2", DistributedType.FSDP, 8),
+        ("deepspeed_zero3", DistributedType.DEEPSPEED, 8),
+        ("two_cpu", DistributedType.MULTI_GPU, 2),
+    ],
+)
+def test_accelerate_reads_its_recipes(name, kind, processes):
+    config = load_config_from_file(str(RECIPES / "accelerate" / f"{name}.yaml"))
+    assert config.distributed_type == kind
+    assert config.num_processes == processes
+
+
+def test_help_names_every_option_of_ours():
+    shown = subprocess.run(
+        [sys.executable, "trainer/sft.py", "--help"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert shown.returncode == 0, shown.stderr
+    for option in ("--dataset_name", "--settings", "--validation_share", "--max_unfit_rows", "--max_length"):
+        assert option in shown.stdout

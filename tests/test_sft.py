@@ -1,0 +1,384 @@
+"""SFT for real, on a model of a few thousand weights: what moves, what is learnt, what is left behind."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+import yaml
+from conftest import ROOT
+from huggingface_hub import HfApi, ModelCard
+from huggingface_hub.utils import filter_repo_objects
+from peft import PeftModel
+from report_folders import folders, scores
+from rows import DATASET_FACTS, past_call, row
+from safetensors.torch import load_file
+from tiny_model import make_tiny_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import trainer.finish
+from builder.dataset_folder import write_dataset
+from petoolbench import SETTINGS, InputError, render_messages
+from trainer import running, sft
+from trainer.card import write_card
+
+ACCELERATE = Path(sys.executable).parent / "accelerate"
+PROVIDERS = ("Aerwyn", "Cirrox")
+CITIES = ("Oslo", "Lima", "Accra", "Hanoi")
+
+
+def example(user, number, setting):
+    provider, city = PROVIDERS[number % 2], CITIES[number]
+    made = row(user, setting, provider, [past_call(provider, 1 if setting == "rating_integrated" else None)])
+    call = {**made["tool_call"], "parameters": json.dumps({"city": city})}
+    return {**made, "instruction": f"I want the weather forecast for the city '{city}'.", "tool_call": call}
+
+
+TRAIN = [example(f"u{number}", number, setting) for number in range(4) for setting in SETTINGS]
+TEST = [example("t1", 0, setting) for setting in SETTINGS]
+ROWS = len(TRAIN)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """With more, so small a model mostly waits for its own threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Path:
+    texts = [message["content"] for each in TRAIN for message in render_messages(each)]
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "initializer_range": 0.1}
+    return make_tiny_model(tmp_path_factory.mktemp("base"), texts, **sizes)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("dataset") / "petoolbench"
+    write_dataset(folder, [("train", one) for one in TRAIN] + [("test", one) for one in TEST], lambda: DATASET_FACTS)
+    return folder
+
+
+def options(base: Path, dataset: Path, out: Path, *more: object) -> tuple:
+    given = {
+        "model_name_or_path": base,
+        "dataset_name": dataset,
+        "output_dir": out,
+        "use_cpu": "true",
+        "max_length": 2048,
+        "lora_r": 4,
+        "learning_rate": 1e-2,
+        "per_device_train_batch_size": 4,
+        "max_steps": 4,
+        "save_steps": 2,
+        "logging_steps": 1,
+        "activation_checkpointing": "false",
+        "disable_tqdm": "true",
+    }
+    words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+    return sft.make_parser().parse_args_and_config([*words, *map(str, more)])
+
+
+@pytest.fixture(scope="module")
+def run(base, dataset, tmp_path_factory) -> SimpleNamespace:
+    """A run of four steps: its folder, and the trainer as it was at the end."""
+    out, kept = tmp_path_factory.mktemp("run") / "adapter", []
+    with pytest.MonkeyPatch.context() as patch:
+        save = trainer.finish.save_adapter
+        patch.setattr(trainer.finish, "save_adapter", lambda trained: (kept.append(trained), save(trained)))
+        patch.setattr(HfApi, "create_repo", no_call)
+        patch.setattr(HfApi, "upload_folder", no_call)
+        patch.setattr("trl.trainer.base_trainer.send_telemetry", no_call)
+        sft.main(*options(base, dataset, out))
+    return SimpleNamespace(out=out, trainer=kept[0])
+
+
+def no_call(*args, **kwargs):
+    raise AssertionError("nothing may leave the machine")
+
+
+def logits(model, tokenizer) -> torch.Tensor:
+    ids = tokenizer("Which tool forecasts the weather?", return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        return model.eval()(input_ids=ids).logits
+
+
+def test_all_adapter_weights_move_and_no_other(run, base):
+    before = AutoModelForCausalLM.from_pretrained(base).state_dict()
+    halfway = load_file(run.out / "checkpoint-2" / "adapter_model.safetensors")
+    moved = 0
+    for name, weight in run.trainer.model.get_base_model().named_parameters():
+        if "lora_" in name:
+            saved = halfway[f"base_model.model.{name.replace('.default', '')}"]
+            assert not torch.equal(weight, saved), name
+            moved += 1
+        else:
+            assert torch.equal(weight, before[name.replace(".base_layer", "")]), name
+    assert moved == 2 * 7 * 2  # A and B, on seven linear layers, in two blocks
+
+
+def test_labels_cover_the_call_and_its_end_token_only(run, base):
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    expected = {}
+    for one in TRAIN:
+        prompt = tokenizer.apply_chat_template(render_messages(one), tokenize=False, add_generation_prompt=True)
+        name, parameters = one["tool_call"].values()
+        expected[prompt] = f'{{"tool_name": "{name}", "parameters": {parameters}}}</s>'
+    found = {}
+    for example in run.trainer.train_dataset:
+        learnt = [label for label in example["labels"] if label != -100]
+        assert example["input_ids"][-len(learnt) :] == learnt
+        assert example["labels"][: -len(learnt)] == [-100] * (len(example["input_ids"]) - len(learnt))
+        found[tokenizer.decode(example["input_ids"][: -len(learnt)])] = tokenizer.decode(learnt)
+    assert found == expected
+    assert len(run.trainer.train_dataset) == len(expected) == ROWS
+
+
+def test_the_first_loss_is_the_mean_over_the_calls_tokens_worked_by_hand(base, dataset, tmp_path):
+    """All rows in one batch; before the first step, the adapter changes nothing."""
+    sft.main(
+        *options(base, dataset, tmp_path / "run", "--per_device_train_batch_size", ROWS, "--max_steps", 1),
+    )
+    logged = json.loads((tmp_path / "run" / "checkpoint-1" / "trainer_state.json").read_text())["log_history"]
+    tokenizer, model = AutoTokenizer.from_pretrained(base), AutoModelForCausalLM.from_pretrained(base).eval()
+    total, number = 0.0, 0
+    for one in TRAIN:
+        call = '{"tool_name": "%s", "parameters": %s}' % tuple(one["tool_call"].values())  # noqa: UP031
+        prompt = tokenizer.apply_chat_template(render_messages(one), tokenize=False, add_generation_prompt=True)
+        before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        after = [*tokenizer(call, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        with torch.no_grad():
+            scores = model(input_ids=torch.tensor([before + after])).logits[0].log_softmax(-1)
+        total -= sum(scores[len(before) - 1 + place, token].item() for place, token in enumerate(after))
+        number += len(after)
+    assert logged[0]["loss"] == pytest.approx(total / number, abs=1e-4)
+
+
+def test_the_adapter_loads_in_plain_peft_with_equal_logits(run, base):
+    tokenizer = AutoTokenizer.from_pretrained(run.out)
+    loaded = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), run.out)
+    assert torch.equal(logits(loaded, tokenizer), logits(run.trainer.model, tokenizer))
+    with loaded.disable_adapter():
+        assert not torch.equal(logits(loaded, tokenizer), logits(run.trainer.model, tokenizer))
+    assert json.loads((run.out / "adapter_config.json").read_text())["base_model_name_or_path"] == str(base)
+
+
+def test_a_resumed_run_gives_the_same_adapter_to_the_bit(run, base, dataset, tmp_path, capsys):
+    shutil.copytree(run.out / "checkpoint-2", tmp_path / "run" / "checkpoint-2")
+    sft.main(*options(base, dataset, tmp_path / "run", "--resume_from_checkpoint", "true"))
+    assert "Going on from" in capsys.readouterr().out
+    resumed = (tmp_path / "run" / "adapter_model.safetensors").read_bytes()
+    assert resumed == (run.out / "adapter_model.safetensors").read_bytes()
+
+
+def test_a_run_does_not_mix_with_an_earlier_ones_checkpoints(run, base, dataset):
+    with pytest.raises(InputError, match="holds checkpoints of an earlier run"):
+        sft.main(*options(base, dataset, run.out))
+
+
+@pytest.mark.parametrize("given", ["true", "nowhere"])
+def test_no_checkpoint_to_resume_from_is_said(base, dataset, tmp_path, given):
+    with pytest.raises(InputError, match=r"no checkpoint"):
+        sft.main(*options(base, dataset, tmp_path / "run", "--resume_from_checkpoint", given))
+
+
+def card_of(folder: Path) -> ModelCard:
+    return ModelCard.load(folder / "README.md")
+
+
+def test_the_card_tells_the_run_and_has_no_empty_field(run, base):
+    card = card_of(run.out)
+    assert card.data.to_dict() == {
+        "library_name": "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["lora", "trl", "sft", "tool-use", "personalization"],
+    }
+    cells = [cell.strip() for line in card.text.splitlines() if line.startswith("|") for cell in line.split("|")[1:-1]]
+    assert cells.count("") == 1  # the head of the facts' second column
+    assert not re.search(r"None|nan|Undefined|\[\]|\{\{|More Information", card.text.partition("## Citation")[0])
+    facts = dict(re.findall(r"^\| `?([^|`]+)`? \| `?([^|`]+)`? \|$", card.text, re.MULTILINE))
+    assert facts["rows given"] == facts["rows to train on"] == "12"
+    assert facts["rows given, chronological"] == "4"
+    assert facts["updates"] == facts["rows an update"] == "4"
+    assert facts["passes over the rows"] == "1.33"
+    assert facts["learning_rate"] == "0.01"
+    assert facts["use_peft"] == facts["use_cpu"] == "True"
+    assert facts["base model"] == base.name
+    assert "seed" not in facts  # as TRL has it
+    assert float(facts["loss, last logged"]) < float(facts["loss, first logged"])
+    assert str(base) not in card.text  # no path of this machine
+    assert str(run.out.parent) not in card.text
+    assert "has not been evaluated" in card.text
+    assert (run.out / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_card_takes_an_evaluations_scores_with_their_intervals(run, base, tmp_path):
+    out = Path(shutil.copytree(run.out, tmp_path / "adapter"))
+    result = scores(model=f"hf:{base}+{out}")
+    write_card(out, *folders(tmp_path / "evaluations", result))
+    card = card_of(out)
+    value = result["scores"]["all"]["robust"]["tool_acc"]
+    found = [one for one in card.data.eval_results if (one.dataset_config, one.metric_type) == ("all", "tool_acc")]
+    assert [one.metric_value for one in found] == [value["value"]]
+    assert found[0].metric_args == {"confidence_interval_95": [value["low"], value["high"]]}
+    shown = f"{100 * value['value']:.1f} ({100 * value['low']:.1f} to {100 * value['high']:.1f})"
+    assert re.search(rf"^\| all \| 300 \| {re.escape(shown)} \|", card.text, re.MULTILINE)
+    assert "has not been evaluated" not in card.text
+
+
+@pytest.mark.parametrize("model", ["openai:gpt-4o", "hf:some/base+another/adapter"])
+def test_another_models_scores_do_not_go_into_the_card(run, tmp_path, model):
+    with pytest.raises(InputError, match="not of the adapter"):
+        write_card(run.out, *folders(tmp_path, scores(model=model)))
+
+
+def test_pushing_sends_adapter_tokenizer_and_card_and_nothing_else(base, dataset, tmp_path, monkeypatch):
+    made, sent = [], {}
+
+    def upload_folder(self, *, repo_id, folder_path, allow_patterns, commit_message):
+        files = [path.relative_to(folder_path).as_posix() for path in Path(folder_path).rglob("*") if path.is_file()]
+        sent[repo_id] = sorted(filter_repo_objects(files, allow_patterns=allow_patterns))
+
+    monkeypatch.setattr(HfApi, "create_repo", lambda self, repo_id, **rest: made.append(repo_id))
+    monkeypatch.setattr(HfApi, "upload_folder", upload_folder)
+    sft.main(
+        *options(base, dataset, tmp_path / "run", "--max_steps", 1, "--push_to_hub", "--hub_model_id", "me/adapter")
+    )
+    assert made == ["me/adapter"]
+    assert sent == {
+        "me/adapter": [
+            "README.md",
+            "adapter_config.json",
+            "adapter_model.safetensors",
+            "chat_template.jinja",
+            "curves.png",
+            "tokenizer.json",
+            "tokenizer_config.json",
+        ]
+    }
+    assert 'PeftModel.from_pretrained(base, "me/adapter")' in card_of(tmp_path / "run").text
+
+
+def test_validation_rows_give_an_evaluation_loss_and_are_not_trained_on(base, dataset, tmp_path, capsys):
+    more = ("--validation_share", 0.25, "--eval_strategy", "steps", "--eval_steps", 1, "--max_steps", 2)
+    sft.main(*options(base, dataset, tmp_path / "run", *more))
+    out = capsys.readouterr().out
+    assert "Training: 9 rows in (3 " in out
+    assert "Validation: 3 rows in (1 " in out
+    facts = json.loads((tmp_path / "run" / "training.json").read_text())
+    assert facts["counts"]["rows for the evaluation loss"] == 3
+    assert facts["numbers"]["eval_loss, last logged"] < facts["numbers"]["eval_loss, first logged"]
+
+
+def test_training_stops_at_the_step_whose_loss_is_no_number(base, dataset, tmp_path):
+    with pytest.raises(InputError, match=r"loss of step 2 is (nan|inf)"):
+        sft.main(*options(base, dataset, tmp_path / "run", "--learning_rate", 1e30))
+    assert not (tmp_path / "run" / "adapter_model.safetensors").exists()
+
+
+def test_rows_too_long_are_refused_before_training(base, dataset, tmp_path):
+    with pytest.raises(InputError, match=r"12 of 12 rows are longer than max_length 100 even without history"):
+        sft.main(*options(base, dataset, tmp_path / "run", "--max_length", 100))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--use_peft", "false"], "LoRA adapters only"),
+        (["--completion_only_loss", "false"], "completion_only_loss False has no effect"),
+        (["--chat_template_path", "x"], "chat_template_path 'x' has no effect"),
+        (["--push_to_hub"], "--hub_model_id USER/NAME"),
+        (["--eval_strategy", "steps"], "give --validation_share"),
+        (["--model_name_or_path", "nowhere"], "the model nowhere cannot be had"),
+        (["--dataset_name", "nowhere"], "no dataset folder nowhere/"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_options_of_no_use_are_refused(base, dataset, tmp_path, more, message):
+    with pytest.raises(InputError, match=message):
+        sft.main(*options(base, dataset, tmp_path / "run", *more))
+
+
+def test_packing_is_turned_off_where_the_attention_would_pay_for_it(base, dataset, tmp_path, capsys):
+    sft.main(*options(base, dataset, tmp_path / "run", "--packing", "true", "--max_steps", 1))
+    assert "Packing is off" in capsys.readouterr().out
+
+
+def test_packed_rows_are_counted_one_by_one():
+    packed = type("Packed", (), {"column_names": ["seq_lengths"], "__getitem__": lambda s, n: [[3, 4], [5]]})()
+    running.check_nothing_dropped(packed, 3)
+    with pytest.raises(RuntimeError, match="4 rows were given to the trainer, and it trains on 3"):
+        running.check_nothing_dropped(packed, 4)
+
+
+def test_out_of_memory_says_what_to_lower():
+    def fail(**_):
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    args = SimpleNamespace(
+        per_device_train_batch_size=16, gradient_accumulation_steps=2, activation_checkpointing=False, max_length=4096
+    )
+    stuck = SimpleNamespace(train=fail, args=args, state=SimpleNamespace(global_step=6), model=None)
+    with pytest.raises(
+        InputError, match=r"step 7: halve per_device_train_batch_size \(now 16\).*max_length \(now 4096\)"
+    ):
+        running.train(stuck, None)
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory():
+    def fail(**_):
+        raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        running.train(SimpleNamespace(train=fail), None)
+
+
+def test_accelerate_launch_runs_the_tiny_recipe(base, dataset, tmp_path):
+    launched = [
+        str(ACCELERATE), "launch", "--cpu", "trainer/sft.py",
+        "--config", "recipes/sft/tiny.yaml", "--model_name_or_path", str(base), "--dataset_name", str(dataset),
+        "--output_dir", str(tmp_path / "run"), "--max_steps", "2", "--validation_share", "0.25",
+    ]  # fmt: skip
+    ended = subprocess.run(launched, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert "weights move" in ended.stdout
+    assert yaml.safe_load((ROOT / "recipes" / "sft" / "tiny.yaml").read_text())["report_to"] == "tensorboard"
+    assert list((tmp_path / "run" / "runs").rglob("events.out.tfevents.*"))
+    assert card_of(tmp_path / "run").data.library_name == "peft"
+
+
+def test_two_processes_share_the_batches_and_write_one_adapter(base, dataset, tmp_path):
+    words = [str(ACCELERATE), "launch", "--config_file", "recipes/accelerate/two_cpu.yaml"]
+    recipe = ["trainer/sft.py", "--config", "recipes/sft/tiny.yaml", "--validation_share", "0.25", "--max_steps", "1"]
+    places = ["--model_name_or_path", str(base), "--dataset_name", str(dataset), "--output_dir", str(tmp_path / "run")]
+    ended = subprocess.run([*words, *recipe, *places], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert ended.stdout.count("weights move") == 1
+    facts = json.loads((tmp_path / "run" / "training.json").read_text())
+    assert facts["batch"] == 4  # 2 in each process
+    assert facts["counts"]["rows to train on"] == 9
+    assert (tmp_path / "run" / "adapter_model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--dataset_name", "nowhere", "--model_name_or_path", "x", "--use_cpu"],
+            "there is no dataset folder nowhere/",
+        ),
+        (["--config", "nowhere.yaml"], "No such file"),
+    ],
+)
+def test_a_mistake_ends_the_script_with_one_sentence(words, message, tmp_path):
+    with pytest.raises(SystemExit, match=f"^Error: .*{message}"):
+        parse = sft.make_parser().parse_args_and_config
+        running.run_script(lambda: parse([*words, "--output_dir", str(tmp_path)]), sft.main)

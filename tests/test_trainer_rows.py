@@ -1,0 +1,189 @@
+"""Rows for training: the call and its end token, lengths, order, users held out, the test split kept out."""
+
+import pytest
+from conftest import ROOT
+from rows import DATASET_FACTS, past_call, row
+from tiny_model import make_tiny_model
+
+from builder.dataset_folder import write_dataset
+from evaluator.in_process import ChatTokenizer
+from petoolbench import SETTINGS, InputError, render_messages
+from trainer.arguments import AdapterArguments
+from trainer.chat import TrainingChat, load_chat
+from trainer.held_out import check_held_out, split_of
+from trainer.rows import fit_row, fit_rows, gold_call, load_training_rows, split_users
+
+HISTORY = [past_call(provider) for provider in ("Cirrox", "Equandra", "Dovarque", "Cirrox")]
+GOLD = '{"tool_name": "<Weather>.<Aerwyn>.<forecast>", "parameters": {"city": "Oslo"}}'
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"), [(ROOT / "README.md").read_text()])
+
+
+@pytest.fixture(scope="module")
+def chat(model) -> TrainingChat:
+    return TrainingChat(str(model))
+
+
+def one(user="u1", setting="chronological", gold="Aerwyn", history=HISTORY, group="g1"):
+    return row(user, setting, gold, history, group=group)
+
+
+def write(folder, train, test, recipe=""):
+    rows = [("train", each) for each in train] + [("test", each) for each in test]
+    write_dataset(folder / "petoolbench", rows, lambda: {**DATASET_FACTS, "recipe": recipe})
+    return str(folder / "petoolbench")
+
+
+def length(chat, messages, answer=GOLD):
+    return len(chat.encode(messages)) + len(chat.encode_answer(answer))
+
+
+def test_the_gold_call_is_one_line_of_the_form_that_the_prompt_asks_for():
+    assert gold_call(one()) == GOLD
+
+
+def test_an_answer_is_its_tokens_and_the_end_token_and_nothing_of_the_template(chat):
+    ids = chat.encode_answer(GOLD)
+    assert chat.tokenizer.decode(ids[:-1]) == GOLD
+    assert ids[-1] == chat.tokenizer.eos_token_id  # the template has a line break behind it
+
+
+def test_the_end_token_is_the_templates_where_the_tokenizers_is_another(model, tmp_path):
+    chat = TrainingChat(str(model))
+    chat.tokenizer.add_special_tokens({"additional_special_tokens": ["<|turn|>"]})
+    chat.tokenizer.chat_template = chat.tokenizer.chat_template.replace("eos_token", "'<|turn|>'")
+    chat.tokenizer.save_pretrained(tmp_path)
+    loaded = load_chat(AdapterArguments(model_name_or_path=str(tmp_path)))
+    turn = loaded.tokenizer.convert_tokens_to_ids("<|turn|>")
+    assert loaded.encode_answer(GOLD)[-1] == turn
+    assert loaded.tokenizer.eos_token == "<|turn|>"  # at which the evaluation will stop
+
+
+def test_a_row_that_fits_is_the_evaluations_prompt_and_the_answer(chat, model):
+    messages = render_messages(one())
+    fitted = fit_row(one(), [GOLD], chat, length(chat, messages))
+    assert fitted.messages == messages
+    assert fitted.prompt_ids == ChatTokenizer(str(model)).encode(messages)
+    assert fitted.answer_ids == (chat.encode_answer(GOLD),)
+    assert fitted.dropped_interactions == 0
+
+
+@pytest.mark.parametrize("kept", [0, 1, 3])
+def test_a_row_that_is_too_long_loses_the_fewest_oldest_interactions(chat, kept):
+    shorter = render_messages(one(history=HISTORY[len(HISTORY) - kept :]))
+    fitted = fit_row(one(), [GOLD], chat, length(chat, shorter))
+    assert fitted.messages == shorter
+    assert fitted.dropped_interactions == len(HISTORY) - kept
+
+
+def test_the_longest_of_several_answers_must_fit(chat):
+    longer = GOLD.replace("Oslo", "Oslo, the capital of Norway")
+    limit = length(chat, render_messages(one()), longer)
+    assert fit_row(one(), [GOLD, longer], chat, limit).dropped_interactions == 0
+    assert fit_row(one(), [GOLD, longer], chat, limit - 1).dropped_interactions > 0
+
+
+def test_rows_that_do_not_fit_are_named_counted_and_refused_above_the_limit(chat):
+    long = {**one("u2"), "instruction": "forecast " * 200}
+    rows = [(one("u1"), [GOLD]), (long, [GOLD]), (one("u3", "preferred_only"), [GOLD])]
+    limit = length(chat, render_messages(one(history=HISTORY[1:])))
+    with pytest.raises(InputError, match=r"1 of 3 rows .*\(u2/chronological\).*--max_unfit_rows 1"):
+        fit_rows(rows, chat, limit, 0)
+    fitted, counts = fit_rows(rows, chat, limit, 1)
+    assert [each.id for each in fitted] == ["u1/chronological", "u3/preferred_only"]
+    assert (counts.given, counts.kept, counts.shortened) == (3, 2, 1 + (fitted[1].dropped_interactions > 0))
+    assert counts.unfit == ("u2/chronological",)
+    assert counts.settings == {"chronological": 2, "preferred_only": 1}
+    assert "3 rows in" in str(counts)
+
+
+def test_no_rows_left_is_refused(chat):
+    with pytest.raises(InputError, match="none is left"):
+        fit_rows([(one(), [GOLD])], chat, 10, 5)
+
+
+def test_settings_are_spread_evenly_and_their_order_follows_the_seed(tmp_path):
+    train = [one(f"u{n}", setting) for n in range(6) for setting in SETTINGS if n < 2 or setting != "chronological"]
+    dataset = write(tmp_path, train, [one("t1")])
+
+    def ids(seed):
+        return [each["id"] for each in load_training_rows(dataset, list(SETTINGS), seed)]
+
+    assert sorted(ids(0)) == sorted(each["id"] for each in train)
+    halves = [[each.rpartition("/")[2] for each in part] for part in (ids(0)[:7], ids(0)[7:])]
+    assert [half.count("chronological") for half in halves] == [1, 1]
+    assert [half.count("preferred_only") for half in halves] == [3, 3]
+    assert ids(0) == ids(0)
+    assert ids(0) != ids(1)
+    only = load_training_rows(dataset, ["chronological"], 0)
+    assert sorted(each["id"] for each in only) == ["u0/chronological", "u1/chronological"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"), [([], "no setting"), (["ratings"], "unknown setting 'ratings'")], ids=["none", "unknown"]
+)
+def test_settings_that_are_none_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        load_training_rows("petoolbench", settings, 0)
+
+
+def test_a_dataset_without_train_split_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"unknown split .*'train'"):
+        load_training_rows(write(tmp_path, [], [one()]), ["chronological"], 0)
+
+
+def test_validation_takes_whole_users():
+    rows = [one(f"u{n}", setting) for n in range(10) for setting in SETTINGS]
+    train, validation = split_users(rows, 0.2, seed=0)
+    assert len(train) == 24
+    assert len(validation) == 6
+    assert not {each["user_id"] for each in train} & {each["user_id"] for each in validation}
+    assert split_users(rows, 0, seed=0) == (rows, [])
+
+
+@pytest.mark.parametrize("share", [0.001, 0.99, 1, -0.5])
+def test_a_validation_share_that_empties_a_side_is_refused(share):
+    with pytest.raises(InputError, match="validation_share"):
+        split_users([one(f"u{n}") for n in range(10)], share, seed=0)
+
+
+RECIPE = "users: 3\nexport:\n  split: {}\n  test_share: 0.5"
+OTHER = {"gold": "Cirrox", "group": "g2"}
+
+
+@pytest.mark.parametrize(
+    ("split", "train", "refused"),
+    [
+        ("user", {"user": "u1", "group": "g1"}, None),
+        ("user", {"user": "t1", **OTHER}, "1 users .* split by user .t1"),
+        ("tool", {"user": "u1", **OTHER}, None),
+        ("tool", {"user": "u1", "gold": "Cirrox"}, None),
+        ("tool", {"user": "u1", "gold": "Aerwyn", "group": "g2"}, "1 gold tools .*<Weather>.<Aerwyn>.<forecast>"),
+        ("tool", {"user": "t1", **OTHER}, "1 users"),
+        ("function", {"user": "u1", "gold": "Aerwyn", "group": "g2"}, None),
+        ("function", {"user": "u1", "gold": "Cirrox", "group": "g1"}, "1 function groups .*g1"),
+    ],
+)
+def test_rows_that_share_with_the_test_split_what_its_recipe_keeps_apart_are_refused(tmp_path, split, train, refused):
+    """The test split: user t1, gold tool Aerwyn, group g1; the users are in another setting than the row."""
+    dataset = write(tmp_path, [one("x", **OTHER)], [one("t1", "rating_integrated")], RECIPE.format(split))
+    assert split_of(dataset) == split
+    if refused:
+        with pytest.raises(InputError, match=refused):
+            check_held_out([one(**train)], dataset)
+    else:
+        check_held_out([one(**train)], dataset)
+
+
+def test_a_card_without_recipe_means_split_by_user(tmp_path):
+    assert split_of(write(tmp_path, [one()], [one("t1")])) == "user"
+
+
+def test_test_rows_are_refused(tmp_path):
+    test = [one("t1"), one("t2")]
+    dataset = write(tmp_path, [one("u1")], test)
+    with pytest.raises(InputError, match="2 users of the rows to train on are in the test split"):
+        check_held_out(test, dataset)
