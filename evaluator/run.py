@@ -79,6 +79,7 @@ def evaluate(
         begin_results(out, manifest)
     wait_for_all(rank)
     kept = {(line["id"], line["repeat"]) for line in read_results(out).predictions}
+    wait_for_all(rank)  # before a fast one adds to what a slow one has yet to read
     asked = [(row, repeat) for repeat in range(options.repeat) for row in rows if (row["id"], repeat) not in kept]
     if kept and rank.index == 0:
         console.print(f"{len(kept):,} replies are there already, {len(asked):,} are asked for.")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import datasets
 import pytest
-import yaml
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
@@ -287,19 +286,3 @@ def test_rows_of_users_in_the_test_split_are_refused(tmp_path):
     write_dataset(tmp_path / "petoolbench", both, lambda: DATASET_FACTS)
     with pytest.raises(InputError, match="1 users of the rows to train on are in the test split"):
         make_pairs(tmp_path / "petoolbench", tmp_path / "pairs", "--settings", "preferred_only")
-
-
-RECIPES = sorted((ROOT / "recipes" / "pairs").glob("*.yaml"))
-
-
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
-def test_every_recipe_is_read_by_the_scripts_own_parser(recipe):
-    (args,) = pairs.make_parser().parse_args_and_config(["--config", str(recipe)])
-    for name, value in yaml.safe_load(recipe.read_text()).items():
-        assert getattr(args, name) == value
-
-
-def test_an_unknown_key_of_a_recipe_is_refused(tmp_path):
-    (tmp_path / "recipe.yaml").write_text("sample: 3\n")
-    with pytest.raises(ValueError, match="sample"):
-        pairs.make_parser().parse_args_and_config(["--config", str(tmp_path / "recipe.yaml")])

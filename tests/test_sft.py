@@ -174,7 +174,9 @@ def test_the_adapter_loads_in_plain_peft_with_equal_logits(run, base):
 def test_a_resumed_run_gives_the_same_adapter_to_the_bit(run, base, dataset, tmp_path, capsys):
     shutil.copytree(run.out / "checkpoint-2", tmp_path / "run" / "checkpoint-2")
     sft.main(*options(base, dataset, tmp_path / "run", "--resume_from_checkpoint", "true"))
-    assert "Going on from" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Going on from" in out
+    assert out.count("{'loss': ") == 2  # the steps that were left
     resumed = (tmp_path / "run" / "adapter_model.safetensors").read_bytes()
     assert resumed == (run.out / "adapter_model.safetensors").read_bytes()
 
@@ -232,6 +234,21 @@ def test_the_card_takes_an_evaluations_scores_with_their_intervals(run, base, tm
     shown = f"{100 * value['value']:.1f} ({100 * value['low']:.1f} to {100 * value['high']:.1f})"
     assert re.search(rf"^\| all \| 300 \| {re.escape(shown)} \|", card.text, re.MULTILINE)
     assert "has not been evaluated" not in card.text
+
+
+def test_scores_without_interval_or_value_leave_no_empty_cell(run, base, tmp_path):
+    out = Path(shutil.copytree(run.out, tmp_path / "adapter"))
+    result = scores(model=f"hf:{base}+{out}")
+    result["scores"]["all"]["robust"]["tool_acc"] = {"value": 0.5, "low": None, "high": None}
+    result["scores"]["all"]["robust"]["preference_acc"] = {"value": None, "low": None, "high": None}
+    write_card(out, *folders(tmp_path / "evaluations", result))
+    card = card_of(out)
+    assert re.search(
+        r"^\| all \| \d+ \| 50.0 \(too few users for an interval\) \|.*\| no such row \|$", card.text, re.M
+    )
+    over_all = {one.metric_type: one for one in card.data.eval_results if one.dataset_config == "all"}
+    assert list(over_all) == ["tool_acc", "param_acc", "joint_acc"]
+    assert over_all["tool_acc"].metric_args is None
 
 
 @pytest.mark.parametrize("model", ["openai:gpt-4o", "hf:some/base+another/adapter"])

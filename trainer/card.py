@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from evaluator.in_process import split_spec
-from evaluator.report.score_files import METRICS, Result, read_scores
+from evaluator.report.score_files import METRICS, Result, Score, read_scores
 from petoolbench import CITATION, InputError, read_json
 from petoolbench_files import replacing
 from trainer.curves import CURVES
@@ -51,7 +51,12 @@ def write_card(folder: Path, scores: Path | None = None, hub_id: str | None = No
     Raises:
         InputError: if there is no run in `folder`, no evaluation in `scores`, or it is another model's.
     """
-    facts = Facts(**read_json(folder / FACTS))
+    try:
+        facts = Facts(**read_json(folder / FACTS))
+    except TypeError:
+        raise InputError(
+            f"{folder / FACTS} is not of this version; write the card with the one that trained."
+        ) from None
     result = _scores_of(folder, scores, hub_id) if scores else None
     with replacing(folder / "README.md") as beside:
         beside.write_text(render_card(facts, folder, result, hub_id), encoding="utf-8")
@@ -86,6 +91,7 @@ def render_card(facts: Facts, folder: Path, result: Result | None, hub_id: str |
             curves=CURVES if (folder / CURVES).exists() else None,
             metrics=METRICS,
             result=result,
+            tell=_tell,
             citation=CITATION,
         )
     )
@@ -110,6 +116,14 @@ def _scores_of(folder: Path, scores: Path, hub_id: str | None) -> Result:
     return result
 
 
+def _tell(score: Score) -> str:
+    if score.value is None:
+        return "no such row"
+    if score.low is None or score.high is None:
+        return f"{100 * score.value:.1f} (too few users for an interval)"
+    return f"{100 * score.value:.1f} ({100 * score.low:.1f} to {100 * score.high:.1f})"
+
+
 def _eval_results(result: Result) -> list:
     from huggingface_hub import EvalResult
 
@@ -126,7 +140,7 @@ def _eval_results(result: Result) -> list:
             metric_type=metric,
             metric_name=METRICS[metric],
             metric_value=score.value,
-            metric_args={"confidence_interval_95": [score.low, score.high]},
+            metric_args=None if score.low is None else {"confidence_interval_95": [score.low, score.high]},
         )
         for place in result.rows
         for metric in METRICS

@@ -29,12 +29,14 @@ class ReferenceDPOTrainer(CarefulDPOTrainer):
         others: what TRL's trainer takes; a `PeftModel` whose adapter is called `default`, or a `peft_config`.
 
     Raises:
-        InputError: for an option of TRL's that takes no heed of the reference.
+        InputError: for an option of TRL's that spoils the comparison with the reference.
     """
 
     def __init__(self, *, reference: str, starts_there: bool, args: DPOArguments, **others: Any):
         if reference == "base" and args.precompute_ref_log_probs:
             raise InputError("precompute_ref_log_probs does not know reference base; leave one of them out.")
+        if not args.disable_dropout:
+            raise InputError("with dropout, model and reference differ by chance; leave disable_dropout on.")
         super().__init__(args=args, **others)
         self._starts_there = starts_there and args.loss_type == ["sigmoid"]
         policy: Any = self.model
