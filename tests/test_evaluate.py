@@ -127,7 +127,7 @@ def test_an_evaluation_leaves_predictions_and_scores(dataset, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": "baseline:best"}, "unknown model 'baseline:best'; it is openai:NAME"),
+        ({"model": "baseline:best"}, "unknown model 'baseline:best'; known are openai:NAME"),
         ({"model": "gpt-4o"}, "unknown model 'gpt-4o'"),
         ({"setting": "liked"}, "unknown setting 'liked'; choose one of: all, preferred_only"),
         ({"dataset": "nowhere"}, "there is no dataset folder nowhere/ here; run `petoolbench build` first"),

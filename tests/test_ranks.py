@@ -26,7 +26,7 @@ def replies(out: Path) -> list[tuple[str, str]]:
 
 
 def test_two_processes_give_the_replies_of_one_also_after_a_kill(tmp_path):
-    model = make_tiny_model(tmp_path / "model", [(ROOT / "README.md").read_text()], vocabulary=1_000)
+    model = make_tiny_model(tmp_path / "model", [(ROOT / "LICENSE").read_text()], vocabulary=1_000)
     write_dataset(tmp_path / "petoolbench", [("test", one) for one in ROWS], lambda: DATASET_FACTS)
     evaluate = ["-m", "petoolbench_cli", "evaluate", "--dataset", tmp_path / "petoolbench", "--model", f"hf:{model}"]
     evaluate += ["--setting", "chronological", "--temperature", "0", "--max-new-tokens", "8"]

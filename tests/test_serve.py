@@ -42,7 +42,7 @@ def model(tmp_path_factory) -> Path:
     """The folder of a model with random weights; it ends most replies by itself, some are cut off."""
     from transformers import GenerationConfig
 
-    folder = make_tiny_model(tmp_path_factory.mktemp("model"), [(ROOT / "README.md").read_text()], vocabulary=1_000)
+    folder = make_tiny_model(tmp_path_factory.mktemp("model"), [(ROOT / "LICENSE").read_text()], vocabulary=1_000)
     generation = GenerationConfig.from_pretrained(folder)
     generation.exponential_decay_length_penalty = (LONGEST_REPLY // 2, 1.5)
     generation.save_pretrained(folder)

@@ -19,7 +19,7 @@ GOLD = '{"tool_name": "<Weather>.<Aerwyn>.<forecast>", "parameters": {"city": "O
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return make_tiny_model(tmp_path_factory.mktemp("tiny"), [(ROOT / "README.md").read_text()])
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"), [(ROOT / "LICENSE").read_text()])
 
 
 @pytest.fixture(scope="module")

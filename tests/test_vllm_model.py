@@ -24,7 +24,7 @@ PROMPTS = [
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("tiny"), [(ROOT / "README.md").read_text()])
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"), [(ROOT / "LICENSE").read_text()])
 
 
 class LLM:
