@@ -3,8 +3,8 @@
     python benchmarks/hf_generate.py
 
 The model is made for it, of random weights: 4 layers, 128 wide, with which reading a prompt takes about a tenth of the
-loop's time, as it does with an 8B model on a GPU; and 256 wide, where it takes a fifth. Heads are 64 wide over one of
-keys and values. Its tokenizer of 4,000 tokens is trained on the prompts, which then have about as many tokens as with
+loop's time, as it does with an 8B model on a GPU; and 256 wide, where it takes a fifth. Four heads share one of keys
+and values. Its tokenizer of 4,000 tokens is trained on the prompts, which then have about as many tokens as with
 real ones. It never ends a reply by itself: all are as long as is allowed, 256 tokens; a tool call has about 40.
 
 Both ways use the same loaded model and options, greedily, and take turns, batch by batch, so that whatever else the
@@ -35,10 +35,9 @@ WINDOW, VOCABULARY = 4_000, 4_000
 
 def make_model(folder: Path, texts: list[str], width: int) -> Path:
     """A model of random weights whose next tokens are far enough apart to be told from rounding."""
-    shape = {"hidden_size": width, "intermediate_size": width * 11 // 4, "num_hidden_layers": 4}
-    shape["max_position_embeddings"] = 16_384
-    heads = {"num_attention_heads": width // 64, "num_key_value_heads": 1}
-    return make_tiny_model(folder / str(width), texts, VOCABULARY, initializer_range=0.1, **shape, **heads)
+    shape = {"hidden_size": width, "intermediate_size": width * 11 // 4, "max_position_embeddings": 16_384}
+    layers = {"num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 1}
+    return make_tiny_model(folder / str(width), texts, VOCABULARY, initializer_range=0.1, **shape, **layers)
 
 
 def both_ways(folder: Path, rows: list[dict], new_tokens: int) -> list[list]:
