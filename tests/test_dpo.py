@@ -110,7 +110,7 @@ def train(base, preferences, out, *more: object) -> SimpleNamespace:
         save = trainer.finish.save_adapter
         patch.setattr(trainer.finish, "save_adapter", at_the_end)
         patch.setattr(HfApi, "create_repo", no_call)
-        patch.setattr(HfApi, "upload_folder", no_call)
+        patch.setattr(HfApi, "create_commit", no_call)
         patch.setattr("trl.trainer.base_trainer.send_telemetry", no_call)
         compute = dpo_trainer().compute_loss
 

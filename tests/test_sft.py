@@ -13,7 +13,6 @@ import torch
 import yaml
 from conftest import ROOT
 from huggingface_hub import HfApi, ModelCard
-from huggingface_hub.utils import filter_repo_objects
 from peft import PeftModel
 from report_folders import folders, scores
 from rows import DATASET_FACTS, past_call, row
@@ -24,7 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import trainer.finish
 from builder.dataset_folder import write_dataset
 from petoolbench import SETTINGS, InputError, render_messages
-from trainer import running, sft
+from trainer import reference, running, sft
 from trainer.card import write_card
 
 ACCELERATE = Path(sys.executable).parent / "accelerate"
@@ -95,7 +94,7 @@ def run(base, dataset, tmp_path_factory) -> SimpleNamespace:
         save = trainer.finish.save_adapter
         patch.setattr(trainer.finish, "save_adapter", lambda trained: (kept.append(trained), save(trained)))
         patch.setattr(HfApi, "create_repo", no_call)
-        patch.setattr(HfApi, "upload_folder", no_call)
+        patch.setattr(HfApi, "create_commit", no_call)
         patch.setattr("trl.trainer.base_trainer.send_telemetry", no_call)
         sft.main(*options(base, dataset, out))
     return SimpleNamespace(out=out, trainer=kept[0])
@@ -257,33 +256,6 @@ def test_another_models_scores_do_not_go_into_the_card(run, tmp_path, model):
         write_card(run.out, *folders(tmp_path, scores(model=model)))
 
 
-def test_pushing_sends_adapter_tokenizer_and_card_and_nothing_else(base, dataset, tmp_path, monkeypatch):
-    made, sent = [], {}
-
-    def upload_folder(self, *, repo_id, folder_path, allow_patterns, commit_message):
-        files = [path.relative_to(folder_path).as_posix() for path in Path(folder_path).rglob("*") if path.is_file()]
-        sent[repo_id] = sorted(filter_repo_objects(files, allow_patterns=allow_patterns))
-
-    monkeypatch.setattr(HfApi, "create_repo", lambda self, repo_id, **rest: made.append(repo_id))
-    monkeypatch.setattr(HfApi, "upload_folder", upload_folder)
-    sft.main(
-        *options(base, dataset, tmp_path / "run", "--max_steps", 1, "--push_to_hub", "--hub_model_id", "me/adapter")
-    )
-    assert made == ["me/adapter"]
-    assert sent == {
-        "me/adapter": [
-            "README.md",
-            "adapter_config.json",
-            "adapter_model.safetensors",
-            "chat_template.jinja",
-            "curves.png",
-            "tokenizer.json",
-            "tokenizer_config.json",
-        ]
-    }
-    assert 'PeftModel.from_pretrained(base, "me/adapter")' in card_of(tmp_path / "run").text
-
-
 def test_validation_rows_give_an_evaluation_loss_and_are_not_trained_on(base, dataset, tmp_path, capsys):
     more = ("--validation_share", 0.25, "--eval_strategy", "steps", "--eval_steps", 1, "--max_steps", 2)
     sft.main(*options(base, dataset, tmp_path / "run", *more))
@@ -299,6 +271,38 @@ def test_training_stops_at_the_step_whose_loss_is_no_number(base, dataset, tmp_p
     with pytest.raises(InputError, match=r"loss of step 2 is (nan|inf)"):
         sft.main(*options(base, dataset, tmp_path / "run", "--learning_rate", 1e30))
     assert not (tmp_path / "run" / "adapter_model.safetensors").exists()
+
+
+def cut_weights(folder):
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-500])
+
+
+def unknown_kind(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "nobody-knows"}))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        cut_weights,
+        unknown_kind,
+        lambda folder: (folder / "config.json").unlink(),
+        lambda folder: (folder / "model.safetensors").unlink(),
+    ],
+    ids=["cut weights", "unknown kind", "no config", "no weights"],
+)
+def test_a_model_that_cannot_be_loaded_is_told_in_one_sentence(base, dataset, tmp_path, damage):
+    damaged = Path(shutil.copytree(base, tmp_path / "damaged"))
+    damage(damaged)
+    with pytest.raises(
+        InputError, match=r"the model \S+/damaged cannot be loaded \(.*\); give the folder of a causal"
+    ):
+        sft.main(*options(damaged, dataset, tmp_path / "run"))
+    adapter = SimpleNamespace(**vars(options(damaged, dataset, tmp_path / "run")[2]))
+    with pytest.raises(InputError, match=r"the model \S+/damaged cannot be loaded"):
+        reference.load_model(SimpleNamespace(model_init_kwargs=None), adapter, None)
 
 
 def test_rows_too_long_are_refused_before_training(base, dataset, tmp_path):

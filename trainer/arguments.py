@@ -62,6 +62,9 @@ class SFTArguments(SFTConfig):
     """TRL's `SFTConfig` for rows of about 3,000 tokens, in bfloat16 where there is a GPU that has it."""
 
     max_length: int | None = _max_length()
+    score_answers_only: bool = field(
+        default=True, metadata={"help": "Fast steps, where a check at the start finds them equal to TRL's plain ones."}
+    )
 
     def __post_init__(self):
         if self.bf16 is None:
@@ -74,6 +77,10 @@ class DPOArguments(DPOConfig):
     """TRL's `DPOConfig` for rows of about 3,000 tokens, in bfloat16 where there is a GPU that has it."""
 
     max_length: int | None = _max_length()
+    share_prompt: bool = field(
+        default=True,
+        metadata={"help": "Read a prompt once for both answers, where a check at the start finds no difference."},
+    )
 
     def __post_init__(self):
         if self.bf16 is None:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import torch
-from trl import DPOTrainer, SFTTrainer
 
 from petoolbench import InputError
+from trainer.fast import FastDPOTrainer, FastSFTTrainer
 
 
 class _Careful:
@@ -30,9 +30,9 @@ class _Careful:
         """Send nothing: without --push_to_hub, nothing leaves the machine."""
 
 
-class CarefulSFTTrainer(_Careful, SFTTrainer):
+class CarefulSFTTrainer(_Careful, FastSFTTrainer):
     """See `_Careful.training_step`."""
 
 
-class CarefulDPOTrainer(_Careful, DPOTrainer):
+class CarefulDPOTrainer(_Careful, FastDPOTrainer):
     """See `_Careful.training_step`."""
