@@ -23,7 +23,7 @@ def candidates(
 ) -> Iterator[dict]:
     """Choose and order the candidate tools of each accepted user, the same for all three settings.
 
-    The gold tool, all of its group, those that the retriever finds for the instruction, and the rest at random. A tool
+    The gold tool, its group (at most `settings.same_function` in all), those that the retriever finds for the instruction, and the rest at random. A tool
     outside the group that could do the job, going by its description, is no candidate: it would be right and count as
     wrong.
 
@@ -43,15 +43,16 @@ def candidates(
     documents = retriever.encode([tool["functionality"] for tool in tools.rows], "functionality descriptions")
     queries = retriever.encode([row["instruction"] for row in accepted], "instructions")
     names = list(tools.index)
+    most = min(settings.number, settings.same_function or settings.number)
 
     for row, query in zip(accepted, queries, strict=True):
         user = gold[row["user_id"]]
         rng = record_rng(seed, "candidates", row["user_id"])
         group = by_group[user["group_id"]]
         others = [name for name in group if name != user["gold_tool"]]
-        if len(group) > settings.number:
-            counts["groups cut to the number of candidates"] += 1
-            others = rng.sample(others, settings.number - 1)
+        if len(group) > most:
+            counts[f"groups cut to {most} candidates"] += 1
+            others = rng.sample(others, most - 1)
         chosen = [user["gold_tool"], *others]
 
         allowed = ~tools.does_job_of(user["gold_tool"])

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from petoolbench import InputError, read_json
+from petoolbench import InputError, check_choice, read_json
 
 EMBEDDED = "embedded"
 _EMBEDDED_FOLDER = Path(__file__).parent / "embedded_catalogue"
@@ -91,7 +91,9 @@ class _Provider(BaseModel):
 
 
 def catalogue_files(catalogues: list[str]) -> list[Path]:
-    """The files behind catalogue names (`embedded`, a file, or a folder searched in depth), in a fixed order.
+    """The files behind catalogue names, in a fixed order.
+
+    A name is `embedded`, `embedded/CATEGORY`, a file, or a folder that is searched in depth.
 
     Raises:
         InputError: if one does not exist, is of another kind, or holds no catalogue file.
@@ -101,6 +103,8 @@ def catalogue_files(catalogues: list[str]) -> list[Path]:
         path = Path(name)
         if name == EMBEDDED:
             found = sorted(_EMBEDDED_FOLDER.glob("*.yaml"))
+        elif name.startswith(f"{EMBEDDED}/"):
+            found = [_embedded_file(name)]
         elif path.is_dir():
             found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(_SUFFIXES))
         elif path.exists() and name.endswith(_SUFFIXES):
@@ -115,6 +119,12 @@ def catalogue_files(catalogues: list[str]) -> list[Path]:
             raise InputError(f"catalogue {name} holds no {', '.join(_SUFFIXES)} file; check --catalogue.")
         files += found
     return files
+
+
+def _embedded_file(name: str) -> Path:
+    files = {f"{EMBEDDED}/{file.stem}": file for file in _EMBEDDED_FOLDER.glob("*.yaml")}
+    check_choice(name, sorted(files), "part of the embedded catalogue")
+    return files[name]
 
 
 def read_catalogue(file: Path) -> Iterator[ToolDocument]:

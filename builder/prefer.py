@@ -28,7 +28,8 @@ def prefer(
 
     The first group drawn (more often one with parameters) is what the user will ask for: its preferred tool, any of
     the group alike, is the gold one, and none of the group's tools is shown to the user before. In every further
-    group the user prefers the tool whose attributes are nearest to the gold tool's: a user's taste is one. Each
+    group, of the same category as often as `settings.same_category` says, the user prefers the tool whose attributes
+    are nearest to the gold tool's: a user's taste is one. Each
     preferred tool brings the tools nearest to it in attributes, one of a provider at most. Whatever overlaps in
     function with what the user has is discarded and drawn again.
 
@@ -75,7 +76,7 @@ class _Draw:
         for _ in range(_MOST_DRAWS):
             if len(preferred) >= length and len(not_preferred) >= fewest_disliked:
                 break
-            names = rng.choice(self._groups)["tools"]
+            names = self._further_group(first["category"], rng)["tools"]
             if any(self._tools.overlap(name, taken) for name in names):
                 continue
             liked = self._most_like(gold, names)
@@ -100,6 +101,13 @@ class _Draw:
             "length": length,
             "rejected": rejected,
         }
+
+    def _further_group(self, category: str, rng: random.Random) -> dict:
+        """A group at random, of the category as often as the settings say."""
+        share = self._settings.same_category
+        if share and rng.random() < share:
+            return rng.choice([group for group in self._groups if group["category"] == category])
+        return rng.choice(self._groups)
 
     def _neighbours(self, preferred: str, taken: list[str], rng: random.Random) -> list[str]:
         """Tools near `preferred` in attributes that do no job of `taken`, nearest first."""

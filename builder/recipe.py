@@ -38,6 +38,9 @@ class PreferSettings(_Settings):
     """Stage 4."""
 
     neighbours: Annotated[int, Field(ge=0)] = 5  # tools nearest in attributes, fetched for each preferred tool
+    # How often a further group is drawn from the gold tool's category, where the gold tool's rivals are; 0 draws from
+    # all, and the providers that a user dislikes are then seldom among the candidates.
+    same_category: Annotated[float, Field(ge=0, le=1)] = 0
 
 
 class HistorySettings(_Settings):
@@ -59,6 +62,7 @@ class CandidateSettings(_Settings):
     """Stage 7."""
 
     number: Annotated[int, Field(ge=2)] = 10
+    same_function: Annotated[int, Field(ge=2)] | None = None  # at most, the gold tool included; all that fit, if null
     retrieved: Annotated[int, Field(ge=0)] = 5
     retriever: str | None = None  # any sentence-transformers model; by default the grouping's
 
@@ -68,6 +72,8 @@ class ExportSettings(_Settings):
 
     split: Literal["user", "tool", "function"] = "user"
     test_share: Share = 0.25
+    # `brief`: of a candidate tool, what it does in a few words, and its parameters' names and types.
+    documents: Literal["full", "brief"] = "full"
 
 
 class AuthorSettings(_Settings):
