@@ -29,6 +29,7 @@ def export(
     candidates_of = {row["user_id"]: row for row in candidates}
     accepted = [user for user in users if user["user_id"] in candidates_of]
     test_users = draw_test_users(accepted, settings, seed)
+    document = {"full": _document, "brief": _brief_document}[settings.documents]
     for user in accepted:
         user_id = user["user_id"]
         instruction, chosen = instruction_of[user_id], candidates_of[user_id]
@@ -42,7 +43,7 @@ def export(
                 "instruction": instruction["instruction"],
                 "history": past,
                 "history_length": len(past),
-                "candidate_tools": [_document(tools[name]) for name in chosen["candidate_tools"]],
+                "candidate_tools": [document(tools[name]) for name in chosen["candidate_tools"]],
                 "tool_call": {"tool_name": user["gold_tool"], "parameters": instruction["parameters"]},
                 "same_function_tools": chosen["same_function_tools"],
             }
@@ -105,3 +106,10 @@ def _document(tool: dict) -> dict:
             for kind in ("required_parameters", "optional_parameters")
         },
     }
+
+
+def _brief_document(tool: dict) -> dict:
+    document = _document(tool)
+    for kind in ("required_parameters", "optional_parameters"):
+        document[kind] = [{**parameter, "description": "", "default": None} for parameter in document[kind]]
+    return {**document, "tool_description": tool["functionality"], "provider_description": ""}

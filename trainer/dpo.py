@@ -1,7 +1,7 @@
 """Direct preference optimization: the SFT adapter goes on learning from pairs of calls (the paper's section 4).
 
     accelerate launch trainer/dpo.py --config recipes/dpo/llama3.1-8b.yaml
-    accelerate launch trainer/dpo.py --config recipes/dpo/tiny.yaml --model_name_or_path DIR --sft_adapter DIR
+    accelerate launch trainer/dpo.py   # the tiny recipe, on what `make quickstart` left; makes what it lacks
     accelerate launch --config_file recipes/accelerate/fsdp2.yaml trainer/dpo.py --config recipes/dpo/llama3.1-8b.yaml
 
 The pairs are those that trainer/pairs.py makes. Options on the command line go over the recipe's. The result is one
@@ -9,6 +9,7 @@ adapter on the base model, in `output_dir`, with its tokenizer and card; nothing
 --push_to_hub --hub_model_id USER/NAME.
 """
 
+import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -80,10 +81,11 @@ def main(script_args: PreferenceArguments, training_args: "DPOArguments", model_
     from trl import get_peft_config
 
     from evaluator.data import resolved_revision
+    from publisher.places import told
     from trainer.chat import load_chat
     from trainer.finish import finish
     from trainer.hub import prepare_push
-    from trainer.pair_dataset import count_origins, read_pairs, told
+    from trainer.pair_dataset import count_origins, read_pairs
     from trainer.reference import REFERENCES, ReferenceDPOTrainer, load_model
     from trainer.rows import fit_rows
 
@@ -161,5 +163,15 @@ def make_parser() -> "TrlParser":
     return TrlParser(kinds)
 
 
+def parse_options() -> tuple:
+    """Those of the command line; without any, the tiny recipe's, whose model and pairs are made if missing."""
+    if sys.argv[1:]:
+        return make_parser().parse_args_and_config()
+    from trainer.tiny import make_what_is_missing, tiny_options
+
+    make_what_is_missing()
+    return make_parser().parse_args_and_config(tiny_options())
+
+
 if __name__ == "__main__":
-    run_script(make_parser().parse_args_and_config, main)
+    run_script(parse_options, main)

@@ -1,0 +1,54 @@
+"""The quick start's smoke of the training path, in processes of its own, as a user would start it."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import rmtree
+
+from rich.console import Console
+from rich.table import Table
+
+from petoolbench import InputError, read_json
+
+TINY = Path("runs/tiny")
+LOG = TINY / "log.txt"
+_LAUNCH = "--num_processes=1 --num_machines=1 --mixed_precision=no --dynamo_backend=no".split()
+
+
+def train_tiny(console: Console) -> None:
+    """Make a tiny base model, its SFT adapter, pairs and DPO adapter anew, in `runs/tiny/`, and show their losses.
+
+    Raises:
+        InputError: if training fails; names the log.
+    """
+    if find_spec("trl") is None:
+        console.print("Training was not tried, it needs more packages: pip install 'petoolbench\\[train]'")
+        return
+    rmtree(TINY, ignore_errors=True)
+    TINY.mkdir(parents=True)
+    command = [sys.executable, "-m", "accelerate.commands.launch", *_LAUNCH, "trainer/dpo.py"]
+    with (
+        open(LOG, "w", encoding="utf-8") as log,
+        console.status("Training a tiny model: from nothing, SFT, pairs, DPO (about a minute) ..."),
+    ):
+        failed = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode
+    if failed:
+        raise InputError(f"the training path failed; see {LOG}.")
+    console.print(_losses())
+
+
+def _losses() -> Table:
+    table = Table(
+        title="accelerate launch trainer/dpo.py: a few steps on a CPU, to show the path; such a model can't do the task",
+        title_justify="left",
+    )
+    for column in ("stage", "rows", "steps", "loss, first", "last", "adapter, card and curves"):
+        table.add_column(column)
+    for stage in ("sft", "dpo"):
+        facts = read_json(TINY / stage / "training.json")
+        losses = [f"{facts['numbers'][f'loss, {place} logged']:.3f}" for place in ("first", "last")]
+        table.add_row(
+            stage.upper(), str(facts["counts"]["rows to train on"]), str(facts["steps"]), *losses, f"{TINY / stage}/"
+        )
+    return table
