@@ -6,6 +6,7 @@ import click
 from rich.console import Console
 
 from petoolbench import SETTINGS, InputError
+from publisher.commands import push
 
 EXIT_INPUT_ERROR = 2
 _DEFAULT_DATASET = Path("petoolbench")
@@ -41,6 +42,7 @@ _written_dataset = click.option(
 _read_dataset = click.option(
     "--dataset", default=str(_DEFAULT_DATASET), show_default=True, metavar="DIR_OR_HUB_ID", help="What to read."
 )
+_revision = click.option("--revision", help="Branch, tag or commit of a Hub dataset.")
 
 
 @click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
@@ -164,7 +166,7 @@ def import_released(path, dataset_folder) -> None:
 @click.option(
     "--setting", default="all", show_default=True, metavar="|".join(["all", *SETTINGS]), help="One setting, or all."
 )
-@click.option("--revision", help="Branch, tag or commit of a Hub dataset.")
+@_revision
 @click.option(
     "--model",
     required=True,
@@ -315,7 +317,8 @@ def report(folders, out) -> None:
     show_default=True,
     help="Which form of the history; not needed with a ROW_ID.",
 )
-def show(row_id, dataset, setting) -> None:
+@_revision
+def show(row_id, dataset, setting, revision) -> None:
     """Show one row as a person reads it: history, request, candidates and the gold call.
 
     ROW_ID is a row's `id`, such as u000007/chronological; without it, the first test row is shown.
@@ -323,7 +326,32 @@ def show(row_id, dataset, setting) -> None:
     from evaluator.data import find_row
     from evaluator.row_view import row_view
 
-    Console().print(row_view(find_row(dataset, setting, row_id)))
+    Console().print(row_view(find_row(dataset, setting, row_id, revision)))
+
+
+@main.command()
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="")
+@_read_dataset
+@_revision
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="DIR ...",
+    help="What `evaluate --out` wrote, or a folder of such.",
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Where to listen; as it is, only this machine comes in."
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=7860, show_default=True, help="At which port.")
+def explore(folders, dataset, revision, results, host, port) -> None:
+    """Look at rows, and at what models called there, in a browser: search, filters, a leaderboard, error types.
+
+    FOLDERS after the options are results too: --results results/*
+    """
+    from explorer.server import explore as serve
+
+    serve(dataset, revision, [*results, *folders], host, port)
 
 
 @main.group()
@@ -363,9 +391,9 @@ def clear(embeddings, replies) -> None:
 @main.command()
 @click.pass_context
 def quickstart(context) -> None:
-    """Build the small benchmark, score rule models on it, show a row, draw a report: what `make quickstart` runs.
+    """Build the small benchmark, score rules on it, show a row, draw a report, try training: `make quickstart`.
 
-    Its results are made anew each time, in results/quickstart/.
+    Results and adapters are made anew each time, in results/quickstart/ and runs/tiny/.
     """
     import shutil
 
@@ -374,6 +402,7 @@ def quickstart(context) -> None:
     from evaluator.row_view import row_view
     from evaluator.run import evaluate as run_evaluation
     from evaluator.tables import scores_table, sizes_table
+    from petoolbench_quickstart import train_tiny
 
     console, dataset = Console(), str(_DEFAULT_DATASET)
     context.invoke(build)
@@ -384,12 +413,15 @@ def quickstart(context) -> None:
     console.print(row_view(find_row(dataset, "rating_integrated", None)))
     console.print(scores_table(results))
     context.invoke(report, folders=folders.values(), out=_QUICKSTART_RESULTS / "report")
+    train_tiny(console)
     console.print(
         "Next: look at other rows with `petoolbench show u000007/chronological`, load them with\n"
         'datasets.load_dataset("petoolbench", "chronological"), or build from your own tools: `petoolbench build -h`.',
         highlight=False,
     )
 
+
+main.add_command(push)
 
 if __name__ == "__main__":
     main()

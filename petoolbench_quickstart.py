@@ -13,7 +13,7 @@ from petoolbench import InputError, read_json
 
 TINY = Path("runs/tiny")
 LOG = TINY / "log.txt"
-_LAUNCH = "--num_processes=1 --num_machines=1 --mixed_precision=no --dynamo_backend=no".split()
+_LAUNCH = ["--num_processes=1", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
 
 
 def train_tiny(console: Console) -> None:
@@ -40,7 +40,7 @@ def train_tiny(console: Console) -> None:
 
 def _losses() -> Table:
     table = Table(
-        title="accelerate launch trainer/dpo.py: a few steps on a CPU, to show the path; such a model can't do the task",
+        title="accelerate launch trainer/dpo.py: a few steps on a CPU, to show the path; the model can't do the task",
         title_justify="left",
     )
     for column in ("stage", "rows", "steps", "loss, first", "last", "adapter, card and curves"):

@@ -23,9 +23,9 @@ def candidates(
 ) -> Iterator[dict]:
     """Choose and order the candidate tools of each accepted user, the same for all three settings.
 
-    The gold tool, its group (at most `settings.same_function` in all), those that the retriever finds for the instruction, and the rest at random. A tool
-    outside the group that could do the job, going by its description, is no candidate: it would be right and count as
-    wrong.
+    The gold tool, its group (at most `settings.same_function` in all), those that the retriever finds for the
+    instruction, and the rest at random. A tool outside the group that could do the job, going by its description, is
+    no candidate: it would be right and count as wrong.
 
     Input columns: those of `prefer`, `instruct` and `group`.
     Output columns:

@@ -12,7 +12,7 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from petoolbench import FEATURES, RELEASED_PROMPTS_FOLDER, SETTINGS, SPLITS, InputError, setting_of
-from petoolbench_files import content_hash, replacing, restore_folder
+from petoolbench_files import content_hash, content_version, replacing, restore_folder
 
 CARD_TEMPLATE = Path(__file__).parent.parent / "dataset_card.md"
 _ROWS_AT_ONCE = 500  # rows a row group; also what is held in memory
@@ -142,8 +142,7 @@ def _write_card(folder: Path, writers: dict[tuple[str, str], _SplitWriter], fact
             {
                 "config_name": setting,
                 "data_files": [{"split": s, "path": str(w.path.relative_to(folder))} for s, w in splits.items()],
-                # datasets' cache goes by this YAML alone: without a trace of the content it would return old rows.
-                "version": _content_version(*files),
+                "version": content_version(*files),
                 **({"default": True} if setting == present[0] else {}),
             }
         )
@@ -176,11 +175,6 @@ def _write_card(folder: Path, writers: dict[tuple[str, str], _SplitWriter], fact
     ]
     card = DatasetCard.from_template(data, template_path=str(CARD_TEMPLATE), sizes=sizes, total=total, **facts)
     (folder / "README.md").write_text(str(card), encoding="utf-8")
-
-
-def _content_version(*files: Path) -> str:
-    """A version in the form that `datasets` accepts (x.y.z), its last part the content's hash."""
-    return f"1.0.{int(content_hash(*files)[:12], 16)}"
 
 
 def _size_category(rows: int) -> str:

@@ -27,16 +27,17 @@ def dataset_sizes(dataset: str) -> dict[str, dict[str, int]]:
     return {s: {split: rows.num_rows for split, rows in load_setting(dataset, s).items()} for s in SETTINGS}
 
 
-def find_row(dataset: str, setting: str, row_id: str | None) -> dict:
-    """A row by its id, or the first test row of `setting`.
+def find_row(dataset: str, setting: str, row_id: str | None, revision: str | None = None) -> dict:
+    """A row by its id, or the first test row of `setting`; of a Hub dataset, at some revision.
 
     Raises:
-        InputError: if no row has this id.
+        InputError: if no row has this id, or a folder is given a revision.
     """
+    revision = resolved_revision(dataset, revision) if revision else None
     if row_id is None:
-        return load_rows(dataset, setting, "test")[0]
+        return load_rows(dataset, setting, "test", revision)[0]
     check_choice(setting_of({"id": row_id}), SETTINGS, "setting in the row's id")
-    for rows in load_setting(dataset, setting_of({"id": row_id})).values():
+    for rows in load_setting(dataset, setting_of({"id": row_id}), revision).values():
         if row_id in (ids := rows["id"][:]):
             return rows[ids.index(row_id)]
     raise InputError(f"{dataset} has no row {row_id!r}; an id looks like u000007/chronological.")
@@ -81,12 +82,12 @@ def resolved_revision(dataset: str, revision: str | None) -> str | None:
             raise InputError(f"{dataset} is a folder here and has no revisions; leave --revision out.")
         return None
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
 
     try:
         return HfApi().dataset_info(dataset, revision=revision).sha
     except OfflineModeIsEnabled:
         return revision  # what is cached is read; which commit that is, nobody here can tell
-    except (HfHubHTTPError, OSError) as error:
+    except (HTTPError, OSError) as error:  # a broken connection is no OSError
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{dataset} cannot be looked up on the Hub: {reason}") from None

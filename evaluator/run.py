@@ -88,7 +88,8 @@ def evaluate(
 
         def train_rows() -> list[dict]:
             try:
-                return [row for name in settings_of(setting) for row in load_rows(dataset, name, "train", revision)]
+                names = settings_of(setting)
+                return [row for name in names for row in load_rows(dataset, name, "train", commit or revision)]
             except InputError:
                 return []
 

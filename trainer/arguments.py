@@ -23,6 +23,9 @@ class DataArguments:
     settings: list[str] = field(
         default_factory=lambda: list(SETTINGS), metadata={"help": f"Any of {', '.join(SETTINGS)}; by default, all."}
     )
+    max_samples: int | None = field(
+        default=None, metadata={"help": "Train on no more rows than this, the settings mixed evenly; by default, all."}
+    )
     validation_share: float = field(
         default=0.0,
         metadata={

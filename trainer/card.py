@@ -154,13 +154,14 @@ def _eval_results(result: Result) -> list:
 @click.option("--push_to_hub", metavar="USER/NAME", help="Push adapter, tokenizer and card there.")
 def main(folder: Path, scores: Path | None, push_to_hub: str | None) -> None:
     """Write the card of the adapter in FOLDER anew."""
-    from trainer.hub import make_place, push_adapter
+    from publisher.hub import Target
+    from trainer.hub import push_adapter
 
     try:
+        target = Target(push_to_hub, "model") if push_to_hub else None
         write_card(folder, scores, push_to_hub)
-        if push_to_hub:
-            make_place(push_to_hub)
-            push_adapter(folder, push_to_hub)
+        if target:
+            push_adapter(folder, target)
     except InputError as error:
         raise click.ClickException(str(error)) from None
 

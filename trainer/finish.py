@@ -8,6 +8,7 @@ from typing import Any
 
 from evaluator.results import fingerprint
 from petoolbench_files import write_json
+from publisher.hub import Target
 from trainer.card import FACTS, Facts, write_card
 from trainer.curves import draw_curves
 from trainer.hub import push_adapter
@@ -48,7 +49,7 @@ def finish(
     revision: str | None,
     trained_on: Sequence[dict],
     counts: dict[str, int],
-    push_to: str | None,
+    push_to: Target | None,
 ) -> None:
     """Save what was trained, and tell about it; push it if asked.
 
@@ -60,11 +61,14 @@ def finish(
         revision: the dataset's commit on the Hub.
         trained_on: the rows given, for the fingerprint.
         counts: what became of the rows, with what each number counts.
-        push_to: `USER/NAME` on the Hub, or `None`.
+        push_to: where on the Hub, or `None`.
+
+    Raises:
+        InputError: if the adapter is of no use, or can't be pushed; in the latter case all of it is in its folder.
     """
     save_adapter(trainer)
-    folder = Path(trainer.args.output_dir)
-    if trainer.is_world_process_zero():
+    folder, first = Path(trainer.args.output_dir), trainer.is_world_process_zero()
+    if first:
         data, adapter = options
         facts = Facts(
             stage=stage,
@@ -87,11 +91,12 @@ def finish(
         write_json(folder / FACTS, asdict(facts))
         if problem := draw_curves(trainer.state.log_history, folder):
             say(problem)
-        write_card(folder, hub_id=push_to)
-        if push_to:
-            push_adapter(folder, push_to, trainer.args.hub_token)
-    say(f"The adapter and its card are in {folder}{f', and at {push_to} on the Hub' if push_to else ''}.")
+        write_card(folder, hub_id=push_to.repo_id if push_to else None)
+    say(f"The adapter and its card are in {folder}.")
     _leave(trainer)
+    if push_to and first:
+        push_adapter(folder, push_to)
+        say(f"They are at {push_to.url} too.")
 
 
 def _leave(trainer: Any) -> None:

@@ -1,33 +1,23 @@
-"""Pushing an adapter to the Hub: only when asked, and only what is named here."""
+"""Pushing an adapter to the Hub: only when asked, and only what `publisher.adapter` names."""
 
 from pathlib import Path
 from typing import Any
 
 from petoolbench import InputError
-from trainer.curves import CURVES
-
-# Neither checkpoints, nor logs, nor the pickled training arguments with this machine's paths.
-_PUSHED = [
-    "README.md",
-    CURVES,
-    "adapter_config.json",
-    "adapter_model*.safetensors",
-    "added_tokens.json",
-    "chat_template.jinja",
-    "merges.txt",
-    "special_tokens_map.json",
-    "tokenizer*",
-    "vocab*",
-]
+from publisher.adapter import pack_adapter
+from publisher.hub import Target, make_place, send
+from publisher.places import check_no_local_paths
+from trainer.running import say
 
 
-def prepare_push(training: Any) -> str | None:
+def prepare_push(training: Any) -> Target | None:
     """Make sure, before hours of training, that the adapter can go where `--push_to_hub` wants it.
 
-    The trainer itself is told not to push: it would at every checkpoint, and all of its folder.
+    The trainer itself is told not to push: it would at every checkpoint, and all of its folder. Nor is it told the
+    token, which it would write into that folder.
 
     Returns:
-        `USER/NAME`, or `None` if nothing is to be pushed.
+        Where to push, or `None` if nothing is to be pushed.
 
     Raises:
         InputError: if the Hub refuses.
@@ -36,32 +26,27 @@ def prepare_push(training: Any) -> str | None:
         return None
     from accelerate import PartialState
 
-    training.push_to_hub = False
+    private = bool(training.hub_private_repo)
+    target = Target(training.hub_model_id, "model", private, token=training.hub_token)
+    training.push_to_hub, training.hub_token = False, None
     if PartialState().is_main_process:
-        make_place(training.hub_model_id, training.hub_token, training.hub_private_repo)
-    return training.hub_model_id
+        make_place(target)
+    return target
 
 
-def make_place(hub_id: str, token: str | None = None, private: bool | None = None) -> None:
-    """Make the repository, unless it is there.
+def push_adapter(folder: Path, target: Target) -> None:
+    """Send adapter, tokenizer, card and curves, in one commit.
 
     Raises:
-        InputError: if the Hub refuses.
+        InputError: if there is no adapter with a card in `folder`, or the Hub does not take it; says how to push it
+            later.
     """
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
-
     try:
-        HfApi(token=token).create_repo(hub_id, private=private, exist_ok=True)
-    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise InputError(f"{hub_id} cannot be made on the Hub ({reason}); log in with `hf auth login`.") from None
-
-
-def push_adapter(folder: Path, hub_id: str, token: str | None = None) -> None:
-    """Upload adapter, tokenizer, card and curves."""
-    from huggingface_hub import HfApi
-
-    HfApi(token=token).upload_folder(
-        repo_id=hub_id, folder_path=folder, allow_patterns=_PUSHED, commit_message="Adapter, tokenizer and card"
-    )
+        package = pack_adapter(folder, target.repo_id, say)
+        check_no_local_paths(package.files, folder)
+        send(target, package, say)
+    except InputError as error:
+        raise InputError(
+            f"{folder} was not pushed: {error} What was trained is kept; `petoolbench push adapter {folder} "
+            f"{target.repo_id}` pushes it later."
+        ) from None

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from petoolbench import FEATURES, SETTINGS, InputError, render_messages, setting_of
-from petoolbench_files import content_hash, replacing, write_json
+from petoolbench_files import content_version, replacing, write_json
 from trainer.pairing import CHOSEN_FROM, REJECTED_FROM, NoPair, Pair
 
 COUNTS = "pairs.json"
@@ -114,13 +114,6 @@ def count_origins(records: Iterable[dict]) -> dict[str, int]:
     return {_WORDS[name]: found[name] for name in (*CHOSEN_FROM, *REJECTED_FROM) if found[name]}
 
 
-def told(spec: str) -> str:
-    """A model's or dataset's name as a card may tell it: folders of this machine by their last part only."""
-    kind, colon, places = spec.rpartition(":")
-    parts = [Path(place).resolve().name if Path(place).exists() else place for place in places.split("+")]
-    return f"{kind}{colon}{'+'.join(parts)}"
-
-
 def write_pairs(
     folder: Path, records: dict[str, list[dict]], counts: dict[str, dict[str, int]], made: dict[str, Any]
 ) -> None:
@@ -146,7 +139,6 @@ def write_pairs(
         for split, name in files.items():
             pq.write_table(pa.Table.from_pylist(records[split], schema=schema), beside / name, compression="zstd")
     write_json(folder / COUNTS, counts)
-    digest = content_hash(*(folder / "data" / name for name in files.values()))
     data = DatasetCardData(
         language="en",
         task_categories=["text-generation"],
@@ -155,8 +147,7 @@ def write_pairs(
             {
                 "config_name": "default",
                 "data_files": [{"split": split, "path": f"data/{name}"} for split, name in files.items()],
-                # datasets' cache goes by this YAML alone: without a trace of the content it would return old rows.
-                "version": f"1.0.{int(digest[:12], 16)}",
+                "version": content_version(*(folder / "data" / name for name in files.values())),
             }
         ],
     )

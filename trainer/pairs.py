@@ -3,9 +3,9 @@
     accelerate launch trainer/pairs.py --config recipes/pairs/llama3.1-8b.yaml
     python trainer/pairs.py --config recipes/pairs/llama3.1-8b.yaml --model openai:NAME --base_url http://HOST:8000/v1
 
-The replies and the dataset made of them are in `output_dir`: `load_dataset` reads it, and `hf upload USER/NAME DIR
---repo-type dataset` pushes it. A run that was stopped goes on when it is started again; of several processes each asks
-about its share.
+The replies and the dataset made of them are in `output_dir`: `load_dataset` reads it, and `petoolbench push dataset
+DIR USER/NAME` pushes it. A run that was stopped goes on when it is started again; of several processes each asks about
+its share.
 """
 
 from collections import defaultdict
@@ -30,9 +30,10 @@ from evaluator.results import appending, begin_results, fingerprint, finish_resu
 from evaluator.run import prediction_line
 from evaluator.window import prompt_for
 from petoolbench import InputError
+from publisher.places import told
 from trainer.arguments import DataArguments
 from trainer.held_out import check_held_out
-from trainer.pair_dataset import count_lines, count_pairs, pair_record, told, write_pairs
+from trainer.pair_dataset import count_lines, count_pairs, pair_record, write_pairs
 from trainer.pairing import NoPair, Pair, pair_of
 from trainer.rows import gold_call, load_training_rows, split_users
 from trainer.running import run_script
@@ -81,8 +82,10 @@ def main(args: PairArguments, console: Console | None = None) -> None:
     check_model(args.model, options)
     commit = resolved_revision(args.dataset_name, args.dataset_revision)
     revision = commit or args.dataset_revision
-    rows = load_training_rows(args.dataset_name, args.settings, args.seed, revision)
-    check_held_out(rows, args.dataset_name, revision)
+    every_row = load_training_rows(args.dataset_name, args.settings, args.seed, revision)
+    check_held_out(every_row, args.dataset_name, revision)
+    to_train, to_validate = split_users(every_row, args.validation_share, args.seed)
+    rows = to_train[: args.max_samples] + to_validate
     manifest = {
         "model": args.model,
         "dataset": args.dataset_name,
@@ -100,7 +103,7 @@ def main(args: PairArguments, console: Console | None = None) -> None:
     wait_for_all(rank)
     if rank.index == 0:
         finish_results(folder, [(row["id"], sample) for row in rows for sample in range(args.samples)])
-        _write(rows, args, manifest, console)
+        _write(rows, {row["user_id"] for row in to_validate}, args, manifest, console)
 
 
 def _sample(rows: list[dict], args: PairArguments, options: Options, rank: Rank, console: Console) -> None:
@@ -146,7 +149,9 @@ def _refuse_unfit(ids: list[str], args: PairArguments) -> None:
         )
 
 
-def _write(rows: list[dict], args: PairArguments, manifest: dict, console: Console) -> None:
+def _write(
+    rows: list[dict], validation_users: set[str], args: PairArguments, manifest: dict, console: Console
+) -> None:
     """Label the rows by their replies, write the dataset and print where its pairs came from."""
     folder = Path(args.output_dir)
     lines = defaultdict(list)
@@ -155,7 +160,6 @@ def _write(rows: list[dict], args: PairArguments, manifest: dict, console: Conso
     outcomes = [_outcome(row, lines[row["id"]]) for row in rows]
     _refuse_unfit([row["id"] for row, one in zip(rows, outcomes, strict=True) if one is NoPair.TOO_LONG], args)
     records: dict[str, list[dict]] = {"train": [], "validation": []}
-    validation_users = {row["user_id"] for row in split_users(rows, args.validation_share, args.seed)[1]}
     for row, outcome in zip(rows, outcomes, strict=True):
         if isinstance(outcome, Pair):
             history = row["history"][lines[row["id"]][0]["dropped_interactions"] :]

@@ -87,6 +87,7 @@ def load_model(training: DPOArguments, adapter: AdapterArguments, sft_adapter: s
         InputError: if one of them can't be loaded, or they don't belong together.
     """
     from peft import PeftModel
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from trl import get_quantization_config
 
@@ -95,7 +96,7 @@ def load_model(training: DPOArguments, adapter: AdapterArguments, sft_adapter: s
     name, quantized = adapter.model_name_or_path or "", get_quantization_config(adapter)
     try:
         base = AutoModelForCausalLM.from_pretrained(name, quantization_config=quantized, **options)
-    except LOADING_ERRORS as error:
+    except (*LOADING_ERRORS, SafetensorError) as error:
         raise InputError(
             f"the model {name} cannot be loaded ({why(error)}); give the folder of a causal language model, or a Hub "
             "id."
@@ -104,7 +105,7 @@ def load_model(training: DPOArguments, adapter: AdapterArguments, sft_adapter: s
         return base
     try:
         adapted = PeftModel.from_pretrained(base, sft_adapter, adapter_name=_ADAPTER, is_trainable=True)
-    except (*LOADING_ERRORS, RuntimeError) as error:
+    except (*LOADING_ERRORS, SafetensorError, RuntimeError) as error:
         raise InputError(
             f"the adapter {sft_adapter} cannot be put on {name} ({why(error)}); train it with trainer/sft.py, or "
             "check sft_adapter and model_name_or_path."

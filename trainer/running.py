@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluator.in_process import LOADING_ERRORS, why
 from petoolbench import InputError
 
 if TYPE_CHECKING:
@@ -76,6 +77,29 @@ def set_model_options(training: Any, adapter: "AdapterArguments") -> None:
         "dtype": adapter.dtype,
         **(training.model_init_kwargs or {}),
     }
+
+
+@contextmanager
+def telling_load_errors(model: str, revision: str) -> Iterator[None]:
+    """Tell in one sentence that a model can't be loaded, where TRL loads it by its name.
+
+    Raises:
+        InputError: for a folder or repository that is missing, damaged or of another kind.
+    """
+    from safetensors import SafetensorError
+    from transformers import AutoConfig
+
+    try:
+        try:
+            AutoConfig.from_pretrained(model, revision=revision)
+        except LOADING_ERRORS as error:
+            raise OSError(why(error)) from None
+        yield  # a ValueError in here may be about TRL's options
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"the model {model} cannot be loaded ({why(error)}); give the folder of a causal language model, or a Hub "
+            "id."
+        ) from None
 
 
 def resume_point(training: Any) -> str | None:

@@ -20,6 +20,7 @@ from trainer.running import (
     run_script,
     say,
     set_model_options,
+    telling_load_errors,
     train,
 )
 
@@ -65,6 +66,7 @@ def main(script_args: "DataArguments", training_args: "SFTArguments", model_args
     rows = load_training_rows(dataset, script_args.settings, training_args.seed, revision)
     check_held_out(rows, dataset, revision)
     to_train, to_validate = split_users(rows, script_args.validation_share, training_args.seed)
+    to_train = to_train[: script_args.max_samples]
     chat = load_chat(model_args)
 
     def fitted(rows: list[dict]) -> tuple[list[FittedRow], RowCounts]:
@@ -77,15 +79,16 @@ def main(script_args: "DataArguments", training_args: "SFTArguments", model_args
     if to_validate:
         eval_rows, eval_counts = fitted(to_validate)
         say(f"Validation: {eval_counts}")
-    trainer = CarefulSFTTrainer(
-        model=model,
-        args=training_args,
-        train_dataset=Dataset.from_list([labelled(row) for row in train_rows]),
-        eval_dataset=Dataset.from_list([labelled(row) for row in eval_rows]) if eval_rows else None,
-        processing_class=chat.tokenizer,
-        quantization_config=get_quantization_config(model_args),
-        peft_config=get_peft_config(model_args),
-    )
+    with telling_load_errors(model, model_args.model_revision):
+        trainer = CarefulSFTTrainer(
+            model=model,
+            args=training_args,
+            train_dataset=Dataset.from_list([labelled(row) for row in train_rows]),
+            eval_dataset=Dataset.from_list([labelled(row) for row in eval_rows]) if eval_rows else None,
+            processing_class=chat.tokenizer,
+            quantization_config=get_quantization_config(model_args),
+            peft_config=get_peft_config(model_args),
+        )
     check_nothing_dropped(trainer.train_dataset, len(train_rows))
     say(describe_weights(trainer.model))
     train(trainer, checkpoint)

@@ -1,0 +1,1 @@
+"""Datasets, adapters, metrics and scores -> the Hugging Face Hub."""

@@ -1,0 +1,105 @@
+"""What must not get out with a text: keys, e-mail addresses and telephone numbers of other people."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+KINDS = {"keys": "keys or passwords", "emails": "e-mail addresses", "phones": "telephone numbers"}
+
+_KEYS = re.compile(
+    r"""-----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----
+    | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b                                     # Amazon
+    | \bgh[pousr]_[A-Za-z0-9]{36,} | \bgithub_pat_[A-Za-z0-9_]{30,}     # GitHub
+    | \bhf_[A-Za-z0-9]{30,}                                             # Hugging Face
+    | \bsk-[A-Za-z0-9_-]{20,}                                           # OpenAI, Anthropic
+    | \bAIza[0-9A-Za-z_-]{35} | \bya29\.[0-9A-Za-z_-]{20,}              # Google
+    | \bxox[abeprs]-[0-9A-Za-z-]{10,}                                   # Slack
+    | \b[rs]k_live_[0-9A-Za-z]{16,}                                     # Stripe
+    | \b\d{8,10}:AA[0-9A-Za-z_-]{33}                                    # Telegram
+    | \b[0-9a-f]{10}msh[0-9a-f]{15}p1[0-9a-f]{5}jsn[0-9a-f]{12}         # RapidAPI
+    | \beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}  # JSON web tokens
+    | \bhttps?://(?!user)[^\s/:@"'{<]+:[^\s/@"']+@[\w.-]+               # an address with a password
+    """,
+    re.VERBOSE,
+)
+# A value beside a name that says what it is; it counts if it looks drawn by chance.
+_SECRET_NAME = r"(?:api|app|access|secret|auth|private|client)[-_ ]?(?:key|token|secret)|apikey|token|password|passwd"
+_NAMED = re.compile(rf"""(?i)({_SECRET_NAME})["'\\]*\s*[:=]\s*["'\\]*([A-Za-z0-9_\-+/=.]{{16,}})""")
+_SECRET = re.compile(rf"(?i)(?:^|[-_ ])(?:{_SECRET_NAME}|key)$")
+_DRAWN = re.compile(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_\-+/=.]{16,}")
+
+_EMAIL = re.compile(r"(?<![\w.+%/-])[A-Za-z0-9][\w.+%-]*@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})\b")
+# Reserved by RFC 2606, and what documents write in the place of a domain.
+_EXAMPLE_DOMAIN = re.compile(
+    r"(?i)(?:.*\.)?(?:example\.(?:com|net|org|edu)|[\w-]+\.(?:example|test|invalid|localhost)"
+    r"|(?:test|domain|email|yourdomain|mydomain|yourcompany|company|acme|foo|bar|abc|xyz|sample|mailinator)\.com"
+    r"|domain\.(?:net|org|tld))"
+)
+
+_EXAMPLE_NAME = re.compile(r"(?i)(?:example|test|user|username|email|name|someone|foo|abc|xyz|your[\w.]*)\d*")
+
+_PHONE = re.compile(
+    r"""(?<![\w.,/+:=#-])
+    (?: \+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,5}(?:[ .-]?\d{2,5}){1,4}    # international
+      | \(\d{3}\)[ ]?\d{3}[ .-]\d{4} | \d{3}-\d{3}-\d{4}                      # North American
+    )(?![\w/]|[.,-]\d)""",
+    re.VERBOSE,
+)
+_PHONE_NAME = re.compile(r"(?i)(?:^|[-_ ]|(?<=[a-z]))(?:phone|mobile|msisdn|telephone|cell)[-_ ]?(?:number|no|num)?$")
+_BARE_PHONE = re.compile(r"\+?\d{8,15}")
+_DIGITS = re.compile(r"\d")
+
+
+@dataclass(frozen=True)
+class Found:
+    """One thing in a text."""
+
+    kind: str  # one of `KINDS`
+    value: str
+
+    @property
+    def masked(self) -> str:
+        """As much of it as helps to find it, and no more."""
+        if self.kind == "emails":
+            name, _, domain = self.value.partition("@")
+            return f"{name[0]}***@{domain[0]}***.{domain.rpartition('.')[2]}"
+        shown = self.value[:4]
+        return f"{shown}*** ({len(self.value)} characters)"
+
+
+def find(text: str) -> Iterator[Found]:
+    """What stands in a text, obvious examples left out (example.com, 555 numbers, 1234567890)."""
+    if len(text) > 7:
+        keys = [match[0] for match in _KEYS.finditer(text)]
+        keys += [match[2] for match in _NAMED.finditer(text) if _DRAWN.fullmatch(match[2]) and match[2] not in keys]
+        yield from (Found("keys", key) for key in keys)
+        if "@" in text:
+            for match in _EMAIL.finditer(text):
+                name, _, domain = match[0].partition("@")
+                example = _EXAMPLE_DOMAIN.fullmatch(domain) or _EXAMPLE_NAME.fullmatch(name)
+                if not example and not any(match[0] in key for key in keys):  # a password and its host
+                    yield Found("emails", match[0])
+        yield from (Found("phones", match[0]) for match in _PHONE.finditer(text) if not _is_example(match[0]))
+
+
+def find_by_name(name: str, value: str) -> Iterator[Found]:
+    """What a parameter's value is that says nothing by itself, from the parameter's name."""
+    if _SECRET.search(name) and _DRAWN.fullmatch(value):
+        yield Found("keys", value)
+    if _PHONE_NAME.search(name) and _BARE_PHONE.fullmatch(value) and not _is_example(value):
+        yield Found("phones", value)
+
+
+def _is_example(phone: str) -> bool:
+    """Numbers nobody has: 555 (kept for films in North America), digits in a row, or few different ones."""
+    digits = "".join(_DIGITS.findall(phone))
+    if not 8 <= len(digits) <= 15:
+        return True
+    in_a_row = "01234567890123456789"
+    return (
+        digits[-7:-4] == "555"
+        or digits[-10:-7] == "555"
+        or len(set(digits[-7:])) <= 2
+        or digits[-6:] in in_a_row
+        or digits[-6:] in in_a_row[::-1]
+    )

@@ -1,0 +1,73 @@
+"""A dataset folder and evaluation folders for the explorer, small enough to count on one's fingers."""
+
+from rows import DATASET_FACTS, past_call, prediction, reply, row, tool
+
+from builder.dataset_folder import write_dataset
+from evaluator.results import fingerprint
+from evaluator.scores import score
+from petoolbench_files import write_json, write_json_lines
+
+HOSTILE = (
+    "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'> ${window.hacked = 1} {{value}} **b**"
+)
+TURNED = "abc\N{RIGHT-TO-LEFT OVERRIDE}cba \N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}\x1b[31m"
+LONG = "lengthy " * 12_500  # 100,000 characters
+
+PLAIN = row("u1", "preferred_only", "Cirrox", [past_call("Cirrox"), past_call("Equandra")])
+RATED = row(
+    "u1", "rating_integrated", "Aerwyn", [past_call("Aerwyn", 1), past_call("Cirrox", 0), past_call("Cirrox", 0)]
+)
+LATE = row("u2", "chronological", "Cirrox", [past_call("Dovarque")] * 7, category="Money & <b>more</b>", group="g2")
+STRANGE = {
+    **row(
+        "u3",
+        "chronological",
+        "Cirrox",
+        [past_call("Aerwyn") | {"instruction": TURNED}],
+        [
+            tool("Aerwyn", "forecast", HOSTILE, LONG),
+            tool("Cirrox", "forecast", TURNED, HOSTILE),
+            tool(
+                HOSTILE,
+                HOSTILE,
+                HOSTILE,
+                required=[dict.fromkeys(("name", "type", "description"), HOSTILE) | {"default": None}],
+            ),
+        ],
+    ),
+    "instruction": f"{HOSTILE} {LONG}",
+}
+ROWS = [PLAIN, RATED, LATE, STRANGE]
+TRAIN = row("u9", "preferred_only", "Aerwyn", [], group="g9")
+GOOD = [reply(one["tool_call"]["tool_name"].split(">.<")[1]) for one in ROWS]
+
+
+def write_rows(folder, rows=(*ROWS, TRAIN)):
+    """A dataset in `folder`/petoolbench; the row of u9 is its train split."""
+    splits = [("train" if one["user_id"] == "u9" else "test", one) for one in rows]
+    write_dataset(folder / "petoolbench", splits, lambda: DATASET_FACTS)
+    return str(folder / "petoolbench")
+
+
+def write_evaluation(folder, replies, model="openai:gpt-4o", rows=ROWS, repeat=1, setting="all"):
+    """An evaluation's folder: the rows' replies, those of all rows for each repeat; `None` is not written."""
+    lines = [
+        prediction(rows[place % len(rows)], text, place // len(rows), error=None)
+        for place, text in enumerate(replies)
+        if text is not None
+    ]
+    manifest = {
+        "model": model,
+        "dataset": "petoolbench",
+        "revision": None,
+        "fingerprint": fingerprint(rows),
+        "split": "test",
+        "setting": setting,
+        "base_url": "http://10.0.0.7:8000/v1",
+        "options": {"history": True, "seed": 0, "repeat": repeat},
+        "versions": {},
+    }
+    write_json(folder / "manifest.json", manifest)
+    write_json_lines(folder / "predictions.jsonl", lines)
+    write_json(folder / "scores.json", manifest | score(rows, lines, rounds=10))
+    return folder
