@@ -10,12 +10,12 @@ from builder.recipe import CandidateSettings
 from petoolbench import InputError
 
 
-def chosen(tools, groups, number, retrieved, users, instruction="please", seed=0, counts=None):
+def chosen(tools, groups, number, retrieved, users, instruction="please", seed=0, counts=None, same_function=None):
     """Rows for `users`, a table from id to gold tool; of every id, the group is the one that holds the gold tool."""
     group_of = {name: row["group_id"] for row in groups for name in row["tools"]}
     rows = [{"user_id": user, "group_id": group_of[gold], "gold_tool": gold} for user, gold in users.items()]
     asked = [{"user_id": user, "instruction": instruction, "rejected": None} for user in users]
-    settings = CandidateSettings(number=number, retrieved=retrieved)
+    settings = CandidateSettings(number=number, retrieved=retrieved, same_function=same_function)
     counts = Counter() if counts is None else counts
     return list(candidates(rows, asked, groups, tools, WordEncoder(), settings, seed, counts))
 
@@ -74,12 +74,24 @@ def test_a_group_larger_than_the_number_is_cut_and_counted():
     counts = Counter()
     users = {f"u{number}": names[2] for number in range(60)}
     rows = chosen(tools, [{"group_id": "g1", "tools": names}], 3, 5, users, counts=counts)
-    assert counts == {"groups cut to the number of candidates": 60}
+    assert counts == {"groups cut to 3 candidates": 60}
     for row in rows:
         assert len(set(row["candidate_tools"])) == 3
         assert names[2] in row["candidate_tools"]
         assert row["same_function_tools"] == row["candidate_tools"]
     assert {name for row in rows for name in row["candidate_tools"]} == set(names)
+
+
+def test_same_function_tools_can_be_fewer_than_the_group():
+    names = [full(f"Data.P{number}.weather") for number in range(5)]
+    others = [tool(f"Data.Q.{api}", words) for api, words in (("songs", "play songs"), ("news", "read news"))]
+    tools = tool_set(*(tool(f"Data.P{n}.weather", "get weather", f"a{n}") for n in range(5)), *others)
+    counts = Counter()
+    users = {f"u{number}": names[2] for number in range(60)}
+    rows = chosen(tools, [{"group_id": "g1", "tools": names}], 4, 1, users, counts=counts, same_function=2)
+    assert counts == {"groups cut to 2 candidates": 60}
+    assert all(len(row["same_function_tools"]) == 2 and names[2] in row["same_function_tools"] for row in rows)
+    assert {name for row in rows for name in row["same_function_tools"]} == set(names)
 
 
 def test_a_group_as_large_as_the_number_is_not_cut():

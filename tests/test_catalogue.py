@@ -239,3 +239,10 @@ def test_embedded_texts_never_name_a_provider_or_api(embedded):
 def test_embedded_required_parameters_have_values_to_ask_for(embedded):
     """Otherwise the offline author would invent them."""
     assert min(len(p.examples) for document in embedded for p in document.required_parameters) >= 3
+
+
+def test_one_category_of_the_embedded_catalogue_can_be_taken(embedded):
+    weather = read("embedded/Weather")
+    assert weather == [document for document in embedded if document.category == "Weather"]
+    with pytest.raises(InputError, match="unknown part of the embedded catalogue 'embedded/Wether'"):
+        read("embedded/Wether")

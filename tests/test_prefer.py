@@ -212,3 +212,21 @@ def test_a_catalogue_that_is_too_small_rejects_the_user_and_says_why():
         "not_preferred": [],
         "rejected": "too few tools that do not overlap",
     }
+
+
+def test_further_groups_can_be_of_the_gold_tools_category():
+    """So that a user dislikes the gold tool's rivals."""
+    tools, groups = market(eps=0.2)
+    categories = {group["group_id"]: f"c{number % 2}" for number, group in enumerate(groups)}
+    groups = [{**group, "category": categories[group["group_id"]]} for group in groups]
+    group_of = {name: group for group in groups for name in group["tools"]}
+
+    def foreign(share):
+        settings = PreferSettings(neighbours=0, same_category=share)
+        users = list(prefer(tools, groups, settings, HistorySettings(min_length=1, max_length=2), USERS, 1))
+        shown = [(u["category"], group_of[name]["category"]) for u in users for name in u["not_preferred"]]
+        assert len(shown) > 60
+        return sum(own != other for own, other in shown) / len(shown)
+
+    assert foreign(1) == 0
+    assert 0 < foreign(0.7) < foreign(0)

@@ -9,7 +9,7 @@ from conftest import ROOT
 
 from builder.recipe import load_recipe
 
-RECIPES = sorted((ROOT / "recipes" / "build").glob("*.yaml"))
+RECIPES = sorted([*(ROOT / "recipes" / "build").glob("*.yaml"), *(ROOT / "recipes" / "tiny").glob("build*.yaml")])
 LAYERS = {"builder": "builder", "evaluator": "evaluator", "metrics": "metrics"}
 
 

@@ -10,21 +10,27 @@ from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.utils import DistributedType
 from conftest import ROOT
 
-from trainer import dpo, pairs, sft
+from trainer import base, dpo, pairs, sft
 
 RECIPES = ROOT / "recipes"
-SCRIPTS = {"sft": sft, "pairs": pairs, "dpo": dpo}
+SCRIPTS = {"base": base, "sft": sft, "pairs": pairs, "dpo": dpo}
 TRAINING = [path for stage in SCRIPTS for path in sorted((RECIPES / stage).glob("*.yaml"))]
+EVERY = TRAINING + [path for path in sorted((RECIPES / "tiny").glob("*.yaml")) if not path.stem.startswith("build")]
 # What a GPU without bfloat16 refuses as soon as the options are parsed; this machine may have none.
 ANYWHERE = ["--bf16", "false", "--use_cpu", "true"]
 
 
+def script(path: Path) -> str:
+    """sft of sft/NAME.yaml, and of tiny/sft.yaml"""
+    return path.parent.name if path.parent.name in SCRIPTS else path.stem.partition("-")[0]
+
+
 def words(path: Path) -> list[str]:
-    return ["--config", str(path), *(ANYWHERE if path.parent.name != "pairs" else [])]
+    return ["--config", str(path), *(ANYWHERE if script(path) in ("sft", "dpo") else [])]
 
 
 def parse(path: Path, *more: str) -> tuple:
-    return SCRIPTS[path.parent.name].make_parser().parse_args_and_config([*words(path), *more])
+    return SCRIPTS[script(path)].make_parser().parse_args_and_config([*words(path), *more])
 
 
 def test_there_is_a_recipe_for_every_model_and_stage():
@@ -33,7 +39,7 @@ def test_there_is_a_recipe_for_every_model_and_stage():
     assert {path.stem for path in TRAINING if path.parent.name == "dpo"} == {*models, "without-sft"}
 
 
-@pytest.mark.parametrize("path", TRAINING, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_recipe_is_read_by_its_script_and_an_unknown_key_is_refused(path, tmp_path):
     given = yaml.safe_load(path.read_text())
     parsed = [vars(part) for part in parse(path)]
@@ -41,7 +47,7 @@ def test_every_recipe_is_read_by_its_script_and_an_unknown_key_is_refused(path, 
         if key not in ("bf16", "use_cpu"):
             read = [part[key] for part in parsed if key in part]
             assert value in read or [value] in read, key  # TRL makes lists of some
-    mistaken = tmp_path / path.parent.name / "recipe.yaml"
+    mistaken = tmp_path / script(path) / "recipe.yaml"
     mistaken.parent.mkdir()
     mistaken.write_text(path.read_text() + "learning_rat: 1.0e-4\n")
     with pytest.raises(ValueError, match="learning_rat"):
@@ -52,7 +58,7 @@ def test_every_recipe_is_read_by_its_script_and_an_unknown_key_is_refused(path, 
 def test_no_recipe_pushes_anything_or_takes_the_librarys_length(path):
     given = yaml.safe_load(path.read_text())
     assert "push_to_hub" not in given
-    assert path.parent.name == "pairs" or given["max_length"] >= 4096
+    assert script(path) in ("base", "pairs") or given["max_length"] >= 4096
 
 
 def test_the_papers_recipe_has_the_papers_numbers():

@@ -1,0 +1,146 @@
+"""The tiny base model: rows without preference, a tokenizer for the prompt, and a training that teaches copying."""
+
+import itertools
+import json
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from rows import DATASET_FACTS, past_call, row
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from builder.dataset_folder import write_dataset
+from petoolbench import SETTINGS, ToolName, render_messages
+from trainer import base
+from trainer.base_rows import rows_without_preference
+from trainer.base_tokenizer import train_tokenizer
+from trainer.rows import gold_call
+
+HISTORY = [past_call("Aerwyn", 1), past_call("Cirrox", 0), past_call("Dovarque", 1)]
+ROWS = [row(f"u{number}", setting, "Aerwyn", HISTORY) for number in range(4) for setting in SETTINGS]
+
+
+def drawn(number, interactions=3, candidates=4, seed=0):
+    return list(itertools.islice(rows_without_preference(ROWS, interactions, candidates, random.Random(seed)), number))
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer(ROWS, 300)
+
+
+def test_any_tool_that_does_the_job_is_gold_whatever_the_ratings_say():
+    """In the rows given, Aerwyn always is, and always liked."""
+    rows = drawn(1_000)
+    place = Counter()
+    for each in rows:
+        forecasts = sorted(t["tool_description"] for t in each["candidate_tools"] if "orecast" in t["tool_name"])
+        gold = next(t for t in each["candidate_tools"] if t["tool_name"] == each["tool_call"]["tool_name"])
+        place[forecasts.index(gold["tool_description"])] += 1
+    assert set(place) == {0, 1}
+    assert min(place.values()) > 400  # of 1,000; 100 is 6 standard deviations
+    rated = [call["rating"] for each in rows for call in each["history"] if each["id"].endswith("rating_integrated")]
+    assert 0.4 < sum(rated) / len(rated) < 0.6
+    settings = Counter(each["id"].partition("/")[2] for each in rows)
+    assert settings.keys() == SETTINGS.keys()
+    assert min(settings.values()) > 250
+
+
+def test_a_row_keeps_the_contract_and_the_limits():
+    for interactions, candidates in ((0, 1), (2, 3)):
+        for each in drawn(100, interactions, candidates):
+            names = [t["tool_name"] for t in each["candidate_tools"]]
+            assert len(each["history"]) == each["history_length"] <= interactions
+            assert len(set(names)) == len(names) == candidates
+            assert each["tool_call"]["tool_name"] in each["same_function_tools"]
+            assert set(each["same_function_tools"]) <= set(names)
+            assert all((c["rating"] is None) == (not each["id"].endswith("integrated")) for c in each["history"])
+
+
+def test_a_renamed_provider_has_one_name_in_all_of_a_row():
+    known = {"Aerwyn", "Cirrox", "Dovarque", "Equandra"}
+    renamed = [
+        each
+        for each in drawn(300)
+        if not known & {ToolName.parse(t["tool_name"]).provider for t in each["candidate_tools"]}
+    ]
+    assert 180 < len(renamed) < 240  # 0.7 of 300
+    assert all(len({t["tool_name"] for t in each["candidate_tools"]}) == 4 for each in renamed)
+    assert not any(ToolName.parse(call["tool_name"]).provider in known for each in renamed for call in each["history"])
+    assert drawn(20, seed=1) == drawn(20, seed=1) != drawn(20, seed=2)
+
+
+def test_a_prompt_comes_back_out_of_its_tokens_and_a_rating_is_one_of_them(tokenizer):
+    rated = row("u1", "rating_integrated", "Aerwyn", HISTORY)
+    prompt = tokenizer.apply_chat_template(render_messages(rated), tokenize=False, add_generation_prompt=True)
+    ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    assert tokenizer.decode(ids) == prompt
+    assert len(ids) < len(prompt) / 3
+    ratings = [token for token in tokenizer.convert_ids_to_tokens(ids) if '"rating"' in token and "{" not in token]
+    assert [token[-2] for token in ratings] == ["1", "0", "1"]
+
+
+def test_providers_are_spelt_not_known(tokenizer):
+    for name in ("Aerwyn", "Dovarque"):
+        assert len(tokenizer.tokenize(name)) > 1
+
+
+def test_loss_is_on_the_call_and_on_the_parameters_of_past_calls(tokenizer):
+    past = {**past_call("Cirrox"), "parameters": json.dumps({"city": "Rome"})}
+    one = row("u1", "preferred_only", "Aerwyn", [past])
+    ids, labels = base.tokens_and_labels(tokenizer, one)
+    assert ids.shape == labels.shape
+    assert tokenizer.decode(labels[labels != -100]) == '"city": "Rome"}}' + gold_call(one) + "</s>"
+    assert (labels[labels != -100] == ids[labels != -100]).all()
+
+
+def test_heads_of_the_first_layer_look_1_2_and_3_tokens_back():
+    width, theta = 32, 500_000.0
+    frequency = 1 / theta ** (torch.arange(0, width, 2) / width)
+
+    def rotated(vector, position):
+        left, right = vector.chunk(2)
+        cos, sin = (frequency * position).cos(), (frequency * position).sin()
+        return torch.cat([left * cos - right * sin, right * cos + left * sin])
+
+    for distance in (1, 2, 3):
+        query, key = base._towards(distance, width, theta)
+        scores = [rotated(query, 50) @ rotated(key, 50 - back) for back in range(20)]
+        assert max(range(20), key=scores.__getitem__) == distance
+
+
+def test_rows_grow_with_the_steps():
+    options = base.BaseArguments(max_steps=20, batch_size=3)
+    batches = list(base.curriculum(ROWS, options, random.Random(0)))
+    assert [len(batch) for batch in batches] == [3] * 20
+    most = [max(len(each["candidate_tools"]) for each in batch) for batch in batches]
+    assert most == [1] * 3 + [2] * 3 + [3] * 6 + [4] * 8  # the rows have 4 tools
+
+
+def test_the_learning_rate_rises_and_falls():
+    shares = [base.learning_rate_share(step, 400) for step in (0, 24, 49, 199, 300, 399)]
+    assert shares == pytest.approx([1 / 50, 0.5, 1, 1, 0.5, 1 / 200])
+
+
+def test_a_base_model_is_made_and_knows_more_than_at_first(tmp_path, monkeypatch):
+    """60 steps on four users: what it writes is not right, but far likelier than at random."""
+    monkeypatch.chdir(tmp_path)
+    write_dataset(Path("data"), [("train", each) for each in ROWS], lambda: DATASET_FACTS)
+    shape = ["--hidden_size", "32", "--num_hidden_layers", "2", "--vocabulary", "300", "--batch_size", "4"]
+    (options,) = base.make_parser().parse_args_and_config(
+        ["--dataset_name", "data", "--output_dir", "base", "--max_steps", "60", "--logging_steps", "20", *shape]
+    )
+    base.main(options)
+    model, tokenizer = AutoModelForCausalLM.from_pretrained("base"), AutoTokenizer.from_pretrained("base")
+    with torch.no_grad():
+        loss, _ = base.call_loss(model, tokenizer, ROWS[:3])
+    assert loss < 0.7 * torch.tensor(len(tokenizer)).log()
+    assert tokenizer.chat_template
+
+
+def test_a_missing_dataset_is_told_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="petoolbench build"):
+        base.main(base.BaseArguments(dataset_name="nothing"))
