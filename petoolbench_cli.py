@@ -10,7 +10,6 @@ from publisher.commands import push
 
 EXIT_INPUT_ERROR = 2
 _DEFAULT_DATASET = Path("petoolbench")
-_QUICKSTART_RESULTS = Path("results/quickstart")
 
 
 class _Command(click.Group):
@@ -395,24 +394,11 @@ def quickstart(context) -> None:
 
     Results and adapters are made anew each time, in results/quickstart/ and runs/tiny/.
     """
-    import shutil
+    from petoolbench_quickstart import RESULTS, score_rules, train_tiny
 
-    from evaluator.baselines import BASELINES
-    from evaluator.data import dataset_sizes, find_row
-    from evaluator.row_view import row_view
-    from evaluator.run import evaluate as run_evaluation
-    from evaluator.tables import scores_table, sizes_table
-    from petoolbench_quickstart import train_tiny
-
-    console, dataset = Console(), str(_DEFAULT_DATASET)
+    console = Console()
     context.invoke(build)
-    console.print(sizes_table(dataset_sizes(dataset)))
-    shutil.rmtree(_QUICKSTART_RESULTS, ignore_errors=True)
-    folders = {name: _QUICKSTART_RESULTS / name for name in BASELINES}
-    results = [run_evaluation(dataset, "all", f"baseline:{name}", folder) for name, folder in folders.items()]
-    console.print(row_view(find_row(dataset, "rating_integrated", None)))
-    console.print(scores_table(results))
-    context.invoke(report, folders=folders.values(), out=_QUICKSTART_RESULTS / "report")
+    context.invoke(report, folders=score_rules(str(_DEFAULT_DATASET), console), out=RESULTS / "report")
     train_tiny(console)
     console.print(
         "Next: look at other rows with `petoolbench show u000007/chronological`, load them with\n"

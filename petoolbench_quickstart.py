@@ -1,4 +1,4 @@
-"""The quick start's smoke of the training path, in processes of its own, as a user would start it."""
+"""What `petoolbench quickstart` does with the dataset it built: rule models, and a smoke of the training path."""
 
 import subprocess
 import sys
@@ -11,13 +11,37 @@ from rich.table import Table
 
 from petoolbench import InputError, read_json
 
+RESULTS = Path("results/quickstart")
 TINY = Path("runs/tiny")
 LOG = TINY / "log.txt"
 _LAUNCH = ["--num_processes=1", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
 
 
+def score_rules(dataset: str, console: Console) -> list[Path]:
+    """Evaluate the rule models anew, in `results/quickstart/`; show sizes, a row and scores.
+
+    Returns:
+        The evaluations' folders.
+    """
+    from evaluator.baselines import BASELINES
+    from evaluator.data import dataset_sizes, find_row
+    from evaluator.row_view import row_view
+    from evaluator.run import evaluate
+    from evaluator.tables import scores_table, sizes_table
+
+    console.print(sizes_table(dataset_sizes(dataset)))
+    rmtree(RESULTS, ignore_errors=True)
+    folders = {name: RESULTS / name for name in BASELINES}
+    results = [evaluate(dataset, "all", f"baseline:{name}", folder) for name, folder in folders.items()]
+    console.print(row_view(find_row(dataset, "rating_integrated", None)))
+    console.print(scores_table(results))
+    return list(folders.values())
+
+
 def train_tiny(console: Console) -> None:
     """Make a tiny base model, its SFT adapter, pairs and DPO adapter anew, in `runs/tiny/`, and show their losses.
+
+    They are made in processes of their own, as a user would start them.
 
     Raises:
         InputError: if training fails; names the log.

@@ -79,3 +79,38 @@ def test_real_tool_documents_become_a_benchmark(rapidapi_tools, tmp_path):
         same = [tool for tool in row["candidate_tools"] if tool["tool_name"] in row["same_function_tools"]]
         assert len({ToolName.parse(tool["tool_name"])[:2] for tool in same}) == len(same) >= 2
         assert len({tool["provider_description"] for tool in same}) == len(same)
+
+
+def test_dpo_without_options_makes_what_it_lacks_and_then_takes_it(tmp_path):
+    """A base model from nothing, SFT, pairs, DPO: as the quick start tries them, on a smaller benchmark."""
+    recipe = load_recipe(ROOT / "recipes/build/quickstart.yaml", users=60)
+    build(recipe, tmp_path / "run", tmp_path / "petoolbench", Console(quiet=True))
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes=1", ROOT / "trainer" / "dpo.py"]
+
+    def launched() -> str:
+        result = subprocess.run(launch, cwd=tmp_path, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr[-3_000:]
+        return result.stdout
+
+    first, second = launched(), launched()
+    for stage in ("base", "sft", "pairs"):
+        assert f"runs/tiny/{stage} is missing: making it with trainer/{stage}.py." in first
+        assert f"Taking runs/tiny/{stage} as it is." in second
+    for stage in ("sft", "dpo"):
+        facts = json.loads((tmp_path / "runs/tiny" / stage / "training.json").read_text())
+        assert facts["counts"]["rows to train on"] > 100
+        for made in ("adapter_model.safetensors", "README.md", "curves.png"):
+            assert (tmp_path / "runs/tiny" / stage / made).stat().st_size > 0
+        if stage == "sft":
+            assert facts["numbers"]["eval_loss, last logged"] < facts["numbers"]["eval_loss, first logged"]
+        else:
+            assert facts["numbers"]["loss, first logged"] == pytest.approx(0.693147, abs=1e-3)
+
+
+def test_dpo_without_options_nor_dataset_says_where_to_get_one(tmp_path):
+    result = subprocess.run(
+        [sys.executable, ROOT / "trainer" / "dpo.py"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert "there is no dataset folder petoolbench/ here; run `petoolbench quickstart` first." in result.stderr
+    assert "Traceback" not in result.stderr
