@@ -67,11 +67,11 @@ def _losses() -> Table:
         title="accelerate launch trainer/dpo.py: a few steps on a CPU, to show the path; the model can't do the task",
         title_justify="left",
     )
-    for column in ("stage", "rows", "steps", "loss, first", "last", "adapter, card and curves"):
+    for column in ("stage", "rows", "steps", "validation loss, first", "last", "adapter, card and curves"):
         table.add_column(column)
     for stage in ("sft", "dpo"):
         facts = read_json(TINY / stage / "training.json")
-        losses = [f"{facts['numbers'][f'loss, {place} logged']:.3f}" for place in ("first", "last")]
+        losses = [f"{facts['numbers'][f'eval_loss, {place} logged']:.3f}" for place in ("first", "last")]
         table.add_row(
             stage.upper(), str(facts["counts"]["rows to train on"]), str(facts["steps"]), *losses, f"{TINY / stage}/"
         )
