@@ -54,7 +54,7 @@ def train_tiny(console: Console) -> None:
     command = [sys.executable, "-m", "accelerate.commands.launch", *_LAUNCH, "trainer/dpo.py"]
     with (
         open(LOG, "w", encoding="utf-8") as log,
-        console.status("Training a tiny model: from nothing, SFT, pairs, DPO (about a minute) ..."),
+        console.status("Training a tiny model: from nothing, SFT, pairs, DPO (two minutes) ..."),
     ):
         failed = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode
     if failed:

@@ -79,23 +79,13 @@ def train_and_evaluate(seed: int) -> None:
         command = (f"trainer/{script}.py", "--config", RECIPES / f"{recipe}.yaml", "--output_dir", out)
         run(folder / "log.txt", out / made, *command, "--seed", str(seed), *options)
 
-    stage("base", "base", "tokenizer_config.json")
-    on_base = ("--model_name_or_path", base)
-    stage("sft", "sft", "README.md", *on_base)
-    stage("pairs", "pairs", "README.md", "--model", f"hf:{base}+{folder / 'sft'}")
+    on_base, on_data = ("--model_name_or_path", base), ("--dataset_name", DATA)
+    stage("base", "base", "tokenizer_config.json", *on_data)
+    stage("sft", "sft", "README.md", *on_base, *on_data)
+    stage("pairs", "pairs", "README.md", "--model", f"hf:{base}+{folder / 'sft'}", *on_data)
     stage("dpo", "dpo", "README.md", *on_base, "--sft_adapter", folder / "sft", "--dataset_name", folder / "pairs")
-    without = folder / "pairs-without-sft"
-    command = (
-        "trainer/pairs.py",
-        "--config",
-        RECIPES / "pairs.yaml",
-        "--output_dir",
-        without,
-        "--model",
-        f"hf:{base}",
-    )
-    run(folder / "log.txt", without / "README.md", *command, "--seed", str(seed))
-    stage("dpo", "dpo-without-sft", "README.md", *on_base, "--dataset_name", without)
+    stage("pairs", "pairs-without-sft", "README.md", "--model", f"hf:{base}", *on_data)
+    stage("dpo", "dpo-without-sft", "README.md", *on_base, "--dataset_name", folder / "pairs-without-sft")
     for name, adapter in MODELS.items():
         spec = f"hf:{base}" + (f"+{folder / adapter}" if adapter else "")
         for data in (DATA, UNSEEN):

@@ -82,12 +82,14 @@ def resolved_revision(dataset: str, revision: str | None) -> str | None:
             raise InputError(f"{dataset} is a folder here and has no revisions; leave --revision out.")
         return None
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HFValidationError, HTTPError, OfflineModeIsEnabled
 
     try:
         return HfApi().dataset_info(dataset, revision=revision).sha
     except OfflineModeIsEnabled:
         return revision  # what is cached is read; which commit that is, nobody here can tell
+    except HFValidationError:
+        raise InputError(f"{dataset} is no folder here, and no id on the Hub, which is USER/NAME; check it.") from None
     except (HTTPError, OSError) as error:  # a broken connection is no OSError
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{dataset} cannot be looked up on the Hub: {reason}") from None

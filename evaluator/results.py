@@ -85,7 +85,7 @@ def begin_results(folder: Path, manifest: dict) -> None:
     if (folder / MANIFEST).exists():
         before = read_results(folder)
         flat, flat_before = _flat(manifest), _flat(before.manifest)
-        for key in flat.keys() | flat_before.keys():
+        for key in {**flat, **flat_before}:
             if key.partition(".")[0] not in _MAY_DIFFER and flat.get(key) != flat_before.get(key):
                 raise InputError(
                     f"{folder} holds another evaluation: {key} is {flat_before.get(key)!r} there and "

@@ -9,7 +9,7 @@ from rows import CITY, DATASET_FACTS, past_call, row, tool
 
 from builder.dataset_folder import write_dataset
 from evaluator import baselines
-from evaluator.data import load_rows
+from evaluator.data import load_rows, resolved_revision
 from evaluator.options import Options
 from evaluator.parameters import parameters_from_instruction
 from evaluator.results import read_results
@@ -155,3 +155,8 @@ def test_the_rule_reaches_its_promise_on_the_official_part(official_part, tmp_pa
     scored = evaluate(str(tmp_path / "official"), "all", "baseline:preference-rule", tmp_path / "out")
     assert scored["rows"]["all"] == 1_320
     assert scored["scores"]["all"]["robust"]["tool_acc"]["value"] >= 0.6
+
+
+def test_what_is_neither_a_folder_nor_a_hub_id_is_told_without_asking_the_hub():
+    with pytest.raises(InputError, match=r"runs/no/data is no folder here, and no id on the Hub"):
+        resolved_revision("runs/no/data", None)

@@ -215,6 +215,14 @@ def test_a_folder_of_another_models_pairs_is_refused(dataset, made):
         make_pairs(dataset, made, model="baseline:lexical")
 
 
+def test_no_more_rows_than_max_samples_are_asked_about_beside_those_kept_out(dataset, tmp_path):
+    make_pairs(dataset, tmp_path, "--validation_share", 0.2, "--max_samples", 6)
+    asked = {json.loads(line)["id"] for line in (tmp_path / "predictions.jsonl").read_text().splitlines()}
+    assert len(asked) == 6 + 2 * 3  # of two of ten users, in three settings, none is trained on
+    counts = json.loads((tmp_path / "pairs.json").read_text())
+    assert all(2 + 1 <= counts[setting]["rows"] <= 2 + 3 for setting in SETTINGS)  # mixed evenly, but for who is out
+
+
 def test_two_processes_share_the_rows_and_make_the_same_pairs(dataset, made, tmp_path):
     words = ["--dataset_name", dataset, "--output_dir", tmp_path, "--model", "baseline:random", "--samples", 4]
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", 2, "--master_port", 29_571]

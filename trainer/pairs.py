@@ -85,7 +85,8 @@ def main(args: PairArguments, console: Console | None = None) -> None:
     every_row = load_training_rows(args.dataset_name, args.settings, args.seed, revision)
     check_held_out(every_row, args.dataset_name, revision)
     to_train, to_validate = split_users(every_row, args.validation_share, args.seed)
-    rows = to_train[: args.max_samples] + to_validate
+    asked = {row["id"] for row in to_train[: args.max_samples] + to_validate}
+    rows = [row for row in every_row if row["id"] in asked]
     manifest = {
         "model": args.model,
         "dataset": args.dataset_name,
