@@ -199,12 +199,7 @@ def pairs_and_margins(seeds: list[int]) -> str:
 def floors(found: list[Evaluated]) -> str:
     """What the proof has to reach, and whether it did, in every seed."""
     of = {name: [one for one in found if one.model == name] for name in MODELS}
-    gained = [
-        compare(result_folder(one.seed, "base", DATA), result_folder(one.seed, "SFT", DATA)).differences["all"][
-            "robust"
-        ]
-        for one in of["SFT"]
-    ]
+    gained = [gain_of(one.seed, "base", "SFT") for one in of["SFT"]]
     lowest = {
         "valid format, all models, at least 95": (min(100 - one.share("IF") for one in found), 95),
         "Param Acc, all models, at least 95": (min(one.share("param_acc") for one in found), 95),
