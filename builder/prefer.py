@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -29,9 +30,9 @@ def prefer(
     The first group drawn (more often one with parameters) is what the user will ask for: its preferred tool, any of
     the group alike, is the gold one, and none of the group's tools is shown to the user before. In every further
     group, of the same category as often as `settings.same_category` says, the user prefers the tool whose attributes
-    are nearest to the gold tool's: a user's taste is one. Each
-    preferred tool brings the tools nearest to it in attributes, one of a provider at most. Whatever overlaps in
-    function with what the user has is discarded and drawn again.
+    are nearest to the gold tool's: a user's taste is one. Each preferred tool brings the tools nearest to it in
+    attributes, one of a provider at most. Whatever overlaps in function with what the user has is discarded and drawn
+    again.
 
     Input columns: those of `group`, `collect` and `understand`.
     Output columns:
@@ -55,6 +56,9 @@ class _Draw:
     ) -> None:
         self._tools = tools
         self._groups = groups
+        self._by_category: dict[str, list[dict]] = defaultdict(list)
+        for group in groups:
+            self._by_category[group["category"]].append(group)
         self._weights = [_WITH_PARAMETERS if _has_parameters(tools[group["tools"][0]]) else 1 for group in groups]
         self._settings = settings
         self._history = history
@@ -106,7 +110,7 @@ class _Draw:
         """A group at random, of the category as often as the settings say."""
         share = self._settings.same_category
         if share and rng.random() < share:
-            return rng.choice([group for group in self._groups if group["category"] == category])
+            return rng.choice(self._by_category[category])
         return rng.choice(self._groups)
 
     def _neighbours(self, preferred: str, taken: list[str], rng: random.Random) -> list[str]:

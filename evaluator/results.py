@@ -34,6 +34,20 @@ def fingerprint(rows: Iterable[dict]) -> str:
     return digest.hexdigest()[:16]
 
 
+def evaluations_in(folder: Path) -> list[Path]:
+    """An evaluation's folder, or those right inside one.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if (folder / MANIFEST).is_file():
+        return [folder]
+    found = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    if not found:
+        raise InputError(f"{folder} holds no evaluation; name a folder that `petoolbench evaluate --out` wrote.")
+    return found
+
+
 def read_results(folder: Path) -> Results:
     """Read an evaluation's manifest and predictions; the half line that an interruption left at the end is ignored.
 

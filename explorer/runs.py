@@ -9,7 +9,7 @@ from evaluator.data import settings_of
 from evaluator.judgements import judge
 from evaluator.report.parts import Part, report_parts
 from evaluator.report.score_files import ERRORS, read_scores
-from evaluator.results import MANIFEST, fingerprint, read_results
+from evaluator.results import fingerprint, read_results
 from explorer.index import Index
 from petoolbench import READERS, InputError
 
@@ -53,21 +53,6 @@ class _Asked:
     rows: list[dict]
     numbers: np.ndarray  # of the rows, in the index
     fingerprint: str
-
-
-def evaluation_folders(named: list[Path]) -> list[Path]:
-    """The evaluations behind `--results`: each is one, or a folder of some.
-
-    Raises:
-        InputError: if one holds no evaluation.
-    """
-    folders: list[Path] = []
-    for folder in named:
-        inside = [folder] if (folder / MANIFEST).is_file() else sorted(p.parent for p in folder.glob(f"*/{MANIFEST}"))
-        if not inside:
-            raise InputError(f"{folder} holds no evaluation; name a folder that `petoolbench evaluate --out` wrote.")
-        folders += inside
-    return folders
 
 
 def read_runs(folders: list[Path], index: Index) -> Evaluations:

@@ -11,9 +11,10 @@ from typing import Any
 from rich.console import Console
 
 from evaluator.data import resolved_revision
+from evaluator.results import evaluations_in
 from explorer.browse import Shelf
 from explorer.index import read_index
-from explorer.runs import evaluation_folders, read_runs
+from explorer.runs import read_runs
 from petoolbench import InputError
 
 PORT = 7860
@@ -77,7 +78,8 @@ def read_shelf(dataset: str, revision: str | None, results: list[Path]) -> Shelf
     commit = resolved_revision(dataset, revision) or revision
     index = read_index(dataset, commit)
     title = Path(dataset).resolve().name if Path(dataset).is_dir() else dataset
-    return Shelf(title, index, read_runs(evaluation_folders(results), index))
+    folders = [found for folder in results for found in evaluations_in(folder)]
+    return Shelf(title, index, read_runs(folders, index))
 
 
 def make_app(shelf: Shelf, host: str) -> Any:

@@ -10,8 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 import petoolbench
 from evaluator.report.words import counted
-from evaluator.results import MANIFEST, PREDICTIONS, SCORES, read_results
-from explorer.runs import evaluation_folders
+from evaluator.results import MANIFEST, PREDICTIONS, SCORES, evaluations_in, read_results
 from explorer.server import read_shelf
 from petoolbench import InputError, read_json
 from petoolbench_files import replacing, write_json, write_json_lines
@@ -50,7 +49,7 @@ def write_space(folder: Path, dataset: str, revision: str | None, results: list[
         InputError: if the dataset can't be read, an evaluation is about other rows, gradio is not installed, or the
             folder can't be written.
     """
-    results = evaluation_folders(results)
+    results = [found for folder in results for found in evaluations_in(folder)]
     shelf = read_shelf(dataset, revision, results)
     title = f"{shelf.title.rpartition('/')[2]} explorer"
     with replacing(folder) as beside:

@@ -12,7 +12,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 
 from evaluator.data import ALL
 from evaluator.report.score_files import Result, read_scores
-from evaluator.results import MANIFEST, PREDICTIONS, SCORES, read_results
+from evaluator.results import MANIFEST, PREDICTIONS, SCORES, evaluations_in, read_results
 from petoolbench import CITATION, READERS, InputError
 from publisher.findings import find
 from publisher.hub import Package
@@ -52,20 +52,6 @@ metric, with a 95 % interval; `evaluations/` holds what was run, and the breakdo
 {citation}
 ```
 """
-
-
-def evaluations_in(folder: Path) -> list[Path]:
-    """An evaluation's folder, or those right inside one.
-
-    Raises:
-        InputError: if there is none.
-    """
-    if (folder / MANIFEST).is_file():
-        return [folder]
-    found = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
-    if not found:
-        raise InputError(f"{folder} holds no evaluation; name a folder that `petoolbench evaluate --out` wrote.")
-    return found
 
 
 def pack_results(folder: Path, predictions: bool) -> Package:

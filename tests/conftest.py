@@ -37,3 +37,14 @@ def official_part() -> Path:
 def rapidapi_tools() -> Path:
     """RapidAPI tool documents; not part of the project."""
     return shared("rapidapi_tools.jsonl.gz")
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """With more, so small a model mostly waits for its own threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -26,13 +26,7 @@ NEW_TOKENS = 16
 TEXTS = [(ROOT / "LICENSE").read_text()]  # it stays as it is
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """With more, so small a model mostly waits for its own threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="session")

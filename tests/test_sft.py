@@ -43,13 +43,7 @@ TEST = [example("t1", 0, setting) for setting in SETTINGS]
 ROWS = len(TRAIN)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """With more, so small a model mostly waits for its own threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@
 
 No pretrained model is needed. Tokenizer and weights are trained on rows of `dataset_name` that hold no preference (see
 `trainer.base_rows`), all weights, the matrices with Muon and the rest with AdamW. Rows grow as the training goes on,
-from one candidate tool to all of them. What comes out is a folder as `from_pretrained` reads it; what a user prefers,
+from one candidate tool to five. What comes out is a folder as `from_pretrained` reads it; what a user prefers,
 it does not know.
 """
 
