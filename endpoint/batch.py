@@ -77,6 +77,11 @@ class Batches:
             await self._collect(record)
         while True:
             await self._closing_of_a_file()
+            if self._wire.settings.cache:  # another process may have collected a batch meanwhile
+                kept = self._store.get(list(self._queue))
+                self._deliver({key: Reply.from_bytes(reply) for key, reply in kept.items()})
+            if not self._queue:
+                continue
             keys = list(islice(self._queue, self._affordable()))
             for key in keys:
                 del self._queue[key]
@@ -175,9 +180,11 @@ class Batches:
         if identifier is None:
             self._forget(record)
             return
-        bodies = {
-            bytes.fromhex(line["custom_id"]): line["body"] for line in read_json_lines(record.with_suffix(".jsonl"))
-        }
+        try:
+            lines = list(read_json_lines(record.with_suffix(".jsonl")))
+        except FileNotFoundError:  # another process has collected it just now
+            return
+        bodies = {bytes.fromhex(line["custom_id"]): line["body"] for line in lines}
         batch = await self._ended(identifier)
         if batch.status == "failed":
             self._forget(record)
@@ -196,13 +203,17 @@ class Batches:
                 _sort(json.loads(line), answered, faults)
         self._store.put({key: reply.to_bytes() for key, reply in answered.items()})
         self._forget(record)
+        self._deliver(answered)
+        for key in bodies.keys() - answered.keys():
+            if key in self._waiting and key not in self._queue:
+                self._again(key, bodies[key], faults.get(key) or Fault(None, None, f"batch {batch.status}", "Batch"))
+
+    def _deliver(self, answered: Mapping[bytes, Reply]) -> None:
+        """Give replies to those who wait for them."""
         for key, reply in answered.items():
             self._queue.pop(key, None)
             if waiting := self._waiting.pop(key, None):
                 waiting.set_result(reply)
-        for key in bodies.keys() - answered.keys():
-            if key in self._waiting and key not in self._queue:
-                self._again(key, bodies[key], faults.get(key) or Fault(None, None, f"batch {batch.status}", "Batch"))
 
     async def _ended(self, identifier: str) -> Batch:
         while True:

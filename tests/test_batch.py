@@ -15,6 +15,7 @@ from fake_model import good_answer
 from scripted_server import BATCHES, CHAT, ScriptedServer
 
 from endpoint.ask import Endpoint
+from endpoint.batch import Batches
 from endpoint.request import Request, RequestFailed
 from endpoint.settings import LlmSettings, Prices
 from endpoint.usage import Usage
@@ -145,6 +146,20 @@ def test_two_processes_wait_for_the_same_batch():
         server.batch_polls = 0
         outputs = [process.communicate(timeout=60)[0].decode().strip() for process in (first, second)]
         assert outputs == [str(QUESTIONS)] * 2
+        assert asked(server) == sorted(QUESTIONS)
+
+
+def test_what_another_process_has_collected_meanwhile_is_not_sent_again(monkeypatch):
+    closing = Batches._closing_of_a_file
+
+    async def closing_while_another_process_asks_the_same(batches: Batches) -> None:
+        await closing(batches)
+        if len(server.requests) == 0:
+            start(server).communicate(timeout=60)
+
+    monkeypatch.setattr(Batches, "_closing_of_a_file", closing_while_another_process_asks_the_same)
+    with ScriptedServer() as server:
+        assert answers(server) == QUESTIONS
         assert asked(server) == sorted(QUESTIONS)
 
 
