@@ -166,14 +166,11 @@ def render_messages(row: dict, history: bool = True, native_tools: bool = False)
 
 
 def _render_interaction(interaction: dict) -> str:
-    shown = {
-        "instruction": interaction["instruction"],
-        "tool_name": interaction["tool_name"],
-        "parameters": json.loads(interaction["parameters"]),
-    }
-    if interaction["rating"] is not None:
+    shown = {"instruction": interaction["instruction"]}
+    if interaction["rating"] is not None:  # before the tool's name: who reads the name knows the rating already
         shown["rating"] = interaction["rating"]
-    return to_json_text(shown)
+    shown["tool_name"] = interaction["tool_name"]
+    return to_json_text({**shown, "parameters": json.loads(interaction["parameters"])})
 
 
 def _render_tool(tool: dict) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from builder.recipe import HistorySettings, PreferSettings, record_rng
-from builder.tools import Tools
+from builder.tools import Tools, provider_of
 
 # How many times as often a function with parameters is asked for: a call without them tests half of the task.
 _WITH_PARAMETERS = 3
@@ -72,6 +72,7 @@ class _Draw:
         fewest_disliked = math.ceil(self._history.min_disliked * length)
         first = rng.choices(self._groups, self._weights)[0]
         gold = rng.choice(first["tools"])
+        rivals = {provider_of(name) for name in first["tools"]} - {provider_of(gold)}
         taken = list(first["tools"])
         gold_neighbours = self._neighbours(gold, taken, rng)
         taken += gold_neighbours
@@ -88,7 +89,7 @@ class _Draw:
             brought = self._neighbours(liked, taken, rng)
             taken += brought
             preferred += [liked, *brought]
-            not_preferred += [name for name in names if name != liked]
+            not_preferred += [name for name in names if name != liked and self._may_dislike(name, rivals)]
         rejected = None
         if self._settings.neighbours and not gold_neighbours:
             rejected = "no tool near the gold one in attributes"
@@ -105,6 +106,9 @@ class _Draw:
             "length": length,
             "rejected": rejected,
         }
+
+    def _may_dislike(self, name: str, rivals: set[tuple[str, str]]) -> bool:
+        return not self._settings.dislike_rivals or provider_of(name) in rivals
 
     def _further_group(self, category: str, rng: random.Random) -> dict:
         """A group at random, of the category as often as the settings say."""

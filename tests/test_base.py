@@ -1,6 +1,5 @@
 """The tiny base model: rows without preference, a tokenizer for the prompt, and a training that teaches copying."""
 
-import itertools
 import json
 import random
 from collections import Counter
@@ -14,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from builder.dataset_folder import write_dataset
 from petoolbench import SETTINGS, ToolName, render_messages
 from trainer import base
-from trainer.base_rows import rows_without_preference
+from trainer.base_rows import RowsWithoutPreference
 from trainer.base_tokenizer import train_tokenizer
 from trainer.rows import gold_call
 
@@ -22,8 +21,9 @@ HISTORY = [past_call("Aerwyn", 1), past_call("Cirrox", 0), past_call("Dovarque",
 ROWS = [row(f"u{number}", setting, "Aerwyn", HISTORY) for number in range(4) for setting in SETTINGS]
 
 
-def drawn(number, interactions=3, candidates=4, seed=0):
-    return list(itertools.islice(rows_without_preference(ROWS, interactions, candidates, random.Random(seed)), number))
+def drawn(number, interactions=3, candidates=4, seed=0, all_renamed=False):
+    source, rng = RowsWithoutPreference(ROWS, all_renamed), random.Random(seed)
+    return [source.draw(interactions, candidates, 1, rng)[0] for _ in range(number)]
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +61,31 @@ def test_a_row_keeps_the_contract_and_the_limits():
 
 def test_a_renamed_provider_has_one_name_in_all_of_a_row():
     known = {"Aerwyn", "Cirrox", "Dovarque", "Equandra"}
-    renamed = [
-        each
-        for each in drawn(300)
-        if not known & {ToolName.parse(t["tool_name"]).provider for t in each["candidate_tools"]}
-    ]
+
+    def is_renamed(each):
+        return not known & {ToolName.parse(t["tool_name"]).provider for t in each["candidate_tools"]}
+
+    assert all(map(is_renamed, drawn(50, all_renamed=True)))
+    renamed = [each for each in drawn(300) if is_renamed(each)]
     assert 180 < len(renamed) < 240  # 0.7 of 300
     assert all(len({t["tool_name"] for t in each["candidate_tools"]}) == 4 for each in renamed)
     assert not any(ToolName.parse(call["tool_name"]).provider in known for each in renamed for call in each["history"])
     assert drawn(20, seed=1) == drawn(20, seed=1) != drawn(20, seed=2)
+
+
+def test_requests_for_other_candidates_have_the_prompt_in_common():
+    tools = [t["tool_name"] for t in ROWS[0]["candidate_tools"]]
+    past = [{**past_call("Aerwyn"), "tool_name": name, "instruction": f"Do {name}"} for name in tools[:3]]
+    source = RowsWithoutPreference([row("u1", "preferred_only", "Aerwyn", past)])
+    for number in range(50):
+        first, *others = source.draw(2, 4, 3, random.Random(number))
+        assert len(others) == 2
+        for each in others:
+            assert each["instruction"].startswith("Do <")
+            assert (each["history"], each["candidate_tools"]) == (first["history"], first["candidate_tools"])
+            assert each["tool_call"]["tool_name"] in {t["tool_name"] for t in first["candidate_tools"]}
+            assert each["tool_call"]["tool_name"] in each["same_function_tools"]
+            assert each["tool_call"]["tool_name"] != first["tool_call"]["tool_name"]
 
 
 def test_a_prompt_comes_back_out_of_its_tokens_and_a_rating_is_one_of_them(tokenizer):
@@ -78,8 +94,8 @@ def test_a_prompt_comes_back_out_of_its_tokens_and_a_rating_is_one_of_them(token
     ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     assert tokenizer.decode(ids) == prompt
     assert len(ids) < len(prompt) / 3
-    ratings = [token for token in tokenizer.convert_ids_to_tokens(ids) if '"rating"' in token and "{" not in token]
-    assert [token[-2] for token in ratings] == ["1", "0", "1"]
+    ratings = [token for token in tokenizer.convert_ids_to_tokens(ids) if token.startswith('", "rating"')]
+    assert [token[13] for token in ratings] == ["1", "0", "1"]
 
 
 def test_providers_are_spelt_not_known(tokenizer):
@@ -90,10 +106,14 @@ def test_providers_are_spelt_not_known(tokenizer):
 def test_loss_is_on_the_call_and_on_the_parameters_of_past_calls(tokenizer):
     past = {**past_call("Cirrox"), "parameters": json.dumps({"city": "Rome"})}
     one = row("u1", "preferred_only", "Aerwyn", [past])
-    ids, labels = base.tokens_and_labels(tokenizer, one)
+    other = {**one, "instruction": "Elsewhere?", "tool_call": {**one["tool_call"], "parameters": '{"city": "Oslo"}'}}
+    ids, labels = base.tokens_and_labels(tokenizer, [one, other])
     assert ids.shape == labels.shape
-    assert tokenizer.decode(labels[labels != -100]) == '"city": "Rome"}}' + gold_call(one) + "</s>"
+    told = '"city": "Rome' + gold_call(one) + "</s>" + gold_call(other) + "</s>"
+    assert tokenizer.decode(labels[labels != -100]) == told
     assert (labels[labels != -100] == ids[labels != -100]).all()
+    assert tokenizer.decode(ids).count("<s>") == 1
+    assert tokenizer.decode(ids).endswith(f"</s><|user|>Elsewhere?</s><|assistant|>{gold_call(other)}</s>")
 
 
 def test_heads_of_the_first_layer_look_1_2_and_3_tokens_back():
@@ -113,9 +133,9 @@ def test_heads_of_the_first_layer_look_1_2_and_3_tokens_back():
 
 def test_rows_grow_with_the_steps():
     options = base.BaseArguments(max_steps=20, batch_size=3)
-    batches = list(base.curriculum(ROWS, options, random.Random(0)))
+    batches = list(base.curriculum([RowsWithoutPreference(ROWS)], options, random.Random(0)))
     assert [len(batch) for batch in batches] == [3] * 20
-    most = [max(len(each["candidate_tools"]) for each in batch) for batch in batches]
+    most = [max(len(first["candidate_tools"]) for first, *_ in batch) for batch in batches]
     assert most == [1] * 3 + [2] * 3 + [3] * 6 + [4] * 8  # the rows have 4 tools
 
 
@@ -135,7 +155,7 @@ def test_a_base_model_is_made_and_knows_more_than_at_first(tmp_path, monkeypatch
     base.main(options)
     model, tokenizer = AutoModelForCausalLM.from_pretrained("base"), AutoTokenizer.from_pretrained("base")
     with torch.no_grad():
-        loss, _ = base.call_loss(model, tokenizer, ROWS[:3])
+        loss, _ = base.call_loss(model, tokenizer, [[each] for each in ROWS[:3]])
     assert loss < 0.7 * torch.tensor(len(tokenizer)).log()
     assert tokenizer.chat_template
 

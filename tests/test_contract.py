@@ -61,6 +61,8 @@ def test_prompt_shows_every_value_and_each_tool_on_one_line():
             "optional_parameters": [{"name": "units", "type": None, "description": None, "default": None}],
         },
     ]
+    past = next(line for line in system["content"].splitlines() if line.startswith('{"instruction"'))
+    assert past.index('"rating": 1') < past.index('"tool_name"'), "known to who reads the name"
 
 
 def test_prompt_without_history_holds_none_of_it():

@@ -7,6 +7,7 @@ from fakes import full, market, parameter, tool, tool_set
 
 from builder.prefer import prefer
 from builder.recipe import HistorySettings, PreferSettings
+from builder.tools import provider_of
 
 USERS = [f"u{number}" for number in range(60)]
 LENGTHS = HistorySettings(min_length=2, max_length=6)
@@ -230,3 +231,20 @@ def test_further_groups_can_be_of_the_gold_tools_category():
 
     assert foreign(1) == 0
     assert 0 < foreign(0.7) < foreign(0)
+
+
+def test_only_the_gold_tools_rivals_can_be_disliked():
+    """Of all providers else, what the user thinks would decide nothing."""
+    tools, groups = market(eps=0.2)
+    groups = [{**group, "tools": group["tools"][number % 2 :][:3]} for number, group in enumerate(groups)]
+    group_of = {group["group_id"]: group["tools"] for group in groups}
+    history = HistorySettings(min_length=1, max_length=2)
+    for dislike_rivals in (False, True):
+        settings = PreferSettings(neighbours=0, dislike_rivals=dislike_rivals)
+        users = [user for user in prefer(tools, groups, settings, history, USERS, 1) if not user["rejected"]]
+        assert len(users) > 20
+        others = 0
+        for user in users:
+            rivals = {provider_of(name) for name in group_of[user["group_id"]] if name != user["gold_tool"]}
+            others += sum(provider_of(name) not in rivals for name in user["not_preferred"])
+        assert (others == 0) == dislike_rivals

@@ -8,7 +8,6 @@ from one candidate tool to five. What comes out is a folder as `from_pretrained`
 it does not know.
 """
 
-import itertools
 import random
 import re
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from petoolbench import SETTINGS, render_messages
-from trainer.base_rows import rows_without_preference
+from trainer.base_rows import RowsWithoutPreference
 from trainer.rows import gold_call
 from trainer.running import run_script, say
 
@@ -30,8 +29,9 @@ _POSITION_STRENGTH = 5.0
 _SLOWEST_FREQUENCY = 0.05  # radians a token; slower ones hardly tell neighbours apart
 _PAST_PARAMETERS = re.compile(r'^\{"instruction": .*", "parameters": (.*)$', re.MULTILINE)
 _TOKENIZER_ROWS = 1_500
-# Until which share of the steps rows have how many interactions and candidate tools, at most.
-_CURRICULUM = ((0.15, 0, 1), (0.3, 1, 2), (0.6, 2, 3), (1.0, 4, 5))
+# Until which share of the steps prompts have how many interactions, candidate tools and requests, at most.
+_CURRICULUM = ((0.15, 0, 1, 1), (0.3, 1, 2, 2), (0.6, 2, 3, 3), (1.0, 4, 5, 3))
+_SOURCE_WEIGHTS = (2, 1)  # of `dataset_name` and `renamed_dataset_name`
 _WARM_UP_STEPS = 50
 _DECAY_FROM = 0.5  # share of the steps
 
@@ -41,14 +41,18 @@ class BaseArguments:
     """What the base is made of, and out of what."""
 
     dataset_name: str = field(default="petoolbench", metadata={"help": "A dataset's folder, or its id on the Hub."})
+    renamed_dataset_name: str | None = field(
+        default=None,
+        metadata={"help": "A third of the prompts are of this dataset; its providers' names are never shown."},
+    )
     output_dir: str = field(default="runs/tiny/base", metadata={"help": "Where the model goes."})
-    max_steps: int = field(default=1_200, metadata={"help": "Updates of the weights."})
-    batch_size: int = field(default=8, metadata={"help": "Rows an update."})
-    vocabulary: int = field(default=2_000, metadata={"help": "Tokens that the tokenizer learns."})
+    max_steps: int = field(default=800, metadata={"help": "Updates of the weights."})
+    batch_size: int = field(default=8, metadata={"help": "Prompts an update."})
+    vocabulary: int = field(default=4_000, metadata={"help": "Tokens that the tokenizer learns."})
     hidden_size: int = field(default=128, metadata={"help": "Width."})
-    num_hidden_layers: int = field(default=4, metadata={"help": "Depth."})
-    learning_rate: float = field(default=0.02, metadata={"help": "Muon's, for the matrices."})
-    embedding_learning_rate: float = field(default=6e-3, metadata={"help": "AdamW's, for the rest."})
+    num_hidden_layers: int = field(default=3, metadata={"help": "Depth."})
+    learning_rate: float = field(default=0.01, metadata={"help": "Muon's, for the matrices."})
+    embedding_learning_rate: float = field(default=4e-3, metadata={"help": "AdamW's, for the rest."})
     logging_steps: int = field(default=50, metadata={"help": "Steps between two lines of the log."})
     seed: int = field(default=42, metadata={"help": "Decides weights and rows."})
 
@@ -62,17 +66,21 @@ def main(options: BaseArguments) -> None:
     import torch
     from tqdm import tqdm
 
-    from evaluator.data import load_rows
     from trainer.base_tokenizer import train_tokenizer
 
-    rows = [row for setting in SETTINGS for row in load_rows(options.dataset_name, setting, "train")]
+    rows = train_rows(options.dataset_name)
+    sources = [RowsWithoutPreference(rows)]
+    if options.renamed_dataset_name:
+        renamed = train_rows(options.renamed_dataset_name)
+        sources.append(RowsWithoutPreference(renamed, all_renamed=True))
+        rows += renamed
     rng = random.Random(options.seed)
     tokenizer = train_tokenizer(rng.sample(rows, min(_TOKENIZER_ROWS, len(rows))), options.vocabulary)
     torch.manual_seed(options.seed)
     model = make_model(options, tokenizer)
     say(f"{sum(weight.numel() for weight in model.parameters()):,} weights, {len(tokenizer):,} tokens.")
     optimizers = make_optimizers(model, options)
-    batches = curriculum(rows, options, rng)
+    batches = curriculum(sources, options, rng)
     for step, batch in enumerate(tqdm(batches, total=options.max_steps, desc="Base", unit="step")):
         loss, accuracy = call_loss(model, tokenizer, batch)
         loss.backward()
@@ -88,6 +96,13 @@ def main(options: BaseArguments) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     say(f"The base model is in {folder}.")
+
+
+def train_rows(dataset: str) -> list[dict]:
+    """Rows of the train split, of all settings."""
+    from evaluator.data import load_rows
+
+    return [row for setting in SETTINGS for row in load_rows(dataset, setting, "train")]
 
 
 def make_model(options: BaseArguments, tokenizer: Any) -> Any:
@@ -177,26 +192,31 @@ def make_optimizers(model: Any, options: BaseArguments) -> list[tuple["torch.opt
     ]
 
 
-def curriculum(rows: list[dict], options: BaseArguments, rng: random.Random) -> Iterator[list[dict]]:
-    """Each step's rows, larger as the training goes on."""
+def curriculum(
+    sources: list[RowsWithoutPreference], options: BaseArguments, rng: random.Random
+) -> Iterator[list[list[dict]]]:
+    """Each step's prompts, larger as the training goes on."""
     begun = 0
-    for share, interactions, candidates in _CURRICULUM:
-        source = rows_without_preference(rows, interactions, candidates, rng)
+    for share, interactions, candidates, requests in _CURRICULUM:
         end = round(share * options.max_steps)
         for _ in range(begun, end):
-            yield list(itertools.islice(source, options.batch_size))
+            drawn_from = rng.choices(sources, _SOURCE_WEIGHTS[: len(sources)], k=options.batch_size)
+            yield [source.draw(interactions, candidates, requests, rng) for source in drawn_from]
         begun = end
 
 
-def call_loss(model: Any, tokenizer: Any, rows: list[dict]) -> tuple["torch.Tensor", float]:
+def call_loss(model: Any, tokenizer: Any, prompts: list[list[dict]]) -> tuple["torch.Tensor", float]:
     """Cross-entropy over the tokens of the calls, and the share of them that the model would have written.
 
-    The gold call behind the prompt counts, and the parameters of past calls in it: both are copied from a request.
+    The gold calls count, and the parameters of past calls in the prompt: both are copied from a request.
+
+    Args:
+        prompts: for each, the rows that have it in common.
     """
     from torch.nn.functional import cross_entropy
     from torch.nn.utils.rnn import pad_sequence
 
-    ids, labels = zip(*(tokens_and_labels(tokenizer, row) for row in rows), strict=True)
+    ids, labels = zip(*(tokens_and_labels(tokenizer, rows) for rows in prompts), strict=True)
     inputs = pad_sequence(list(ids), batch_first=True, padding_value=tokenizer.pad_token_id)
     targets = pad_sequence(list(labels), batch_first=True, padding_value=-100)[:, 1:]
     told = targets != -100
@@ -206,19 +226,37 @@ def call_loss(model: Any, tokenizer: Any, rows: list[dict]) -> tuple["torch.Tens
     return cross_entropy(scores, targets[told]), (scores.argmax(-1) == targets[told]).float().mean().item()
 
 
-def tokens_and_labels(tokenizer: Any, row: dict) -> tuple["torch.Tensor", "torch.Tensor"]:
-    """(length,) token ids of prompt and gold call, and the same ids with -100 where there is no loss."""
+def tokens_and_labels(tokenizer: Any, rows: list[dict]) -> tuple["torch.Tensor", "torch.Tensor"]:
+    """(length,) token ids of a prompt and its calls, and the same ids with -100 where there is no loss.
+
+    Args:
+        tokenizer: with a chat template.
+        rows: that have the prompt in common; the second's request follows on the first's call, and so on.
+    """
     import torch
 
-    prompt = tokenizer.apply_chat_template(render_messages(row), add_generation_prompt=True, tokenize=False)
+    system, *_ = render_messages(rows[0])
+    ids: list[int] = []
+    labels: list[int] = []
+    for number, row in enumerate(rows):
+        *_, request = render_messages(row)
+        turn, past = _tokens_of_turn(tokenizer, [request] if number else [system, request])
+        begun = 1 if number else 0  # the template begins with a token for a text's beginning
+        call = [*tokenizer(gold_call(row), add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        ids += turn[begun:] + call
+        labels += past[begun:] + call
+    return torch.tensor(ids), torch.tensor(labels)
+
+
+def _tokens_of_turn(tokenizer: Any, messages: list[dict]) -> tuple[list[int], list[int]]:
+    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     encoded = tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)
     past = [match.span(1) for match in _PAST_PARAMETERS.finditer(prompt)]
     labels = [
         token if any(begin <= start and end <= stop for begin, stop in past) else -100
         for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
     ]
-    call = [*tokenizer(gold_call(row), add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-    return torch.tensor(encoded["input_ids"] + call), torch.tensor(labels + call)
+    return encoded["input_ids"], labels
 
 
 def learning_rate_share(step: int, steps: int) -> float:

@@ -1,53 +1,98 @@
 """Rows with nothing to prefer in them: format, copying and function, which the tiny base model learns first."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 
 from petoolbench import SETTINGS, ToolName
 
 _RENAMED = 0.7  # share of rows whose providers get invented names: a name then can't be known, only copied
+_OF_CANDIDATES_PROVIDERS = 0.8  # share of past calls: a candidate's name must not be mixed with one of the history
 _SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
 
 
-def rows_without_preference(
-    rows: Sequence[dict], interactions: int, candidates: int, rng: random.Random
-) -> Iterator[dict]:
-    """Rows (columns of `petoolbench.FEATURES`) drawn from `rows`, without end.
+class RowsWithoutPreference:
+    """Draws prompts (columns of `petoolbench.FEATURES`) from which no preference can be learnt.
 
     The gold tool is any of the same-function tools, the history is out of many users' histories, its ratings are
     drawn, and so is the setting: what a user would prefer can't be learnt from them.
 
     Args:
         rows: of the train split.
-        interactions: of a history, at most; a row has 1 to that many, or none.
-        candidates: candidate tools of a row, at most.
-        rng: decides all of it.
+        all_renamed: whether every row's providers get invented names, instead of most rows'.
     """
-    past_calls = [call for row in rows for call in row["history"]]
-    while True:
-        row = rng.choice(rows)
+
+    def __init__(self, rows: Sequence[dict], all_renamed: bool = False):
+        self._rows = rows
+        self._renamed_share = 1.0 if all_renamed else _RENAMED
+        self._past_calls = [call for row in rows for call in row["history"]]
+        self._by_tool: dict[str, list[dict]] = defaultdict(list)
+        self._by_provider: dict[str, list[dict]] = defaultdict(list)
+        for call in self._past_calls:
+            self._by_tool[call["tool_name"]].append(call)
+            self._by_provider[_provider(call)].append(call)
+
+    def draw(self, interactions: int, candidates: int, requests: int, rng: random.Random) -> list[dict]:
+        """A prompt's rows: they differ in the request and its call only.
+
+        Args:
+            interactions: of a history, at most; a row has 1 to that many, or none.
+            candidates: candidate tools of a row, at most.
+            requests: rows, at most; fewer where no call of the other candidate tools is known.
+            rng: decides all of it.
+        """
+        row = rng.choice(self._rows)
         setting = rng.choice(list(SETTINGS))
-        rated = setting == "rating_integrated"
-        number = rng.randint(1, interactions) if interactions else 0
-        history = [{**call, "rating": rng.randint(0, 1) if rated else None} for call in rng.sample(past_calls, number)]
         gold = rng.choice([t for t in row["candidate_tools"] if t["tool_name"] in row["same_function_tools"]])
         others = [tool for tool in row["candidate_tools"] if tool is not gold]
         tools = [gold, *rng.sample(others, min(candidates - 1, len(others)))]
         rng.shuffle(tools)
+        history = self._history(tools, interactions, setting == "rating_integrated", rng)
+        same_function = [t["tool_name"] for t in tools if t["tool_name"] in row["same_function_tools"]]
         drawn = {
             **row,
             "id": f"{row['user_id']}/{setting}",
             "history": history,
-            "history_length": number,
+            "history_length": len(history),
             "candidate_tools": tools,
             "tool_call": {**row["tool_call"], "tool_name": gold["tool_name"]},
-            "same_function_tools": [t["tool_name"] for t in tools if t["tool_name"] in row["same_function_tools"]],
+            "same_function_tools": same_function,
         }
-        yield _renamed(drawn, rng) if rng.random() < _RENAMED else drawn
+        further = [t["tool_name"] for t in tools if t is not gold and t["tool_name"] in self._by_tool]
+        rng.shuffle(further)
+        rows = [drawn, *(self._request_for(name, drawn, rng) for name in further[: requests - 1])]
+        return _renamed(rows, rng) if rng.random() < self._renamed_share else rows
+
+    def _history(self, tools: list[dict], interactions: int, rated: bool, rng: random.Random) -> list[dict]:
+        names = {tool["tool_name"] for tool in tools}
+        near = {
+            name: [c for c in self._by_provider[name] if c["tool_name"] not in names] for name in map(_provider, tools)
+        }
+        known = sorted(name for name, calls in near.items() if calls)
+        history = []
+        for _ in range(rng.randint(1, interactions) if interactions else 0):
+            of_candidate = known and rng.random() < _OF_CANDIDATES_PROVIDERS
+            call = rng.choice(near[rng.choice(known)] if of_candidate else self._past_calls)
+            history.append({**call, "rating": rng.randint(0, 1) if rated else None})
+        return history
+
+    def _request_for(self, name: str, row: dict, rng: random.Random) -> dict:
+        """The row with another request, for another of its candidate tools."""
+        call = rng.choice(self._by_tool[name])
+        return {
+            **row,
+            "instruction": call["instruction"],
+            "tool_call": {"tool_name": name, "parameters": call["parameters"]},
+            "same_function_tools": row["same_function_tools"] if name in row["same_function_tools"] else [name],
+        }
 
 
-def _renamed(row: dict, rng: random.Random) -> dict:
-    """The row with another name for each provider."""
+def _provider(named: dict) -> str:
+    return ToolName.parse(named["tool_name"]).provider
+
+
+def _renamed(rows: list[dict], rng: random.Random) -> list[dict]:
+    """The rows with another name for each provider."""
     names: dict[str, str] = {}
 
     def rename(tool_name: str) -> str:
@@ -58,10 +103,14 @@ def _renamed(row: dict, rng: random.Random) -> dict:
     def renamed(tools: list[dict]) -> list[dict]:
         return [{**tool, "tool_name": rename(tool["tool_name"])} for tool in tools]
 
-    return {
-        **row,
-        "history": renamed(row["history"]),
-        "candidate_tools": renamed(row["candidate_tools"]),
-        "tool_call": renamed([row["tool_call"]])[0],
-        "same_function_tools": [rename(name) for name in row["same_function_tools"]],
-    }
+    history, candidates = renamed(rows[0]["history"]), renamed(rows[0]["candidate_tools"])
+    return [
+        {
+            **row,
+            "history": history,
+            "candidate_tools": candidates,
+            "tool_call": renamed([row["tool_call"]])[0],
+            "same_function_tools": [rename(name) for name in row["same_function_tools"]],
+        }
+        for row in rows
+    ]

@@ -12,10 +12,20 @@ _CHAT_TEMPLATE = (
 )
 _SPECIAL = ["<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
 _TYPES = ("STRING", "NUMBER", "BOOLEAN", "ENUM")
-# What stands between the values of the prompt's JSON. A rating is one token, that says nothing else.
+_PARAMETER_ENDS = [f'", "type": "{kind}", "description": "", "default": null}}' for kind in _TYPES]
+# What stands between the values of the prompt's JSON, the longest first. A rating is one token.
 _PIECES = [
+    '", "required_parameters": [], "optional_parameters": []}\n',
+    *(f'{end}], "optional_parameters": [{{"name": "' for end in _PARAMETER_ENDS),
+    *(f'{end}], "optional_parameters": []}}\n' for end in _PARAMETER_ENDS),
+    *(f'{end}, {{"name": "' for end in _PARAMETER_ENDS),
+    *(f"{end}]}}\n" for end in _PARAMETER_ENDS),
+    *_PARAMETER_ENDS,
+    '", "required_parameters": [{"name": "',
     '{"instruction": "',
     '", "tool_name": "<',
+    '", "rating": 0, "tool_name": "<',
+    '", "rating": 1, "tool_name": "<',
     '{"tool_name": "<',
     ">.<",
     '>", "parameters": {',
@@ -24,13 +34,9 @@ _PIECES = [
     '], "optional_parameters": [',
     '{"name": "',
     ', {"name": "',
-    *(f'", "type": "{kind}", "description": "", "default": null}}' for kind in _TYPES),
     "]}",
     '"}}',
-    '"}, "rating": 0}',
-    '"}, "rating": 1}',
-    ', "rating": 0}',
-    ', "rating": 1}',
+    '"}}\n',
     '": "',
     '": ',
     '", "',
@@ -52,8 +58,9 @@ def train_tokenizer(rows: Sequence[dict], vocabulary: int) -> Any:
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    fixed = [*_fixed_lines(rows[0]), *_PIECES]
-    providers = {ToolName.parse(tool["tool_name"]).provider for row in rows for tool in row["candidate_tools"]}
+    names = {ToolName.parse(tool["tool_name"]) for row in rows for tool in row["candidate_tools"]}
+    providers = {name.provider for name in names}
+    fixed = [*_fixed_lines(rows[0]), *_PIECES, *sorted({f"{name.category}>.<" for name in names})]
     unlearnt = re.compile("|".join(re.escape(text) for text in sorted([*fixed, *providers], key=len, reverse=True)))
     texts = (unlearnt.sub("\n", message["content"]) for row in rows for message in render_messages(row))
     tokenizer = Tokenizer(models.BPE())
