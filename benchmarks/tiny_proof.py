@@ -1,13 +1,13 @@
-"""Does it learn? The paper's Table 1 with a model of 0.9 million weights, from nothing, on two cores.
+"""Does it learn? The paper's Table 1 with a model of a million weights, from nothing, on two cores.
 
     python benchmarks/tiny_proof.py                    # two seeds, at the same time; runs/proof/
     python benchmarks/tiny_proof.py --seeds 1 2 3
 
 No pretrained model is needed. A compact benchmark is built of twelve categories of the embedded catalogue, and one of
-the other four: no provider, tool or function of those is ever trained on ("unseen providers"). For each seed, a base
-model learns the format and to copy, from rows that hold no preference; then come SFT, pairs of the SFT model's own
-calls and DPO, and DPO without SFT. All are evaluated, greedily, on the test users, who decided nothing before. What is
-there already is not made again, so a proof that was stopped goes on.
+the other four ("unseen providers"): no preference in those is trained on, and their providers' names are never shown to
+a model before. For each seed, a base model learns the format and to copy, from rows that hold no preference; then come
+SFT, pairs of the SFT model's own calls and DPO, and DPO without SFT. All are evaluated, greedily, on the test users,
+who decided nothing before. What is there already is not made again, so a proof that was stopped goes on.
 """
 
 import argparse
@@ -80,7 +80,7 @@ def train_and_evaluate(seed: int) -> None:
         run(folder / "log.txt", out / made, *command, "--seed", str(seed), *options)
 
     on_base, on_data = ("--model_name_or_path", base), ("--dataset_name", DATA)
-    stage("base", "base", "tokenizer_config.json", *on_data)
+    stage("base", "base", "tokenizer_config.json", *on_data, "--renamed_dataset_name", UNSEEN)
     stage("sft", "sft", "README.md", *on_base, *on_data)
     stage("pairs", "pairs", "README.md", "--model", f"hf:{base}+{folder / 'sft'}", *on_data)
     stage("dpo", "dpo", "README.md", *on_base, "--sft_adapter", folder / "sft", "--dataset_name", folder / "pairs")

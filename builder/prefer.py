@@ -72,9 +72,9 @@ class _Draw:
         fewest_disliked = math.ceil(self._history.min_disliked * length)
         first = rng.choices(self._groups, self._weights)[0]
         gold = rng.choice(first["tools"])
-        rivals = {provider_of(name) for name in first["tools"]} - {provider_of(gold)}
+        rivals = self._rivals(gold, first["tools"])
         taken = list(first["tools"])
-        gold_neighbours = self._neighbours(gold, taken, rng)
+        gold_neighbours = self._neighbours(gold, taken, rivals, rng)
         taken += gold_neighbours
         preferred = list(gold_neighbours)
         not_preferred: list[str] = []
@@ -84,12 +84,15 @@ class _Draw:
             names = self._further_group(first["category"], rng)["tools"]
             if any(self._tools.overlap(name, taken) for name in names):
                 continue
-            liked = self._most_like(gold, names)
+            may_be_liked = [name for name in names if provider_of(name) not in rivals]
+            if not may_be_liked:
+                continue
+            liked = self._most_like(gold, may_be_liked)
             taken += names
-            brought = self._neighbours(liked, taken, rng)
+            brought = self._neighbours(liked, taken, rivals, rng)
             taken += brought
             preferred += [liked, *brought]
-            not_preferred += [name for name in names if name != liked and self._may_dislike(name, rivals)]
+            not_preferred += [name for name in names if name != liked and (not rivals or provider_of(name) in rivals)]
         rejected = None
         if self._settings.neighbours and not gold_neighbours:
             rejected = "no tool near the gold one in attributes"
@@ -107,8 +110,11 @@ class _Draw:
             "rejected": rejected,
         }
 
-    def _may_dislike(self, name: str, rivals: set[tuple[str, str]]) -> bool:
-        return not self._settings.dislike_rivals or provider_of(name) in rivals
+    def _rivals(self, gold: str, group: list[str]) -> set[tuple[str, str]]:
+        """Providers that the user never likes: by the settings, none, or the others of the gold tool's group."""
+        if not self._settings.dislike_rivals:
+            return set()
+        return {provider_of(name) for name in group} - {provider_of(gold)}
 
     def _further_group(self, category: str, rng: random.Random) -> dict:
         """A group at random, of the category as often as the settings say."""
@@ -117,14 +123,16 @@ class _Draw:
             return rng.choice(self._by_category[category])
         return rng.choice(self._groups)
 
-    def _neighbours(self, preferred: str, taken: list[str], rng: random.Random) -> list[str]:
-        """Tools near `preferred` in attributes that do no job of `taken`, nearest first."""
+    def _neighbours(
+        self, preferred: str, taken: list[str], rivals: set[tuple[str, str]], rng: random.Random
+    ) -> list[str]:
+        """Tools near `preferred` in attributes, of no rival, that do no job of `taken`, nearest first."""
         found: list[str] = []
         for names in self._nearest_attributes(self._tools[preferred]["attributes"]):
             if len(found) == self._settings.neighbours:
                 break
             for name in rng.sample(names, min(len(names), _TRIED_PER_PROVIDER)):
-                if not self._tools.overlap(name, taken + found):
+                if provider_of(name) not in rivals and not self._tools.overlap(name, taken + found):
                     found.append(name)
                     break
         return found

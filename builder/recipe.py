@@ -41,8 +41,8 @@ class PreferSettings(_Settings):
     # How often a further group is drawn from the gold tool's category, where the gold tool's rivals are; 0 draws from
     # all, and the providers that a user dislikes are then seldom among the candidates.
     same_category: Annotated[float, Field(ge=0, le=1)] = 0
-    # Whether a user dislikes tools only of providers that could do the gold tool's job too: what the user thinks of
-    # these then decides between the candidates.
+    # Whether the rivals, providers that could do the gold tool's job too, are what a user dislikes, and never likes:
+    # what the history says of the candidates' providers then decides between them.
     dislike_rivals: bool = False
 
 

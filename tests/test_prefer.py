@@ -233,8 +233,8 @@ def test_further_groups_can_be_of_the_gold_tools_category():
     assert 0 < foreign(0.7) < foreign(0)
 
 
-def test_only_the_gold_tools_rivals_can_be_disliked():
-    """Of all providers else, what the user thinks would decide nothing."""
+def test_the_gold_tools_rivals_can_be_all_that_is_disliked():
+    """What the user thinks of other providers decides nothing."""
     tools, groups = market(eps=0.2)
     groups = [{**group, "tools": group["tools"][number % 2 :][:3]} for number, group in enumerate(groups)]
     group_of = {group["group_id"]: group["tools"] for group in groups}
@@ -243,8 +243,10 @@ def test_only_the_gold_tools_rivals_can_be_disliked():
         settings = PreferSettings(neighbours=0, dislike_rivals=dislike_rivals)
         users = [user for user in prefer(tools, groups, settings, history, USERS, 1) if not user["rejected"]]
         assert len(users) > 20
-        others = 0
+        others = liked = 0
         for user in users:
-            rivals = {provider_of(name) for name in group_of[user["group_id"]] if name != user["gold_tool"]}
+            gold = provider_of(user["gold_tool"])
+            rivals = {provider_of(name) for name in group_of[user["group_id"]]} - {gold}
             others += sum(provider_of(name) not in rivals for name in user["not_preferred"])
-        assert (others == 0) == dislike_rivals
+            liked += sum(provider_of(name) in rivals for name in user["preferred"])
+        assert (others == 0, liked == 0) == (dislike_rivals, dislike_rivals)
