@@ -4,8 +4,8 @@
     python benchmarks/tiny_proof.py --seeds 1 2 3
 
 No pretrained model is needed. A compact benchmark is built of twelve categories of the embedded catalogue, and one of
-the other four ("unseen providers"): no preference in those is trained on, and their providers' names are never shown to
-a model before. For each seed, a base model learns the format and to copy, from rows that hold no preference; then come
+the other four ("unseen providers"): no preference in those is trained on, and no model is shown their providers' names
+before. For each seed, a base model learns the format and to copy, from rows that hold no preference; then come
 SFT, pairs of the SFT model's own calls and DPO, and DPO without SFT. All are evaluated, greedily, on the test users,
 who decided nothing before. What is there already is not made again, so a proof that was stopped goes on.
 """
