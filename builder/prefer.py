@@ -32,7 +32,8 @@ def prefer(
     group, of the same category as often as `settings.same_category` says, the user prefers the tool whose attributes
     are nearest to the gold tool's: a user's taste is one. Each preferred tool brings the tools nearest to it in
     attributes, one of a provider at most. Whatever overlaps in function with what the user has is discarded and drawn
-    again.
+    again. With `settings.dislike_rivals`, the other providers of the gold tool's group are never liked, and only they
+    are disliked.
 
     Input columns: those of `group`, `collect` and `understand`.
     Output columns:

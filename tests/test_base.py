@@ -160,6 +160,34 @@ def test_a_base_model_is_made_and_knows_more_than_at_first(tmp_path, monkeypatch
     assert tokenizer.chat_template
 
 
+def test_names_of_a_renamed_dataset_are_never_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_dataset(Path("data"), [("train", each) for each in ROWS], lambda: DATASET_FACTS)
+    held_out = [{**t, "tool_name": t["tool_name"].replace(">.<", ">.<New", 1)} for t in ROWS[0]["candidate_tools"]]
+    names = [tool["tool_name"] for tool in held_out]
+    unseen = [
+        {**each, "candidate_tools": held_out, "same_function_tools": names[:2], "history": [], "history_length": 0}
+        for each in ROWS
+    ]
+    unseen = [{**each, "tool_call": {**each["tool_call"], "tool_name": names[0]}} for each in unseen]
+    write_dataset(Path("unseen"), [("train", each) for each in unseen], lambda: DATASET_FACTS)
+    shown = []
+
+    def draw_all(sources, options, rng):
+        assert len(sources) == 2
+        shown.extend(row for source in sources for _ in range(200) for row in source.draw(2, 4, 2, rng))
+        return []
+
+    monkeypatch.setattr(base, "curriculum", draw_all)
+    monkeypatch.setattr(RowsWithoutPreference, "_history", lambda self, tools, interactions, rated, rng: [])
+    base.main(
+        base.BaseArguments(dataset_name="data", renamed_dataset_name="unseen", output_dir="base", hidden_size=32)
+    )
+    providers = {ToolName.parse(tool["tool_name"]).provider for row in shown for tool in row["candidate_tools"]}
+    assert "Aerwyn" in providers
+    assert not any(name.startswith("New") for name in providers)
+
+
 def test_a_missing_dataset_is_told_in_a_sentence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="petoolbench build"):

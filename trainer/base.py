@@ -73,7 +73,7 @@ def main(options: BaseArguments) -> None:
     if options.renamed_dataset_name:
         renamed = train_rows(options.renamed_dataset_name)
         sources.append(RowsWithoutPreference(renamed, all_renamed=True))
-        rows += renamed
+        rows = rows + renamed  # a new list: the first source draws from the other, and shows real names
     rng = random.Random(options.seed)
     tokenizer = train_tokenizer(rng.sample(rows, min(_TOKENIZER_ROWS, len(rows))), options.vocabulary)
     torch.manual_seed(options.seed)

@@ -15,7 +15,7 @@ class RowsWithoutPreference:
     """Draws prompts (columns of `petoolbench.FEATURES`) from which no preference can be learnt.
 
     The gold tool is any of the same-function tools, the history is out of many users' histories, its ratings are
-    drawn, and so is the setting: what a user would prefer can't be learnt from them.
+    drawn, and so is the setting.
 
     Args:
         rows: of the train split.
