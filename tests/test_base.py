@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from builder.dataset_folder import write_dataset
 from petoolbench import SETTINGS, ToolName, render_messages
 from trainer import base
-from trainer.base_rows import RowsWithoutPreference
+from trainer.base_rows import RowsWithoutPreference, reading_turn
 from trainer.base_tokenizer import train_tokenizer
 from trainer.rows import gold_call
 
@@ -103,17 +103,30 @@ def test_providers_are_spelt_not_known(tokenizer):
         assert len(tokenizer.tokenize(name)) > 1
 
 
-def test_loss_is_on_the_call_and_on_the_parameters_of_past_calls(tokenizer):
+def test_the_question_about_the_history_tells_who_was_called_and_not_what_to_choose():
+    rated = row("u1", "rating_integrated", "Aerwyn", HISTORY)
+    assert reading_turn(rated) == ("Which providers have been called, by rating?", "1: Dovarque, Aerwyn; 0: Cirrox")
+    liked = {**rated, "history": [past_call("Cirrox", 1)]}
+    assert reading_turn(liked)[1] == "1: Cirrox"
+    unrated = row("u1", "chronological", "Aerwyn", [past_call("Aerwyn"), past_call("Cirrox")])
+    assert reading_turn(unrated) == ("Which providers have been called, the newest first?", "Cirrox, Aerwyn")
+
+
+def test_loss_is_on_calls_past_parameters_and_what_the_history_says(tokenizer):
     past = {**past_call("Cirrox"), "parameters": json.dumps({"city": "Rome"})}
     one = row("u1", "preferred_only", "Aerwyn", [past])
     other = {**one, "instruction": "Elsewhere?", "tool_call": {**one["tool_call"], "parameters": '{"city": "Oslo"}'}}
     ids, labels = base.tokens_and_labels(tokenizer, [one, other])
     assert ids.shape == labels.shape
-    told = '"city": "Rome' + gold_call(one) + "</s>" + gold_call(other) + "</s>"
+    told = '"city": "Rome' + gold_call(one) + "</s>" + gold_call(other) + "</s>Cirrox</s>"
     assert tokenizer.decode(labels[labels != -100]) == told
     assert (labels[labels != -100] == ids[labels != -100]).all()
     assert tokenizer.decode(ids).count("<s>") == 1
-    assert tokenizer.decode(ids).endswith(f"</s><|user|>Elsewhere?</s><|assistant|>{gold_call(other)}</s>")
+    question, answer = reading_turn(one)
+    turns = f"<|user|>Elsewhere?</s><|assistant|>{gold_call(other)}</s><|user|>{question}</s><|assistant|>{answer}</s>"
+    assert tokenizer.decode(ids).endswith(turns)
+    ids, labels = base.tokens_and_labels(tokenizer, [{**one, "history": [], "history_length": 0}])
+    assert tokenizer.decode(labels[labels != -100]) == gold_call(one) + "</s>"
 
 
 def test_heads_of_the_first_layer_look_1_2_and_3_tokens_back():

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from petoolbench import SETTINGS, render_messages
-from trainer.base_rows import RowsWithoutPreference
+from trainer.base_rows import RowsWithoutPreference, reading_turn
 from trainer.rows import gold_call
 from trainer.running import run_script, say
 
@@ -227,24 +227,28 @@ def call_loss(model: Any, tokenizer: Any, prompts: list[list[dict]]) -> tuple["t
 
 
 def tokens_and_labels(tokenizer: Any, rows: list[dict]) -> tuple["torch.Tensor", "torch.Tensor"]:
-    """(length,) token ids of a prompt and its calls, and the same ids with -100 where there is no loss.
+    """(length,) token ids of a prompt and its answers, and the same ids with -100 where there is no loss.
 
     Args:
         tokenizer: with a chat template.
-        rows: that have the prompt in common; the second's request follows on the first's call, and so on.
+        rows: that have the prompt in common; the second's request follows on the first's call, and so on. Last comes
+            a question about the history, if there is one.
     """
     import torch
 
     system, *_ = render_messages(rows[0])
+    turns = [(render_messages(row)[-1], gold_call(row)) for row in rows]
+    if rows[0]["history"]:
+        question, answer = reading_turn(rows[0])
+        turns.append(({"role": "user", "content": question}, answer))
     ids: list[int] = []
     labels: list[int] = []
-    for number, row in enumerate(rows):
-        *_, request = render_messages(row)
-        turn, past = _tokens_of_turn(tokenizer, [request] if number else [system, request])
-        begun = 1 if number else 0  # the template begins with a token for a text's beginning
-        call = [*tokenizer(gold_call(row), add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-        ids += turn[begun:] + call
-        labels += past[begun:] + call
+    for request, answer in turns:
+        turn, past = _tokens_of_turn(tokenizer, [request] if ids else [system, request])
+        begun = 1 if ids else 0  # the template begins with a token for a text's beginning
+        told = [*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        ids += turn[begun:] + told
+        labels += past[begun:] + told
     return torch.tensor(ids), torch.tensor(labels)
 
 

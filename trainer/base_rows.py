@@ -8,7 +8,10 @@ from petoolbench import SETTINGS, ToolName
 
 _RENAMED = 0.7  # share of rows whose providers get invented names: a name then can't be known, only copied
 _OF_CANDIDATES_PROVIDERS = 0.8  # share of past calls: a candidate's name must not be mixed with one of the history
-_SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
+_ORDER_REQUEST = "Which providers have been called, the newest first?"
+_RATING_REQUEST = "Which providers have been called, by rating?"
+_ONSETS = (*"bcdfghjklmnprstvz", "br", "cr", "dr", "gr", "pr", "tr", "pl", "sk", "st", "qu")
+_CODAS = ("", "", "", *"lmnrsx")
 
 
 class RowsWithoutPreference:
@@ -87,8 +90,26 @@ class RowsWithoutPreference:
         }
 
 
+def reading_turn(row: dict) -> tuple[str, str]:
+    """A question about the history, as a user's message, and its answer: the providers by rating, or the newest first.
+
+    There is nothing to choose in it; a pretrained model reads as much without being told.
+    """
+    newest_first = row["history"][::-1]
+    if row["history"][0]["rating"] is None:
+        return _ORDER_REQUEST, ", ".join(map(_provider, newest_first))
+    by_rating = ((rating, [_provider(c) for c in newest_first if c["rating"] == rating]) for rating in (1, 0))
+    return _RATING_REQUEST, "; ".join(f"{rating}: {', '.join(names)}" for rating, names in by_rating if names)
+
+
 def _provider(named: dict) -> str:
     return ToolName.parse(named["tool_name"]).provider
+
+
+def invented_name(rng: random.Random) -> str:
+    """A provider's name of two or three syllables."""
+    syllables = (rng.choice(_ONSETS) + rng.choice("aeiou") + rng.choice(_CODAS) for _ in range(rng.randint(2, 3)))
+    return "".join(syllables).capitalize()
 
 
 def _renamed(rows: list[dict], rng: random.Random) -> list[dict]:
@@ -97,7 +118,7 @@ def _renamed(rows: list[dict], rng: random.Random) -> list[dict]:
 
     def rename(tool_name: str) -> str:
         name = ToolName.parse(tool_name)
-        invented = names.setdefault(name.provider, "".join(rng.choices(_SYLLABLES, k=rng.randint(2, 4))).capitalize())
+        invented = names.setdefault(name.provider, invented_name(rng))
         return str(name._replace(provider=invented))
 
     def renamed(tools: list[dict]) -> list[dict]:

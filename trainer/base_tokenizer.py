@@ -1,16 +1,19 @@
 """A tokenizer for the tiny base model: byte-level BPE, with the fixed words of the prompt as one token each."""
 
+import random
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from petoolbench import SETTINGS, ToolName, render_messages
+from trainer.base_rows import invented_name
 
 _CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}{{ eos_token }}"
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 _SPECIAL = ["<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
+_INVENTED_NAMES = 100_000
 _TYPES = ("STRING", "NUMBER", "BOOLEAN", "ENUM")
 _PARAMETER_ENDS = [f'", "type": "{kind}", "description": "", "default": null}}' for kind in _TYPES]
 # What stands between the values of the prompt's JSON, the longest first. A rating is one token.
@@ -46,7 +49,8 @@ _PIECES = [
 def train_tokenizer(rows: Sequence[dict], vocabulary: int) -> Any:
     """Train a tokenizer on the prompts of some rows.
 
-    Providers' names are kept out of its training: known or new, a name is then spelt in several tokens.
+    Providers' names are kept out of its training, and invented ones take their place: known or new, a name is then
+    spelt in a few tokens.
 
     Args:
         rows: with columns of `petoolbench.FEATURES`.
@@ -62,7 +66,9 @@ def train_tokenizer(rows: Sequence[dict], vocabulary: int) -> Any:
     providers = {name.provider for name in names}
     fixed = [*_fixed_lines(rows[0]), *_PIECES, *sorted({f"{name.category}>.<" for name in names})]
     unlearnt = re.compile("|".join(re.escape(text) for text in sorted([*fixed, *providers], key=len, reverse=True)))
-    texts = (unlearnt.sub("\n", message["content"]) for row in rows for message in render_messages(row))
+    texts = [unlearnt.sub("\n", message["content"]) for row in rows for message in render_messages(row)]
+    rng = random.Random(0)
+    texts += [invented_name(rng) for _ in range(_INVENTED_NAMES)]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
