@@ -1,9 +1,11 @@
 """The tiny base model: rows without preference, a tokenizer for the prompt, and a training that teaches copying."""
 
 import json
+import math
 import random
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from builder.dataset_folder import write_dataset
 from petoolbench import SETTINGS, ToolName, render_messages
 from trainer import base
 from trainer.base_rows import RowsWithoutPreference, reading_turn
+from trainer.base_targets import tokens_and_targets
 from trainer.base_tokenizer import train_tokenizer
 from trainer.rows import gold_call
 
@@ -112,21 +115,58 @@ def test_the_question_about_the_history_tells_who_was_called_and_not_what_to_cho
     assert reading_turn(unrated) == ("Which providers have been called, the newest first?", "Cirrox, Aerwyn")
 
 
-def test_loss_is_on_calls_past_parameters_and_what_the_history_says(tokenizer):
+def told(tokenizer, targets):
+    return tokenizer.decode(targets.tokens)
+
+
+def test_targets_are_calls_past_parameters_and_what_the_history_says(tokenizer):
     past = {**past_call("Cirrox"), "parameters": json.dumps({"city": "Rome"})}
     one = row("u1", "preferred_only", "Aerwyn", [past])
+    one = {**one, "same_function_tools": [one["tool_call"]["tool_name"]]}
     other = {**one, "instruction": "Elsewhere?", "tool_call": {**one["tool_call"], "parameters": '{"city": "Oslo"}'}}
-    ids, labels = base.tokens_and_labels(tokenizer, [one, other])
-    assert ids.shape == labels.shape
-    told = '"city": "Rome' + gold_call(one) + "</s>" + gold_call(other) + "</s>Cirrox</s>"
-    assert tokenizer.decode(labels[labels != -100]) == told
-    assert (labels[labels != -100] == ids[labels != -100]).all()
-    assert tokenizer.decode(ids).count("<s>") == 1
+    ids, targets = tokens_and_targets(tokenizer, [one, other])
     question, answer = reading_turn(one)
+    calls = gold_call(one) + "</s>" + gold_call(other) + "</s>"
+    assert told(tokenizer, targets) == '"city": "Rome' + calls + "Cirrox</s>"
+    assert (ids[targets.places + 1] == targets.tokens).all()
+    assert targets.weights.eq(1).all()
+    assert tokenizer.decode(ids).count("<s>") == 1
     turns = f"<|user|>Elsewhere?</s><|assistant|>{gold_call(other)}</s><|user|>{question}</s><|assistant|>{answer}</s>"
     assert tokenizer.decode(ids).endswith(turns)
-    ids, labels = base.tokens_and_labels(tokenizer, [{**one, "history": [], "history_length": 0}])
-    assert tokenizer.decode(labels[labels != -100]) == gold_call(one) + "</s>"
+    _, targets = tokens_and_targets(tokenizer, [{**one, "history": [], "history_length": 0}])
+    assert told(tokenizer, targets) == gold_call(one) + "</s>"
+
+
+def test_any_tool_that_does_the_job_is_as_good_a_target(tokenizer):
+    one = {**ROWS[0], "history": [], "history_length": 0}
+    assert len(one["same_function_tools"]) == 2
+    ids, targets = tokens_and_targets(tokenizer, [one])
+    of_place = {}
+    for place, token, weight in zip(*(part.tolist() for part in targets), strict=True):
+        of_place.setdefault(place, {})[token] = weight
+    assert all(sum(weights.values()) == 1 for weights in of_place.values())
+    (parted,) = [place for place, weights in of_place.items() if len(weights) > 1]
+    assert list(of_place[parted].values()) == [0.5, 0.5]
+    before = tokenizer.decode(ids[min(of_place) + 1 : parted + 1])
+    names = [name[: len(before) - len('{"tool_name": "')] for name in one["same_function_tools"]]
+    assert [before] * 2 == [f'{{"tool_name": "{name}' for name in names]
+
+
+def test_the_loss_is_least_where_chances_are_the_targets(tokenizer):
+    """A model that gives each of two tools one half: its loss is that of the drawing, and no less."""
+    ids, targets = tokens_and_targets(tokenizer, [{**ROWS[0], "history": [], "history_length": 0}])
+    scores = torch.full((len(ids), len(tokenizer)), -1e4)
+    scores[targets.places, targets.tokens] = targets.weights.log()
+
+    class Model:
+        def model(self, inputs, use_cache):
+            return SimpleNamespace(last_hidden_state=scores[None])
+
+        lm_head = staticmethod(lambda states: states)
+
+    loss, right = base.target_loss(Model(), tokenizer, [(ids, targets)])
+    assert loss.item() == pytest.approx(math.log(2) / targets.weights.sum().item())
+    assert right == 1
 
 
 def test_heads_of_the_first_layer_look_1_2_and_3_tokens_back():
@@ -145,11 +185,22 @@ def test_heads_of_the_first_layer_look_1_2_and_3_tokens_back():
 
 
 def test_rows_grow_with_the_steps():
-    options = base.BaseArguments(max_steps=20, batch_size=3)
-    batches = list(base.curriculum([RowsWithoutPreference(ROWS)], options, random.Random(0)))
-    assert [len(batch) for batch in batches] == [3] * 20
-    most = [max(len(first["candidate_tools"]) for first, *_ in batch) for batch in batches]
-    assert most == [1] * 3 + [2] * 3 + [3] * 6 + [4] * 8  # the rows have 4 tools
+    sizes = list(base.curriculum(20))
+    assert [candidates for _, candidates, _ in sizes] == [1] * 3 + [2] * 3 + [3] * 6 + [5] * 8
+    assert sizes[0] == (0, 1, 1)
+    assert len(list(base.curriculum(7))) == 7
+
+
+def test_prompts_of_a_step_are_about_as_long_as_each_other(tokenizer, monkeypatch):
+    def waste(sorted_together):
+        monkeypatch.setattr(base, "_SORTED_TOGETHER", sorted_together)
+        options = base.BaseArguments(max_steps=21, batch_size=4)
+        drawn = list(base.batches([RowsWithoutPreference(ROWS)], tokenizer, options, random.Random(0)))
+        assert [len(batch) for batch in drawn] == [4] * 21
+        lengths = [[len(ids) for ids, _ in batch] for batch in drawn]
+        return sum(4 * max(batch) - sum(batch) for batch in lengths)
+
+    assert waste(4) < waste(1)
 
 
 def test_the_learning_rate_rises_and_falls():
@@ -168,7 +219,7 @@ def test_a_base_model_is_made_and_knows_more_than_at_first(tmp_path, monkeypatch
     base.main(options)
     model, tokenizer = AutoModelForCausalLM.from_pretrained("base"), AutoTokenizer.from_pretrained("base")
     with torch.no_grad():
-        loss, _ = base.call_loss(model, tokenizer, [[each] for each in ROWS[:3]])
+        loss, _ = base.target_loss(model, tokenizer, [tokens_and_targets(tokenizer, [each]) for each in ROWS[:3]])
     assert loss < 0.7 * torch.tensor(len(tokenizer)).log()
     assert tokenizer.chat_template
 
@@ -186,12 +237,12 @@ def test_names_of_a_renamed_dataset_are_never_shown(tmp_path, monkeypatch):
     write_dataset(Path("unseen"), [("train", each) for each in unseen], lambda: DATASET_FACTS)
     shown = []
 
-    def draw_all(sources, options, rng):
+    def draw_all(sources, tokenizer, options, rng):
         assert len(sources) == 2
         shown.extend(row for source in sources for _ in range(200) for row in source.draw(2, 4, 2, rng))
         return []
 
-    monkeypatch.setattr(base, "curriculum", draw_all)
+    monkeypatch.setattr(base, "batches", draw_all)
     monkeypatch.setattr(RowsWithoutPreference, "_history", lambda self, tools, interactions, rated, rng: [])
     base.main(
         base.BaseArguments(dataset_name="data", renamed_dataset_name="unseen", output_dir="base", hidden_size=32)

@@ -7,11 +7,24 @@ from collections.abc import Sequence
 from petoolbench import SETTINGS, ToolName
 
 _RENAMED = 0.7  # share of rows whose providers get invented names: a name then can't be known, only copied
-_OF_CANDIDATES_PROVIDERS = 0.8  # share of past calls: a candidate's name must not be mixed with one of the history
+_OF_CANDIDATES_PROVIDERS = 0.6  # share of past calls: a candidate's name must not be mixed with one of the history
 _ORDER_REQUEST = "Which providers have been called, the newest first?"
 _RATING_REQUEST = "Which providers have been called, by rating?"
-_ONSETS = (*"bcdfghjklmnprstvz", "br", "cr", "dr", "gr", "pr", "tr", "pl", "sk", "st", "qu")
-_CODAS = ("", "", "", *"lmnrsx")
+_ONSETS = (
+    *"bcdfghjklmnprstvwxz",
+    *"   ",
+    "br",
+    "cr",
+    "dr",
+    "gr",
+    "pl",
+    "pr",
+    "qu",
+    "sk",
+    "st",
+    "tr",
+)  # a blank is none
+_CODAS = (*"      ", *"dklmnrstvx", "ll", "nd", "rn")
 
 
 class RowsWithoutPreference:
@@ -34,6 +47,10 @@ class RowsWithoutPreference:
         for call in self._past_calls:
             self._by_tool[call["tool_name"]].append(call)
             self._by_provider[_provider(call)].append(call)
+        self._does_the_same: dict[str, set[str]] = defaultdict(set)
+        for row in rows:
+            for name in row["same_function_tools"]:
+                self._does_the_same[name].update(row["same_function_tools"])
 
     def draw(self, interactions: int, candidates: int, requests: int, rng: random.Random) -> list[dict]:
         """A prompt's rows: they differ in the request and its call only.
@@ -51,20 +68,30 @@ class RowsWithoutPreference:
         tools = [gold, *rng.sample(others, min(candidates - 1, len(others)))]
         rng.shuffle(tools)
         history = self._history(tools, interactions, setting == "rating_integrated", rng)
-        same_function = [t["tool_name"] for t in tools if t["tool_name"] in row["same_function_tools"]]
-        drawn = {
+        shared = {
             **row,
             "id": f"{row['user_id']}/{setting}",
             "history": history,
             "history_length": len(history),
             "candidate_tools": tools,
-            "tool_call": {**row["tool_call"], "tool_name": gold["tool_name"]},
-            "same_function_tools": same_function,
         }
         further = [t["tool_name"] for t in tools if t is not gold and t["tool_name"] in self._by_tool]
         rng.shuffle(further)
-        rows = [drawn, *(self._request_for(name, drawn, rng) for name in further[: requests - 1])]
+        requested = [{**row["tool_call"], "tool_name": gold["tool_name"], "instruction": row["instruction"]}]
+        requested += [rng.choice(self._by_tool[name]) for name in further[: requests - 1]]
+        rows = [self._request(call, shared) for call in requested]
         return _renamed(rows, rng) if rng.random() < self._renamed_share else rows
+
+    def _request(self, call: dict, shared: dict) -> dict:
+        """A row in which a call is asked for."""
+        name = call["tool_name"]
+        same = self._does_the_same[name] | {name}
+        return {
+            **shared,
+            "instruction": call["instruction"],
+            "tool_call": {"tool_name": name, "parameters": call["parameters"]},
+            "same_function_tools": [t["tool_name"] for t in shared["candidate_tools"] if t["tool_name"] in same],
+        }
 
     def _history(self, tools: list[dict], interactions: int, rated: bool, rng: random.Random) -> list[dict]:
         names = {tool["tool_name"] for tool in tools}
@@ -78,16 +105,6 @@ class RowsWithoutPreference:
             call = rng.choice(near[rng.choice(known)] if of_candidate else self._past_calls)
             history.append({**call, "rating": rng.randint(0, 1) if rated else None})
         return history
-
-    def _request_for(self, name: str, row: dict, rng: random.Random) -> dict:
-        """The row with another request, for another of its candidate tools."""
-        call = rng.choice(self._by_tool[name])
-        return {
-            **row,
-            "instruction": call["instruction"],
-            "tool_call": {"tool_name": name, "parameters": call["parameters"]},
-            "same_function_tools": row["same_function_tools"] if name in row["same_function_tools"] else [name],
-        }
 
 
 def reading_turn(row: dict) -> tuple[str, str]:
@@ -108,8 +125,8 @@ def _provider(named: dict) -> str:
 
 def invented_name(rng: random.Random) -> str:
     """A provider's name of two or three syllables."""
-    syllables = (rng.choice(_ONSETS) + rng.choice("aeiou") + rng.choice(_CODAS) for _ in range(rng.randint(2, 3)))
-    return "".join(syllables).capitalize()
+    syllables = (rng.choice(_ONSETS) + rng.choice("aeiouy") + rng.choice(_CODAS) for _ in range(rng.randint(2, 3)))
+    return "".join(syllables).replace(" ", "").capitalize()
 
 
 def _renamed(rows: list[dict], rng: random.Random) -> list[dict]:

@@ -13,7 +13,7 @@ _CHAT_TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 _SPECIAL = ["<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
-_INVENTED_NAMES = 100_000
+_INVENTED_NAMES = 10_000
 _TYPES = ("STRING", "NUMBER", "BOOLEAN", "ENUM")
 _PARAMETER_ENDS = [f'", "type": "{kind}", "description": "", "default": null}}' for kind in _TYPES]
 # What stands between the values of the prompt's JSON, the longest first. A rating is one token.
