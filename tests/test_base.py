@@ -76,7 +76,7 @@ def test_a_renamed_provider_has_one_name_in_all_of_a_row():
     assert drawn(20, seed=1) == drawn(20, seed=1) != drawn(20, seed=2)
 
 
-def test_requests_for_other_candidates_have_the_prompt_in_common():
+def test_further_requests_have_the_prompt_in_common_and_may_be_for_the_same_tool():
     tools = [t["tool_name"] for t in ROWS[0]["candidate_tools"]]
     past = [{**past_call("Aerwyn"), "tool_name": name, "instruction": f"Do {name}"} for name in tools[:3]]
     source = RowsWithoutPreference([row("u1", "preferred_only", "Aerwyn", past)])
@@ -88,7 +88,6 @@ def test_requests_for_other_candidates_have_the_prompt_in_common():
             assert (each["history"], each["candidate_tools"]) == (first["history"], first["candidate_tools"])
             assert each["tool_call"]["tool_name"] in {t["tool_name"] for t in first["candidate_tools"]}
             assert each["tool_call"]["tool_name"] in each["same_function_tools"]
-            assert each["tool_call"]["tool_name"] != first["tool_call"]["tool_name"]
 
 
 def test_a_prompt_comes_back_out_of_its_tokens_and_a_rating_is_one_of_them(tokenizer):

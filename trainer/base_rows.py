@@ -58,7 +58,7 @@ class RowsWithoutPreference:
         Args:
             interactions: of a history, at most; a row has 1 to that many, or none.
             candidates: candidate tools of a row, at most.
-            requests: rows, at most; fewer where no call of the other candidate tools is known.
+            requests: rows, at most; one where no past call of the candidate tools is known.
             rng: decides all of it.
         """
         row = rng.choice(self._rows)
@@ -75,10 +75,10 @@ class RowsWithoutPreference:
             "history_length": len(history),
             "candidate_tools": tools,
         }
-        further = [t["tool_name"] for t in tools if t is not gold and t["tool_name"] in self._by_tool]
-        rng.shuffle(further)
         requested = [{**row["tool_call"], "tool_name": gold["tool_name"], "instruction": row["instruction"]}]
-        requested += [rng.choice(self._by_tool[name]) for name in further[: requests - 1]]
+        known = [tool["tool_name"] for tool in tools if tool["tool_name"] in self._by_tool]
+        if known:  # one may come twice: what was called before must not tell what is not called now
+            requested += [rng.choice(self._by_tool[name]) for name in rng.choices(known, k=requests - 1)]
         rows = [self._request(call, shared) for call in requested]
         return _renamed(rows, rng) if rng.random() < self._renamed_share else rows
 
