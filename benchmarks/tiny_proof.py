@@ -238,7 +238,7 @@ def draw(found: list[Evaluated], file: Path) -> None:
         names = [*(place.replace("_", "\n") for place in PLACES), "unseen\nproviders"]
         axes.set(title=f"seed {seed}", ylabel="Tool Acc (%)", ylim=(0, 100))
         axes.set_xticks(range(len(names)), names)
-        axes.legend(ncols=2)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(MODELS))
     figure.savefig(file, dpi=120)
 
 
