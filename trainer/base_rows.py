@@ -10,21 +10,9 @@ _RENAMED = 0.7  # share of rows whose providers get invented names: a name then 
 _OF_CANDIDATES_PROVIDERS = 0.6  # share of past calls: a candidate's name must not be mixed with one of the history
 _ORDER_REQUEST = "Which providers have been called, the newest first?"
 _RATING_REQUEST = "Which providers have been called, by rating?"
-_ONSETS = (
-    *"bcdfghjklmnprstvwxz",
-    *"   ",
-    "br",
-    "cr",
-    "dr",
-    "gr",
-    "pl",
-    "pr",
-    "qu",
-    "sk",
-    "st",
-    "tr",
-)  # a blank is none
-_CODAS = (*"      ", *"dklmnrstvx", "ll", "nd", "rn")
+_CLUSTERS = ("br", "cr", "dr", "gr", "pl", "pr", "qu", "sk", "st", "tr")
+_ONSETS = (*"bcdfghjklmnprstvwxz", "", "", "", *_CLUSTERS)
+_CODAS = ("", "", "", "", "", "", *"dklmnrstvx", "ll", "nd", "rn")
 
 
 class RowsWithoutPreference:
@@ -126,7 +114,7 @@ def _provider(named: dict) -> str:
 def invented_name(rng: random.Random) -> str:
     """A provider's name of two or three syllables."""
     syllables = (rng.choice(_ONSETS) + rng.choice("aeiouy") + rng.choice(_CODAS) for _ in range(rng.randint(2, 3)))
-    return "".join(syllables).replace(" ", "").capitalize()
+    return "".join(syllables).capitalize()
 
 
 def _renamed(rows: list[dict], rng: random.Random) -> list[dict]:
