@@ -229,7 +229,8 @@ def target_loss(model: Any, tokenizer: Any, prompts: list[Prompt]) -> tuple["tor
     inputs = pad_sequence(list(ids), batch_first=True, padding_value=tokenizer.pad_token_id)
     starts = range(0, inputs.numel(), inputs.size(1))
     places = torch.cat([start + each.places for start, each in zip(starts, targets, strict=True)])
-    tokens, weights = (torch.cat([each[part] for each in targets]) for part in (1, 2))
+    tokens = torch.cat([each.tokens for each in targets])
+    weights = torch.cat([each.weights for each in targets])
     # Padded on the right, and no mask: no token sees what comes after it. The head scores what is counted only.
     states = model.model(inputs, use_cache=False).last_hidden_state.flatten(0, 1)
     scores = model.lm_head(states[places])
