@@ -10,7 +10,7 @@ from endpoint.usage import Usage
 from evaluator.baselines import BASELINES, predict
 from evaluator.data import load_rows, settings_of
 from evaluator.results import SCORES, Results, read_results, rows_of
-from evaluator.scores import best_rule, score
+from evaluator.scores import best_rule, ruled_values, score
 from petoolbench import InputError
 from petoolbench_files import write_json
 
@@ -36,7 +36,7 @@ def score_folder(folder: Path, console: Console) -> dict:
 
 
 def _rules(rows: list[dict], manifest: dict, console: Console) -> dict[str, dict]:
-    """Scores of the rule models on the same rows; one that can't be had is named and left out."""
+    """Values of the rule models on the same rows; one that can't be had is named and left out."""
 
     def train_rows() -> list[dict]:
         try:
@@ -53,7 +53,7 @@ def _rules(rows: list[dict], manifest: dict, console: Console) -> dict[str, dict
             console.print(f"baseline:{name} does not stand beside the scores: {error}", style="dim")
             continue
         predictions = ({"id": row["id"], "repeat": 0, "reply": r} for row, r in zip(rows, replies, strict=True))
-        found[name] = score(rows, predictions, rounds=1)["scores"]
+        found[name] = ruled_values(rows, predictions)
     return found
 
 

@@ -64,11 +64,24 @@ def score(rows: list[dict], predictions: Iterable[dict], rounds: int = 1000, see
     }
 
 
+def ruled_values(rows: list[dict], predictions: Iterable[dict]) -> dict:
+    """What `score` finds for `RULED`, by place, reader and metric, without intervals and all that stands beside it."""
+    judged = judge(rows, predictions)
+    shares = {reader: _shares(judged, reader) for reader in READERS}
+    return {
+        place: {
+            reader: {metric: _ratio(*(counts[numbers] for counts in shares[reader][metric])) for metric in RULED}
+            for reader in READERS
+        }
+        for place, numbers in places(rows).items()
+    }
+
+
 def best_rule(rules: dict[str, dict]) -> dict:
     """The best of the rule models, by place, reader and one of `RULED`: its `name` and `value`.
 
     Args:
-        rules: the `scores` part of each rule model by name, about the same rows; of equals the first is the best.
+        rules: the `ruled_values` of each rule model by name, about the same rows; of equals the first is the best.
     """
     first: dict = next(iter(rules.values()), {})
     return {
@@ -78,7 +91,7 @@ def best_rule(rules: dict[str, dict]) -> dict:
 
 
 def _best(rules: dict[str, dict], place: str, reader: str, metric: str) -> dict:
-    values = {name: scores[place][reader][metric]["value"] for name, scores in rules.items()}
+    values = {name: found[place][reader][metric] for name, found in rules.items()}
     name = max(values, key=lambda name: -1 if values[name] is None else values[name])
     return {"name": name, "value": values[name]}
 
@@ -135,6 +148,10 @@ def _counts(judged: Judgements, numbers: np.ndarray) -> dict:
         "shortened": int(judged.shortened[numbers].sum()),
         "over_window": int(judged.over_window[numbers].sum()),
     }
+
+
+def _ratio(numerators: np.ndarray, denominators: np.ndarray) -> float | None:
+    return float(numerators.sum() / denominators.sum()) if denominators.sum() else None
 
 
 def _or_null(value: float) -> float | None:

@@ -8,7 +8,7 @@ import scipy.stats
 from rows import past_call, prediction, reply, row, tool
 
 from evaluator.bootstrap import ratio_intervals
-from evaluator.scores import METRICS, best_rule, score
+from evaluator.scores import METRICS, RULED, best_rule, ruled_values, score
 from petoolbench import READERS, InputError
 
 ROWS = [
@@ -279,9 +279,8 @@ def test_the_best_rule_is_named_for_each_place_reader_and_metric():
             "param_acc": 0.2,
             "joint_acc": 0.1,
             "preference_acc": preference_acc,
-            "IF": 0.9,
         }
-        return {"all": {"robust": {metric: {"value": share} for metric, share in shares.items()}}}
+        return {"all": {"robust": shares}}
 
     best = best_rule({"random": scores(0.1, None), "lexical": scores(0.3, 0.5), "embedding": scores(0.3, 0.4)})
     assert best == {
@@ -295,3 +294,14 @@ def test_the_best_rule_is_named_for_each_place_reader_and_metric():
         }
     }
     assert best_rule({"random": scores(0.1, None)})["all"]["robust"]["preference_acc"]["value"] is None
+
+
+def test_a_rule_is_given_the_values_that_a_model_would_get():
+    scores = score(ROWS, PREDICTIONS)["scores"]
+    assert ruled_values(ROWS, PREDICTIONS) == {
+        place: {
+            reader: {metric: pytest.approx(by_reader[reader][metric]["value"]) for metric in RULED}
+            for reader in READERS
+        }
+        for place, by_reader in scores.items()
+    }
