@@ -1,10 +1,11 @@
-"""One batch of prompts to its replies: prompts are read one by one, replies are written together.
+"""One batch of prompts to its replies: each prompt is read once and alone, replies are written together.
 
 A prompt of thousands of tokens fills a machine by itself. Read alone it needs no padding and no mask, which would cost
 attention its causal shortcut, and the memory for it is that of one. A reply comes token by token, which fills nothing,
 so the replies of a batch are written together, left-padded, over the keys and values that reading left.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,16 +73,20 @@ def _read(model: Any, prompts: Sequence[list[int]], new_tokens: int) -> Cache | 
         return None
     width = max(map(len, prompts)) - 1
     reserved: list[_ReservedLayer] = []
+    rows_of: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for row, prompt in enumerate(prompts):
+        rows_of[tuple(prompt)].append(row)  # of a prompt that is sampled several times: all of them
+    for prompt_ids, rows in rows_of.items():
         cache = DynamicCache(config=model.config)
         # Without the head: the logits of a prompt would need more memory than all the rest.
-        model.base_model(torch.tensor([prompt[:-1]], device=model.device), past_key_values=cache, use_cache=True)
+        model.base_model(torch.tensor([prompt_ids[:-1]], device=model.device), past_key_values=cache, use_cache=True)
         read: list[Any] = cache.layers
         if not reserved:
             shape = (len(prompts), width, new_tokens)
             reserved = [_ReservedLayer(layer.keys, layer.values, *shape) for layer in read]
         for batch_layer, layer in zip(reserved, read, strict=True):
-            batch_layer.put(row, layer.keys[0], layer.values[0])
+            for row in rows:
+                batch_layer.put(row, layer.keys[0], layer.values[0])
     return Cache(layers=[*reserved])
 
 

@@ -66,7 +66,8 @@ class HfModel:
         even alone has no reply.
         """
         lengths = [(prompt, self.count_tokens(prompt.messages)) for prompt in prompts]
-        waiting = deque(sorted(lengths, key=lambda item: -item[1]))
+        # A row's repeats stand together, and a batch reads their prompt once.
+        waiting = deque(sorted(lengths, key=lambda item: (-item[1], item[0].row_id)))
         context = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         while waiting and context is not None and waiting[0][1] > context:
             prompt, length = waiting.popleft()

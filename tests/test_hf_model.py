@@ -113,6 +113,22 @@ def test_each_prompt_gets_one_answer_with_its_tokens_and_time(model):
     assert lengths == sorted(lengths, reverse=True)
 
 
+def test_a_prompt_that_is_sampled_several_times_is_read_once(tiny):
+    sampling = load(tiny, temperature=0.8)
+    asked = [prompt(number, repeat) for repeat in range(3) for number in range(4)]
+    alone = {(one.row_id, one.repeat): next(sampling.answer_all([one])).reply for one in asked}
+    lengths_read = []
+    sampling._model.base_model.register_forward_pre_hook(
+        lambda module, args: lengths_read.append(args[0].shape[1]) if args else None
+    )
+    together = {(one.prompt.row_id, one.prompt.repeat): one.reply for one in sampling.answer_all(asked)}
+    assert together == alone
+    assert len(set(together.values())) > 4  # samples of a prompt differ
+    assert lengths_read == sorted(
+        (sampling.count_tokens(prompt(number).messages) - 1 for number in range(4)), reverse=True
+    )
+
+
 def test_batches_hold_as_many_prompts_as_their_number_of_tokens_allows(model, monkeypatch):
     batches = []
 
