@@ -32,15 +32,8 @@ OUT = Path("runs/proof")
 DATA, UNSEEN = OUT / "data", OUT / "data-unseen"
 MODELS = {"base": None, "SFT": "sft", "SFT + DPO": "dpo", "DPO only": "dpo-without-sft"}
 PLACES = (*SETTINGS, "all")
-# One thread a process; and freed memory is kept, since giving it back and taking it again costs a third of the time.
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "HF_HUB_OFFLINE": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "MALLOC_MMAP_THRESHOLD_": str(2**32),
-    "MALLOC_TRIM_THRESHOLD_": str(2**33),
-    "MALLOC_TOP_PAD_": str(2**28),
-}
+# A process a seed, and one thread a process.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
 def run(log: Path, made: Path, *command: str | Path) -> None:

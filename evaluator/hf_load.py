@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from evaluator.cpu_memory import keep_freed_memory
 from evaluator.in_process import LOADING_ERRORS, why
 from evaluator.ranks import this_rank
 from petoolbench import InputError
@@ -31,6 +32,8 @@ def load_model(model: str, adapter: str | None, prompt: list[int]) -> Any:
     if torch.cuda.is_available():
         device_map = "auto" if rank.count == 1 else {"": rank.local_index}
         dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    else:
+        keep_freed_memory()
     try:
         loaded = AutoModelForCausalLM.from_pretrained(
             model, dtype=dtype, device_map=device_map, trust_remote_code=False

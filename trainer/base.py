@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluator.cpu_memory import keep_freed_memory
 from petoolbench import SETTINGS
 from trainer.base_rows import RowsWithoutPreference
 from trainer.base_targets import Targets, tokens_and_targets
@@ -69,6 +70,7 @@ def main(options: BaseArguments) -> None:
 
     from trainer.base_tokenizer import train_tokenizer
 
+    keep_freed_memory()
     rows = train_rows(options.dataset_name)
     sources = [RowsWithoutPreference(rows)]
     if options.renamed_dataset_name:

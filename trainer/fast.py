@@ -6,7 +6,8 @@ Rows here are long prompts with short answers, and the loss is on the answers on
 - it gets no attention mask: rows are padded on the right, and no token sees what comes after it. A mask keeps PyTorch
   from its faster attention for causal rows;
 - for DPO, the prompt that two answers share is read once. Its keys and values are kept, and both answers go on from
-  them, side by side in a row in which a mask keeps one from seeing the other. Gradients flow back through them.
+  them, side by side in a row in which a mask keeps one from seeing the other. Gradients flow back through them;
+- on a CPU, memory that a step frees is kept for the next one.
 
 All this is below TRL's loss, which asks its "fused head" for log-probabilities by position, gets them in the same
 shape, and makes loss and metrics of them as ever. Nothing of it is taken on trust: before the first step, two rows,
@@ -26,6 +27,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 from transformers.modeling_layers import GradientCheckpointingLayer
 from trl import DPOTrainer, SFTTrainer
 
+from evaluator.cpu_memory import keep_freed_memory
 from trainer.running import say
 
 # How far losses and gradients (relatively, all weights as one vector) may lie apart.
@@ -80,6 +82,8 @@ def _fast_steps(trainer: Any, obstacle: str | None, what: str) -> Iterator[None]
         yield
         return
     say(f"Steps are fast: {what}; loss and gradient of two rows are those of TRL's plain step.")
+    if model.device.type == "cpu":
+        keep_freed_memory()
     with skipping(model, share_prompt):
         yield
 
