@@ -147,6 +147,17 @@ def test_sft_is_the_same_in_fast_steps(base, tmp_path, capsys, options):
     assert_equal(plain, quick)
 
 
+def test_memory_that_cannot_be_kept_is_told(base, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("trainer.fast.keep_freed_memory", lambda: True)
+    run(base, tmp_path / "kept", "SFT")
+    kept = capsys.readouterr().out
+    monkeypatch.setattr("trainer.fast.keep_freed_memory", lambda: False)
+    run(base, tmp_path / "given-back", "SFT")
+    told = capsys.readouterr().out
+    assert "Steps are fast" in kept and "Steps are fast" in told
+    assert "only glibc can do it" in told and "glibc" not in kept
+
+
 def test_fast_sft_takes_no_mask_and_scores_answers_only(base, tmp_path, monkeypatch):
     scored = []
     score = utils._ChunkedLogProbFunction.apply

@@ -7,7 +7,7 @@ Rows here are long prompts with short answers, and the loss is on the answers on
   from its faster attention for causal rows;
 - for DPO, the prompt that two answers share is read once. Its keys and values are kept, and both answers go on from
   them, side by side in a row in which a mask keeps one from seeing the other. Gradients flow back through them;
-- on a CPU, memory that a step frees is kept for the next one.
+- on a CPU with glibc, memory that a step frees is kept for the next one.
 
 All this is below TRL's loss, which asks its "fused head" for log-probabilities by position, gets them in the same
 shape, and makes loss and metrics of them as ever. Nothing of it is taken on trust: before the first step, two rows,
@@ -82,8 +82,8 @@ def _fast_steps(trainer: Any, obstacle: str | None, what: str) -> Iterator[None]
         yield
         return
     say(f"Steps are fast: {what}; loss and gradient of two rows are those of TRL's plain step.")
-    if model.device.type == "cpu":
-        keep_freed_memory()
+    if model.device.type == "cpu" and not keep_freed_memory():
+        say("Memory that a step frees is not kept for the next one, which takes longer: only glibc can do it.")
     with skipping(model, share_prompt):
         yield
 
