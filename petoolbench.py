@@ -1,6 +1,6 @@
-"""The contract of PEToolBench: settings, columns, dataset builder, prompt, and the reading of a model's reply.
+"""The contract of PEToolBench: settings, columns, row rules, prompt, and dataset builder.
 
-Everything else (`builder`, `evaluator`, `trainer`, `metrics`) imports this file; it imports the standard library and
+Everything else (`builder`, `petoolkit`, `trainer`, `metrics`) imports this file. It imports the standard library and
 `datasets` only, so that `datasets` 3 can still run it as a loading script:
 
     load_dataset("petoolbench.py", "chronological", trust_remote_code=True)  # datasets 3.x
@@ -10,65 +10,110 @@ The task is the paper's (section 3.1): given an instruction, the user's past too
 call the tool that does the job and is the one that this user prefers.
 """
 
-import gzip
 import hashlib
+import importlib
 import json
 import os
 import re
-import zlib
-from bisect import bisect
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-import datasets
 
-SETTINGS = {
-    "preferred_only": "The history holds only calls of tools that the user prefers.",
-    "rating_integrated": "The history holds calls of liked (rating 1) and disliked (rating 0) tools.",
-    "chronological": "The history is in time order; tools called later are preferred over tools called earlier.",
+class InputError(ValueError):
+    """A user's mistake, told in one sentence that says what was wrong, where, and what to do next."""
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One of the task's settings (paper, section 3.1), and the dataset's config of that name.
+
+    Args:
+        name: as configs, row ids and options have it.
+        description: a sentence on what its histories hold.
+        introduction: the line above the history in a prompt.
+        dislikes: which calls of tools that the user does not like a history holds: `none`, some `mixed` with the liked
+            ones, or some `first`, before all liked ones.
+        is_rated: whether each past call has a rating, 1 (liked) or 0 (disliked); elsewhere it is null.
+        released_prompt: the key of this setting's rendered prompt in the authors' released test files.
+    """
+
+    name: str
+    description: str
+    introduction: str
+    dislikes: Literal["none", "mixed", "first"]
+    is_rated: bool = False
+    released_prompt: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name as the paper writes it: `preferred-only`."""
+        return self.name.replace("_", "-")
+
+
+SETTINGS: dict[str, Setting] = {
+    setting.name: setting
+    for setting in (
+        Setting(
+            "preferred_only",
+            "The history holds only calls of tools that the user prefers.",
+            "Calls made for this user before, oldest first. The user was happy with every one of them:",
+            dislikes="none",
+            released_prompt="instruction_preferred",
+        ),
+        Setting(
+            "rating_integrated",
+            "The history holds calls of liked (rating 1) and disliked (rating 0) tools.",
+            "Calls made for this user before, oldest first, each with the user's rating (1 = liked, 0 = disliked):",
+            dislikes="mixed",
+            is_rated=True,
+            released_prompt="instruction_ratings",
+        ),
+        Setting(
+            "chronological",
+            "The history is in time order; tools called later are preferred over tools called earlier.",
+            "Calls made for this user before, oldest first. The user's taste has shifted over time: later calls used "
+            "tools that the user prefers over those of earlier calls:",
+            dislikes="first",
+            released_prompt="instruction_chronological",
+        ),
+    )
 }
 SPLITS = ("train", "test")
-READERS = ("robust", "paper")
 
+# --- columns --------------------------------------------------------------------------------------------------------
+
+PARAMETER_KINDS = ("required_parameters", "optional_parameters")  # of a tool document
 _PARAMETERS = [
-    {
-        "name": datasets.Value("string"),
-        "type": datasets.Value("string"),
-        "description": datasets.Value("string"),
-        "default": datasets.Value("string"),  # JSON text
-    }
-]
-
-FEATURES = datasets.Features(
-    {
-        "id": datasets.Value("string"),
-        "user_id": datasets.Value("string"),
-        "group_id": datasets.Value("string"),
-        "category": datasets.Value("string"),
-        "instruction": datasets.Value("string"),
-        "history": [
-            {
-                "instruction": datasets.Value("string"),
-                "tool_name": datasets.Value("string"),
-                "parameters": datasets.Value("string"),  # JSON text of an object
-                "rating": datasets.Value("int8"),
-            }
-        ],
-        "history_length": datasets.Value("int32"),
-        "candidate_tools": [
-            {
-                "tool_name": datasets.Value("string"),
-                "tool_description": datasets.Value("string"),
-                "provider_description": datasets.Value("string"),
-                "required_parameters": _PARAMETERS,
-                "optional_parameters": _PARAMETERS,
-            }
-        ],
-        "tool_call": {"tool_name": datasets.Value("string"), "parameters": datasets.Value("string")},
-        "same_function_tools": [datasets.Value("string")],
-    }
-)
+    {"name": "string", "type": "string", "description": "string", "default": "string"}
+]  # default: JSON text
+# Types by column, as `datasets.Value` names them; `FEATURES` is made of this.
+COLUMNS: dict[str, Any] = {
+    "id": "string",  # <user_id>/<setting>
+    "user_id": "string",
+    "group_id": "string",  # of the gold tool: which function it has
+    "category": "string",  # of the gold tool
+    "instruction": "string",
+    "history": [
+        {"instruction": "string", "tool_name": "string", "parameters": "string", "rating": "int8"}  # JSON text
+    ],
+    "history_length": "int32",
+    "candidate_tools": [
+        {
+            "tool_name": "string",
+            "tool_description": "string",
+            "provider_description": "string",
+            **dict.fromkeys(PARAMETER_KINDS, _PARAMETERS),
+        }
+    ],
+    "tool_call": {"tool_name": "string", "parameters": "string"},  # JSON text
+    "same_function_tools": ["string"],
+}
 
 CITATION = """\
 @article{xu2025petool,
@@ -76,13 +121,6 @@ CITATION = """\
   author={Xu, Qiancheng and Li, Yongqi and Xia, Heming and Liu, Fan and Yang, Min and Li, Wenjie},
   year={2025}
 }"""
-
-
-class InputError(ValueError):
-    """A user's mistake, told in one sentence that says what was wrong, where, and what to do next."""
-
-
-# --- tools and rows -------------------------------------------------------------------------------------------------
 
 _TOOL_NAME = re.compile(r"<(.*?)>\.<(.*?)>\.<(.*)>", re.DOTALL)
 
@@ -106,13 +144,80 @@ class ToolName(NamedTuple):
 
 def to_json_text(value: Any) -> str:
     """Free-form values (a call's parameters, a parameter's default) travel as this JSON text."""
-    # Half of a surrogate pair can stand in other people's JSON, but in no UTF-8 file.
+    # Half of a surrogate pair can stand in other people's JSON, but not in a UTF-8 file.
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
 
 
 def setting_of(row: dict) -> str:
-    """The setting of a row, read from its id `<user_id>/<setting>`."""
+    """The name of a row's setting, read from its id `<user_id>/<setting>`."""
     return row["id"].rpartition("/")[2]
+
+
+def check_choice(value: str, choices: Iterable[str], what: str) -> None:
+    """Raise `InputError` naming the choices, unless `value` is one of them."""
+    if value not in choices:
+        raise InputError(f"unknown {what} {value!r}; choose one of: {', '.join(choices)}.")
+
+
+# --- row rules ------------------------------------------------------------------------------------------------------
+
+
+def _candidate_names(row: dict) -> list[str]:
+    return [tool["tool_name"] for tool in row["candidate_tools"]]
+
+
+def _is_json_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+# Ways to break the contract, each with the test that finds it; true of a broken row.
+_BREACHES: dict[str, Callable[[dict], bool]] = {
+    "ids do not name their user and setting": lambda row: (
+        row["id"] != f"{row['user_id']}/{setting_of(row)}" or setting_of(row) not in SETTINGS
+    ),
+    "instructions are empty": lambda row: not row["instruction"],
+    "history_length is not the history's": lambda row: row["history_length"] != len(row["history"]),
+    "ratings do not fit the setting": lambda row: (
+        setting_of(row) in SETTINGS
+        and any((call["rating"] in (0, 1)) != SETTINGS[setting_of(row)].is_rated for call in row["history"])
+    ),
+    "candidates repeat": lambda row: len(set(_candidate_names(row))) != len(row["candidate_tools"]),
+    "the gold tool is no candidate": lambda row: row["tool_call"]["tool_name"] not in _candidate_names(row),
+    "same-function tools are no candidates": lambda row: (
+        not set(row["same_function_tools"]) <= set(_candidate_names(row))
+    ),
+    "the gold tool is not among the same-function tools": lambda row: (
+        row["tool_call"]["tool_name"] not in row["same_function_tools"]
+    ),
+    "parameters are no JSON object": lambda row: (
+        not all(_is_json_object(call["parameters"]) for call in [row["tool_call"], *row["history"]])
+    ),
+}
+# What a build promises beyond that; rows from elsewhere, such as the released ones, need not keep it.
+_BREACHES_OF_A_BUILD: dict[str, Callable[[dict], bool]] = {
+    "only one candidate does the job": lambda row: len(row["same_function_tools"]) < 2,
+    "the history is empty": lambda row: not row["history"],
+    "the history holds a tool of the gold function": lambda row: any(
+        call["tool_name"] in row["same_function_tools"] for call in row["history"]
+    ),
+    "the history holds the instruction": lambda row: any(
+        call["instruction"] == row["instruction"] for call in row["history"]
+    ),
+}
+
+
+def breaches(row: dict, of_a_build: bool = False) -> list[str]:
+    """How a row (columns of `COLUMNS`) breaks the contract, in words; empty if it keeps it.
+
+    Args:
+        row: a row of any dataset of these columns.
+        of_a_build: whether the row must also keep what `petoolbench build` promises.
+    """
+    tests = {**_BREACHES, **(_BREACHES_OF_A_BUILD if of_a_build else {})}
+    return [breach for breach, is_broken in tests.items() if is_broken(row)]
 
 
 # --- the prompt -----------------------------------------------------------------------------------------------------
@@ -126,14 +231,6 @@ You call tools on behalf of one user. Read the user's request and call the one f
 function's description begins with its tool's full name. When several can do it, call the one that this user would \
 prefer. Give an optional parameter only if the request asks for it, and always call a function."""
 
-_HISTORY_INTRODUCTION = {
-    "preferred_only": "Calls made for this user before, oldest first. The user was happy with every one of them:",
-    "rating_integrated": "Calls made for this user before, oldest first, each with the user's rating (1 = liked, "
-    "0 = disliked):",
-    "chronological": "Calls made for this user before, oldest first. The user's taste has shifted over time: later "
-    "calls used tools that the user prefers over those of earlier calls:",
-}
-
 _OUTPUT_FORMAT = """\
 Answer with the tool call alone, as one line of JSON, with no other text:
 {"tool_name": "<Category>.<Provider>.<Api>", "parameters": {"name": value}}
@@ -142,20 +239,21 @@ asks for it. Without parameters, write "parameters": {}."""
 
 
 def render_messages(row: dict, history: bool = True, native_tools: bool = False) -> list[dict[str, str]]:
-    """The one prompt of builder, evaluator and trainer.
+    """The one prompt of builder, evaluation and training.
 
     Args:
-        row: a row of the dataset (columns of `FEATURES`; the gold call is not read).
+        row: a row of the dataset (columns of `COLUMNS`; the gold call is not read).
         history: `False` leaves the interaction history out, to measure what it is worth.
         native_tools: `True` leaves candidates and output format out: they go as an endpoint's native functions.
 
     Returns:
         A system message (task, history, candidate tools, output format) and a user message (the instruction). Past
-        calls and tools are one JSON object a line, so that other people's text cannot break out of its place.
+        calls and tools are one JSON object a line, so that other people's text cannot break out of its line.
     """
     parts = [_NATIVE_TASK if native_tools else _TASK]
     if history:
-        parts.append("\n".join([_HISTORY_INTRODUCTION[setting_of(row)], *map(_render_interaction, row["history"])]))
+        introduction = SETTINGS[setting_of(row)].introduction
+        parts.append("\n".join([introduction, *map(_render_interaction, row["history"])]))
     if not native_tools:
         parts.append("\n".join(["Candidate tools:", *map(_render_tool, row["candidate_tools"])]))
         parts.append(_OUTPUT_FORMAT)
@@ -177,289 +275,17 @@ def _render_tool(tool: dict) -> str:
     shown: dict[str, Any] = {"tool_name": tool["tool_name"], "tool_description": tool["tool_description"]}
     if tool["provider_description"]:
         shown["provider_description"] = tool["provider_description"]
-    for kind in ("required_parameters", "optional_parameters"):
-        shown[kind] = [
-            {**parameter, "default": None if parameter["default"] is None else json.loads(parameter["default"])}
-            for parameter in tool[kind]
-        ]
+    for kind in PARAMETER_KINDS:
+        shown[kind] = [{**parameter, "default": default_of(parameter)} for parameter in tool[kind]]
     return to_json_text(shown)
 
 
-# --- reading a reply ------------------------------------------------------------------------------------------------
-
-
-class ToolCall(NamedTuple):
-    """A call as it was read: the tool's full name and its parameters, decoded from JSON."""
-
-    tool_name: str
-    parameters: dict[str, Any]
-
-
-def parse_reply(reply: str, reader: str = "robust") -> ToolCall | None:
-    """Read the tool call out of a model's raw reply.
-
-    Args:
-        reply: what the model wrote.
-        reader: `robust` finds the JSON object as any client would: after thinking, inside a fence, indented, with
-            prose around it, with its parameters as a JSON string or left out. `paper` finds what the authors' scorer
-            finds, and nothing else.
-
-    Returns:
-        The first call in the reply, or `None` where there is none (error type IF of the paper's Table 2).
-    """
-    check_choice(reader, READERS, "reader")
-    return _parse_robust(reply) if reader == "robust" else _parse_paper(reply)
-
-
-_DECODER = json.JSONDecoder()
-_OBJECT = re.compile(r'\{(?=\s*"[^"\\]*(?:\\.[^"\\]*)*"\s*:)')  # with a key; other braces can't begin a call
-
-
-def _parse_robust(reply: str) -> ToolCall | None:
-    if "<think>" in reply:
-        before, _, thinking = reply.partition("<think>")
-        reply = before + thinking.rpartition("</think>")[2] if "</think>" in thinking else before
-    elif "</think>" in reply:  # chat templates that open the thinking themselves
-        reply = reply.rpartition("</think>")[2]
-    if '"tool_name"' not in reply:
-        return None
-    for beginning in _OBJECT.finditer(reply):
-        try:
-            value, _ = _DECODER.raw_decode(reply[beginning.start() :])  # an error counts all lines before its place
-        except RecursionError:  # what no client decodes; every brace inside would be tried again
-            return None
-        except ValueError:
-            continue
-        if call := as_call(value):
-            return call
-    return None
-
-
-# White space may stand only after the two colons and the comma; nothing else crosses a line.
-_PAPER_NAME = re.compile(r'"tool_name":\s*(?=")')
-_PAPER_PARAMETERS = re.compile(r'",\s*"parameters":\s*\{')
-
-
-def _parse_paper(reply: str) -> ToolCall | None:
-    try:
-        call = json.loads(_find_paper_call(reply))
-    except (ValueError, RecursionError):
-        return None
-    if not {"tool_name", "parameters"} <= call.keys():
-        return None
-    return ToolCall(call["tool_name"], call["parameters"])
-
-
-def _find_paper_call(reply: str) -> str:
-    """What the authors' expression finds; empty if nothing. Names and parameters are looked up once each: trying all
-    pairs takes minutes in a megabyte full of them."""
-    closings = []  # of the quoted string, each with the end of the call
-    braces = 0
-    for parameters in _PAPER_PARAMETERS.finditer(reply):
-        if braces < parameters.end():
-            braces = reply.find("}}", parameters.end())
-        if braces < 0:
-            break
-        if braces < _line_end(reply, parameters.end()):
-            closings.append((parameters.start(), braces + 2))
-    found = (-1, -1)
-    for name in _PAPER_NAME.finditer(reply):
-        start = reply.find("{", reply.rfind("\n", 0, name.start()) + 1, name.start())
-        if start < 0:
-            continue
-        if -1 < found[0] < start:  # an earlier line's
-            break
-        opening = name.end()
-        place = bisect(closings, (opening + 1,))
-        if place < len(closings) and closings[place][0] < _line_end(reply, opening):
-            found = (start, closings[place][1])
-    return reply[slice(*found)]
-
-
-def _line_end(text: str, position: int) -> int:
-    end = text.find("\n", position)
-    return len(text) if end < 0 else end
-
-
-def as_call(value: Any) -> ToolCall | None:
-    """A decoded JSON value as a call, if it is one; parameters may be JSON text, `null` or absent."""
-    if not isinstance(value, dict) or not isinstance(value.get("tool_name"), str):
-        return None
-    parameters = value.get("parameters")
-    if isinstance(parameters, str):
-        try:
-            parameters = json.loads(parameters)
-        except (ValueError, RecursionError):
-            return None
-    if parameters is None:
-        parameters = {}
-    return ToolCall(value["tool_name"], parameters) if isinstance(parameters, dict) else None
-
-
-def check_choice(value: str, choices: Iterable[str], what: str) -> None:
-    """Raise `InputError` naming the choices, unless `value` is one of them."""
-    if value not in choices:
-        raise InputError(f"unknown {what} {value!r}; choose one of: {', '.join(choices)}.")
-
-
-# --- reading rows: a build's JSON lines, and the authors' released test files -----------------------------------
-
-_RELEASED_PROMPTS = {
-    "preferred_only": "instruction_preferred",
-    "rating_integrated": "instruction_ratings",
-    "chronological": "instruction_chronological",
-}
-RELEASED_HISTORY = "Interaction history is:"  # in such a prompt; the history follows as a JSON list
-RELEASED_PROMPTS_FOLDER = "released_prompts"  # of an imported dataset: a parquet file a setting, columns id, prompt
-
-
-def read_json(path: str | Path) -> Any:
-    """Decode a JSON file, gzipped or not.
-
-    Raises:
-        InputError: if it is missing, cut short or no JSON; names the file and the line.
-    """
-    path = Path(path)
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path}, line {error.lineno}: not valid JSON ({error.msg}); mend or remove the file."
-        ) from None
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; check the path.") from None
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read ({error}); it may be damaged or cut short: fetch it again.") from None
-
-
-def read_released_rows(path: str | Path) -> Iterator[dict]:
-    """The rows of `read_released`, without their prompts."""
-    return (row for row, _ in read_released(path))
-
-
-def read_released(path: str | Path) -> Iterator[tuple[dict, str]]:
-    """Rows (columns of `FEATURES`) of one of the authors' released test files, losslessly, each with its own prompt.
-
-    History, candidates and their order come out of the rendered prompts (`instruction_preferred`,
-    `instruction_ratings`, `instruction_chronological`; whichever an entry has). The prompts hold no provider
-    descriptions, so the column stays empty: the entry's own notes describe the same-function tools only, which would
-    give them away.
-
-    Raises:
-        InputError: naming the file and the entry.
-    """
-    entries = read_json(path)
-    if not isinstance(entries, list):
-        raise InputError(f"{path} is not a released test file: it should hold a JSON list of entries.")
-    for index, entry in enumerate(entries):
-        try:
-            yield from _released_entry_rows(entry, index)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"{path}, entry {index}: not of the released form ({type(error).__name__}: {error}); an entry has "
-                f"`query`, `api_call_ground_truth` and at least one of: {', '.join(_RELEASED_PROMPTS.values())}."
-            ) from None
-
-
-def _released_entry_rows(entry: dict, index: int) -> Iterator[tuple[dict, str]]:
-    prompts = {setting: entry[key] for setting, key in _RELEASED_PROMPTS.items() if entry.get(key)}
-    if not prompts:
-        raise ValueError("no rendered prompt")
-    gold = entry["api_call_ground_truth"]
-    user_id = str(entry.get("entry_id", index))
-    group = {str(ToolName(t["category_name"], t["tool_name"], t["api_name"])) for t in entry.get("apis_same_func", [])}
-    for setting, prompt in prompts.items():
-        history, position = _json_list_after(prompt, RELEASED_HISTORY)
-        tools, _ = _json_list_after(prompt, "listed here:", position)
-        row = {
-            "id": f"{user_id}/{setting}",
-            "user_id": user_id,
-            "group_id": str(entry.get("func", "")),
-            "category": ToolName.parse(gold["tool_name"]).category,
-            "instruction": entry["query"],
-            "history": [
-                {
-                    "instruction": interaction["instruction"],
-                    "tool_name": interaction["tool_call"]["tool_name"],
-                    "parameters": to_json_text(interaction["tool_call"]["parameters"]),
-                    "rating": interaction.get("rating"),
-                }
-                for interaction in history
-            ],
-            "history_length": len(history),
-            "candidate_tools": [
-                {
-                    "tool_name": tool["tool_name"],
-                    "tool_description": tool["tool_description"],
-                    "provider_description": "",
-                    **{
-                        kind: [
-                            {**parameter, "default": to_json_text(parameter["default"])} for parameter in tool[kind]
-                        ]
-                        for kind in ("required_parameters", "optional_parameters")
-                    },
-                }
-                for tool in tools
-            ],
-            "tool_call": {"tool_name": gold["tool_name"], "parameters": to_json_text(gold["parameters"])},
-            "same_function_tools": [t["tool_name"] for t in tools if t["tool_name"] in group | {gold["tool_name"]}],
-        }
-        yield row, prompt
-
-
-def _json_list_after(prompt: str, heading: str, position: int = 0) -> tuple[list, int]:
-    """Decode the JSON list that follows `heading`; also gives the position behind it."""
-    return _DECODER.raw_decode(prompt, prompt.index("[", prompt.index(heading, position)))
+def default_of(parameter: dict) -> Any:
+    """A parameter's documented default, decoded from its JSON text; `None` if it has none."""
+    return None if parameter["default"] is None else json.loads(parameter["default"])
 
 
 # --- the dataset builder --------------------------------------------------------------------------------------------
-
-
-class PEToolBenchConfig(datasets.BuilderConfig):
-    """One setting. The cache key holds the source files' sizes and times: edited files are read again."""
-
-    def create_config_id(self, config_kwargs: dict, custom_features: Any = None) -> str:
-        config_id = super().create_config_id(config_kwargs, custom_features)
-        files = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in _source_files(self.data_dir)]
-        return f"{config_id}-{hashlib.sha256(repr(files).encode()).hexdigest()[:16]}"
-
-
-class PEToolBench(datasets.GeneratorBasedBuilder):
-    """Builds the dataset out of `data_dir`, one config a setting.
-
-    `data_dir` is a dataset's folder (parquet), a build's run folder (`export.jsonl`), or a released test file or
-    folder of them (`.json`, `.json.gz`); by default the folder `petoolbench` beside the current one.
-    """
-
-    VERSION = datasets.Version("1.0.0")
-    BUILDER_CONFIG_CLASS = PEToolBenchConfig
-    BUILDER_CONFIGS: ClassVar = [
-        PEToolBenchConfig(name=name, version=datasets.Version("1.0.0"), description=text)
-        for name, text in SETTINGS.items()
-    ]
-
-    def _info(self) -> datasets.DatasetInfo:
-        return datasets.DatasetInfo(
-            description="Personalised tool use: " + SETTINGS[self.config.name], features=FEATURES, citation=CITATION
-        )
-
-    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
-        files = _source_files(self.config.data_dir)
-        if not files:
-            raise InputError(
-                f"{self.config.data_dir or 'petoolbench'} holds no dataset, no run and no released test file; run "
-                "`petoolbench build` first, or pass data_dir=."
-            )
-        splits = [split for split in SPLITS if any(_may_hold(file, self.config.name, split) for file in files)]
-        return [datasets.SplitGenerator(name=s, gen_kwargs={"files": files, "split": s}) for s in splits]
-
-    def _generate_examples(self, files: list[Path], split: str) -> Iterator[tuple[str, dict]]:
-        for file in files:
-            if _may_hold(file, self.config.name, split):
-                for row in _read_rows(file, split):
-                    if setting_of(row) == self.config.name:
-                        yield row["id"], row
 
 
 def _source_files(data_dir: str | None) -> list[Path]:
@@ -481,9 +307,11 @@ def _may_hold(file: Path, setting: str, split: str) -> bool:
     return split == "test"
 
 
-def _read_rows(file: Path, split: str) -> Iterator[dict]:
+def _read_rows(file: Path, split: str, features: Any) -> Iterator[dict]:
     if file.suffix == ".parquet":
-        yield from datasets.Dataset.from_parquet(os.fspath(file), features=FEATURES, keep_in_memory=True)
+        import datasets
+
+        yield from datasets.Dataset.from_parquet(os.fspath(file), features=features, keep_in_memory=True)
     elif file.suffix == ".jsonl":
         with open(file, encoding="utf-8") as lines:
             for line in lines:
@@ -491,4 +319,84 @@ def _read_rows(file: Path, split: str) -> Iterator[dict]:
                 if row.pop("split") == split:
                     yield row
     else:
-        yield from read_released_rows(file)
+        released = importlib.import_module("petoolkit.released")  # not needed where this is a loading script
+        yield from (row for row, _ in released.read_released(file))
+
+
+def _made_with_datasets() -> dict[str, Any]:
+    """`FEATURES`, and the builder's two classes."""
+    import datasets
+
+    def features_of(column: Any) -> Any:
+        if isinstance(column, dict):
+            return {name: features_of(part) for name, part in column.items()}
+        return [features_of(column[0])] if isinstance(column, list) else datasets.Value(column)
+
+    features = datasets.Features(features_of(COLUMNS))
+    version = datasets.Version("1.0.0")
+
+    class PEToolBenchConfig(datasets.BuilderConfig):
+        """One setting. The cache key holds the source files' sizes and times: edited files are read again."""
+
+        def create_config_id(self, config_kwargs: dict, custom_features: Any = None) -> str:
+            config_id = super().create_config_id(config_kwargs, custom_features)
+            files = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in _source_files(self.data_dir)]
+            return f"{config_id}-{hashlib.sha256(repr(files).encode()).hexdigest()[:16]}"
+
+    class PEToolBench(datasets.GeneratorBasedBuilder):
+        """Builds the dataset out of `data_dir`, one config a setting.
+
+        `data_dir` is a dataset's folder (parquet), a build's run folder (`export.jsonl`), or a released test file or
+        folder of them (`.json`, `.json.gz`); by default the folder `petoolbench` beside the current one.
+        """
+
+        VERSION = version
+        BUILDER_CONFIG_CLASS = PEToolBenchConfig
+        BUILDER_CONFIGS = [  # noqa: RUF012 (the name and type that `datasets` asks for)
+            PEToolBenchConfig(name=setting.name, version=version, description=setting.description)
+            for setting in SETTINGS.values()
+        ]
+
+        def _info(self) -> datasets.DatasetInfo:
+            description = f"Personalised tool use: {SETTINGS[self.config.name].description}"
+            return datasets.DatasetInfo(description=description, features=features, citation=CITATION)
+
+        def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+            files = _source_files(self.config.data_dir)
+            if not files:
+                raise InputError(
+                    f"{self.config.data_dir or 'petoolbench'} holds no dataset, no run and no released test file; run "
+                    "`petoolbench build` first, or pass data_dir=."
+                )
+            splits = [split for split in SPLITS if any(_may_hold(file, self.config.name, split) for file in files)]
+            return [datasets.SplitGenerator(name=s, gen_kwargs={"files": files, "split": s}) for s in splits]
+
+        def _generate_examples(self, files: list[Path], split: str) -> Iterator[tuple[str, dict]]:
+            for file in files:
+                if _may_hold(file, self.config.name, split):
+                    for row in _read_rows(file, split, features):
+                        if setting_of(row) == self.config.name:
+                            yield row["id"], row
+
+    return {"FEATURES": features, "PEToolBenchConfig": PEToolBenchConfig, "PEToolBench": PEToolBench}
+
+
+# What else belongs to the public names of this module, by where it is.
+_IN_PETOOLKIT = {
+    "ToolCall": "petoolkit.replies",
+    "parse_reply": "petoolkit.replies",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Names that take time to import, made when they are first asked for: `datasets` alone takes a second."""
+    if name in _IN_PETOOLKIT:
+        return getattr(importlib.import_module(_IN_PETOOLKIT[name]), name)
+    if name in ("FEATURES", "PEToolBench", "PEToolBenchConfig"):
+        globals().update(_made_with_datasets())
+        return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if "datasets" in sys.modules:  # who runs this as a loading script looks for the class among the module's own names
+    globals().update(_made_with_datasets())

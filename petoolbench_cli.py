@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 
 from petoolbench import SETTINGS, InputError
-from publisher.commands import push
+from petoolkit.publisher.push_commands import push
 
 EXIT_INPUT_ERROR = 2
 _DEFAULT_DATASET = Path("petoolbench")
@@ -19,7 +19,7 @@ class _Command(click.Group):
         try:
             return super().invoke(context)
         except InputError as error:
-            from evaluator.row_view import printable
+            from petoolkit.text import printable
 
             sentence = printable(f"Error: {error}")
             Console(stderr=True, soft_wrap=True).print(sentence, style="red", markup=False, highlight=False)
@@ -102,8 +102,8 @@ def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder, pr
 
     What has not changed since the last build into the same --run is not done again; a build that was stopped goes on.
     """
-    from builder.pipeline import build as run_build
-    from builder.recipe import load_recipe
+    from petoolkit.builder.pipeline import build as run_build
+    from petoolkit.builder.recipe import load_recipe
 
     checked = load_recipe(recipe, llm, catalogue=list(catalogue) or None, users=users, seed=seed, author=author)
     if preview:
@@ -114,9 +114,10 @@ def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder, pr
 
 def _show_preview(recipe, number: int) -> None:
     """What a model wrote for a few records, the rows made of it, and what the whole run would take."""
-    from builder.preview import preview
-    from evaluator.row_view import row_view
-    from evaluator.tables import conversation_view, estimate_table
+    from petoolkit.builder.preview import preview
+
+    from petoolkit.evaluator.row_view import row_view
+    from petoolkit.evaluator.score_tables import conversation_view, estimate_table
 
     seen = preview(recipe, number, Console(stderr=True))
     console = Console()
@@ -146,7 +147,7 @@ def import_released(path, dataset_folder) -> None:
 
     PATH is one file (.json, .json.gz), or a folder with one file a setting.
     """
-    from builder.importer import import_released as run_import
+    from petoolkit.builder.released_import import import_released as run_import
 
     statistics = run_import(path, dataset_folder)
     console = Console()
@@ -238,10 +239,10 @@ def evaluate(dataset, setting, revision, model, out, base_url, concurrency, pric
 
     Every reply is kept as it arrives: the same command goes on where it was stopped, and asks again what failed.
     """
-    from endpoint.settings import Prices
-    from evaluator.options import Connection, Options
-    from evaluator.run import evaluate as run_evaluation
-    from evaluator.tables import scores_table
+    from petoolkit.endpoint.llm_settings import Prices
+    from petoolkit.evaluator.evaluate import evaluate as run_evaluation
+    from petoolkit.evaluator.options import Connection, Options
+    from petoolkit.evaluator.score_tables import scores_table
 
     known = Prices(input=prices[0], output=prices[1]) if prices else None
     connection = Connection(base_url, concurrency, known)
@@ -266,8 +267,8 @@ def score(folder) -> None:
 
     FOLDER is what `evaluate --out` wrote.
     """
-    from evaluator.rescore import score_folder
-    from evaluator.tables import scores_table
+    from petoolkit.evaluator.score_tables import scores_table
+    from petoolkit.evaluator.scores.rescore import score_folder
 
     _show_scores(score_folder(folder, Console(stderr=True)), folder, scores_table)
 
@@ -281,8 +282,8 @@ def compare(a, b, rows) -> None:
 
     A and B are folders that `evaluate --out` wrote.
     """
-    from evaluator.compare import compare as run_comparison
-    from evaluator.tables import comparison_table, flipped_view
+    from petoolkit.evaluator.score_tables import comparison_table, flipped_view
+    from petoolkit.evaluator.scores.comparison import compare as run_comparison
 
     comparison = run_comparison(a, b)
     Console().print(comparison_table(comparison))
@@ -299,7 +300,7 @@ def report(folders, out) -> None:
 
     FOLDERS are what `evaluate --out` wrote.
     """
-    from evaluator.report import write_report
+    from petoolkit.evaluator.report import write_report
 
     with Console(stderr=True).status("Drawing the report"):
         page = write_report(list(folders), out)
@@ -322,8 +323,8 @@ def show(row_id, dataset, setting, revision) -> None:
 
     ROW_ID is a row's `id`, such as u000007/chronological; without it, the first test row is shown.
     """
-    from evaluator.data import find_row
-    from evaluator.row_view import row_view
+    from petoolkit.evaluator.dataset_rows import find_row
+    from petoolkit.evaluator.row_view import row_view
 
     Console().print(row_view(find_row(dataset, setting, row_id, revision)))
 
@@ -348,7 +349,7 @@ def explore(folders, dataset, revision, results, host, port) -> None:
 
     FOLDERS after the options are results too: --results results/*
     """
-    from explorer.server import explore as serve
+    from petoolkit.explorer.server import explore as serve
 
     serve(dataset, revision, [*results, *folders], host, port)
 
@@ -361,7 +362,7 @@ def cache() -> None:
 @cache.command()
 def info() -> None:
     """Show what is kept, where, and how large it is."""
-    from petoolbench_store import batches_under_way, cache_folder, store_sizes
+    from petoolkit.store import batches_under_way, cache_folder, store_sizes
 
     console = Console(soft_wrap=True)
     sizes = store_sizes()
@@ -378,7 +379,7 @@ def info() -> None:
 @click.option("--replies", is_flag=True, help="Remove the replies of language models: paid for again when needed.")
 def clear(embeddings, replies) -> None:
     """Remove what is kept."""
-    from petoolbench_store import EMBEDDINGS, REPLIES, clear_store
+    from petoolkit.store import EMBEDDINGS, REPLIES, clear_store
 
     if not (embeddings or replies):
         raise InputError("say what to remove: --embeddings, --replies, or both.")

@@ -9,7 +9,8 @@ from shutil import rmtree
 from rich.console import Console
 from rich.table import Table
 
-from petoolbench import InputError, read_json
+from petoolbench import InputError
+from petoolkit.files import read_json
 
 RESULTS = Path("results/quickstart")
 TINY = Path("runs/tiny")
@@ -23,11 +24,11 @@ def score_rules(dataset: str, console: Console) -> list[Path]:
     Returns:
         The evaluations' folders.
     """
-    from evaluator.baselines import BASELINES
-    from evaluator.data import dataset_sizes, find_row
-    from evaluator.row_view import row_view
-    from evaluator.run import evaluate
-    from evaluator.tables import scores_table, sizes_table
+    from petoolkit.evaluator.dataset_rows import dataset_sizes, find_row
+    from petoolkit.evaluator.evaluate import evaluate
+    from petoolkit.evaluator.models.baselines import BASELINES
+    from petoolkit.evaluator.row_view import row_view
+    from petoolkit.evaluator.score_tables import scores_table, sizes_table
 
     console.print(sizes_table(dataset_sizes(dataset)))
     rmtree(RESULTS, ignore_errors=True)

@@ -3,7 +3,7 @@
     python benchmarks/build_cost.py
 
 No model is asked: a scripted server answers by rules, with replies of a true form and length, and counts a token for
-each 3.8 characters (`evaluator.openai_model` says why). The prompts are the real ones, prices are the recipe's, and a
+each 3.8 characters (`petoolkit.evaluator.models.openai_model` says why). The prompts are the real ones, prices are the recipe's, and a
 call is taken to last 4 seconds.
 """
 
@@ -19,13 +19,13 @@ TESTS = Path(__file__).parent.parent / "tests"
 sys.path.insert(0, str(TESTS))
 
 from fake_model import good_answer  # noqa: E402
+from petoolkit.builder.preview import preview  # noqa: E402
+from petoolkit.builder.recipe import load_recipe  # noqa: E402
 from scripted_server import ScriptedServer, text_of  # noqa: E402
 
-from builder.preview import preview  # noqa: E402
-from builder.recipe import load_recipe  # noqa: E402
-from evaluator.openai_model import CHARACTERS_A_TOKEN  # noqa: E402
-from evaluator.tables import estimate_table  # noqa: E402
-from petoolbench_store import EMBEDDINGS, cache_folder  # noqa: E402
+from petoolkit.evaluator.models.openai_model import CHARACTERS_A_TOKEN  # noqa: E402
+from petoolkit.evaluator.score_tables import estimate_table  # noqa: E402
+from petoolkit.store import EMBEDDINGS, cache_folder  # noqa: E402
 
 TRIED = 40
 SECONDS_A_CALL = 4  # assumed; this server answers at once

@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 from machine import heading, shared_file
+from petoolkit.builder.run_folder import STAGES
 
-from builder.report import markdown_table
-from builder.run_folder import STAGES
+from petoolkit.text import markdown_table
 
 ROOT = Path(__file__).parent.parent
 

@@ -15,15 +15,15 @@ from pathlib import Path
 from machine import heading, shared_file
 from rich.console import Console
 
-from builder.report import markdown_table
-from endpoint.usage import Usage
-from evaluator.models import make_model
-from evaluator.options import Connection, Options
-from evaluator.prompts import make_prompts
-from evaluator.ranks import Rank
-from evaluator.results import PREDICTIONS, appending
-from evaluator.run import prediction_line
-from petoolbench import read_released_rows
+from petoolkit.endpoint.usage import Usage
+from petoolkit.evaluator.evaluate import prediction_line
+from petoolkit.evaluator.models.model_kinds import make_model
+from petoolkit.evaluator.models.ranks import Rank
+from petoolkit.evaluator.options import Connection, Options
+from petoolkit.evaluator.prompts.row_prompts import make_prompts
+from petoolkit.evaluator.results_folder import PREDICTIONS, appending
+from petoolkit.released import read_released
+from petoolkit.text import markdown_table
 
 REPEATS = 4
 IN_FLIGHT = 64
@@ -31,7 +31,7 @@ SERVER = Path(__file__).parent.parent / "tests" / "scripted_server.py"
 
 
 def main() -> None:
-    rows = list(read_released_rows(shared_file("official_test_dev.json.gz")))
+    rows = [row for row, _ in read_released(shared_file("official_test_dev.json.gz"))]
     options, connection = Options(repeat=REPEATS), Connection(concurrency=IN_FLIGHT)
     print(heading(f"{REPEATS * len(rows):,} rows asked, {IN_FLIGHT} in flight, 200 ms latency", "openai", "httpx2"))
     command = [sys.executable, str(SERVER), "--latency", "0.2", "--answer", "echo"]

@@ -21,14 +21,14 @@ from pathlib import Path
 
 import psutil
 from machine import heading
+from petoolkit.builder.dataset_folder import write_dataset
 from playwright.sync_api import Page, sync_playwright
 
-from builder.dataset_folder import write_dataset
-from builder.report import markdown_table
-from evaluator.results import MANIFEST, PREDICTIONS, SCORES, fingerprint
-from evaluator.scores import score
 from petoolbench import SETTINGS, to_json_text
-from petoolbench_files import write_json, write_json_lines
+from petoolkit.evaluator.results_folder import MANIFEST, PREDICTIONS, SCORES, fingerprint
+from petoolkit.evaluator.scores.score import score
+from petoolkit.files import write_json, write_json_lines
+from petoolkit.text import markdown_table
 
 USERS, MODELS, CANDIDATES, CALLS, CATEGORIES, ROUNDS = 4_000, 10, 10, 12, 46, 5
 TEXT = "find the weather forecast of a city and convert an amount with free open data for planners in Europe"

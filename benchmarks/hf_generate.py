@@ -20,11 +20,12 @@ from pathlib import Path
 import torch
 from machine import heading, shared_file
 
-from builder.report import markdown_table
-from evaluator.hf_model import HfModel
-from evaluator.model import Prompt
-from evaluator.window import prompt_for
-from petoolbench import read_released_rows, render_messages
+from petoolbench import render_messages
+from petoolkit.evaluator.models.hf_model import HfModel
+from petoolkit.evaluator.models.model import Prompt
+from petoolkit.evaluator.prompts.window import prompt_for
+from petoolkit.released import read_released
+from petoolkit.text import markdown_table
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from tiny_model import make_tiny_model
@@ -72,7 +73,7 @@ def one_by_one(model: HfModel, prompt: Prompt) -> str:
 
 
 def main() -> None:
-    rows = list(islice(read_released_rows(shared_file("official_test_dev.json.gz")), 300))
+    rows = [row for row, _ in islice(read_released(shared_file("official_test_dev.json.gz")), 300)]
     texts = [render_messages(row)[0]["content"] for row in rows]
     print(heading("Prompts one at a time and in batches", "torch", "transformers"))
     with tempfile.TemporaryDirectory() as name:

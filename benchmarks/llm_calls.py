@@ -16,11 +16,11 @@ from pathlib import Path
 from machine import heading
 from pydantic import BaseModel
 
-from builder.report import markdown_table
-from endpoint.ask import Endpoint
-from endpoint.request import Ask, Request
-from endpoint.settings import LlmSettings
-from endpoint.usage import Usage
+from petoolkit.endpoint.ask import Endpoint
+from petoolkit.endpoint.llm_settings import LlmSettings
+from petoolkit.endpoint.request import Ask, Request
+from petoolkit.endpoint.usage import Usage
+from petoolkit.text import markdown_table
 
 CALLS = 10_000
 IN_FLIGHT = 64

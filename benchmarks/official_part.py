@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 from machine import heading, shared_file
+from petoolkit.builder.released_import import import_released
 from rich.console import Console
 
-from builder.importer import import_released
-from evaluator.baselines import BASELINES
-from evaluator.run import evaluate
-from evaluator.tables import scores_table
+from petoolkit.evaluator.evaluate import evaluate
+from petoolkit.evaluator.models.baselines import BASELINES
+from petoolkit.evaluator.score_tables import scores_table
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
     python benchmarks/report_speed.py
 
-The folders' scores are what `evaluator.scores` makes of invented rows and replies; making them is not measured.
+The folders' scores are what `petoolkit.evaluator.scores.score` makes of invented rows and replies; making them is not measured.
 """
 
 import random
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from machine import heading
 
-from builder.report import markdown_table
-from evaluator.scores import score
 from petoolbench import SETTINGS, to_json_text
-from petoolbench_files import write_json
+from petoolkit.evaluator.scores.score import score
+from petoolkit.files import write_json
+from petoolkit.text import markdown_table
 
 MODELS, USERS, CANDIDATES, CATEGORIES = 10, 1_000, 10, 46  # 46 categories: as many as the paper's dataset has
 REPORT = (

@@ -8,8 +8,8 @@ import time
 import evaluate
 from machine import heading
 
-from builder.report import markdown_table
-from petoolbench import READERS
+from petoolkit.replies import READERS
+from petoolkit.text import markdown_table
 
 ROWS = 1_000_000
 

@@ -13,14 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from machine import heading, shared_file
+from petoolkit.builder.released_import import import_released
 
-from builder.importer import import_released
-from builder.report import markdown_table
-from evaluator.data import ALL, load_rows
-from evaluator.results import MANIFEST, PREDICTIONS, fingerprint, read_results
-from evaluator.scores import score
-from petoolbench import READERS, SETTINGS
-from petoolbench_files import write_json, write_json_lines
+from petoolbench import SETTINGS
+from petoolkit.evaluator.dataset_rows import load_rows
+from petoolkit.evaluator.results_folder import MANIFEST, PREDICTIONS, fingerprint, read_results
+from petoolkit.evaluator.scores.score import score
+from petoolkit.files import write_json, write_json_lines
+from petoolkit.replies import READERS
+from petoolkit.text import ALL, markdown_table
 
 REPLIES = 1_000_000
 ROUNDS = 1000

@@ -21,11 +21,12 @@ from pathlib import Path
 
 from machine import heading
 
-from builder.report import markdown_table
-from evaluator.compare import compare
-from evaluator.judgements import judge
-from evaluator.results import read_results, rows_of
-from petoolbench import SETTINGS, ToolName, read_json
+from petoolbench import SETTINGS, ToolName
+from petoolkit.evaluator.results_folder import read_results, rows_of
+from petoolkit.evaluator.scores.comparison import compare
+from petoolkit.evaluator.scores.judgements import judge
+from petoolkit.files import read_json
+from petoolkit.text import markdown_table
 
 RECIPES = Path("recipes/tiny")
 OUT = Path("runs/proof")

@@ -63,11 +63,12 @@ def write_rows(folder: Path, steps: int) -> int:
     from tiny_model import make_tiny_model
     from transformers import AutoModelForCausalLM
 
-    from petoolbench import read_released_rows, render_messages, to_json_text
-    from trainer.chat import TrainingChat
-    from trainer.rows import fit_row, gold_call
+    from petoolbench import render_messages, to_json_text
+    from petoolkit.released import read_released
+    from petoolkit.training.training_chat import TrainingChat
+    from petoolkit.training.training_rows import fit_row, gold_call
 
-    released = list(islice(read_released_rows(shared_file("official_test_dev.json.gz")), 300))
+    released = [row for row, _ in islice(read_released(shared_file("official_test_dev.json.gz")), 300)]
     texts = [render_messages(row)[0]["content"] for row in released]
     make_tiny_model(folder / "model", texts, VOCABULARY, initializer_range=0.05, **SHAPE)
     chat, rows = TrainingChat(str(folder / "model")), []
@@ -104,8 +105,8 @@ def trl_trainer(stage: str, name: str, folder: Path) -> Any:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from trainer.arguments import DPOArguments, SFTArguments
-    from trainer.fast import FastDPOTrainer, FastSFTTrainer
+    from petoolkit.training.arguments import DPOArguments, SFTArguments
+    from petoolkit.training.fast import FastDPOTrainer, FastSFTTrainer
 
     base = AutoModelForCausalLM.from_pretrained(folder / "model")
     given = {
@@ -290,7 +291,7 @@ def main() -> None:
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     import torch
 
-    from builder.report import markdown_table
+    from petoolkit.text import markdown_table
 
     ours = {PLAIN: sys.executable, FAST: sys.executable}
     factory = {FACTORY: options.llamafactory_python} if options.llamafactory_python else {}

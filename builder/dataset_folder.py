@@ -11,10 +11,12 @@ import pyarrow.parquet as pq
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from petoolbench import FEATURES, RELEASED_PROMPTS_FOLDER, SETTINGS, SPLITS, InputError, setting_of
-from petoolbench_files import content_hash, content_version, replacing, restore_folder
+from petoolbench import FEATURES, SETTINGS, SPLITS, InputError, setting_of
+from petoolkit.files import content_hash, content_version, replacing, restore_folder
+from petoolkit.released import PROMPTS_FOLDER
+from petoolkit.shipped import ROOT
 
-CARD_TEMPLATE = Path(__file__).parent.parent / "dataset_card.md"
+CARD_TEMPLATE = ROOT / "dataset_card.md"
 _ROWS_AT_ONCE = 500  # rows a row group; also what is held in memory
 _MARK = "library_name: petoolbench"  # in the card's YAML; says that the folder is ours to replace
 
@@ -36,7 +38,7 @@ def check_replaceable(folder: Path) -> None:
             f"{folder}/ is not a dataset that petoolbench wrote (it holds {', '.join(sorted(content)[:3])}); "
             "move it away or give another --dataset folder."
         )
-    if foreign := content - {"README.md", "data", RELEASED_PROMPTS_FOLDER}:
+    if foreign := content - {"README.md", "data", PROMPTS_FOLDER}:
         raise InputError(
             f"{folder}/ also holds {', '.join(sorted(foreign)[:3])}, which would be lost; move it away first."
         )
@@ -96,7 +98,7 @@ def write_dataset(
         if not writers:
             raise InputError("no row is left to write; see the run's report for what was dropped.")
         for setting, prompts in (released_prompts or {}).items():
-            _write_prompts(beside / RELEASED_PROMPTS_FOLDER / f"{setting}.parquet", prompts)
+            _write_prompts(beside / PROMPTS_FOLDER / f"{setting}.parquet", prompts)
         _write_card(beside, writers, facts())
     written = fingerprint(folder)
     assert written is not None

@@ -9,27 +9,28 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from builder.author import Author
-from builder.candidates import candidates
-from builder.catalogue import catalogue_files, read_catalogue
-from builder.collect import collect
-from builder.dataset_folder import CARD_TEMPLATE, check_replaceable, fingerprint, write_dataset
-from builder.export import export
-from builder.group import group
-from builder.history import history
-from builder.instruct import instruct
-from builder.offline import OfflineAuthor
-from builder.prefer import prefer
-from builder.recipe import Recipe
-from builder.report import write_report
-from builder.run_folder import STAGES, Notes, RunFolder
-from builder.statistics import RowStatistics
-from builder.tools import Tools
-from builder.understand import understand
-from endpoint.usage import Usage
 from petoolbench import CITATION, InputError
-from petoolbench_embedding import Encoder, TextEncoder
-from petoolbench_files import content_hash, write_json
+from petoolkit.embedding import Encoder, TextEncoder
+from petoolkit.endpoint.usage import Usage
+from petoolkit.files import content_hash, write_json
+
+from .authors.author import Author
+from .authors.offline import OfflineAuthor
+from .build_report import write_report
+from .catalogue.formats import catalogue_files, read_catalogue
+from .dataset_folder import CARD_TEMPLATE, check_replaceable, fingerprint, write_dataset
+from .recipe import Recipe
+from .row_statistics import RowStatistics
+from .run_folder import STAGES, Notes, RunFolder
+from .stages.candidates import candidates
+from .stages.collect import collect
+from .stages.export import export
+from .stages.group import group
+from .stages.history import history
+from .stages.instruct import instruct
+from .stages.prefer import prefer
+from .stages.understand import understand
+from .tools import Tools
 
 Make = Callable[[Notes], Iterable[dict]]  # gives a stage's rows, and may leave notes
 _TOOLS_AND_GROUPS = ("collect", "understand", "group")
@@ -100,7 +101,7 @@ class _Build:
 
     @cached_property
     def _openai_author(self) -> Author:
-        from builder.openai_author import OpenAIAuthor
+        from .authors.openai import OpenAIAuthor
 
         return OpenAIAuthor(self.recipe.llm, self.recipe.seed, self.usage, self._on_reply)
 
@@ -118,8 +119,8 @@ class _Build:
         kind, _, model = name.partition(":")
         if kind != "openai":
             return Encoder(name)
-        from endpoint.ask import Endpoint
-        from endpoint.encoder import EndpointEncoder
+        from petoolkit.endpoint.ask import Endpoint
+        from petoolkit.endpoint.endpoint_encoder import EndpointEncoder
 
         return EndpointEncoder(model, Endpoint(self.recipe.llm, self.usage))
 

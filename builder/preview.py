@@ -7,14 +7,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from builder.author import UnderstandJob
-from builder.openai_author import OpenAIAuthor
-from builder.pipeline import asked, build
-from builder.recipe import Recipe, record_rng
-from builder.run_folder import RunFolder
-from endpoint.request import Reply, Request
-from endpoint.usage import Usage
 from petoolbench import InputError
+from petoolkit.endpoint.request import Reply, Request
+from petoolkit.endpoint.usage import Usage
+
+from .authors.author import UnderstandJob
+from .authors.openai import OpenAIAuthor
+from .pipeline import asked, build
+from .recipe import Recipe, record_rng
+from .run_folder import RunFolder
 
 
 @dataclass

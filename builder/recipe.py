@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from endpoint.settings import Count, LlmSettings
 from petoolbench import InputError
-from petoolbench_embedding import DEFAULT_MODEL
+from petoolkit.embedding import DEFAULT_MODEL
+from petoolkit.endpoint.llm_settings import Count, LlmSettings
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 AuthorName = Literal["offline", "openai"]

@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, Task
 from rich.text import Text
 
+import petoolbench
+import petoolkit
 from petoolbench import InputError
-from petoolbench_files import content_hash, read_json_lines, write_json, write_json_lines
+from petoolkit.files import content_hash, read_json_lines, write_json, write_json_lines
 
 STAGES = ("collect", "understand", "group", "prefer", "history", "instruct", "candidates", "export")
 _PACKAGES = ("datasets", "numpy", "pyarrow", "scikit-learn", "scipy", "sentence-transformers", "torch")
@@ -149,9 +151,9 @@ class RunFolder:
 
     @cached_property
     def _code(self) -> str:
-        root = Path(__file__).parent
-        parts = [*root.glob("*.py"), *root.glob("prompts/*.jinja")]
-        parts += [*root.parent.glob("petoolbench*.py"), *root.parent.glob("endpoint/*.py")]
+        builder, kit = Path(__file__).parent, Path(petoolkit.__file__).parent
+        parts = [*builder.rglob("*.py"), *builder.rglob("*.jinja"), Path(petoolbench.__file__)]
+        parts += [*kit.glob("*.py"), *kit.glob("endpoint/*.py")]
         return content_hash(*sorted(parts))
 
     @cached_property

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from petoolbench import ToolName
-from petoolbench_embedding import TextEncoder
+from petoolkit.embedding import TextEncoder
 
 
 class Tools:

@@ -1,11 +1,11 @@
 """A dataset folder and evaluation folders for the explorer, small enough to count on one's fingers."""
 
+from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, prediction, reply, row, tool
 
-from builder.dataset_folder import write_dataset
-from evaluator.results import fingerprint
-from evaluator.scores import score
-from petoolbench_files import write_json, write_json_lines
+from petoolkit.evaluator.results_folder import fingerprint
+from petoolkit.evaluator.scores.score import score
+from petoolkit.files import write_json, write_json_lines
 
 HOSTILE = (
     "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'> ${window.hacked = 1} {{value}} **b**"

@@ -1,4 +1,4 @@
-"""What a good model would answer to the prompts of `builder.prompts`; served by `scripted_server.ScriptedServer`."""
+"""What a good model would answer to the prompts of `petoolkit.builder.authors.author_prompts`; served by `scripted_server.ScriptedServer`."""
 
 import json
 import re

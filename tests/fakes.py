@@ -3,8 +3,8 @@
 import hashlib
 
 import numpy as np
+from petoolkit.builder.tools import Tools
 
-from builder.tools import Tools
 from petoolbench import ToolName
 
 

@@ -14,9 +14,9 @@ from hub_stand_in import TOKEN, HubStandIn
 _WORKER = """
 import json, os, sys
 from click.testing import CliRunner
-import publisher.hub
+import petoolkit.publisher.hub
 from petoolbench_cli import main
-publisher.hub.WAITS[:] = [0.01, 0.01, 0.01]
+petoolkit.publisher.hub.WAITS[:] = [0.01, 0.01, 0.01]
 for line in sys.stdin:
     asked = json.loads(line)
     os.environ.pop("HF_TOKEN", None)

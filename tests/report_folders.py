@@ -4,9 +4,10 @@ import json
 import random
 from html.parser import HTMLParser
 
-from evaluator.report.parts import report_parts
-from evaluator.report.score_files import BREAKDOWNS, ERRORS, METRICS, read_scores
-from petoolbench import READERS, SETTINGS
+from petoolbench import SETTINGS
+from petoolkit.evaluator.report.run_groups import report_parts
+from petoolkit.evaluator.report.score_files import BREAKDOWNS, ERRORS, METRICS, read_scores
+from petoolkit.replies import READERS
 
 PLACES = [*SETTINGS, "all"]
 NUMBERS = [*METRICS, *ERRORS]

@@ -7,18 +7,18 @@ from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
+import base
 import pytest
 import torch
+from base_rows import RowsWithoutPreference, reading_turn
+from base_targets import tokens_and_targets
+from base_tokenizer import train_tokenizer
+from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, row
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from builder.dataset_folder import write_dataset
 from petoolbench import SETTINGS, ToolName, render_messages
-from trainer import base
-from trainer.base_rows import RowsWithoutPreference, reading_turn
-from trainer.base_targets import tokens_and_targets
-from trainer.base_tokenizer import train_tokenizer
-from trainer.rows import gold_call
+from petoolkit.training.training_rows import gold_call
 
 HISTORY = [past_call("Aerwyn", 1), past_call("Cirrox", 0), past_call("Dovarque", 1)]
 ROWS = [row(f"u{number}", setting, "Aerwyn", HISTORY) for number in range(4) for setting in SETTINGS]

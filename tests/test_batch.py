@@ -14,21 +14,21 @@ from click.testing import CliRunner
 from fake_model import good_answer
 from scripted_server import BATCHES, CHAT, ScriptedServer
 
-from endpoint.ask import Endpoint
-from endpoint.batch import Batches
-from endpoint.request import Request, RequestFailed
-from endpoint.settings import LlmSettings, Prices
-from endpoint.usage import Usage
 from petoolbench import InputError
 from petoolbench_cli import main
-from petoolbench_store import batches_under_way
+from petoolkit.endpoint.ask import Endpoint
+from petoolkit.endpoint.batch import Batches
+from petoolkit.endpoint.llm_settings import LlmSettings, Prices
+from petoolkit.endpoint.request import Request, RequestFailed
+from petoolkit.endpoint.usage import Usage
+from petoolkit.store import batches_under_way
 
 SCRIPT = """
 import sys
-from endpoint.ask import Endpoint
-from endpoint.request import Request
-from endpoint.settings import LlmSettings
-from endpoint.usage import Usage
+from petoolkit.endpoint.ask import Endpoint
+from petoolkit.endpoint.request import Request
+from petoolkit.endpoint.llm_settings import LlmSettings
+from petoolkit.endpoint.usage import Usage
 
 async def work(number, ask):
     return (await ask(Request([{"role": "user", "content": f"question {number}"}], 0))).content

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import datasets
 import pytest
+from petoolkit.builder.pipeline import build
+from petoolkit.builder.recipe import load_recipe
+from petoolkit.builder.run_folder import STAGES
+from petoolkit.builder.stages.export import check_row
 from rich.console import Console
 
 import petoolbench
-from builder.export import check_row
-from builder.pipeline import build
-from builder.recipe import load_recipe
-from builder.run_folder import STAGES
 
 QUICKSTART = Path("recipes/build/quickstart.yaml")
 USERS = 24

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 from fakes import WordEncoder, full, market, tool, tool_set
+from petoolkit.builder.recipe import CandidateSettings
+from petoolkit.builder.stages.candidates import candidates
 
-from builder.candidates import candidates
-from builder.recipe import CandidateSettings
 from petoolbench import InputError
 
 

@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 
 import pytest
+from petoolkit.builder.catalogue.formats import Parameter, ToolDocument, catalogue_files, read_catalogue
 
-from builder.catalogue import Parameter, ToolDocument, catalogue_files, read_catalogue
 from petoolbench import InputError
 
 CITY = {"name": "city", "type": "STRING", "description": "Name of the city", "default": "Rome"}

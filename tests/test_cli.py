@@ -168,7 +168,7 @@ def test_build_evaluate_and_show_work_from_a_shell(tmp_path):
 def test_markup_in_other_peoples_text_is_shown_as_text(tmp_path):
     from rich.console import Console
 
-    from evaluator.row_view import row_view
+    from petoolkit.evaluator.row_view import row_view
 
     hostile = "[bold red]x[/] \x1b[31m<script>alert(1)</script>"
     tool = {"tool_name": f"<A>.<{hostile}>.<b>", "tool_description": hostile, "provider_description": hostile}

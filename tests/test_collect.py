@@ -3,9 +3,8 @@
 from collections import Counter
 
 import pytest
-
-from builder.catalogue import Parameter, ToolDocument
-from builder.collect import clean_text, collect
+from petoolkit.builder.catalogue.formats import Parameter, ToolDocument
+from petoolkit.builder.stages.collect import clean_text, collect
 
 
 def document(**changes):

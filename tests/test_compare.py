@@ -4,15 +4,15 @@ import io
 import json
 
 import pytest
+from petoolkit.builder.dataset_folder import write_dataset
 from rich.console import Console
 from rows import DATASET_FACTS, prediction, reply, row
 
-from builder.dataset_folder import write_dataset
-from evaluator.compare import compare
-from evaluator.results import fingerprint, read_results
-from evaluator.scores import score
-from evaluator.tables import comparison_table, flipped_view, scores_table
 from petoolbench import InputError
+from petoolkit.evaluator.results_folder import fingerprint, read_results
+from petoolkit.evaluator.score_tables import comparison_table, flipped_view, scores_table
+from petoolkit.evaluator.scores.comparison import compare
+from petoolkit.evaluator.scores.score import score
 
 # Five rows of five function groups; Cirrox is right everywhere.
 ROWS = [row(f"u{number}", "chronological", "Cirrox", group=f"g{number}") for number in range(5)]

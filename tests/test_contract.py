@@ -9,7 +9,8 @@ import hypothesis.strategies as st
 import pytest
 
 import petoolbench
-from petoolbench import InputError, ToolCall, ToolName, parse_reply, render_messages
+from petoolbench import InputError, ToolName, render_messages
+from petoolkit.replies import READERS, ToolCall, parse_reply
 
 REPLIES = json.loads((Path(__file__).parent / "fixtures" / "replies.json").read_text())
 
@@ -91,7 +92,7 @@ def test_tool_names_split_into_three_parts(name, parts):
         assert str(ToolName(*parts)) == name
 
 
-@pytest.mark.parametrize("reader", petoolbench.READERS)
+@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("case", REPLIES, ids=lambda case: case["why"])
 def test_readers_find_just_the_call_that_is_there(case, reader):
     assert json.dumps(parse_reply(case["reply"], reader)) == json.dumps(case[reader])  # as text: NaN is not NaN
@@ -155,7 +156,7 @@ def test_paper_reader_finds_what_its_rule_says_on_generated_replies():
     assert min(outcomes.values()) > 500, outcomes
 
 
-@pytest.mark.parametrize("reader", petoolbench.READERS)
+@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize(
     "piece",
     [
@@ -175,7 +176,7 @@ def test_a_hostile_megabyte_ends_and_holds_no_call(piece, reader):
     assert parse_reply(piece * (1_000_000 // len(piece)) + '"tool_name"', reader) is None
 
 
-@pytest.mark.parametrize("reader", petoolbench.READERS)
+@pytest.mark.parametrize("reader", READERS)
 def test_a_call_is_found_in_a_megabyte(reader):
     call = '{"tool_name": "T", "parameters": {"a": "%s"}}' % ("x" * 500_000)
     found = parse_reply("Let me think. {so}\n" * 30_000 + call + "\nDone." * 1_000, reader)
@@ -184,7 +185,7 @@ def test_a_call_is_found_in_a_megabyte(reader):
 
 def test_a_number_too_long_to_convert_is_no_call():
     reply = '{"tool_name": "T", "parameters": {"a": %s}}' % ("9" * 5_000)
-    assert [parse_reply(reply, reader) for reader in petoolbench.READERS] == [None, None]
+    assert [parse_reply(reply, reader) for reader in READERS] == [None, None]
 
 
 def test_an_unknown_reader_is_refused_by_name():

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from evaluator import cpu_memory
+from petoolkit.evaluator.models import cpu_memory
 
 # Prints how many page faults a second filling of 64 MB takes, once the first was freed.
 FILL_TWICE = """
 import ctypes, resource, sys
-from evaluator.cpu_memory import keep_freed_memory
+from petoolkit.evaluator.models.cpu_memory import keep_freed_memory
 if sys.argv[1] == "kept":
     assert keep_freed_memory()
 libc = ctypes.CDLL(None)

@@ -7,16 +7,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fakes import WordEncoder
+from petoolkit.builder.dataset_folder import write_dataset
 from report_folders import folders, scores
 from rich.console import Console
 from rows import DATASET_FACTS, past_call, row, tool
 
-import evaluator.baselines
-from builder.dataset_folder import write_dataset
+import petoolkit.evaluator.models.baselines
 from petoolbench import SETTINGS, InputError
-from petoolbench_files import read_json_lines
-from publisher.dataset import Wishes, pack_dataset
-from publisher.findings import find, find_by_name
+from petoolkit.files import read_json_lines
+from petoolkit.publisher.findings import find, find_by_name
+from petoolkit.publisher.pack_dataset import Wishes, pack_dataset
 
 CONSOLE = Console(file=open("/dev/null", "w"), width=200)  # noqa: SIM115 (it is never read)
 FINDABLE = "me@" + "gmail.com"
@@ -129,7 +129,7 @@ def test_a_card_whose_head_was_edited_is_refused(tmp_path, edit, sentence):
 def test_other_columns_are_refused(tmp_path, monkeypatch):
     folder = build(tmp_path)
     pq.write_table(pq.read_table(first_file(folder)).drop_columns("category"), first_file(folder))
-    monkeypatch.setattr("publisher.dataset.check_files", lambda *of: {})
+    monkeypatch.setattr("petoolkit.publisher.pack_dataset.check_files", lambda *of: {})
     with pytest.raises(InputError, match=r"columns are not the contract's \(1: chronological/test-00000"):
         pack(folder)
 
@@ -278,7 +278,7 @@ def test_without_matplotlib_the_card_has_no_pictures_and_the_command_says_so(tmp
 
 
 def test_the_rule_models_are_scored_on_the_test_split(tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluator.baselines, "Encoder", WordEncoder)
+    monkeypatch.setattr(petoolkit.evaluator.models.baselines, "Encoder", WordEncoder)
     rows = [made(user, setting) for user in ("u1", "u2", "u3") for setting in SETTINGS]
     text = card(pack(build(tmp_path, rows[:3], rows[3:]), rules=True))
     table = [line for line in text.splitlines() if line.startswith("| baseline:")]
@@ -293,7 +293,7 @@ def test_a_rule_that_cannot_run_here_is_left_out_by_name(tmp_path, monkeypatch):
     def no_model():
         raise InputError("no model here.")
 
-    monkeypatch.setattr(evaluator.baselines, "Encoder", no_model)
+    monkeypatch.setattr(petoolkit.evaluator.models.baselines, "Encoder", no_model)
     rows = [made("u2", setting) for setting in SETTINGS]
     with open(tmp_path / "shown", "w") as shown:
         text = card(pack(build(tmp_path, test=rows), Console(file=shown, width=200), rules=True))

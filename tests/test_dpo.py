@@ -13,14 +13,14 @@ from conftest import ROOT
 from datasets import load_dataset
 from huggingface_hub import HfApi
 from peft import LoraConfig, PeftModel, get_peft_model
+from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, row
 from safetensors.torch import load_file
 from tiny_model import make_tiny_model
 from torch.nn.functional import log_softmax, logsigmoid
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-import trainer.finish
-from builder.dataset_folder import write_dataset
+import petoolkit.training.adapter_folder
 from petoolbench import SETTINGS, InputError, render_messages
 from trainer import dpo, pairs
 
@@ -101,8 +101,8 @@ def train(base, preferences, out, *more: object) -> SimpleNamespace:
         save(trained)
 
     with pytest.MonkeyPatch.context() as patch:
-        save = trainer.finish.save_adapter
-        patch.setattr(trainer.finish, "save_adapter", at_the_end)
+        save = petoolkit.training.adapter_folder.save_adapter
+        patch.setattr(petoolkit.training.adapter_folder, "save_adapter", at_the_end)
         patch.setattr(HfApi, "create_repo", no_call)
         patch.setattr(HfApi, "create_commit", no_call)
         patch.setattr("trl.trainer.base_trainer.send_telemetry", no_call)
@@ -120,7 +120,7 @@ def train(base, preferences, out, *more: object) -> SimpleNamespace:
 
 
 def dpo_trainer():
-    from trainer.reference import ReferenceDPOTrainer
+    from petoolkit.training.reference import ReferenceDPOTrainer
 
     return ReferenceDPOTrainer
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-import petoolbench_embedding
+import petoolkit.embedding
 from petoolbench import InputError
-from petoolbench_embedding import Encoder
-from petoolbench_store import cache_folder
+from petoolkit.embedding import Encoder
+from petoolkit.store import cache_folder
 
 TEXTS = [f"look up item {number} " + "and its price " * (number % 7) for number in range(90)]
 
@@ -91,7 +91,7 @@ def test_a_folder_that_holds_no_model_is_told_in_a_sentence(tmp_path):
 
 
 def test_a_local_folder_gives_the_same_vectors(encoder, empty_cache):
-    assert encoder.model == petoolbench_embedding.DEFAULT_MODEL
+    assert encoder.model == petoolkit.embedding.DEFAULT_MODEL
     local = Encoder(str(encoder._folder))
     assert local.fingerprint == encoder.fingerprint
     assert np.array_equal(local.encode(["a"]), encoder.encode(["a"]))

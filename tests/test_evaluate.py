@@ -5,17 +5,17 @@ from pathlib import Path
 
 import evaluate as hf_evaluate
 import pytest
+from petoolkit.builder.dataset_folder import write_dataset
 from rows import CITY, DATASET_FACTS, past_call, row, tool
 
-from builder.dataset_folder import write_dataset
-from evaluator import baselines
-from evaluator.data import load_rows, resolved_revision
-from evaluator.options import Options
-from evaluator.parameters import parameters_from_instruction
-from evaluator.results import read_results
-from evaluator.run import evaluate
 from petoolbench import InputError
-from petoolbench_scoring import error_reference
+from petoolkit.evaluator.dataset_rows import load_rows, resolved_revision
+from petoolkit.evaluator.evaluate import evaluate
+from petoolkit.evaluator.models import baselines
+from petoolkit.evaluator.models.parameters import parameters_from_instruction
+from petoolkit.evaluator.options import Options
+from petoolkit.evaluator.results_folder import read_results
+from petoolkit.scoring import error_reference
 
 DAYS = {"name": "days", "type": "NUMBER", "description": "", "default": '"1"'}
 
@@ -149,7 +149,7 @@ def test_a_missing_split_is_told_with_those_there_are(dataset):
 
 def test_the_rule_reaches_its_promise_on_the_official_part(official_part, tmp_path):
     """At least 60 % over the three settings, with nothing fitted on this data."""
-    from builder.importer import import_released
+    from petoolkit.builder.released_import import import_released
 
     import_released(official_part, tmp_path / "official")
     scored = evaluate(str(tmp_path / "official"), "all", "baseline:preference-rule", tmp_path / "out")

@@ -12,14 +12,14 @@ from explorer_data import GOOD, HOSTILE, LATE, LONG, PLAIN, RATED, ROWS, STRANGE
 from report_folders import Page
 from rows import reply
 
-from explorer.browse import checked, matching
-from explorer.content import models_html, nav_html, rows_html
-from explorer.row_page import row_page
-from explorer.server import is_loopback, read_shelf
-from explorer.space_folder import write_space
-from explorer.view import View
 from petoolbench import InputError
 from petoolbench_cli import main
+from petoolkit.explorer.browse import checked, matching
+from petoolkit.explorer.row_page import row_page
+from petoolkit.explorer.server import is_loopback, read_shelf
+from petoolkit.explorer.space_folder import write_space
+from petoolkit.explorer.view import View
+from petoolkit.explorer.view_html import models_html, nav_html, rows_html
 
 # gpt-4o: right; the other provider; another function and no such parameter; no tool call.
 HALF_GOOD = [GOOD[0], reply("Cirrox"), reply("Dovarque", "{}", "convert"), "Sorry."]
@@ -209,7 +209,7 @@ def test_only_loopback_is_loopback():
 
 
 def test_without_gradio_the_command_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("explorer.server.find_spec", lambda name: None)
+    monkeypatch.setattr("petoolkit.explorer.server.find_spec", lambda name: None)
     done = CliRunner().invoke(main, ["explore"])
     assert (done.exit_code, done.stderr.strip()) == (
         2,
@@ -220,7 +220,7 @@ def test_without_gradio_the_command_says_what_to_install(monkeypatch):
 def test_a_taken_port_is_told_before_anything_is_read(monkeypatch):
     import socket
 
-    monkeypatch.setattr("explorer.server.find_spec", lambda name: True)
+    monkeypatch.setattr("petoolkit.explorer.server.find_spec", lambda name: True)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = CliRunner().invoke(main, ["explore", "--port", str(taken.getsockname()[1])])
     assert done.exit_code == 2
@@ -245,7 +245,7 @@ def answer(app, path, host="127.0.0.1", method="GET"):
 
 def test_the_server_answers_the_page_and_nothing_else(shelf):
     pytest.importorskip("gradio", reason="the explorer's extra is not installed")
-    from explorer.server import make_app
+    from petoolkit.explorer.server import make_app
 
     app = make_app(shelf, "127.0.0.1")
     status, headers = answer(app, "/")
@@ -267,7 +267,7 @@ def test_a_space_folder_runs_by_itself_and_tells_nothing_of_this_machine(folder,
     assert "sdk: gradio" in (space / "README.md").read_text()
     assert "10.0.0.7" not in "".join(path.read_text() for path in space.rglob("*.json"))
     code = (
-        "import sys, runpy, explorer.server as s; assert s.__file__.startswith(sys.argv[1]);"
+        "import sys, runpy, petoolkit.explorer.server as s; assert s.__file__.startswith(sys.argv[1]);"
         "s.explore = lambda *a, **k: print(len(s.read_shelf(a[0], a[1], a[2]).evaluations.runs), k);"
         "runpy.run_path('app.py')"
     )

@@ -7,9 +7,9 @@ from collections import Counter
 import datasets
 import pytest
 from fakes import full, parameter, tool, tool_set
+from petoolkit.builder.recipe import ExportSettings
+from petoolkit.builder.stages.export import check_row, draw_test_users, export
 
-from builder.export import check_row, draw_test_users, export
-from builder.recipe import ExportSettings
 from petoolbench import FEATURES, SETTINGS, SPLITS
 
 GOLD, PEER, OTHER, LIKED, DISLIKED = (full(f"Data.{name}") for name in ("A.x", "B.x", "A.y", "A.z", "B.z"))

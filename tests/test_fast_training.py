@@ -12,9 +12,9 @@ from tiny_model import make_tiny_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.trainer import utils
 
-from trainer import fast
-from trainer.arguments import DPOArguments, SFTArguments
-from trainer.fast import FastDPOTrainer, FastSFTTrainer
+from petoolkit.training import fast
+from petoolkit.training.arguments import DPOArguments, SFTArguments
+from petoolkit.training.fast import FastDPOTrainer, FastSFTTrainer
 
 VOCABULARY = 258  # two special tokens and the bytes
 SIZES = {"hidden_size": 16, "intermediate_size": 32, "initializer_range": 0.1}
@@ -148,10 +148,10 @@ def test_sft_is_the_same_in_fast_steps(base, tmp_path, capsys, options):
 
 
 def test_memory_that_cannot_be_kept_is_told(base, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("trainer.fast.keep_freed_memory", lambda: True)
+    monkeypatch.setattr("petoolkit.training.fast.keep_freed_memory", lambda: True)
     run(base, tmp_path / "kept", "SFT")
     kept = capsys.readouterr().out
-    monkeypatch.setattr("trainer.fast.keep_freed_memory", lambda: False)
+    monkeypatch.setattr("petoolkit.training.fast.keep_freed_memory", lambda: False)
     run(base, tmp_path / "given-back", "SFT")
     told = capsys.readouterr().out
     assert "Steps are fast" in kept and "Steps are fast" in told

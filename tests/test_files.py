@@ -4,10 +4,10 @@ import errno
 import json
 
 import pytest
+from petoolkit.builder.dataset_folder import check_replaceable, write_dataset
 
-from builder.dataset_folder import check_replaceable, write_dataset
 from petoolbench import InputError
-from petoolbench_files import content_hash, read_json_lines, replacing, restore_folder, write_json_lines
+from petoolkit.files import content_hash, read_json_lines, replacing, restore_folder, write_json_lines
 
 
 def names(folder):

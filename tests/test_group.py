@@ -5,12 +5,12 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 from fakes import VectorEncoder, full, parameter, tool, tool_set
+from petoolkit.builder.recipe import GroupSettings
+from petoolkit.builder.stages.group import cluster_graph, euclidean, group, uniform_groups
+from petoolkit.builder.tools import Tools
 from scipy.sparse import csr_matrix
 from sklearn.cluster import DBSCAN
 
-from builder.group import cluster_graph, euclidean, group, uniform_groups
-from builder.recipe import GroupSettings
-from builder.tools import Tools
 from petoolbench import InputError
 
 CITY = parameter("city")

@@ -15,11 +15,11 @@ from peft import LoraConfig, PeftModel, PromptTuningConfig, TaskType, get_peft_m
 from tiny_model import make_tiny_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, MistralConfig
 
-from evaluator import hf_batch
-from evaluator.hf_model import HfModel
-from evaluator.in_process import ChatTokenizer, reply_seed, split_spec
-from evaluator.model import Prompt
 from petoolbench import InputError
+from petoolkit.evaluator.models import hf_batch
+from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer, reply_seed, split_spec
+from petoolkit.evaluator.models.hf_model import HfModel
+from petoolkit.evaluator.models.model import Prompt
 
 BOS, EOS = 0, 1  # the tiny tokenizer's
 NEW_TOKENS = 16
@@ -468,7 +468,7 @@ def test_a_missing_package_is_told_with_the_extra_that_brings_it(tiny, monkeypat
 
 
 def test_each_of_several_processes_knows_its_place():
-    script = "from evaluator.ranks import this_rank; print(f'{this_rank()}\\n', end='')"
+    script = "from petoolkit.evaluator.models.ranks import this_rank; print(f'{this_rank()}\\n', end='')"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--no-python"]
     done = subprocess.run([*command, sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert sorted(line for line in done.stdout.splitlines() if line.startswith("Rank")) == [

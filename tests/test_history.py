@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 from fakes import full, parameter, tool, tool_set
+from petoolkit.builder.authors.offline import OfflineAuthor
+from petoolkit.builder.recipe import HistorySettings
+from petoolkit.builder.stages.history import apart_by_provider, draw_calls, history
 
-from builder.history import apart_by_provider, draw_calls, history
-from builder.offline import OfflineAuthor
-from builder.recipe import HistorySettings
 from petoolbench import SETTINGS
 
 MIXED = ("rating_integrated", "chronological")

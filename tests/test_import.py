@@ -7,12 +7,14 @@ from pathlib import Path
 
 import datasets
 import pytest
+from petoolkit.builder.dataset_folder import write_dataset
+from petoolkit.builder.released_import import import_released
 
 import petoolbench
-from builder.dataset_folder import write_dataset
-from builder.importer import import_released
-from evaluator.released import released_prompts
-from petoolbench import InputError, read_released_rows
+from petoolbench import InputError
+from petoolkit.released import read_released, released_prompts
+
+PROMPT_KEYS = {setting.name: setting.released_prompt for setting in petoolbench.SETTINGS.values()}
 
 GOLD = {"tool_name": "<Data>.<Azure>.<GetPeople>", "parameters": {"page": 1, "nested": {"a": [True, None, 2.50]}}}
 HISTORY = [
@@ -81,7 +83,7 @@ def decoded(row: dict) -> tuple:
 
 
 def test_an_entry_becomes_three_rows_that_hold_all_of_it(tmp_path):
-    rows = list(read_released_rows(write(tmp_path / "released.json", [entry()])))
+    rows = [row for row, _ in read_released(write(tmp_path / "released.json", [entry()]))]
     assert [row["id"] for row in rows] == [f"24200/{setting}" for setting in petoolbench.SETTINGS]
     for row in rows:
         assert set(row) == set(petoolbench.FEATURES)
@@ -96,7 +98,7 @@ def test_an_entry_becomes_three_rows_that_hold_all_of_it(tmp_path):
 
 def test_one_file_a_setting_gives_the_same_rows_as_one_for_all(tmp_path):
     (tmp_path / "split").mkdir()
-    for prompt in petoolbench._RELEASED_PROMPTS.values():
+    for prompt in PROMPT_KEYS.values():
         alone = {key: value for key, value in entry().items() if not key.startswith("instruction_") or key == prompt}
         write(tmp_path / "split" / f"user_entries_test_{prompt}.json", [alone])
     write(tmp_path / "all.json", [entry()])
@@ -122,7 +124,7 @@ def test_the_released_prompts_go_round_byte_for_byte(tmp_path):
     for one in strange:
         one["instruction_ratings"] = "\r\n\u2028 Aufgabe ü \x00\n" + one["instruction_ratings"] + " \n\n"
     import_released(write(tmp_path / "released.json", strange), tmp_path / "out")
-    for setting, key in petoolbench._RELEASED_PROMPTS.items():
+    for setting, key in PROMPT_KEYS.items():
         prompts = released_prompts(str(tmp_path / "out"), setting)
         assert prompts == {f"{one['entry_id']}/{setting}": one[key] for one in strange if one[key]}
         assert set(prompts) == set(datasets.load_dataset(str(tmp_path / "out"), setting)["test"]["id"])
@@ -136,7 +138,7 @@ def test_a_dataset_written_over_an_imported_one_has_none_of_its_prompts(tmp_path
     with pytest.raises(InputError, match="only a dataset made by `petoolbench import` has"):
         released_prompts(str(out), "rating_integrated")
     facts = {"folder": "out", "author": "a", "origin": "o", "statistics": {}, "citation": ""}
-    write_dataset(out, (("test", row) for row in read_released_rows(released)), lambda: facts)
+    write_dataset(out, (("test", row) for row, _ in read_released(released)), lambda: facts)
     for setting in petoolbench.SETTINGS:
         with pytest.raises(InputError, match="only a dataset made by `petoolbench import` has the released prompts"):
             released_prompts(str(out), setting)
@@ -181,7 +183,7 @@ def test_the_official_part_goes_round_without_loss(official_part, tmp_path):
         text = file.read()
     entries = {str(one["entry_id"]): one for one in json.loads(text)}
     decoder = json.JSONDecoder()
-    for setting, key in petoolbench._RELEASED_PROMPTS.items():
+    for setting, key in PROMPT_KEYS.items():
         rows = datasets.load_dataset(str(tmp_path / "official"), setting)["test"]
         assert rows.num_rows == len(entries) == 440
         for row in rows:

@@ -2,9 +2,9 @@
 
 import pytest
 from fakes import full, parameter, tool, tool_set
+from petoolkit.builder.authors.offline import OfflineAuthor
+from petoolkit.builder.stages.instruct import instruct, objection
 
-from builder.instruct import instruct, objection
-from builder.offline import OfflineAuthor
 from petoolbench import SETTINGS
 
 GROUP = ["<Weather>.<Sunny Skies>.<get_weather>", "<Weather>.<Rainy>.<now>", "<Weather>.<C3PO>.</v2/sky-by-city>"]

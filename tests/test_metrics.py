@@ -8,8 +8,7 @@ import evaluate
 import pytest
 from conftest import ROOT
 
-import petoolbench
-import petoolbench_scoring
+import petoolkit.scoring
 
 METRICS = sorted(path.name for path in (ROOT / "metrics").iterdir() if path.is_dir() and path.name != "__pycache__")
 GOLD = '{"tool_name": "<A>.<B>.<C>", "parameters": {"n": 3}}'
@@ -84,7 +83,7 @@ def test_error_types_are_counted_as_by_hand(options, counts):
     }
     replies = [*REPLIES, '{"tool_name": "C", "parameters": {}}', GOLD.replace("<C>", "<E>")]
     shares = evaluate.load("metrics/tool_call_errors").compute(
-        predictions=replies, references=[petoolbench_scoring.error_reference(row)] * 7, **options
+        predictions=replies, references=[petoolkit.scoring.error_reference(row)] * 7, **options
     )
     expected = {"TH": 1, "TFM": 1, "TPM": 1, "PNM": 1, **counts}
     assert shares == pytest.approx({name: count / 7 for name, count in expected.items()})
@@ -103,6 +102,6 @@ def test_metrics_import_only_what_can_be_installed():
     for name in METRICS:
         source = (ROOT / "metrics" / name / f"{name}.py").read_text()
         imports = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
-        assert imports == ["import evaluate", "import petoolbench", "import petoolbench_scoring"]
-    for module in (petoolbench, petoolbench_scoring):
-        assert Path(module.__file__).parent == ROOT
+        modules = [line.split()[1] for line in imports]
+        assert modules == ["evaluate", "petoolbench", "petoolkit.replies", "petoolkit.scoring"]
+    assert Path(petoolkit.scoring.__file__).is_relative_to(ROOT)

@@ -4,11 +4,10 @@ import doctest
 import json
 from random import Random
 
+import petoolkit.builder.authors.offline
 import pytest
 from fakes import parameter, tool
-
-import builder.offline
-from builder.offline import OfflineAuthor, attribute_sentences, function_phrase, write_request
+from petoolkit.builder.authors.offline import OfflineAuthor, attribute_sentences, function_phrase, write_request
 
 OPENINGS = ("I want to {}", "I need to {}", "Please {}", "Can you {}", "Help me {}", "I would like to {}")
 
@@ -19,7 +18,7 @@ def drawn(function, times=300):
 
 
 def test_docstring_examples_hold():
-    results = doctest.testmod(builder.offline)
+    results = doctest.testmod(petoolkit.builder.authors.offline)
     assert results.failed == 0
     assert results.attempted >= 2
 

@@ -16,19 +16,19 @@ import scripted_server
 import yaml
 from click.testing import CliRunner
 from fake_model import good_answer
+from petoolkit.builder.pipeline import build
+from petoolkit.builder.preview import preview
+from petoolkit.builder.recipe import load_recipe
+from petoolkit.builder.stages.export import check_row
 from rich.console import Console
 from scripted_server import ScriptedServer
 
-from builder.export import check_row
-from builder.pipeline import build
-from builder.preview import preview
-from builder.recipe import load_recipe
-from endpoint.ask import Endpoint
-from endpoint.encoder import EndpointEncoder
-from endpoint.settings import LlmSettings
-from endpoint.usage import Usage
 from petoolbench import InputError, ToolName
 from petoolbench_cli import main
+from petoolkit.endpoint.ask import Endpoint
+from petoolkit.endpoint.endpoint_encoder import EndpointEncoder
+from petoolkit.endpoint.llm_settings import LlmSettings
+from petoolkit.endpoint.usage import Usage
 
 KEY = "sk-secret-0123456789abcdef"
 USERS = 6
@@ -44,13 +44,13 @@ def _key_and_cache(monkeypatch, tmp_path):
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory) -> Path:
     """Two categories of the embedded catalogue, as a ToolBench file: some fifty tools."""
-    import builder.catalogue as catalogue_module
+    import petoolkit.builder.catalogue.formats as catalogue_module
 
     rows = [
         document.model_dump()
         for name in CATEGORIES
         for document in catalogue_module.read_catalogue(
-            Path(catalogue_module.__file__).parent / "embedded_catalogue" / f"{name}.yaml"
+            Path(catalogue_module.__file__).parent / "embedded" / f"{name}.yaml"
         )
     ]
     path = tmp_path_factory.mktemp("catalogue") / "tools.json"

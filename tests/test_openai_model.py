@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from petoolkit.builder.dataset_folder import write_dataset
 from rows import CITY, DATASET_FACTS, past_call, reply, row, tool
 from scripted_server import ScriptedServer
 
-from builder.dataset_folder import write_dataset
-from endpoint.settings import Prices
-from evaluator.native_tools import NativeTools
-from evaluator.options import Connection, Options
-from evaluator.run import evaluate
 from petoolbench import InputError
 from petoolbench_cli import main
+from petoolkit.endpoint.llm_settings import Prices
+from petoolkit.evaluator.evaluate import evaluate
+from petoolkit.evaluator.models.native_tools import NativeTools
+from petoolkit.evaluator.options import Connection, Options
 
 SETTINGS = ("preferred_only", "rating_integrated", "chronological")
 RATINGS = {"rating_integrated": 1}

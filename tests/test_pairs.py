@@ -11,16 +11,17 @@ import pytest
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from petoolkit.builder.dataset_folder import write_dataset
 from rows import CITY, DATASET_FACTS, past_call, reply, row, tool
 from scripted_server import ScriptedServer
 from tiny_model import make_tiny_model
 
-from builder.dataset_folder import write_dataset
-from petoolbench import SETTINGS, InputError, parse_reply, render_messages
-from petoolbench_scoring import has_right_parameters, is_right_tool, read_gold_call
+from petoolbench import SETTINGS, InputError, render_messages
+from petoolkit.replies import parse_reply
+from petoolkit.scoring import has_right_parameters, is_right_tool, read_gold_call
+from petoolkit.training.pairing import NoPair, Pair, pair_of
+from petoolkit.training.training_rows import gold_call
 from trainer import pairs
-from trainer.pairing import NoPair, Pair, pair_of
-from trainer.rows import gold_call
 
 DAYS = {"name": "days", "type": "NUMBER", "description": "", "default": "1"}
 ROW = row("u1", "preferred_only", "Aerwyn", [past_call("Aerwyn")])

@@ -4,10 +4,9 @@ from itertools import combinations
 
 import pytest
 from fakes import full, market, parameter, tool, tool_set
-
-from builder.prefer import prefer
-from builder.recipe import HistorySettings, PreferSettings
-from builder.tools import provider_of
+from petoolkit.builder.recipe import HistorySettings, PreferSettings
+from petoolkit.builder.stages.prefer import prefer
+from petoolkit.builder.tools import provider_of
 
 USERS = [f"u{number}" for number in range(60)]
 LENGTHS = HistorySettings(min_length=2, max_length=6)

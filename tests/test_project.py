@@ -2,15 +2,16 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
-
-from builder.recipe import load_recipe
+from petoolkit.builder.recipe import load_recipe
 
 RECIPES = sorted([*(ROOT / "recipes" / "build").glob("*.yaml"), *(ROOT / "recipes" / "tiny").glob("build*.yaml")])
-LAYERS = {"builder": "builder", "evaluator": "evaluator", "metrics": "metrics"}
+# Each room may import those before it, and nothing behind it; nothing imports `builder`, `trainer` and `metrics`.
+ROOMS = ("petoolkit", "endpoint", "evaluator", "explorer", "publisher", "training")
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -19,58 +20,56 @@ def test_every_recipe_is_read_by_its_own_parser(path):
 
 
 def imported(file: Path) -> set[str]:
+    """Dotted names of the modules that a file imports."""
     names = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.partition(".")[0])
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
+def room_of(module: str) -> str | None:
+    """Which of `ROOMS` a module of petoolkit is in; its single files are in the first."""
+    parts = module.split(".")
+    if parts[0] != "petoolkit":
+        return None
+    return next((part for part in parts[1:2] if part in ROOMS), "petoolkit")
+
+
 def test_imports_point_one_way():
-    for layer in LAYERS:
-        for file in (ROOT / layer).rglob("*.py"):
-            assert not imported(file) & ({*LAYERS, "publisher", "trainer", "petoolbench_cli"} - {layer}), file
-    for file in (ROOT / "endpoint").glob("*.py"):
-        assert not imported(file) & {*LAYERS, "publisher", "trainer", "petoolbench_cli"}, file
-    for file in (ROOT / "publisher").glob("*.py"):
-        assert not imported(file) & {"builder", "metrics", "trainer", "petoolbench_cli"}, file
-    for file in ROOT.glob("petoolbench*.py"):
-        if file.name not in ("petoolbench_cli.py", "petoolbench_quickstart.py"):
-            assert not imported(file) & {*LAYERS, "endpoint", "publisher", "trainer", "petoolbench_cli"}, file
+    for file in (ROOT / "petoolkit").rglob("*.py"):
+        own = room_of(".".join(file.relative_to(ROOT).with_suffix("").parts))
+        for module in imported(file):
+            assert not module.startswith(("builder", "petoolkit.builder", "trainer", "metrics", "petoolbench_")), file
+            room = room_of(module)
+            assert room is None or ROOMS.index(room) <= ROOMS.index(own), f"{file} imports {module}"
+    for folder in ("builder", "trainer", "metrics"):
+        for file in (ROOT / folder).rglob("*.py"):
+            assert all(
+                not module.startswith(("builder", "petoolkit.builder", "trainer", "metrics", "petoolbench_"))
+                for module in imported(file)
+            ), file
+
+
+def test_no_two_files_have_the_same_name():
+    names = Counter(
+        file.name
+        for room in ("builder", "petoolkit", "trainer", "metrics", "benchmarks")
+        for file in (ROOT / room).rglob("*")
+        if file.suffix in (".py", ".jinja", ".css", ".js") and file.name != "__init__.py"
+    )
+    assert [name for name, number in names.items() if number > 1] == []
 
 
 def test_the_contract_imports_the_standard_library_and_datasets_only():
     import sys
 
-    assert imported(ROOT / "petoolbench.py") <= {*sys.stdlib_module_names, "datasets"}
-
-
-def test_the_readmes_tree_is_the_trees():
-    """Every path that the README's tree names exists, and every top-level file and folder stands in it."""
-    tree = re.search(r"```\n(pyproject\.toml.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
-    named, folder = [], ""
-    for line in tree.splitlines():
-        path = line.split()[0]
-        if line.startswith("  "):
-            named.append(folder + path)
-        else:
-            folder = path if path.endswith("/") else ""
-            named.append(path)
-    made = {"petoolbench/"}
-    assert [path for path in named if path not in made and not (ROOT / path).exists()] == []
-    tracked = {
-        path.name + ("/" if path.is_dir() else "")
-        for path in ROOT.iterdir()
-        if not path.name.startswith(".")
-        and path.name not in ("runs", "results", "__pycache__", "petoolbench")
-        and not path.name.endswith(".egg-info")
+    assert {name.partition(".")[0] for name in imported(ROOT / "petoolbench.py")} <= {
+        *sys.stdlib_module_names,
+        "datasets",
     }
-    assert tracked - set(named) == set()
-    for folder in ("builder", "endpoint", "evaluator"):
-        files = {f"{folder}/{file.name}" for file in (ROOT / folder).glob("*.py")} - {f"{folder}/__init__.py"}
-        assert files - set(named) == set()
 
 
 def test_every_dependency_says_why():

@@ -7,10 +7,10 @@ import unicodedata
 import pytest
 from fakes import full, parameter, tool
 from jinja2 import meta
+from petoolkit.builder.authors import author_prompts as prompts
+from petoolkit.builder.authors.author_prompts import LONGEST_TEXT, TASKS, fence, messages, template_text
+from petoolkit.builder.stages.instruct import objection
 
-from builder import prompts
-from builder.instruct import objection
-from builder.prompts import LONGEST_TEXT, TASKS, fence, messages, template_text
 from petoolbench import ToolName
 
 HISTORIES = [task for task in TASKS if task.startswith("history_")]

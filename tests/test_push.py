@@ -9,15 +9,15 @@ import pytest
 from click.testing import CliRunner
 from hub_process import HubProcess, in_fresh_home
 from hub_stand_in import HubStandIn
+from petoolkit.builder.dataset_folder import write_dataset
 from report_folders import folders, scores
 from rows import DATASET_FACTS, past_call, prediction, reply, row
 
-from builder.dataset_folder import write_dataset
-from petoolbench import SETTINGS, read_json
-from petoolbench_files import write_json, write_json_lines
-from publisher.commands import push as push_commands
-from trainer.pair_dataset import count_pairs, pair_record, write_pairs
-from trainer.pairing import Pair
+from petoolbench import SETTINGS
+from petoolkit.files import read_json, write_json, write_json_lines
+from petoolkit.publisher.push_commands import push as push_commands
+from petoolkit.training.pair_dataset import count_pairs, pair_record, write_pairs
+from petoolkit.training.pairing import Pair
 
 RECIPE = "catalogue:\n- embedded\nauthor: offline\nexport:\n  split: user"
 
@@ -145,8 +145,8 @@ def test_the_card_says_what_a_user_asks(hub, push, dataset, tmp_path):
 
 
 def rule_scores(dataset):
-    from evaluator.data import load_rows
-    from evaluator.results import fingerprint
+    from petoolkit.evaluator.dataset_rows import load_rows
+    from petoolkit.evaluator.results_folder import fingerprint
 
     rows = [one for setting in SETTINGS for one in load_rows(str(dataset), setting, "test")]
     return scores(fingerprint=fingerprint(rows))
@@ -336,7 +336,9 @@ def test_the_explorer_is_a_space_that_shows_the_dataset_as_it_is_now(hub, petool
     assert json.loads(files["explorer.json"])["dataset"] == "me/bench"
     assert json.loads(files["explorer.json"])["revision"] == commit
     assert b"\nsdk: gradio\n" in files["README.md"]
-    assert {"app.py", "requirements.txt", "explorer/server.py", "results/01-random/predictions.jsonl"} <= {*files}
+    assert {"app.py", "requirements.txt", "petoolkit/explorer/server.py", "results/01-random/predictions.jsonl"} <= {
+        *files
+    }
     assert (
         "Nothing to push"
         in petoolbench("push", "explorer", "me/look", "--dataset", "me/bench", "--results", out).output

@@ -10,10 +10,10 @@ import pytest
 from conftest import ROOT
 from hub_process import HubProcess, in_fresh_home
 from hub_stand_in import TOKEN, HubStandIn
+from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, row
 from tiny_model import make_tiny_model
 
-from builder.dataset_folder import write_dataset
 from petoolbench import SETTINGS, render_messages
 
 PUSHED = {
@@ -58,11 +58,12 @@ def dataset(tmp_path_factory) -> Path:
 # Four runs in one process: nothing asked; pushed; pushed where the Hub fails at the end; the card pushed later.
 _RUNS = """
 import json, sys, urllib.request
-import publisher.hub
+import petoolkit.publisher.hub
 from petoolbench import InputError
-from trainer import card, sft
+from petoolkit.training import adapter_card as card
+from trainer import sft
 
-publisher.hub.WAITS[:] = [0.01]
+petoolkit.publisher.hub.WAITS[:] = [0.01]
 given = json.loads(sys.argv[1])
 
 def mark(name):
@@ -149,7 +150,7 @@ import json
 import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from evaluator.hf_load import load_model
+from petoolkit.evaluator.models.hf_load import load_model
 
 found = {}
 for adapter in (%(pushed)r, %(here)r):
@@ -175,7 +176,10 @@ def test_a_pushed_adapter_loads_in_plain_peft_and_in_an_evaluation(hub, base, ru
         assert (leaking.code, "README.md names a folder of this machine" in leaking.output) == (2, True)
         (out / "alone" / "README.md").unlink()
         without = petoolbench("push", "adapter", out / "alone", "me/alone")
-        assert (without.code, "has no card; write one with python -m trainer.card" in without.output) == (2, True)
+        assert (
+            without.code,
+            "has no card; write one with python -m petoolkit.training.adapter_card" in without.output,
+        ) == (2, True)
         assert petoolbench("push", "adapter", base, "me/alone").code == 2
     card = hub.files("model", "me/alone")["README.md"].decode()
     assert 'PeftModel.from_pretrained(base, "me/alone")' in card

@@ -94,7 +94,7 @@ def test_a_fault_is_told_in_one_sentence_and_nothing_is_half_published(hub, push
     hub.faults.clear()
     assert push().code == 0
     assert len(hub.commits(*PLACE)) == 1
-    files = {".gitattributes", "LICENSE", "README.md", "index.html", "petoolbench.py", "petoolbench_scoring.py"}
+    files = {".gitattributes", "LICENSE", "README.md", "index.html", "petoolbench.py", "replies.py", "scoring.py"}
     assert {*hub.files(*PLACE)} == {*files, "score.py"}
 
 
@@ -201,5 +201,5 @@ def test_offline_nothing_is_pushed_and_a_dry_run_still_shows_the_files(hub, home
     assert done.stderr.splitlines()[-1] == told
     shown = offline("--dry-run")
     assert shown.returncode == 0
-    assert "petoolbench_scoring.py" in shown.stderr + shown.stdout
+    assert "scoring.py" in shown.stderr + shown.stdout
     assert hub.requests == []

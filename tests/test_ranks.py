@@ -10,10 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import ROOT
+from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, row
 from tiny_model import make_tiny_model
-
-from builder.dataset_folder import write_dataset
 
 pytestmark = pytest.mark.slow
 

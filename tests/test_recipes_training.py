@@ -4,13 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import base
 import pytest
 import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.utils import DistributedType
 from conftest import ROOT
 
-from trainer import base, dpo, pairs, sft
+from trainer import dpo, pairs, sft
 
 RECIPES = ROOT / "recipes"
 SCRIPTS = {"base": base, "sft": sft, "pairs": pairs, "dpo": dpo}

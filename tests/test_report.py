@@ -8,10 +8,13 @@ import pytest
 from PIL import Image
 from report_folders import OPTIONS, PLACES, Page, at, folders, parts_of, plain, rows_of, scores
 
-from evaluator.report import findings, tables, write_report
-from evaluator.report.score_files import ERRORS, read_scores
-from evaluator.scores import score
-from petoolbench import READERS, SETTINGS, InputError
+from petoolbench import SETTINGS, InputError
+from petoolkit.evaluator.report import report_findings as findings
+from petoolkit.evaluator.report import report_tables as tables
+from petoolkit.evaluator.report import write_report
+from petoolkit.evaluator.report.score_files import ERRORS, read_scores
+from petoolkit.evaluator.scores.score import score
+from petoolkit.replies import READERS
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script> {{ 7 * 7 }} $x_{1$ | `c` *b* [l](http://e.example)'
 
@@ -445,7 +448,7 @@ def test_a_folder_named_twice_is_reported_once(tmp_path):
 
 
 def test_without_matplotlib_the_message_says_what_to_install(tmp_path, monkeypatch):
-    for module in ("evaluator.report.figures", "evaluator.report.content"):
+    for module in ("petoolkit.evaluator.report.report_figures", "petoolkit.evaluator.report.report_chapters"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(InputError, match=r"pip install 'petoolbench\[report\]'"):

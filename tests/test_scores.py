@@ -7,9 +7,10 @@ import pytest
 import scipy.stats
 from rows import past_call, prediction, reply, row, tool
 
-from evaluator.bootstrap import ratio_intervals
-from evaluator.scores import METRICS, RULED, best_rule, ruled_values, score
-from petoolbench import READERS, InputError
+from petoolbench import InputError
+from petoolkit.evaluator.scores.bootstrap import ratio_intervals
+from petoolkit.evaluator.scores.score import METRICS, RULED, best_rule, ruled_values, score
+from petoolkit.replies import READERS
 
 ROWS = [
     row("u1", "preferred_only", "Cirrox", [past_call("Cirrox")], group="g1"),

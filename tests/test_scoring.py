@@ -1,12 +1,13 @@
-"""petoolbench_scoring.py: comparing calls, and telling what is wrong with one."""
+"""petoolkit.scoring.py: comparing calls, and telling what is wrong with one."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from petoolbench import READERS, InputError, ToolCall, parse_reply
-from petoolbench_scoring import (
+from petoolbench import InputError
+from petoolkit.replies import READERS, ToolCall, parse_reply
+from petoolkit.scoring import (
     error_reference,
     has_right_parameters,
     is_right_tool,

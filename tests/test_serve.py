@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, row
 from serving import transformers_serve
 from tiny_model import make_tiny_model
-
-from builder.dataset_folder import write_dataset
 
 pytestmark = pytest.mark.slow
 

@@ -14,17 +14,19 @@ import yaml
 from conftest import ROOT
 from huggingface_hub import HfApi, ModelCard
 from peft import PeftModel
+from petoolkit.builder.dataset_folder import write_dataset
 from report_folders import folders, scores
 from rows import DATASET_FACTS, past_call, row
 from safetensors.torch import load_file
 from tiny_model import make_tiny_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-import trainer.finish
-from builder.dataset_folder import write_dataset
+import petoolkit.training.adapter_folder
 from petoolbench import SETTINGS, InputError, render_messages
-from trainer import reference, running, sft
-from trainer.card import write_card
+from petoolkit.training import reference
+from petoolkit.training import training_run as running
+from petoolkit.training.adapter_card import write_card
+from trainer import sft
 
 ACCELERATE = Path(sys.executable).parent / "accelerate"
 PROVIDERS = ("Aerwyn", "Cirrox")
@@ -85,8 +87,10 @@ def run(base, dataset, tmp_path_factory) -> SimpleNamespace:
     """A run of four steps: its folder, and the trainer as it was at the end."""
     out, kept = tmp_path_factory.mktemp("run") / "adapter", []
     with pytest.MonkeyPatch.context() as patch:
-        save = trainer.finish.save_adapter
-        patch.setattr(trainer.finish, "save_adapter", lambda trained: (kept.append(trained), save(trained)))
+        save = petoolkit.training.adapter_folder.save_adapter
+        patch.setattr(
+            petoolkit.training.adapter_folder, "save_adapter", lambda trained: (kept.append(trained), save(trained))
+        )
         patch.setattr(HfApi, "create_repo", no_call)
         patch.setattr(HfApi, "create_commit", no_call)
         patch.setattr("trl.trainer.base_trainer.send_telemetry", no_call)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from petoolkit.builder.pipeline import build
+from petoolkit.builder.recipe import load_recipe
 from rich.console import Console
 
-from builder.pipeline import build
-from builder.recipe import load_recipe
 from petoolbench import ToolName
 
 pytestmark = pytest.mark.slow

@@ -2,16 +2,16 @@
 
 import pytest
 from conftest import ROOT
+from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, row
 from tiny_model import make_tiny_model
 
-from builder.dataset_folder import write_dataset
-from evaluator.in_process import ChatTokenizer
 from petoolbench import SETTINGS, InputError, render_messages
-from trainer.arguments import AdapterArguments
-from trainer.chat import TrainingChat, load_chat
-from trainer.held_out import check_held_out, split_of
-from trainer.rows import fit_row, fit_rows, gold_call, load_training_rows, split_users
+from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
+from petoolkit.training.arguments import AdapterArguments
+from petoolkit.training.held_out import check_held_out, split_of
+from petoolkit.training.training_chat import TrainingChat, load_chat
+from petoolkit.training.training_rows import fit_row, fit_rows, gold_call, load_training_rows, split_users
 
 HISTORY = [past_call(provider) for provider in ("Cirrox", "Equandra", "Dovarque", "Cirrox")]
 GOLD = '{"tool_name": "<Weather>.<Aerwyn>.<forecast>", "parameters": {"city": "Oslo"}}'

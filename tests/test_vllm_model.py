@@ -9,11 +9,11 @@ import pytest
 from conftest import ROOT
 from tiny_model import make_tiny_model
 
-from evaluator import vllm_model
-from evaluator.in_process import ChatTokenizer, reply_seed
-from evaluator.model import Prompt
-from evaluator.vllm_model import VllmModel
 from petoolbench import InputError
+from petoolkit.evaluator.models import vllm_model
+from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer, reply_seed
+from petoolkit.evaluator.models.model import Prompt
+from petoolkit.evaluator.models.vllm_model import VllmModel
 
 CONTEXT = 60  # tokens that the model takes
 PROMPTS = [

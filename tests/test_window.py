@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from evaluator.window import prompt_for
-from petoolbench import RELEASED_HISTORY, InputError, read_released, render_messages
+from petoolbench import InputError, render_messages
+from petoolkit.evaluator.prompts.window import prompt_for
+from petoolkit.released import HISTORY_HEADING, read_released
 
 CALL = {"tool_name": "<Data>.<Bing>.<z>", "parameters": "{}", "rating": None}
 TOOL = {
@@ -107,7 +108,7 @@ HISTORY = [
     },
     {"instruction": "Again\n", "tool_call": {"tool_name": "<Data>.<Bing>.<z>", "parameters": {}}},
 ]
-RELEASED = f"\nTask [1].\n{RELEASED_HISTORY}\n{{}}\n\nAvailable tools you can call are listed here:\n[]\n\nBegin!\n\n"
+RELEASED = f"\nTask [1].\n{HISTORY_HEADING}\n{{}}\n\nAvailable tools you can call are listed here:\n[]\n\nBegin!\n\n"
 
 
 def released(history: list[dict]) -> str:
@@ -139,7 +140,7 @@ def test_a_released_prompt_can_be_cut_the_papers_way():
 def test_every_released_prompt_of_the_official_part_can_be_shortened(official_part):
     for number, (one, prompt) in enumerate(read_released(official_part)):
         dropped = number % (len(one["history"]) + 1)
-        start = prompt.index("[", prompt.index(RELEASED_HISTORY))
+        start = prompt.index("[", prompt.index(HISTORY_HEADING))
         history, end = json.JSONDecoder().raw_decode(prompt, start)
         expected = prompt[:start] + json.dumps(history[dropped:], ensure_ascii=False) + prompt[end:]
         window = len(expected) + len(one["instruction"])

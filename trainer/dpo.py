@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from petoolbench import InputError, check_choice
-from trainer.running import (
+from petoolkit.training.training_run import (
     check_nothing_dropped,
     check_options,
     describe_weights,
@@ -28,8 +28,8 @@ from trainer.running import (
 if TYPE_CHECKING:
     from trl import TrlParser
 
-    from trainer.arguments import AdapterArguments, DPOArguments
-    from trainer.rows import FittedRow, RowCounts
+    from petoolkit.training.arguments import AdapterArguments, DPOArguments
+    from petoolkit.training.training_rows import FittedRow, RowCounts
 
 
 # What a run is, by whether it goes on with an SFT adapter, and by its reference.
@@ -80,14 +80,14 @@ def main(script_args: PreferenceArguments, training_args: "DPOArguments", model_
     from datasets import Dataset
     from trl import get_peft_config
 
-    from evaluator.data import resolved_revision
-    from publisher.places import told
-    from trainer.chat import load_chat
-    from trainer.finish import finish
-    from trainer.hub import prepare_push
-    from trainer.pair_dataset import count_origins, read_pairs
-    from trainer.reference import REFERENCES, ReferenceDPOTrainer, load_model
-    from trainer.rows import fit_rows
+    from petoolkit.evaluator.dataset_rows import resolved_revision
+    from petoolkit.publisher.local_paths import told
+    from petoolkit.training.adapter_folder import finish
+    from petoolkit.training.pair_dataset import count_origins, read_pairs
+    from petoolkit.training.push_adapter import prepare_push
+    from petoolkit.training.reference import REFERENCES, ReferenceDPOTrainer, load_model
+    from petoolkit.training.training_chat import load_chat
+    from petoolkit.training.training_rows import fit_rows
 
     check_options(training_args, model_args)
     sft_adapter, reference = script_args.sft_adapter, script_args.reference
@@ -157,7 +157,7 @@ def make_parser() -> "TrlParser":
     """The parser of `main`'s three arguments."""
     from trl import TrlParser
 
-    from trainer.arguments import AdapterArguments, DPOArguments
+    from petoolkit.training.arguments import AdapterArguments, DPOArguments
 
     kinds: Any = (PreferenceArguments, DPOArguments, AdapterArguments)
     return TrlParser(kinds)
@@ -167,7 +167,7 @@ def parse_options() -> tuple:
     """Those of the command line; without any, the tiny recipe's, whose model and pairs are made if missing."""
     if sys.argv[1:]:
         return make_parser().parse_args_and_config()
-    from trainer.tiny import make_what_is_missing, tiny_options
+    from petoolkit.training.tiny_run import make_what_is_missing, tiny_options
 
     make_what_is_missing()
     return make_parser().parse_args_and_config(tiny_options())

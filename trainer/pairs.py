@@ -18,25 +18,25 @@ from rich.console import Console
 from rich.table import Table
 from trl import TrlParser
 
-from endpoint.settings import without_login
-from endpoint.usage import Usage
-from evaluator.data import resolved_revision
-from evaluator.model import Answer, Model, Prompt
-from evaluator.models import check_model, make_model
-from evaluator.options import Connection, Options
-from evaluator.progress import with_progress
-from evaluator.ranks import Rank, this_rank, wait_for_all
-from evaluator.results import appending, begin_results, fingerprint, finish_results, read_results
-from evaluator.run import prediction_line
-from evaluator.window import prompt_for
 from petoolbench import InputError
-from publisher.places import told
-from trainer.arguments import DataArguments
-from trainer.held_out import check_held_out
-from trainer.pair_dataset import count_lines, count_pairs, pair_record, write_pairs
-from trainer.pairing import NoPair, Pair, pair_of
-from trainer.rows import gold_call, load_training_rows, split_users
-from trainer.running import run_script
+from petoolkit.endpoint.llm_settings import without_login
+from petoolkit.endpoint.usage import Usage
+from petoolkit.evaluator.dataset_rows import resolved_revision
+from petoolkit.evaluator.evaluate import prediction_line
+from petoolkit.evaluator.models.model import Answer, Model, Prompt
+from petoolkit.evaluator.models.model_kinds import check_model, make_model
+from petoolkit.evaluator.models.ranks import Rank, this_rank, wait_for_all
+from petoolkit.evaluator.options import Connection, Options
+from petoolkit.evaluator.progress import with_progress
+from petoolkit.evaluator.prompts.window import prompt_for
+from petoolkit.evaluator.results_folder import appending, begin_results, fingerprint, finish_results, read_results
+from petoolkit.publisher.local_paths import told
+from petoolkit.training.arguments import DataArguments
+from petoolkit.training.held_out import check_held_out
+from petoolkit.training.pair_dataset import count_lines, count_pairs, pair_record, write_pairs
+from petoolkit.training.pairing import NoPair, Pair, pair_of
+from petoolkit.training.training_rows import gold_call, load_training_rows, split_users
+from petoolkit.training.training_run import run_script
 
 
 @dataclass

@@ -11,7 +11,7 @@ leaves the machine without --push_to_hub --hub_model_id USER/NAME.
 from typing import TYPE_CHECKING, Any
 
 from petoolbench import InputError
-from trainer.running import (
+from petoolkit.training.training_run import (
     check_nothing_dropped,
     check_options,
     describe_weights,
@@ -27,8 +27,8 @@ from trainer.running import (
 if TYPE_CHECKING:
     from trl import TrlParser
 
-    from trainer.arguments import AdapterArguments, DataArguments, SFTArguments
-    from trainer.rows import FittedRow
+    from petoolkit.training.arguments import AdapterArguments, DataArguments, SFTArguments
+    from petoolkit.training.training_rows import FittedRow
 
 
 def main(script_args: "DataArguments", training_args: "SFTArguments", model_args: "AdapterArguments") -> None:
@@ -41,13 +41,20 @@ def main(script_args: "DataArguments", training_args: "SFTArguments", model_args
     from datasets import Dataset
     from trl import get_peft_config, get_quantization_config
 
-    from evaluator.data import resolved_revision
-    from trainer.chat import load_chat
-    from trainer.finish import finish
-    from trainer.held_out import check_held_out
-    from trainer.hub import prepare_push
-    from trainer.rows import FittedRow, RowCounts, fit_rows, gold_call, load_training_rows, split_users
-    from trainer.trainers import CarefulSFTTrainer
+    from petoolkit.evaluator.dataset_rows import resolved_revision
+    from petoolkit.training.adapter_folder import finish
+    from petoolkit.training.held_out import check_held_out
+    from petoolkit.training.push_adapter import prepare_push
+    from petoolkit.training.trainers import CarefulSFTTrainer
+    from petoolkit.training.training_chat import load_chat
+    from petoolkit.training.training_rows import (
+        FittedRow,
+        RowCounts,
+        fit_rows,
+        gold_call,
+        load_training_rows,
+        split_users,
+    )
 
     check_options(training_args, model_args)
     if training_args.eval_strategy != "no" and not script_args.validation_share:
@@ -114,7 +121,7 @@ def make_parser() -> "TrlParser":
     """The parser of `main`'s three arguments."""
     from trl import TrlParser
 
-    from trainer.arguments import AdapterArguments, DataArguments, SFTArguments
+    from petoolkit.training.arguments import AdapterArguments, DataArguments, SFTArguments
 
     kinds: Any = (DataArguments, SFTArguments, AdapterArguments)
     return TrlParser(kinds)

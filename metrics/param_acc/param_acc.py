@@ -1,9 +1,10 @@
-"""Param Acc as an `evaluate` module; `petoolbench` reads a reply, `petoolbench_scoring` judges the call."""
+"""Param Acc as an `evaluate` module; `petoolkit.replies` reads a reply, `petoolkit.scoring` judges the call."""
 
 import evaluate
 
-import petoolbench
-import petoolbench_scoring
+from petoolbench import CITATION
+from petoolkit.replies import parse_reply
+from petoolkit.scoring import METRIC_FEATURES, has_right_parameters, parameter_types, read_gold_call
 
 _DESCRIPTION = """
 Parameter Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies whose parameters equal the
@@ -47,16 +48,16 @@ class ParamAcc(evaluate.Metric):
     def _info(self):
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
-            citation=petoolbench.CITATION,
+            citation=CITATION,
             inputs_description=_KWARGS_DESCRIPTION,
-            features=petoolbench_scoring.METRIC_FEATURES,
+            features=METRIC_FEATURES,
         )
 
     def _compute(self, predictions, references, reader="robust", tools=None):
-        types = {tool["tool_name"]: petoolbench_scoring.parameter_types(tool) for tool in tools or []}
+        types = {tool["tool_name"]: parameter_types(tool) for tool in tools or []}
         right = 0
         for reply, reference in zip(predictions, references, strict=True):
-            gold = petoolbench_scoring.read_gold_call(reference)
-            call = petoolbench.parse_reply(reply, reader)
-            right += petoolbench_scoring.has_right_parameters(call, gold, reader, types.get(gold.tool_name))
+            gold = read_gold_call(reference)
+            call = parse_reply(reply, reader)
+            right += has_right_parameters(call, gold, reader, types.get(gold.tool_name))
         return {"param_acc": right / len(predictions)}

@@ -1,9 +1,10 @@
-"""Tool Acc as an `evaluate` module; `petoolbench` reads a reply, `petoolbench_scoring` judges the call."""
+"""Tool Acc as an `evaluate` module; `petoolkit.replies` reads a reply, `petoolkit.scoring` judges the call."""
 
 import evaluate
 
-import petoolbench
-import petoolbench_scoring
+from petoolbench import CITATION
+from petoolkit.replies import parse_reply
+from petoolkit.scoring import METRIC_FEATURES, is_right_tool, read_gold_call
 
 _DESCRIPTION = """
 Tool Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies that call the gold tool. A
@@ -43,14 +44,14 @@ class ToolAcc(evaluate.Metric):
     def _info(self):
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
-            citation=petoolbench.CITATION,
+            citation=CITATION,
             inputs_description=_KWARGS_DESCRIPTION,
-            features=petoolbench_scoring.METRIC_FEATURES,
+            features=METRIC_FEATURES,
         )
 
     def _compute(self, predictions, references, reader="robust"):
         right = 0
         for reply, reference in zip(predictions, references, strict=True):
-            gold = petoolbench_scoring.read_gold_call(reference)
-            right += petoolbench_scoring.is_right_tool(petoolbench.parse_reply(reply, reader), gold)
+            gold = read_gold_call(reference)
+            right += is_right_tool(parse_reply(reply, reader), gold)
         return {"tool_acc": right / len(predictions)}

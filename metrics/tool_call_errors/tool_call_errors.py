@@ -1,9 +1,18 @@
-"""The paper's error types in an `evaluate` module; `petoolbench` reads a reply, `petoolbench_scoring` judges it."""
+"""The paper's error types in an `evaluate` module; `petoolkit.replies` reads a reply, `petoolkit.scoring` judges it."""
 
 import evaluate
 
-import petoolbench
-import petoolbench_scoring
+from petoolbench import CITATION
+from petoolkit.replies import parse_reply
+from petoolkit.scoring import (
+    ERROR_METRIC_FEATURES,
+    PARAMETER_ERRORS,
+    TOOL_ERRORS,
+    parameter_error,
+    parameter_types,
+    read_gold_call,
+    tool_error,
+)
 
 _DESCRIPTION = """
 Error types of personalised tool use (PEToolBench, section 5.5, Table 2), as shares of all replies. Of the tool:
@@ -15,7 +24,7 @@ Param Acc they sum to 1.
 _KWARGS_DESCRIPTION = """
 Args:
     predictions (list of str): the model's raw replies; an empty string for a request that failed.
-    references (list of dict): what `petoolbench_scoring.error_reference(row)` makes of each row: its `tool_call`, and
+    references (list of dict): what `petoolkit.scoring.error_reference(row)` makes of each row: its `tool_call`, and
         the names of its `candidate_tools` and `same_function_tools`.
     reader (str): how a call is found and compared: "robust" (default; as any client would, numbers and booleans given
         as text compared by their documented type) or "paper" (as the authors do).
@@ -51,22 +60,20 @@ class ToolCallErrors(evaluate.Metric):
     def _info(self):
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
-            citation=petoolbench.CITATION,
+            citation=CITATION,
             inputs_description=_KWARGS_DESCRIPTION,
-            features=petoolbench_scoring.ERROR_METRIC_FEATURES,
+            features=ERROR_METRIC_FEATURES,
         )
 
     def _compute(self, predictions, references, reader="robust", tools=None):
-        types = {tool["tool_name"]: petoolbench_scoring.parameter_types(tool) for tool in tools or []}
-        errors = (*petoolbench_scoring.TOOL_ERRORS, *petoolbench_scoring.PARAMETER_ERRORS)
+        types = {tool["tool_name"]: parameter_types(tool) for tool in tools or []}
+        errors = (*TOOL_ERRORS, *PARAMETER_ERRORS)
         counts = dict.fromkeys(("tool_acc", "param_acc", *errors), 0)
         for reply, reference in zip(predictions, references, strict=True):
-            gold = petoolbench_scoring.read_gold_call(reference["tool_call"])
-            call = petoolbench.parse_reply(reply, reader)
-            of_tool = petoolbench_scoring.tool_error(
-                call, gold, reference["candidate_tools"], reference["same_function_tools"]
-            )
-            of_parameters = petoolbench_scoring.parameter_error(call, gold, reader, types.get(gold.tool_name))
+            gold = read_gold_call(reference["tool_call"])
+            call = parse_reply(reply, reader)
+            of_tool = tool_error(call, gold, reference["candidate_tools"], reference["same_function_tools"])
+            of_parameters = parameter_error(call, gold, reader, types.get(gold.tool_name))
             counts[of_tool or "tool_acc"] += 1
             if call is not None:  # else IF stands already
                 counts[of_parameters or "param_acc"] += 1

@@ -1,0 +1,1 @@
+"""Who writes what a user says: rules, or a language model."""

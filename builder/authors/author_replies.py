@@ -1,0 +1,167 @@
+"""A language model's replies: the form that is asked for, and what must hold of them beyond their form."""
+
+import json
+from collections import Counter
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .author import HistoryJob, InstructJob
+
+
+class InvalidReply(ValueError):
+    """What is wrong with a reply, in words that a model can mend it by."""
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid")  # strict JSON schemas demand it
+
+
+class CallReply(_Form):
+    """A request and the parameters that fulfil it; `parameters` is JSON text, for strict schemas know no free form."""
+
+    instruction: str
+    parameters: str
+
+
+class AttributesReply(_Form):
+    """Two short descriptions of a tool."""
+
+    functionality: str
+    attributes: str
+
+
+class InteractionReply(_Form):
+    """A past call."""
+
+    instruction: str
+    tool_name: str
+    parameters: str
+
+
+class RatedInteractionReply(InteractionReply):
+    """A past call with the user's rating."""
+
+    rating: int
+
+
+class HistoryReply(_Form):
+    """Past calls, oldest first."""
+
+    interactions: list[InteractionReply]
+
+
+class RatedHistoryReply(_Form):
+    """Past calls with ratings, oldest first."""
+
+    interactions: list[RatedInteractionReply]
+
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+def read_reply(content: str, schema: type[Schema]) -> Schema:
+    """Decode a reply: the first JSON object in it, after any thinking or fence.
+
+    Raises:
+        InvalidReply: if there is none, or it is not of the schema.
+    """
+    text = content.rpartition("</think>")[2]
+    start = text.find("{")
+    if start < 0:
+        raise InvalidReply("it holds no JSON object")
+    try:
+        value, _ = json.JSONDecoder().raw_decode(text, start)
+        return schema.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidReply(f"`{'.'.join(map(str, first['loc']))}`: {first['msg'].lower()}") from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidReply(f"it is not valid JSON ({error})") from None
+
+
+def check_call(reply: CallReply | InteractionReply, tool: dict) -> dict[str, Any]:
+    """The parameters of a reply, if they fit the tool and the request says something.
+
+    Raises:
+        InvalidReply: for an empty request, parameters that are no object, that the tool lacks, or that are missing.
+    """
+    name = tool["tool_name"]
+    if not reply.instruction.strip():
+        raise InvalidReply(f"the instruction for {name} is empty")
+    try:
+        parameters = json.loads(reply.parameters or "{}")
+    except (ValueError, RecursionError):
+        parameters = None
+    if not isinstance(parameters, dict):
+        raise InvalidReply(f"the parameters of {name} are not a string that holds a JSON object")
+    required = {parameter["name"] for parameter in tool["required_parameters"]}
+    known = required | {parameter["name"] for parameter in tool["optional_parameters"]}
+    if unknown := parameters.keys() - known:
+        raise InvalidReply(f"{name} has no parameter {', '.join(sorted(unknown))}; it has: {', '.join(sorted(known))}")
+    if missing := required - parameters.keys():
+        raise InvalidReply(f"required parameters of {name} are missing: {', '.join(sorted(missing))}")
+    return parameters
+
+
+def check_attributes(reply: AttributesReply) -> dict:
+    """Both descriptions, stripped.
+
+    Raises:
+        InvalidReply: if one is empty.
+    """
+    said = {"functionality": reply.functionality.strip(), "attributes": reply.attributes.strip()}
+    if empty := [name for name, text in said.items() if not text]:
+        raise InvalidReply(f"{' and '.join(empty)} must not be empty")
+    return said
+
+
+def check_history(reply: HistoryReply | RatedHistoryReply, job: HistoryJob) -> list[dict]:
+    """The past calls, as `builder.authors.author.Author.write_histories` gives them.
+
+    Raises:
+        InvalidReply: if a call's tool was not given, is left out or stands twice, its parameters do not fit, a rating
+            is not that of its tool, or the order is not that of the setting.
+    """
+    tools = {tool["tool_name"]: tool for tool, _ in job.calls}
+    called = Counter(call.tool_name for call in reply.interactions)
+    if unknown := called.keys() - tools.keys():
+        raise InvalidReply(f"these tools were not given: {', '.join(sorted(unknown))}; copy the names exactly")
+    if wrong := [name for name in tools if called[name] != 1]:
+        raise InvalidReply(f"write exactly one interaction for each tool; not so for: {', '.join(wrong)}")
+    calls = []
+    for call in reply.interactions:
+        liked = int(call.tool_name not in job.not_preferred)
+        if isinstance(call, RatedInteractionReply) and call.rating != liked:
+            raise InvalidReply(f"the rating of {call.tool_name} must be {liked}")
+        calls.append(
+            {
+                "instruction": call.instruction.strip(),
+                "tool_name": call.tool_name,
+                "parameters": check_call(call, tools[call.tool_name]),
+                "rating": liked if isinstance(call, RatedInteractionReply) else None,
+            }
+        )
+    _check_order([call["tool_name"] in job.not_preferred for call in calls], job.setting)
+    return calls
+
+
+def _check_order(disliked: list[bool], setting: str) -> None:
+    number = sum(disliked)
+    if setting == "chronological" and any(disliked[number:]):
+        raise InvalidReply("all calls of tools that are not preferred must come before the calls of preferred ones")
+    places = [place for place, is_disliked in enumerate(disliked) if is_disliked]
+    if setting == "rating_integrated" and 1 < number < len(disliked) and places[-1] - places[0] < number:
+        raise InvalidReply("the disliked calls all stand together; mix them with the liked ones")
+
+
+def check_instruction(reply: CallReply, job: InstructJob) -> dict:
+    """What the user asks now, as `builder.authors.author.Author.instruct_all` gives it.
+
+    Raises:
+        InvalidReply: if the parameters do not fit the tool, or there is an objection to the instruction.
+    """
+    parameters = check_call(reply, job.tool)
+    if objection := job.objection(reply.instruction):
+        raise InvalidReply(f"the instruction {objection}; ask for the function in other words")
+    return {"instruction": reply.instruction.strip(), "parameters": parameters}

@@ -1,0 +1,86 @@
+"""A run's report, for people: what each stage kept and dropped, and how the grouping's eps was chosen."""
+
+from collections import Counter
+
+from petoolkit.files import replacing
+
+from .recipe import Recipe
+from .run_folder import STAGES, RunFolder
+
+
+def write_report(run: RunFolder, recipe: Recipe) -> None:
+    """Write `report.md` into the run's folder, out of the stages' manifests."""
+    manifests = {stage: run.manifest(stage) for stage in STAGES}
+    parts = [
+        "# What this build kept and dropped",
+        f"{recipe.users:,} users, seed {recipe.seed}, author `{recipe.authors}`.",
+        markdown_table(
+            ["stage", "rows", "seconds", "counts"],
+            [
+                [stage, f"{m['rows']:,}", m["seconds"], "; ".join(f"{what}: {n:,}" for what, n in m["counts"].items())]
+                for stage, m in manifests.items()
+            ],
+        ),
+        "## Grouping: what each eps gives",
+        "Purity is the share of clustered tools that agree with most of their cluster. A cluster is then split into "
+        "uniform groups, so a low purity loses tools but makes no wrong group. The recipe says why it has its eps.",
+        _sweep_table(manifests["group"]["extra"]["sweep"], recipe.group.eps),
+        "## Groups",
+        _group_table(list(run.rows("group"))),
+        "## Rows",
+        markdown_table(
+            ["what", "number"], [[what, _shown(number)] for what, number in manifests["export"]["extra"].items()]
+        ),
+    ]
+    embedding = manifests["candidates"]["extra"]
+    parts.append(
+        f"The build that ended stage 7 embedded {embedding['texts embedded']:,} texts in "
+        f"{embedding['seconds embedding']:.0f} s; the others were in the cache."
+    )
+    with replacing(run.folder / "report.md") as beside:
+        beside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def markdown_table(columns: list[str], rows: list[list]) -> str:
+    """A table in Markdown; other people's text must not come here unescaped."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _sweep_table(sweep: list[dict], chosen: float) -> str:
+    columns = [
+        "eps",
+        "clusters",
+        "tools clustered",
+        "largest",
+        "purity: category",
+        "purity: parameters",
+        "groups",
+        "tools kept",
+    ]
+    rows = [
+        [
+            f"**{s['eps']}**" if s["eps"] == chosen else s["eps"],
+            *(f"{s[key]:,}" for key in ("clusters", "clustered", "largest", "purity_category", "purity_parameters")),
+            *(f"{s[key]:,}" for key in ("groups", "kept")),
+        ]
+        for s in sweep
+    ]
+    return markdown_table(columns, rows)
+
+
+def _group_table(groups: list[dict]) -> str:
+    by_category: dict[str, list[int]] = {}
+    for group in groups:
+        by_category.setdefault(group["category"], []).append(len(group["tools"]))
+    everything = [size for sizes in by_category.values() for size in sizes]
+    rows = [[name, len(sizes), sum(sizes), max(sizes)] for name, sizes in sorted(by_category.items())]
+    rows.append(["**all**", len(everything), sum(everything), max(everything)])
+    sizes = ", ".join(f"{count:,} of {size}" for size, count in sorted(Counter(everything).items()))
+    return markdown_table(["category", "groups", "tools", "largest group"], rows) + f"\n\nSizes: {sizes}."
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {number:,}" for key, number in value.items())
+    return f"{value:,}" if isinstance(value, (int, float)) else str(value)

@@ -1,0 +1,1 @@
+"""Catalogues of tools, one file a format."""

@@ -1,0 +1,1 @@
+"""The eight stages of a build, one file each."""

@@ -1,0 +1,77 @@
+"""Stage 7, candidates: the tools a model may choose from (paper, section 5.1, "Implementation details")."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from petoolbench import InputError
+from petoolkit.embedding import TextEncoder
+
+from ..recipe import CandidateSettings, record_rng
+from ..tools import Tools
+
+
+def candidates(
+    users: list[dict],
+    instructions: list[dict],
+    groups: Iterable[dict],
+    tools: Tools,
+    retriever: TextEncoder,
+    settings: CandidateSettings,
+    seed: int,
+    counts: Counter,
+) -> Iterator[dict]:
+    """Choose and order the candidate tools of each accepted user, the same for all three settings.
+
+    The gold tool, its group (at most `settings.same_function` in all), those that the retriever finds for the
+    instruction, and the rest at random. A tool outside the group that could do the job, going by its description, is
+    no candidate: it would be right and count as wrong.
+
+    Input columns: those of `prefer`, `instruct` and `group`.
+    Output columns:
+        user_id (str)
+        candidate_tools (list of str): `settings.number` names in the order that a model sees; the gold tool's place is
+            uniform.
+        same_function_tools (list of str): those of the gold tool's group, in the same order.
+
+    Raises:
+        InputError: if the catalogue has too few tools.
+    """
+    by_group = {group["group_id"]: group["tools"] for group in groups}
+    accepted = [row for row in instructions if not row["rejected"]]
+    gold = {user["user_id"]: user for user in users}
+    documents = retriever.encode([tool["functionality"] for tool in tools.rows], "functionality descriptions")
+    queries = retriever.encode([row["instruction"] for row in accepted], "instructions")
+    names = list(tools.index)
+    most = min(settings.number, settings.same_function or settings.number)
+
+    for row, query in zip(accepted, queries, strict=True):
+        user = gold[row["user_id"]]
+        rng = record_rng(seed, "candidates", row["user_id"])
+        group = by_group[user["group_id"]]
+        others = [name for name in group if name != user["gold_tool"]]
+        if len(group) > most:
+            counts[f"groups cut to {most} candidates"] += 1
+            others = rng.sample(others, most - 1)
+        chosen = [user["gold_tool"], *others]
+
+        allowed = ~tools.does_job_of(user["gold_tool"])
+        allowed[[tools.index[name] for name in group]] = False
+        if allowed.sum() < settings.number - len(chosen):
+            raise InputError(
+                f"{settings.number} candidates were asked for, but only {allowed.sum() + len(chosen)} tools can stand "
+                f"beside {user['gold_tool']}; lower candidates.number or add catalogues."
+            )
+        similarity = np.where(allowed, documents @ query, -np.inf)
+        found = np.argsort(-similarity, kind="stable")[: min(settings.retrieved, settings.number - len(chosen))]
+        chosen += [names[index] for index in found]
+        allowed[found] = False
+        rest = np.flatnonzero(allowed).tolist()
+        chosen += [names[index] for index in rng.sample(rest, settings.number - len(chosen))]
+        rng.shuffle(chosen)
+        yield {
+            "user_id": row["user_id"],
+            "candidate_tools": chosen,
+            "same_function_tools": [name for name in chosen if name in group],
+        }

@@ -1,0 +1,127 @@
+"""Stage 1, collect: catalogues -> clean, distinct tools (paper, section 3.2.1, "Tool Collection")."""
+
+import html
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from petoolbench import ToolName, to_json_text
+
+from ..catalogue.formats import Parameter, ToolDocument
+
+_DEPRECATED = re.compile(
+    r"(?<![^\W_])(deprecated|obsolete|discontinued|no longer (available|supported|maintained))(?![^\W_])",
+    re.IGNORECASE,
+)
+_MARKUP = re.compile(r"<[a-zA-Z/!][^<>]{0,300}>")
+_NOT_TEXT = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_CUT_MARK = " [...]"
+_FEWEST_WORDS = 3
+# No user says these in a request, and no dataset should hold them.
+_CREDENTIAL = re.compile(
+    r"credentials|api.?key|app.?(id|key)|token|secret|passw|authori[sz]ation|\bauth\b", re.IGNORECASE
+)
+FACT_OPENINGS = ("Pricing: ", "Answers in about ")
+
+
+def collect(documents: Iterable[ToolDocument], max_description: int, counts: Counter) -> Iterator[dict]:
+    """Drop what is deprecated, undocumented, a duplicate or asks for credentials; put the rest in one form.
+
+    Args:
+        documents: tool documents in catalogue order; of duplicates, the first is kept.
+        max_description: longest description in characters; longer ones are cut, with a mark.
+        counts: gets the number of tools read, kept, and dropped for each reason.
+
+    Output columns:
+        tool_name (str): the full name.
+        tool_description, provider_description (str): plain text; the latter ends with pricing and performance, if
+            known.
+        required_parameters, optional_parameters (list of {name, type, description, default (JSON text), examples}).
+        response (str or null): the response schema as canonical JSON text.
+    """
+    names: set[str] = set()
+    descriptions: set[tuple] = set()
+    for document in documents:
+        counts["read"] += 1
+        tool = _tool(document, max_description)
+        description = (
+            document.category,
+            document.tool,
+            tool["tool_description"],
+            to_json_text(tool["required_parameters"]),
+        )
+        if _DEPRECATED.search(f"{document.api} {document.api_description} {document.tool}"):
+            counts["dropped: deprecated"] += 1
+        elif not tool["tool_description"]:
+            counts["dropped: no description"] += 1
+        elif len(_WORD.findall(clean_text(document.api_description))) < _FEWEST_WORDS:
+            counts["dropped: description too short"] += 1
+        elif len(_WORD.findall(clean_text(document.tool_description))) < _FEWEST_WORDS:
+            counts["dropped: provider not described"] += 1
+        elif any(_CREDENTIAL.search(f"{p.type} {p.name}") for p in document.required_parameters):
+            counts["dropped: requires credentials"] += 1
+        elif tool["tool_name"] in names:
+            counts["dropped: repeated name"] += 1
+        elif description in descriptions:
+            counts["dropped: repeated description"] += 1
+        else:
+            counts["kept"] += 1
+            counts["shortened"] += any(_CUT_MARK in text for text in _texts(tool))
+            names.add(tool["tool_name"])
+            descriptions.add(description)
+            yield tool
+
+
+def clean_text(text: str | None) -> str:
+    """Text on one line: entities decoded, markup, control and direction characters removed."""
+    return _NOT_TEXT.sub(" ", _MARKUP.sub(" ", html.unescape(text or ""))).strip()
+
+
+def _tool(document: ToolDocument, max_description: int) -> dict:
+    return {
+        "tool_name": str(ToolName(document.category, document.tool, document.api)),
+        "tool_description": _cut(clean_text(document.api_description), max_description),
+        "provider_description": " ".join(
+            [_cut(clean_text(document.tool_description), max_description), *_facts(document)]
+        ),
+        "required_parameters": [_parameter(p, max_description) for p in document.required_parameters],
+        "optional_parameters": [_parameter(p, max_description) for p in document.optional_parameters],
+        "response": _canonical(document.response_schema),
+    }
+
+
+def _texts(tool: dict) -> list[str]:
+    parameters = tool["required_parameters"] + tool["optional_parameters"]
+    return [tool["tool_description"], tool["provider_description"], *(p["description"] for p in parameters)]
+
+
+def _facts(document: ToolDocument) -> Iterator[str]:
+    """What the catalogue knows of a provider's price and performance, as sentences."""
+    if document.pricing:
+        yield f"{FACT_OPENINGS[0]}{clean_text(document.pricing).lower()}."
+    if document.latency_ms and document.success_rate:
+        yield f"{FACT_OPENINGS[1]}{document.latency_ms / 1000:.1f} s; {document.success_rate:.0f} % of calls succeed."
+
+
+def _parameter(parameter: Parameter, max_description: int) -> dict:
+    return {
+        "name": parameter.name,
+        "type": parameter.type,
+        "description": _cut(clean_text(parameter.description), max_description),
+        "default": None if parameter.default is None else to_json_text(parameter.default),
+        "examples": parameter.examples,
+    }
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    kept = text[: longest - len(_CUT_MARK) + 1]  # one more, to see whether a word ends here
+    return (kept.rpartition(" ")[0] or kept[:-1]) + _CUT_MARK
+
+
+def _canonical(schema: Any) -> str | None:
+    return json.dumps(schema, ensure_ascii=False, sort_keys=True) if schema else None

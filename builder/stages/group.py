@@ -1,0 +1,153 @@
+"""Stage 3, group: tools that do the same job (paper, section 3.2.2, "Tool Classification")."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.cluster import DBSCAN
+from sklearn.neighbors import NearestNeighbors
+
+from petoolbench import InputError, ToolName
+
+from ..recipe import GroupSettings
+from ..tools import Tools, provider_of
+
+NOISE = -1  # DBSCAN's label of what belongs to no cluster
+
+
+def group(tools: Tools, settings: GroupSettings, counts: Counter) -> tuple[list[dict], list[dict]]:
+    """Cluster tools by functionality, then keep what is uniform.
+
+    A group's tools have the same category, required and optional parameters (names and types) and response schema,
+    come from two or more providers, and differ in their attributes: a preference between twins could not be read from
+    them.
+
+    Args:
+        tools: the collected and understood tools.
+        settings: model, eps, min_samples, and further eps to report on.
+        counts: gets what was kept, and what was dropped for each reason.
+
+    Output columns:
+        group_id (str), category (str), tools (list of str, sorted)
+        functionality (str): of the group's most central tool, the group's own words for its function.
+
+    Returns:
+        The groups in order of category and first tool, and the sweep: for each eps {eps, clusters, clustered, purity
+            by category and by parameters (share of the clustered tools that agree with most of their cluster), groups,
+            kept}.
+
+    Raises:
+        InputError: if no group is left.
+    """
+    graph, text_index, weights = _neighbour_graph(tools, max([settings.eps, *settings.sweep]))
+
+    def cluster(eps: float) -> np.ndarray:
+        labels = cluster_graph(graph, weights, eps, settings.min_samples)
+        return labels[text_index]
+
+    sweep = []
+    for eps in sorted({settings.eps, *settings.sweep}):
+        labels = cluster(eps)
+        members = [group for cluster in _clusters(labels) for group in uniform_groups(tools, cluster, Counter())]
+        sweep.append({"eps": eps, **_purity(tools, labels), "groups": len(members), "kept": sum(map(len, members))})
+
+    found = [g for c in _clusters(cluster(settings.eps)) for g in uniform_groups(tools, c, counts)]
+    if not found:
+        raise InputError(
+            f"no group of same-function tools is left of {len(tools):,} tools at eps {settings.eps}: the catalogue "
+            "needs tools of two or more providers with the same category, parameters and response; raise group.eps or "
+            "add catalogues."
+        )
+    counts["groups"] = len(found)
+    counts["tools in groups"] = sum(map(len, found))
+    found.sort(key=lambda names: (ToolName.parse(names[0]).category, names[0]))
+    return [_row(tools, number, names) for number, names in enumerate(found, start=1)], sweep
+
+
+def _row(tools: Tools, number: int, names: list[str]) -> dict:
+    return {
+        "group_id": f"g{number:05d}",
+        "category": ToolName.parse(names[0]).category,
+        "tools": names,
+        "functionality": tools[_central(tools, names)]["functionality"],
+    }
+
+
+def _neighbour_graph(tools: Tools, eps: float) -> tuple[csr_matrix, np.ndarray, np.ndarray]:
+    """Distances up to `eps` between distinct functionality texts; each tool's text; how many tools have each text."""
+    texts = [tool["functionality"] for tool in tools.rows]
+    _, first, text_index, weights = np.unique(texts, return_index=True, return_inverse=True, return_counts=True)
+    neighbours = NearestNeighbors(radius=euclidean(eps), algorithm="brute").fit(tools.functionality[first])
+    return neighbours.radius_neighbors_graph(mode="distance"), text_index, weights
+
+
+def cluster_graph(graph: csr_matrix, weights: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
+    """DBSCAN labels of the distinct texts; the same as over all tools, each text weighing as many as have it."""
+    clustering = DBSCAN(eps=euclidean(eps), min_samples=min_samples, metric="precomputed")
+    return clustering.fit(graph, sample_weight=weights).labels_
+
+
+def euclidean(cosine_distance: float) -> float:
+    """The distance between two unit vectors, given one minus their cosine."""
+    return math.sqrt(2 * cosine_distance)
+
+
+def _clusters(labels: np.ndarray) -> Iterator[list[int]]:
+    """Row numbers of each cluster; noise is none."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for row, label in enumerate(labels):
+        if label != NOISE:
+            members[int(label)].append(row)
+    yield from members.values()
+
+
+def uniform_groups(tools: Tools, cluster: Iterable[int], counts: Counter) -> Iterator[list[str]]:
+    """Split a cluster into groups of uniform tools; counts what falls out, by reason."""
+    alike: dict[tuple, list[dict]] = defaultdict(list)
+    for row in cluster:
+        tool = tools.rows[row]
+        alike[(ToolName.parse(tool["tool_name"]).category, *_signature(tool), tool["response"])].append(tool)
+    for members in alike.values():
+        kept: dict[tuple[str, str], dict] = {}
+        for tool in sorted(members, key=lambda tool: tool["tool_name"]):
+            if provider_of(tool["tool_name"]) in kept:
+                counts["dropped: second tool of a provider"] += 1
+            elif any(tool["attributes"] == other["attributes"] for other in kept.values()):
+                counts["dropped: same attributes as another"] += 1
+            else:
+                kept[provider_of(tool["tool_name"])] = tool
+        if len(kept) >= 2:
+            yield [tool["tool_name"] for tool in kept.values()]
+        else:
+            counts["dropped: no other provider alike"] += len(kept)
+
+
+def _signature(tool: dict) -> tuple:
+    return tuple(
+        tuple(sorted((p["name"], (p["type"] or "").upper()) for p in tool[kind]))
+        for kind in ("required_parameters", "optional_parameters")
+    )
+
+
+def _purity(tools: Tools, labels: np.ndarray) -> dict:
+    clusters = list(_clusters(labels))
+    clustered = sum(map(len, clusters))
+
+    def agreeing(key) -> float:
+        largest = sum(Counter(key(tools.rows[row]) for row in rows).most_common(1)[0][1] for rows in clusters)
+        return round(largest / clustered, 3) if clustered else 0.0
+
+    return {
+        "clusters": len(clusters),
+        "clustered": clustered,
+        "largest": max(map(len, clusters), default=0),
+        "purity_category": agreeing(lambda tool: ToolName.parse(tool["tool_name"]).category),
+        "purity_parameters": agreeing(_signature),
+    }
+
+
+def _central(tools: Tools, names: list[str]) -> str:
+    vectors = tools.functionality[[tools.index[name] for name in names]]
+    return names[int(np.argmax(vectors @ vectors.sum(axis=0)))]

@@ -1,0 +1,73 @@
+"""Stage 6, instruct: what the user asks now (paper, section 3.2.3, "Instruction Generation")."""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from petoolbench import SETTINGS, ToolName, to_json_text
+
+from ..authors.author import Author, InstructJob
+from ..recipe import record_rng
+from ..tools import Tools
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def instruct(
+    users: Iterable[dict],
+    histories: Iterable[dict],
+    groups: Iterable[dict],
+    tools: Tools,
+    author: Author,
+    seed: int,
+) -> Iterator[dict]:
+    """Have the instruction written that each user's gold tool fulfils, without giving away which tool that is.
+
+    Input columns: those of `prefer`, `history` and `group`.
+    Output columns:
+        user_id (str)
+        instruction (str), parameters (JSON text): of the gold call.
+        rejected, raw_reply (str or null): why there is no instruction, and what was written last.
+    """
+    by_group = {group["group_id"]: group for group in groups}
+    history_of = {row["user_id"]: row for row in histories if not row["rejected"]}
+    accepted = [user for user in users if not user["rejected"] and user["user_id"] in history_of]
+
+    def jobs() -> Iterator[InstructJob]:
+        for user in accepted:
+            group, history = by_group[user["group_id"]], history_of[user["user_id"]]
+            past = {call["instruction"] for setting in SETTINGS for call in history[setting]}
+            yield InstructJob(
+                tool=tools[user["gold_tool"]],
+                functionality=group["functionality"],
+                history=history["rating_integrated"],
+                objection=partial(objection, tool_names=group["tools"], past_instructions=past),
+                rng=record_rng(seed, "instruct", user["user_id"]),
+            )
+
+    for user, written in zip(accepted, author.instruct_all(jobs()), strict=True):
+        yield {
+            "user_id": user["user_id"],
+            "instruction": written.value and written.value["instruction"],
+            "parameters": written.value and to_json_text(written.value["parameters"]),
+            "rejected": written.rejected,
+            "raw_reply": written.raw_reply,
+        }
+
+
+def objection(instruction: str, tool_names: Iterable[str], past_instructions: set[str]) -> str | None:
+    """Why an instruction may not stand: it names a tool or provider of its group, or repeats one of the history."""
+    if instruction in past_instructions:
+        return "repeats an instruction of the history"
+    spoken = _spoken(instruction)
+    for name in map(ToolName.parse, tool_names):
+        if _spoken(name.provider) in spoken:
+            return "names a provider"
+        if _spoken(name.api) in spoken:
+            return "names a tool"
+    return None
+
+
+def _spoken(text: str) -> str:
+    """Lower-case words between single spaces, so that a name is found as whole words, however it is written."""
+    return f" {' '.join(_WORD.findall(text.lower()))} "

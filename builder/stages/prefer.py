@@ -1,0 +1,158 @@
+"""Stage 4, prefer: who likes what (paper, section 3.2.2, "Tool Preference Construction")."""
+
+import math
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from ..recipe import HistorySettings, PreferSettings, record_rng
+from ..tools import Tools, provider_of
+
+# How many times as often a function with parameters is asked for: a call without them tests half of the task.
+_WITH_PARAMETERS = 3
+_MOST_DRAWS = 200  # of groups for one user, before the catalogue counts as too small
+_MOST_TRIED = 60  # attribute descriptions searched for a neighbour, nearest first
+_TRIED_PER_PROVIDER = 5  # tools
+
+
+def prefer(
+    tools: Tools,
+    groups: list[dict],
+    settings: PreferSettings,
+    history: HistorySettings,
+    users: Iterable[str],
+    seed: int,
+) -> Iterator[dict]:
+    """Draw each user's preferred and non-preferred tools.
+
+    The first group drawn (more often one with parameters) is what the user will ask for: its preferred tool, any of
+    the group alike, is the gold one, and none of the group's tools is shown to the user before. In every further
+    group, of the same category as often as `settings.same_category` says, the user prefers the tool whose attributes
+    are nearest to the gold tool's: a user's taste is one. Each preferred tool brings the tools nearest to it in
+    attributes, one of a provider at most. Whatever overlaps in function with what the user has is discarded and drawn
+    again. With `settings.dislike_rivals`, the other providers of the gold tool's group are never liked, and only they
+    are disliked.
+
+    Input columns: those of `group`, `collect` and `understand`.
+    Output columns:
+        user_id, group_id, category, gold_tool (str)
+        gold_neighbours, preferred, not_preferred (lists of str): `gold_neighbours` are part of `preferred`; the gold
+            tool is not.
+        length (int): of each of the user's histories.
+        rejected (str or null): why no set could be drawn for this user.
+    """
+
+    draw = _Draw(tools, groups, settings, history, seed)
+    for user_id in users:
+        yield draw.user(user_id)
+
+
+class _Draw:
+    """What all users' draws share."""
+
+    def __init__(
+        self, tools: Tools, groups: list[dict], settings: PreferSettings, history: HistorySettings, seed: int
+    ) -> None:
+        self._tools = tools
+        self._groups = groups
+        self._by_category: dict[str, list[dict]] = defaultdict(list)
+        for group in groups:
+            self._by_category[group["category"]].append(group)
+        self._weights = [_WITH_PARAMETERS if _has_parameters(tools[group["tools"][0]]) else 1 for group in groups]
+        self._settings = settings
+        self._history = history
+        self._seed = seed
+        self._nearest: dict[str, list[list[str]]] = {}
+
+    def user(self, user_id: str) -> dict:
+        """One user's row; depends on nothing but the user's id and what the constructor was given."""
+        rng = record_rng(self._seed, "prefer", user_id)
+        length = rng.randint(self._history.min_length, self._history.max_length)
+        fewest_disliked = math.ceil(self._history.min_disliked * length)
+        first = rng.choices(self._groups, self._weights)[0]
+        gold = rng.choice(first["tools"])
+        rivals = self._rivals(gold, first["tools"])
+        taken = list(first["tools"])
+        gold_neighbours = self._neighbours(gold, taken, rivals, rng)
+        taken += gold_neighbours
+        preferred = list(gold_neighbours)
+        not_preferred: list[str] = []
+        for _ in range(_MOST_DRAWS):
+            if len(preferred) >= length and len(not_preferred) >= fewest_disliked:
+                break
+            names = self._further_group(first["category"], rng)["tools"]
+            if any(self._tools.overlap(name, taken) for name in names):
+                continue
+            may_be_liked = [name for name in names if provider_of(name) not in rivals]
+            if not may_be_liked:
+                continue
+            liked = self._most_like(gold, may_be_liked)
+            taken += names
+            brought = self._neighbours(liked, taken, rivals, rng)
+            taken += brought
+            preferred += [liked, *brought]
+            not_preferred += [name for name in names if name != liked and (not rivals or provider_of(name) in rivals)]
+        rejected = None
+        if self._settings.neighbours and not gold_neighbours:
+            rejected = "no tool near the gold one in attributes"
+        elif len(preferred) < length or len(not_preferred) < fewest_disliked:
+            rejected = "too few tools that do not overlap"
+        return {
+            "user_id": user_id,
+            "group_id": first["group_id"],
+            "category": first["category"],
+            "gold_tool": gold,
+            "gold_neighbours": gold_neighbours,
+            "preferred": preferred,
+            "not_preferred": not_preferred,
+            "length": length,
+            "rejected": rejected,
+        }
+
+    def _rivals(self, gold: str, group: list[str]) -> set[tuple[str, str]]:
+        """Providers that the user never likes: by the settings, none, or the others of the gold tool's group."""
+        if not self._settings.dislike_rivals:
+            return set()
+        return {provider_of(name) for name in group} - {provider_of(gold)}
+
+    def _further_group(self, category: str, rng: random.Random) -> dict:
+        """A group at random, of the category as often as the settings say."""
+        share = self._settings.same_category
+        if share and rng.random() < share:
+            return rng.choice(self._by_category[category])
+        return rng.choice(self._groups)
+
+    def _neighbours(
+        self, preferred: str, taken: list[str], rivals: set[tuple[str, str]], rng: random.Random
+    ) -> list[str]:
+        """Tools near `preferred` in attributes, of no rival, that do no job of `taken`, nearest first."""
+        found: list[str] = []
+        for names in self._nearest_attributes(self._tools[preferred]["attributes"]):
+            if len(found) == self._settings.neighbours:
+                break
+            for name in rng.sample(names, min(len(names), _TRIED_PER_PROVIDER)):
+                if provider_of(name) not in rivals and not self._tools.overlap(name, taken + found):
+                    found.append(name)
+                    break
+        return found
+
+    def _nearest_attributes(self, attributes: str) -> list[list[str]]:
+        """For each attribute description near this one, nearest first, the names of the tools that have it."""
+        if attributes not in self._nearest:
+            vectors = self._tools.attributes
+            similarity = vectors @ vectors[self._tools.attribute_index[attributes]]
+            order = np.argsort(-similarity, kind="stable")[:_MOST_TRIED]
+            self._nearest[attributes] = [self._tools.names_by_attributes[index] for index in order]
+        return self._nearest[attributes]
+
+    def _most_like(self, gold: str, names: list[str]) -> str:
+        """The tool whose attributes are nearest to the gold tool's."""
+        vector = self._tools.attribute_vector(gold)
+        similarity = [float(self._tools.attribute_vector(name) @ vector) for name in names]
+        return names[int(np.argmax(similarity))]
+
+
+def _has_parameters(tool: dict) -> bool:
+    return bool(tool["required_parameters"] or tool["optional_parameters"])

@@ -1,0 +1,1 @@
+"""Whom an evaluation asks: language models of all kinds, and rules."""

@@ -1,0 +1,75 @@
+"""Loading a causal language model of transformers, and its adapter, which must change something."""
+
+from typing import Any
+
+from petoolbench import InputError
+from petoolkit.evaluator.models.chat_tokenizer import LOADING_ERRORS, why
+from petoolkit.evaluator.models.cpu_memory import keep_freed_memory
+from petoolkit.evaluator.models.ranks import this_rank
+
+
+def load_model(model: str, adapter: str | None, prompt: list[int]) -> Any:
+    """A `PreTrainedModel` for inference, on all GPUs there are (of several processes: each its own), or on the CPU.
+
+    Weights are bfloat16 on GPUs that have it, float16 on older ones, float32 on a CPU. The code of a model's
+    repository is never run.
+
+    Args:
+        model: a Hub id or a local folder.
+        adapter: the same, of a LoRA-like adapter, whose layers are added to the model's.
+        prompt: token ids to compare the model with and without the adapter on.
+
+    Raises:
+        InputError: if something can't be loaded or doesn't fit, or the adapter changes no logit.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    rank = this_rank()
+    device_map: str | dict[str, int] | None = None
+    dtype = torch.float32
+    if torch.cuda.is_available():
+        device_map = "auto" if rank.count == 1 else {"": rank.local_index}
+        dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    else:
+        keep_freed_memory()
+    try:
+        loaded = AutoModelForCausalLM.from_pretrained(
+            model, dtype=dtype, device_map=device_map, trust_remote_code=False
+        )
+    except (*LOADING_ERRORS, SafetensorError) as error:
+        raise InputError(
+            f"the model {model} cannot be loaded ({why(error)}); give the folder of a causal language model, or "
+            "a Hub id."
+        ) from None
+    if getattr(loaded, "_hf_peft_config_loaded", False):
+        raise InputError(f"{model} is an adapter; name its base model before it: hf:BASE+{model}.")
+    return (_with_adapter(loaded, model, adapter, prompt) if adapter else loaded).eval()
+
+
+def _with_adapter(loaded: Any, model: str, adapter: str, prompt: list[int]) -> Any:
+    import torch
+    from peft import PeftModel
+    from safetensors import SafetensorError
+
+    try:
+        adapted = PeftModel.from_pretrained(loaded, adapter)
+    except (*LOADING_ERRORS, SafetensorError, RuntimeError) as error:
+        raise InputError(
+            f"the adapter {adapter} cannot be put on {model} ({why(error)}); check the path, and the base model "
+            "that its adapter_config.json names."
+        ) from None
+    if adapted.active_peft_config.is_prompt_learning:
+        raise InputError(f"the adapter {adapter} learned a prompt, which is not supported; give a LoRA-like adapter.")
+    ids = torch.tensor([prompt], device=loaded.device)
+    with torch.inference_mode():
+        changed = adapted(ids).logits
+        with adapted.disable_adapter():
+            unchanged = adapted(ids).logits
+    if torch.equal(changed, unchanged):
+        raise InputError(
+            f"the adapter {adapter} changes nothing: {model} gives the same logits with it and without; check that it "
+            "was trained, and from this base."
+        )
+    return adapted.get_base_model()  # with the adapter's layers in it

@@ -1,0 +1,115 @@
+"""Models of transformers in this process (`hf:MODEL_OR_FOLDER[+ADAPTER]`), asked in batches."""
+
+import importlib.util
+import time
+from collections import deque
+from collections.abc import Iterator
+
+from petoolbench import InputError
+from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer, reply_seed, split_spec
+from petoolkit.evaluator.models.model import Answer, Prompt
+
+# Tokens of a batch, replies included: 8 GB of keys and values for an 8B model of the Llama 3 family in bfloat16.
+_BATCH_TOKENS = 65_536
+
+
+class HfModel:
+    """A causal language model of transformers, on this machine's GPUs or CPU.
+
+    Greedy replies (temperature 0) depend on the prompt alone, sampled ones on the prompt, its row, its repeat and the
+    seed; on the batch only as far as rounding does, so a run that was stopped goes on as if it had not been.
+
+    Args:
+        spec: `MODEL_OR_FOLDER[+ADAPTER]`: Hub ids or local folders.
+        temperature: 0 or more.
+        max_new_tokens: the longest reply.
+        seed: for what is drawn.
+        batch_tokens: the most tokens in a batch, replies included; halved whenever memory runs out.
+
+    Raises:
+        InputError: if the model, its chat template, the adapter or a package is missing or of no use.
+    """
+
+    def __init__(
+        self, spec: str, temperature: float, max_new_tokens: int, seed: int, batch_tokens: int = _BATCH_TOKENS
+    ):
+        missing = [package for package in ("accelerate", "peft") if importlib.util.find_spec(package) is None]
+        if missing:
+            raise InputError(f"hf: models need {' and '.join(missing)}: pip install 'petoolbench[hf]'.")
+        from transformers import GenerationConfig
+
+        from petoolkit.evaluator.models.hf_load import load_model
+
+        name, adapter = split_spec(spec)
+        self._chat = ChatTokenizer(name, adapter)
+        self._model = load_model(name, adapter, self._chat.encode([{"role": "user", "content": "Which tool?"}]))
+        self._temperature, self._seed, self._batch_tokens = temperature, seed, batch_tokens
+        tokenizer = self._chat.tokenizer
+        own_ends = self._model.generation_config.eos_token_id
+        ends = {tokenizer.eos_token_id, *(own_ends if isinstance(own_ends, list) else [own_ends])} - {None}
+        # In place of the model's own, whose penalties and cuts of the distribution would go into the scores unseen.
+        self._config = self._model.generation_config = GenerationConfig(
+            do_sample=False,  # `write_replies` samples
+            max_new_tokens=max_new_tokens,
+            eos_token_id=sorted(ends),
+            pad_token_id=min(ends, default=0) if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
+        )
+
+    def count_tokens(self, messages: list[dict[str, str]]) -> int:
+        """See `petoolkit.evaluator.models.model.Model`."""
+        return len(self._chat.encode(messages))
+
+    def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
+        """See `petoolkit.evaluator.models.model.Model`; the longest prompts come first, so that trouble shows early.
+
+        An answer's `seconds` are its batch's, divided by the answers in it. What doesn't fit the model or the memory
+        even alone has no reply.
+        """
+        lengths = [(prompt, self.count_tokens(prompt.messages)) for prompt in prompts]
+        # A row's repeats stand together, and a batch reads their prompt once.
+        waiting = deque(sorted(lengths, key=lambda item: (-item[1], item[0].row_id)))
+        context = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
+        while waiting and context is not None and waiting[0][1] > context:
+            prompt, length = waiting.popleft()
+            error = f"the prompt has {length} tokens, and the model takes {context}."
+            yield Answer(prompt, None, error, length)
+        while waiting:
+            prompt, length = waiting[0]
+            tokens_each = length + self._config.max_new_tokens
+            size = min(len(waiting), max(1, self._batch_tokens // tokens_each))
+            batch = [waiting.popleft() for _ in range(size)]
+            answers = self._answer_batch([prompt for prompt, _ in batch])
+            if answers is not None:
+                yield from answers
+            elif size == 1:
+                yield Answer(prompt, None, "memory ran out on this prompt alone.", length)
+            else:
+                self._batch_tokens = size * tokens_each // 2
+                waiting.extendleft(reversed(batch))
+
+    def _answer_batch(self, batch: list[Prompt]) -> list[Answer] | None:
+        """`None` if memory ran out."""
+        from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+
+        from petoolkit.evaluator.models.hf_batch import write_replies
+
+        started = time.perf_counter()
+        ids = [self._chat.encode(prompt.messages) for prompt in batch]
+        seeds = [reply_seed(self._seed, prompt) for prompt in batch]
+        try:
+            written = write_replies(self._model, ids, seeds, self._temperature, self._config)
+        except RuntimeError as error:
+            if not should_reduce_batch_size(error):
+                raise
+            written = None
+        if written is None:  # the error is gone by now, and with it what it held
+            clear_device_cache(garbage_collection=True)
+            return None
+        seconds = (time.perf_counter() - started) / len(batch)
+        replies = self._chat.tokenizer.batch_decode(
+            written, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return [
+            Answer(prompt, reply, None, len(own), len(tokens), seconds)
+            for prompt, own, reply, tokens in zip(batch, ids, replies, written, strict=True)
+        ]

@@ -1,0 +1,62 @@
+"""Rows to prompts, by the options of an evaluation."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import track
+
+from petoolbench import render_messages, setting_of
+from petoolkit.evaluator.dataset_rows import settings_of
+from petoolkit.evaluator.models.model import Model, Prompt
+from petoolkit.evaluator.options import Options
+from petoolkit.evaluator.prompts.window import prompt_for
+from petoolkit.released import released_prompts
+
+
+def released_texts(dataset: str, setting: str, options: Options, revision: str | None) -> dict[str, str]:
+    """The authors' own prompts by row id, where `options` ask for them; raises what `released_prompts` does."""
+    if options.prompt != "released":
+        return {}
+    return {
+        row: text for name in settings_of(setting) for row, text in released_prompts(dataset, name, revision).items()
+    }
+
+
+def prompt_fingerprint(rows: list[dict], options: Options, released: dict[str, str]) -> str:
+    """16 hexadecimal digits that change with the prompt's wording: of one whole prompt a setting."""
+    first = {setting_of(row): row for row in reversed(rows)}
+    shown = [
+        released.get(row["id"]) or render_messages(row, options.history, native_tools=options.protocol == "tools")
+        for row in first.values()
+    ]
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
+
+
+def make_prompts(
+    asked: Iterable[tuple[dict, int]], model: Model, options: Options, released: dict[str, str], console: Console
+) -> list[Prompt]:
+    """A prompt for each row and repeat, shortened to the window where it must be."""
+    native_tools = options.protocol == "tools"
+    shown = track(list(asked), "Preparing prompts", console=console, transient=True, disable=not console.is_terminal)
+    prompts = []
+    for row, repeat in shown:
+        count_tokens, functions = model.count_tokens, 0
+        if native_tools:
+            from petoolkit.evaluator.models.openai_model import tokens_of_functions
+
+            functions = tokens_of_functions(row["candidate_tools"])
+        prompts.append(
+            prompt_for(
+                row,
+                repeat,
+                count_tokens,
+                options.window - functions,
+                history=options.history,
+                truncate=options.truncate,
+                released_prompt=released.get(row["id"]),
+                native_tools=native_tools,
+            )
+        )
+    return prompts

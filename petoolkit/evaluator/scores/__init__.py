@@ -1,0 +1,1 @@
+"""Replies to judgements, scores, intervals and comparisons."""

@@ -1,0 +1,139 @@
+"""Two evaluations of the same rows: is one better, by how much, how sure is that, and where do they differ."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from petoolbench import InputError
+from petoolkit.evaluator.results_folder import WHAT_WAS_ASKED, Results, read_results, rows_of
+from petoolkit.evaluator.scores.bootstrap import cluster_sums, ratio_intervals
+from petoolkit.evaluator.scores.breakdowns import places
+from petoolkit.evaluator.scores.judgements import Judgements, judge
+from petoolkit.evaluator.scores.score import ACCURACIES
+from petoolkit.replies import READERS
+
+_ROUNDS = 1000
+_PERMUTATIONS = 9_999
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What B does better or worse than A.
+
+    `differences`: by place, reader and accuracy: {`a`, `b`, `value`, `low`, `high`, `p_value`}, where `value` is what
+    B has more than A, from -1 to 1, with its 95 % interval; the last three are null where all rows are of one
+    function group.
+    `flipped`: where, by the robust reader, one called the right tool and the other did not: {`id`, `repeat`,
+    `instruction`, `tool_call` (the gold one), `right` ("a" or "b"), `reply_a`, `reply_b`}.
+    """
+
+    manifest_a: dict
+    manifest_b: dict
+    rows: int
+    differences: dict[str, dict[str, dict[str, dict[str, float | None]]]]
+    flipped: list[dict]
+
+
+def compare(folder_a: Path, folder_b: Path, seed: int = 0) -> Comparison:
+    """Compare two evaluations, paired by row; intervals and tests keep function groups together.
+
+    Repeats are averaged by row, so the folders may differ in their number; flips are looked for in the repeats that
+    both have. P-values are two-sided and not corrected for the number of comparisons.
+
+    Args:
+        folder_a, folder_b: what `petoolbench evaluate --out` wrote.
+        seed: of the bootstrap and the permutations.
+
+    Raises:
+        InputError: if a folder holds no evaluation, if they are not about the same rows, or if the dataset has
+            changed since.
+    """
+    a, b = read_results(folder_a), read_results(folder_b)
+    for key in WHAT_WAS_ASKED:
+        if a.manifest.get(key) != b.manifest.get(key):
+            raise InputError(
+                f"{folder_a} and {folder_b} can't be compared: {key} is {a.manifest.get(key)!r} in the first and "
+                f"{b.manifest.get(key)!r} in the second; evaluate both on the same rows."
+            )
+    rows = rows_of(a.manifest)
+    judged_a, judged_b = judge(rows, a.predictions), judge(rows, b.predictions)
+    return Comparison(
+        manifest_a=a.manifest,
+        manifest_b=b.manifest,
+        rows=len(rows),
+        differences=_differences(rows, judged_a, judged_b, seed),
+        flipped=_flipped(rows, a, b, judged_a, judged_b),
+    )
+
+
+def _differences(rows: list[dict], a: Judgements, b: Judgements, seed: int) -> dict:
+    clusters = np.unique([row["group_id"] for row in rows], return_inverse=True)[1]
+    right = {reader: (a.accuracies(reader), b.accuracies(reader)) for reader in READERS}
+    asked = np.full(len(rows), a.repeats * b.repeats)
+    keys, gained, of = [], [], []
+    for place, numbers in places(rows).items():
+        for reader in READERS:
+            for metric in ACCURACIES:
+                of_a, of_b = (accuracies[metric] for accuracies in right[reader])
+                gain = of_b.sum(axis=1) * a.repeats - of_a.sum(axis=1) * b.repeats  # whole numbers: exact ties
+                keys.append((place, reader, metric, float(of_a[numbers].mean()), float(of_b[numbers].mean())))
+                gained.append(cluster_sums(gain, numbers, clusters))
+                of.append(cluster_sums(asked, numbers, clusters))
+    low, high = ratio_intervals(np.array(gained).T, np.array(of).T, _ROUNDS, seed)
+    p_values = _p_values(np.array(gained), seed)
+    found: dict = {}
+    for (place, reader, metric, value_a, value_b), lo, hi, p in zip(keys, low, high, p_values, strict=True):
+        interval = dict.fromkeys(("low", "high", "p_value"))
+        if not np.isnan(lo):
+            interval = {"low": float(lo), "high": float(hi), "p_value": float(p)}
+        difference = {"a": value_a, "b": value_b, "value": value_b - value_a, **interval}
+        found.setdefault(place, {}).setdefault(reader, {})[metric] = difference
+    return found
+
+
+def _p_values(gained: np.ndarray, seed: int) -> np.ndarray:
+    """How often a gain this far from 0 comes about if each function group could as well have gained as lost.
+
+    Args:
+        gained: (comparisons, clusters), what B has more than A.
+
+    Returns:
+        (comparisons,) two-sided p-values; exact where there are few clusters.
+    """
+    from scipy.stats import permutation_test
+
+    if gained.shape[1] < 2:
+        return np.ones(len(gained))
+    tested = permutation_test(
+        (gained,),
+        np.sum,
+        permutation_type="samples",  # of one sample: its signs
+        vectorized=True,
+        axis=1,
+        n_resamples=_PERMUTATIONS,
+        batch=500,
+        rng=seed,
+    )
+    return tested.pvalue
+
+
+def _flipped(rows: list[dict], a: Results, b: Results, judged_a: Judgements, judged_b: Judgements) -> list[dict]:
+    repeats = min(judged_a.repeats, judged_b.repeats)
+    right_a, right_b = (judged.accuracies("robust")["tool_acc"][:, :repeats] for judged in (judged_a, judged_b))
+    replies_a, replies_b = ({(p["id"], p["repeat"]): p["reply"] for p in results.predictions} for results in (a, b))
+    flipped = []
+    for number, repeat in np.argwhere(right_a != right_b).tolist():
+        row = rows[number]
+        flipped.append(
+            {
+                "id": row["id"],
+                "repeat": repeat,
+                "instruction": row["instruction"],
+                "tool_call": row["tool_call"],
+                "right": "a" if right_a[number, repeat] else "b",
+                "reply_a": replies_a.get((row["id"], repeat)),
+                "reply_b": replies_b.get((row["id"], repeat)),
+            }
+        )
+    return flipped

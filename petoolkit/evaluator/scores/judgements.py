@@ -1,0 +1,138 @@
+"""What each stored reply was judged to be, as columns of numbers: what all scores are summed from."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from petoolbench import InputError
+from petoolkit.replies import READERS, ToolCall, parse_reply
+from petoolkit.scoring import (
+    PARAMETER_ERRORS,
+    TOOL_ERRORS,
+    error_reference,
+    parameter_error,
+    parameter_types,
+    read_gold_call,
+    tool_error,
+)
+
+_TOOL_CODES = {error: code for code, error in enumerate((None, *TOOL_ERRORS))}
+_PARAMETER_CODES = {error: code for code, error in enumerate((None, *PARAMETER_ERRORS))}
+_MARKS = ("missing", "shortened", "over_window")
+_LINE = np.dtype(
+    [("row", np.int64), ("repeat", np.int64)]
+    + [(mark, np.bool_) for mark in _MARKS]
+    + [(f"{reader} {part}", np.int8) for reader in READERS for part in ("tool", "parameters")]
+)
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """Every array is of shape (rows, repeats), the rows in the dataset's order."""
+
+    tool: dict[str, np.ndarray]  # by reader, codes of tool errors; 0 is right
+    parameters: dict[str, np.ndarray]  # by reader, codes of parameter errors; 0 is right
+    missing: np.ndarray  # no reply
+    shortened: np.ndarray  # the prompt was cut to fit the window
+    over_window: np.ndarray  # ... and still did not fit
+
+    @property
+    def repeats(self) -> int:
+        """How often each row was asked."""
+        return self.missing.shape[1]
+
+    def accuracies(self, reader: str) -> dict[str, np.ndarray]:
+        """What is right, as booleans: of the tool, of the parameters, of both."""
+        tool, parameters = self.tool[reader] == 0, self.parameters[reader] == 0
+        return {"tool_acc": tool, "param_acc": parameters, "joint_acc": tool & parameters}
+
+    def errors(self, reader: str) -> dict[str, np.ndarray]:
+        """What is wrong, as booleans, by the paper's types."""
+        return {error: self.tool[reader] == _TOOL_CODES[error] for error in TOOL_ERRORS} | {
+            error: self.parameters[reader] == _PARAMETER_CODES[error] for error in PARAMETER_ERRORS
+        }
+
+    def unreadable(self, reader: str) -> np.ndarray:
+        """Replies that are there and hold no call, as booleans."""
+        return (self.tool[reader] == _TOOL_CODES["IF"]) & ~self.missing
+
+
+class _GoldSide(NamedTuple):
+    """What a row's replies are held against, prepared once."""
+
+    call: ToolCall
+    types: dict[str, str] | None
+    candidate_tools: frozenset[str]
+    same_function_tools: frozenset[str]
+
+
+def documented_types(row: dict) -> dict[str, str] | None:
+    """Types of the gold tool's parameters by name; `None` where it is no candidate, so that nothing documents it."""
+    gold = row["tool_call"]["tool_name"]
+    return next((parameter_types(tool) for tool in row["candidate_tools"] if tool["tool_name"] == gold), None)
+
+
+def judge(rows: list[dict], predictions: Iterable[dict]) -> Judgements:
+    """Judge every reply with both readers.
+
+    A row, or one of its repeats, without a prediction counts as missing; a missing reply is IF in both partitions. Of
+    several predictions for one row and repeat the last counts: it may be a failed request asked again.
+
+    Args:
+        rows: rows of the dataset.
+        predictions: lines of `predictions.jsonl`; `id`, `repeat` and `reply` are needed.
+
+    Raises:
+        InputError: for a prediction about a row that is not among `rows`, or a row whose gold call is none.
+    """
+    lines = np.fromiter(_judge_each(rows, predictions), _LINE)
+    shape = (len(rows), int(lines["repeat"].max(initial=0)) + 1)
+
+    def spread(column: str, absent: int | bool) -> np.ndarray:
+        values = np.full(shape, absent, _LINE[column])
+        values[lines["row"], lines["repeat"]] = lines[column]
+        return values
+
+    return Judgements(
+        tool={reader: spread(f"{reader} tool", _TOOL_CODES["IF"]) for reader in READERS},
+        parameters={reader: spread(f"{reader} parameters", _PARAMETER_CODES["IF"]) for reader in READERS},
+        missing=spread("missing", True),
+        shortened=spread("shortened", False),
+        over_window=spread("over_window", False),
+    )
+
+
+def _judge_each(rows: list[dict], predictions: Iterable[dict]) -> Iterator[tuple]:
+    """A tuple of `_LINE` for each prediction."""
+    places = {row["id"]: place for place, row in enumerate(rows)}
+    golds = [_gold_side(row) for row in rows]
+    for prediction in predictions:
+        place = places.get(prediction["id"])
+        if place is None:
+            raise InputError(
+                f"the dataset has no row {prediction['id']!r}, which a prediction is about; score predictions with "
+                "the dataset and setting that they were made for."
+            )
+        reply = prediction["reply"]
+        shortened = bool(prediction.get("dropped_interactions") or prediction.get("cut"))
+        marks = (reply is None, shortened, bool(prediction.get("over_window")))
+        yield (place, prediction["repeat"], *marks, *_codes(reply, golds[place]))
+
+
+def _gold_side(row: dict) -> _GoldSide:
+    reference = error_reference(row)
+    return _GoldSide(
+        read_gold_call(row["tool_call"]),
+        documented_types(row),
+        frozenset(reference["candidate_tools"]),
+        frozenset(reference["same_function_tools"]),
+    )
+
+
+def _codes(reply: str | None, gold: _GoldSide) -> Iterator[int]:
+    for reader in READERS:
+        call = None if reply is None else parse_reply(reply, reader)
+        yield _TOOL_CODES[tool_error(call, gold.call, gold.candidate_tools, gold.same_function_tools)]
+        yield _PARAMETER_CODES[parameter_error(call, gold.call, reader, gold.types)]

@@ -1,0 +1,145 @@
+"""The rows of a dataset, so that 12,000 of them are filtered in a blink; a whole row is read when it is looked at."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import NamedTuple
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from petoolbench import SETTINGS, InputError
+from petoolkit.evaluator.dataset_rows import load_setting
+from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
+
+_length_band, _band_order = DIMENSIONS["history_length"]
+
+
+class Part(NamedTuple):
+    """The rows of one setting and split, which stand together."""
+
+    setting: str
+    split: str
+    start: int  # number of its first row
+    rows: datasets.Dataset
+
+
+@dataclass(frozen=True)
+class Index:
+    """What rows are filtered by; every column holds one value a row, in the parts' order."""
+
+    parts: list[Part]
+    ids: list[str]
+    instructions: list[str]
+    setting: np.ndarray
+    split: np.ndarray
+    category: np.ndarray
+    lengths: list[int]  # of the histories
+    length: np.ndarray  # the bands of those
+    searched: pa.ChunkedArray  # small letters
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Numbers of the rows by id."""
+        return {row_id: number for number, row_id in enumerate(self.ids)}
+
+    @cached_property
+    def choices(self) -> dict[str, list[str]]:
+        """What there is to choose from, by column: in the contract's order, categories by the alphabet."""
+        return {
+            "setting": list(dict.fromkeys(part.setting for part in self.parts)),
+            "split": list(dict.fromkeys(part.split for part in self.parts)),
+            "category": sorted(set(self.category)),
+            "length": sorted(set(self.length), key=_band_order),
+        }
+
+    def row(self, number: int) -> dict:
+        """A whole row."""
+        part = self.parts[bisect_right([part.start for part in self.parts], number) - 1]
+        return part.rows[number - part.start]
+
+    def holding(self, text: str) -> np.ndarray:
+        """Which rows hold every word of a text in their id, instruction, category, history, or a tool's name.
+
+        Returns:
+            Booleans, one a row; capitals make no difference.
+        """
+        found = np.ones(len(self), bool)
+        for word in text.lower().split():
+            found &= pc.match_substring(self.searched, word).to_numpy()
+        return found
+
+
+def read_index(dataset: str, revision: str | None = None) -> Index:
+    """Read all settings and splits that a dataset has.
+
+    Args:
+        dataset: a folder or a Hub id.
+        revision: of a Hub dataset.
+
+    Raises:
+        InputError: if there is no such dataset, or it has no rows.
+    """
+    loaded = [
+        (setting, str(split), rows)
+        for setting in _settings(dataset, revision)
+        for split, rows in load_setting(dataset, setting, revision).items()
+        if rows.num_rows
+    ]
+    if not loaded:
+        raise InputError(f"{dataset} has no rows to show; build it anew.")
+    loaded.sort(key=lambda part: part[1] != "test")  # those that models were asked about come first
+    sizes = [rows.num_rows for _, _, rows in loaded]
+    starts = [0, *accumulate(sizes)]
+    parts = [Part(*part[:2], start, part[2]) for part, start in zip(loaded, starts, strict=False)]
+    tables = [rows.with_format("arrow")[:] for _, _, rows in loaded]
+    lengths = [length for table in tables for length in table["history_length"].to_pylist()]
+    bands = {length: _length_band({"history_length": length}) for length in set(lengths)}
+    return Index(
+        parts=parts,
+        ids=[row_id for table in tables for row_id in table["id"].to_pylist()],
+        instructions=[text for table in tables for text in table["instruction"].to_pylist()],
+        setting=np.repeat(np.array([part.setting for part in parts], object), sizes),
+        split=np.repeat(np.array([part.split for part in parts], object), sizes),
+        category=np.concatenate([table["category"].to_numpy() for table in tables]),
+        lengths=lengths,
+        length=np.array([bands[length] for length in lengths], object),
+        searched=pa.chunked_array([_searched(table) for table in tables]),
+    )
+
+
+def _settings(dataset: str, revision: str | None) -> list[str]:
+    """The settings that a dataset has; all where that can't be told, and reading them says why."""
+    try:
+        names = datasets.get_dataset_config_names(dataset, revision=revision)
+    except (ValueError, OSError, datasets.exceptions.DatasetsError):
+        return list(SETTINGS)
+    return [setting for setting in SETTINGS if setting in names] or list(SETTINGS)
+
+
+def _searched(table: pa.Table) -> pa.Array:
+    """What a search looks at, a text a row."""
+    history, tools = table["history"].combine_chunks(), table["candidate_tools"].combine_chunks()
+    texts = [
+        *(table[name].combine_chunks() for name in ("id", "category", "instruction")),
+        _joined(history, "instruction"),
+        _joined(history, "tool_name"),
+        _joined(tools, "tool_name"),
+        pc.struct_field(table["tool_call"].combine_chunks(), "tool_name"),
+    ]
+    wide = [text.cast(pa.large_string()) for text in texts]
+    return pc.utf8_lower(pc.binary_join_element_wise(*wide, pa.scalar("\n", pa.large_string()), null_handling="skip"))
+
+
+def _joined(lists: pa.ListArray, field: str) -> pa.Array:
+    """One field of a list of structs, as one text a row."""
+    ends = pc.cumulative_sum(pc.list_value_length(lists)).cast(pa.int32())
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
+    values = pc.fill_null(pc.struct_field(pc.list_flatten(lists), field), "")
+    return pc.binary_join(pa.ListArray.from_arrays(offsets, values), "\n")

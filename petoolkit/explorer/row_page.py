@@ -1,0 +1,189 @@
+"""One row as a person understands it, as plain data for the template."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from petoolbench import ToolName, to_json_text
+from petoolkit.evaluator.scores.judgements import documented_types
+from petoolkit.explorer.judged_runs import HALF_RIGHT, READER, RIGHT, WRONG, Run
+from petoolkit.replies import ToolCall, parse_reply
+from petoolkit.scoring import (
+    has_right_parameters,
+    parameter_error,
+    read_gold_call,
+    tool_error,
+)
+from petoolkit.text import counted
+
+_RATINGS = {1: "liked", 0: "disliked", None: "called"}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A parameter of a call; `state` is `right`, `wrong` or `absent`, empty where there is nothing to compare with."""
+
+    name: str
+    value: str
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A tool that could be called, and who called it."""
+
+    place: int  # among the candidates, from 1
+    name: ToolName
+    tool: dict
+    is_gold: bool
+    past: list[str]  # what the history says of its provider, such as `2 liked` or `3 calls`
+    callers: list[tuple[str, str]]  # a model's name, and RIGHT, HALF_RIGHT (the parameters are not) or WRONG
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A model's call, and what it was judged to be."""
+
+    model: str
+    repeat: int | None  # from 1; none where each row was asked once
+    tool: ToolName | None  # none where the reply holds no call, or there is no reply
+    tool_error: str | None
+    parameter_error: str | None
+    arguments: list[Argument]
+    reply: str | None
+    note: str  # why there is no reply, or what happened to the prompt
+
+
+@dataclass(frozen=True)
+class RowPage:
+    """All that is shown of a row."""
+
+    row: dict
+    history: list[dict]  # `rating` (a word), `instruction`, `name`, `arguments`
+    gold: ToolName
+    gold_arguments: list[Argument]
+    same_job: list[Candidate]
+    others: list[Candidate]
+    answers: list[Answer]
+
+
+def row_page(row: dict, runs: list[Run]) -> RowPage:
+    """Put together what is shown of a row.
+
+    Args:
+        row: of the dataset.
+        runs: the evaluations that asked about it.
+    """
+    gold = read_gold_call(row["tool_call"])
+    answers = [answer for run in runs for answer in _answers(row, gold, run)]
+    past = _past_of_providers(row["history"])
+    called: dict[ToolName, list[tuple[str, str]]] = {}
+    for answer in answers:
+        if answer.tool:
+            mark = WRONG if answer.tool_error else HALF_RIGHT if answer.parameter_error else RIGHT
+            called.setdefault(answer.tool, []).append((_who(answer), mark))
+    candidates = [
+        Candidate(
+            place=place,
+            name=(name := ToolName.parse(tool["tool_name"])),
+            tool=tool,
+            is_gold=tool["tool_name"] == gold.tool_name,
+            past=past.get(name.provider, []) if name.provider else [],
+            callers=called.get(name, []),
+        )
+        for place, tool in enumerate(row["candidate_tools"], 1)
+    ]
+    same = set(row["same_function_tools"])
+    history = [
+        {
+            "rating": _RATINGS[call["rating"]],
+            "instruction": call["instruction"],
+            "name": ToolName.parse(call["tool_name"]),
+            "arguments": _arguments_of_text(call["parameters"]),
+        }
+        for call in row["history"]
+    ]
+    return RowPage(
+        row=row,
+        history=history,
+        gold=ToolName.parse(gold.tool_name),
+        gold_arguments=_arguments(gold.parameters),
+        same_job=sorted(
+            (c for c in candidates if c.is_gold or c.tool["tool_name"] in same), key=lambda c: not c.is_gold
+        ),
+        others=[c for c in candidates if not c.is_gold and c.tool["tool_name"] not in same],
+        answers=answers,
+    )
+
+
+def _who(answer: Answer) -> str:
+    return answer.model if answer.repeat is None else f"{answer.model} ({answer.repeat})"
+
+
+def _past_of_providers(history: list[dict]) -> dict[str, list[str]]:
+    """How often each provider was liked, disliked or called, in words."""
+    counts = Counter((ToolName.parse(call["tool_name"]).provider, _RATINGS[call["rating"]]) for call in history)
+    past: dict[str, list[str]] = {}
+    for word in _RATINGS.values():
+        for (provider, rating), number in counts.items():
+            if rating == word:
+                past.setdefault(provider, []).append(
+                    counted(number, "call") if rating == "called" else f"{number} {word}"
+                )
+    return past
+
+
+def _answers(row: dict, gold: ToolCall, run: Run) -> Iterator[Answer]:
+    for repeat in range(run.repeats):
+        line = run.replies.get((row["id"], repeat), {"reply": None, "error": "there is no reply yet"})
+        yield _answer(row, gold, run.name, repeat + 1 if run.repeats > 1 else None, line)
+
+
+def _answer(row: dict, gold: ToolCall, model: str, repeat: int | None, line: dict) -> Answer:
+    call = None if line["reply"] is None else parse_reply(line["reply"], READER)
+    types = documented_types(row)
+    names = {tool["tool_name"] for tool in row["candidate_tools"]}
+    notes = [str(line["error"])] if line.get("error") else []
+    if line.get("dropped_interactions"):
+        notes.append(f"the prompt lost its {line['dropped_interactions']} oldest interactions")
+    if line.get("cut"):
+        notes.append("the prompt was cut")
+    return Answer(
+        model=model,
+        repeat=repeat,
+        tool=ToolName.parse(call.tool_name) if call else None,
+        tool_error=tool_error(call, gold, names, row["same_function_tools"]),
+        parameter_error=parameter_error(call, gold, READER, types),
+        arguments=_compared(call, gold, types) if call else [],
+        reply=line["reply"],
+        note="; ".join(notes),
+    )
+
+
+def _compared(call: ToolCall, gold: ToolCall, types: dict[str, str] | None) -> list[Argument]:
+    """A call's parameters, each held against the gold one, and those it lacks."""
+
+    def right(name: str) -> bool:
+        if name not in gold.parameters:
+            return False
+        one, other = ({name: side.parameters[name]} for side in (call, gold))
+        return has_right_parameters(ToolCall("", one), ToolCall("", other), READER, types)
+
+    given = [
+        Argument(name, to_json_text(v), "right" if right(name) else "wrong") for name, v in call.parameters.items()
+    ]
+    return given + [Argument(name, "", "absent") for name in gold.parameters if name not in call.parameters]
+
+
+def _arguments(parameters: dict[str, Any]) -> list[Argument]:
+    return [Argument(name, to_json_text(value)) for name, value in parameters.items()]
+
+
+def _arguments_of_text(text: str) -> list[Argument]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    return _arguments(value) if isinstance(value, dict) else [Argument("parameters", text)]

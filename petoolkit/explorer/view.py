@@ -1,0 +1,46 @@
+"""What the page shows, as one value that a link can carry."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+ROWS, MODELS = "rows", "models"  # the two halves of the page
+_LONGEST = 500  # characters of a value in a link
+
+
+@dataclass(frozen=True)
+class View:
+    """Filters, page and open row; an empty text means that nothing was chosen."""
+
+    tab: str = ROWS
+    setting: str = ""
+    split: str = ""
+    category: str = ""
+    length: str = ""  # a band of history lengths
+    model: str = ""
+    outcome: str = ""  # one of `petoolkit.explorer.judged_runs.OUTCOMES`
+    text: str = ""
+    page: int = 1
+    row: str = ""  # an id
+    place: str = ""  # what the leaderboard is about: a setting; empty for all
+
+    @classmethod
+    def of(cls, query: str) -> "View":
+        """The view that a link's query stands for, such as `?row=u000007/chronological`; what makes no sense is left
+        out."""
+        given = {key: values[-1][:_LONGEST] for key, values in parse_qs(query.removeprefix("?")).items()}
+        names = {field.name for field in fields(cls)}
+        page = given.pop("page", "1")
+        known = {key: value for key, value in given.items() if key in names}
+        return cls(**known, page=max(1, int(page)) if page.isdecimal() and len(page) < 10 else 1)
+
+    def but(self, page: int = 1, **changes: Any) -> "View":
+        """The same view with other values; unless a page is given, the first one."""
+        return replace(self, page=page, **changes)
+
+    @property
+    def query(self) -> str:
+        """The query of a link to this view: `?` and what is not as usual."""
+        usual = View()
+        chosen = {f.name: getattr(self, f.name) for f in fields(self)}
+        return "?" + urlencode({k: v for k, v in chosen.items() if v != getattr(usual, k)}, safe="/")

@@ -1,0 +1,116 @@
+"""Pictures of what a dataset holds, after the paper's Figures 3 and 4."""
+
+import io
+import warnings
+from collections import Counter
+from typing import Any
+
+from petoolbench import SETTINGS, SPLITS
+from petoolkit.publisher.row_checks import Checked
+
+_FOLDER = "figures"
+_WIDTH = 7.0  # inches
+_MOST_CATEGORIES = 30
+_MOST_BARS = 25
+# Okabe and Ito's colours, which the colour-blind tell apart.
+_COLOURS = dict(zip(SETTINGS, ("#0072B2", "#E69F00", "#009E73"), strict=True))
+_GREY, _PALE = "#767676", "#C8C8C8"
+_STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.edgecolor": _GREY,
+    "text.parse_math": False,  # a dollar in a category's name is a dollar
+    "figure.constrained_layout.use": True,
+}
+
+
+def draw_figures(checked: Checked) -> dict[str, bytes] | None:
+    """PNG files by path; `None` where matplotlib is missing."""
+    try:
+        import matplotlib as mpl
+    except ModuleNotFoundError:
+        return None
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        return {f"{_FOLDER}/rows.png": _rows(checked), f"{_FOLDER}/categories.png": _categories(checked.categories)}
+
+
+def figures_section(checked: Checked) -> str:
+    """The pictures with what they show in words."""
+    lengths: Counter[int] = sum(checked.lengths.values(), Counter())
+    middle = sorted(lengths.elements())[lengths.total() // 2]
+    (_, number), *_ = checked.categories.most_common(1)
+    share = 100 * number / checked.total
+    return (
+        f"![{checked.total:,} rows by setting and split; histories hold {min(lengths)} to {max(lengths)} calls, "
+        f"{middle} in the middle]({_FOLDER}/rows.png)\n\n"
+        f"![{len(checked.categories)} categories of gold tools; the largest has {share:.0f} % of the rows]"
+        f"({_FOLDER}/categories.png)"
+    )
+
+
+def _png(figure: Any) -> bytes:
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=150, metadata={"Software": None})  # the same picture has the same bytes
+    return png.getvalue()
+
+
+def _rows(checked: Checked) -> bytes:
+    """Figure 3: rows by setting, and the histories' lengths."""
+    from matplotlib.figure import Figure
+
+    settings = [setting for setting in SETTINGS if setting in checked.rows]
+    figure = Figure((_WIDTH, 2.6))
+    left, right = figure.subplots(1, 2, width_ratios=(2, 3))
+    names = [setting.replace("_", "\n") for setting in settings]
+    below = [0] * len(settings)
+    for split in SPLITS:
+        numbers = [checked.rows[setting].get(split, 0) for setting in settings]
+        colours = [_COLOURS[setting] if split == "train" else _PALE for setting in settings]
+        for bar, number in zip(left.bar(names, numbers, 0.6, below, color=colours), numbers, strict=True):
+            if number:
+                place = (bar.get_x() + bar.get_width() / 2, bar.get_y() + number / 2)
+                left.annotate(
+                    f"{number:,}\n{split}",
+                    place,
+                    ha="center",
+                    va="center",
+                    color="white" if split == "train" else "black",
+                )
+        below = [low + number for low, number in zip(below, numbers, strict=True)]
+    left.set_title("Rows by setting")
+    longest = max(length for lengths in checked.lengths.values() for length in lengths)
+    wide = -(-(longest + 1) // _MOST_BARS)
+    starts = range(0, longest + 1, wide)
+    below = [0] * len(starts)
+    for setting in settings:
+        numbers = [sum(checked.lengths[setting][start + n] for n in range(wide)) for start in starts]
+        right.bar(starts, numbers, 0.8 * wide, below, align="edge" if wide > 1 else "center", color=_COLOURS[setting])
+        below = [low + number for low, number in zip(below, numbers, strict=True)]
+    right.set_xlabel("calls in the history")
+    right.set_title("Rows by length of the history")
+    return _png(figure)
+
+
+def _categories(categories: Counter[str]) -> bytes:
+    """Figure 4: the gold tools' categories."""
+    from matplotlib.figure import Figure
+
+    shown = categories.most_common(_MOST_CATEGORIES)
+    if rest := categories.total() - sum(number for _, number in shown):
+        shown.append((f"{len(categories) - len(shown)} others", rest))
+    figure = Figure((_WIDTH, 0.7 + 0.22 * len(shown)))
+    axes = figure.subplots()
+    names = [name if len(name) <= 40 else name[:38] + " ..." for name, _ in shown]
+    places = range(len(shown))
+    axes.barh(places, [number for _, number in shown], 0.7, color="#0072B2")
+    axes.set_yticks(places, names)
+    axes.invert_yaxis()
+    for place, (_, number) in zip(places, shown, strict=True):
+        axes.annotate(f" {number:,}", (number, place), va="center", color=_GREY)
+    axes.margins(x=0.1, y=0.01)
+    axes.set_title("Rows by category of the gold tool")
+    return _png(figure)

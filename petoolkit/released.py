@@ -1,0 +1,126 @@
+"""What the paper's authors released: their test files, row by row, and the prompts that an import keeps of them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from petoolbench import PARAMETER_KINDS, SETTINGS, InputError, ToolName, to_json_text
+from petoolkit.files import read_json
+
+HISTORY_HEADING = "Interaction history is:"  # in a released prompt; the history follows as a JSON list
+PROMPTS_FOLDER = "released_prompts"  # of an imported dataset: a parquet file a setting, columns id, prompt
+_PROMPT_KEYS = {setting.name: setting.released_prompt for setting in SETTINGS.values() if setting.released_prompt}
+_DECODER = json.JSONDecoder()
+
+
+def read_released(path: str | Path) -> Iterator[tuple[dict, str]]:
+    """Rows (columns of `petoolbench.COLUMNS`) of one of the authors' released test files, losslessly, each with its own prompt.
+
+    History, candidates and their order come out of the rendered prompts (`instruction_preferred`,
+    `instruction_ratings`, `instruction_chronological`; whichever an entry has). The prompts hold no provider
+    descriptions, so the column stays empty: the entry's own notes describe the same-function tools only, which would
+    give them away.
+
+    Raises:
+        InputError: naming the file and the entry.
+    """
+    entries = read_json(path)
+    if not isinstance(entries, list):
+        raise InputError(f"{path} is not a released test file: it should hold a JSON list of entries.")
+    for index, entry in enumerate(entries):
+        try:
+            yield from _released_entry_rows(entry, index)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"{path}, entry {index}: not of the released form ({type(error).__name__}: {error}); an entry has "
+                f"`query`, `api_call_ground_truth` and at least one of: {', '.join(_PROMPT_KEYS.values())}."
+            ) from None
+
+
+def _released_entry_rows(entry: dict, index: int) -> Iterator[tuple[dict, str]]:
+    prompts = {setting: entry[key] for setting, key in _PROMPT_KEYS.items() if entry.get(key)}
+    if not prompts:
+        raise ValueError("no rendered prompt")
+    gold = entry["api_call_ground_truth"]
+    user_id = str(entry.get("entry_id", index))
+    group = {str(ToolName(t["category_name"], t["tool_name"], t["api_name"])) for t in entry.get("apis_same_func", [])}
+    for setting, prompt in prompts.items():
+        history, position = _json_list_after(prompt, HISTORY_HEADING)
+        tools, _ = _json_list_after(prompt, "listed here:", position)
+        row = {
+            "id": f"{user_id}/{setting}",
+            "user_id": user_id,
+            "group_id": str(entry.get("func", "")),
+            "category": ToolName.parse(gold["tool_name"]).category,
+            "instruction": entry["query"],
+            "history": [
+                {
+                    "instruction": interaction["instruction"],
+                    "tool_name": interaction["tool_call"]["tool_name"],
+                    "parameters": to_json_text(interaction["tool_call"]["parameters"]),
+                    "rating": interaction.get("rating"),
+                }
+                for interaction in history
+            ],
+            "history_length": len(history),
+            "candidate_tools": [
+                {
+                    "tool_name": tool["tool_name"],
+                    "tool_description": tool["tool_description"],
+                    "provider_description": "",
+                    **{
+                        kind: [
+                            {**parameter, "default": to_json_text(parameter["default"])} for parameter in tool[kind]
+                        ]
+                        for kind in PARAMETER_KINDS
+                    },
+                }
+                for tool in tools
+            ],
+            "tool_call": {"tool_name": gold["tool_name"], "parameters": to_json_text(gold["parameters"])},
+            "same_function_tools": [t["tool_name"] for t in tools if t["tool_name"] in group | {gold["tool_name"]}],
+        }
+        yield row, prompt
+
+
+def _json_list_after(prompt: str, heading: str, position: int = 0) -> tuple[list, int]:
+    """Decode the JSON list that follows `heading`; also gives the position behind it."""
+    return _DECODER.raw_decode(prompt, prompt.index("[", prompt.index(heading, position)))
+
+
+def released_prompts(dataset: str, setting: str, revision: str | None = None) -> dict[str, str]:
+    """The released prompts of one setting by row id, byte for byte.
+
+    Args:
+        dataset: an imported dataset's folder, or the Hub id of one that was uploaded.
+        setting: one of `petoolbench.SETTINGS`.
+        revision: of the Hub dataset; a branch, tag or commit.
+
+    Raises:
+        InputError: if the dataset has none.
+    """
+    file = f"{PROMPTS_FOLDER}/{setting}.parquet"
+    path = Path(dataset, file) if Path(dataset).is_dir() else _fetch(dataset, file, revision)
+    if path is None or not path.is_file():
+        raise InputError(
+            f"{dataset} has no {file}: only a dataset made by `petoolbench import` has the released prompts; import "
+            "the released test file, or leave --prompt out."
+        )
+    columns = pq.read_table(path).to_pydict()
+    return dict(zip(columns["id"], columns["prompt"], strict=True))
+
+
+def _fetch(dataset: str, file: str, revision: str | None) -> Path | None:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(dataset, file, repo_type="dataset", revision=revision))
+    except LocalEntryNotFoundError:
+        raise InputError(
+            f"{file} of {dataset} cannot be fetched: the Hub can't be reached; try again later."
+        ) from None
+    except (EntryNotFoundError, HfHubHTTPError, HFValidationError):
+        return None
