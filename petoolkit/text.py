@@ -32,12 +32,12 @@ def in_percent(share: float | None) -> str:
 
 
 def interval(score: Interval) -> str:
-    """A score's 95 % interval as percentages, `47.1–55.3`; empty where there is none."""
+    """A score's 95 % interval as percentages, `47.1-55.3` with an en dash; empty where there is none."""
     return "" if score.low is None or score.high is None else f"{percent(score.low)}\N{EN DASH}{percent(score.high)}"
 
 
 def with_interval(score: Interval) -> str:
-    """A score as a percentage, with its interval where there is one: `51.2 (47.1–55.3)`."""
+    """A score as a percentage, with its interval where there is one: `51.2 (47.1-55.3)`."""
     return f"{percent(score.value)} ({interval(score)})" if interval(score) else percent(score.value)
 
 
