@@ -1,29 +1,121 @@
 """Judging a call: is the tool right, are the parameters, and which of the paper's error types is it if not.
 
-Used by `evaluator` and `metrics`; what a call is, and how one is read out of a reply, is in `petoolbench`.
+`METRICS` and `ERROR_TYPES` are the tables of what can be said about calls; scores, reports, cards and the explorer loop
+over them. What a call is, and how one is read out of a reply, is in `petoolkit.replies`.
 """
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import datasets
 
-from petoolbench import FEATURES, InputError
+from petoolbench import FEATURES, PARAMETER_KINDS, InputError
 from petoolkit.replies import ToolCall, as_call
 
-# The paper's error types (its Table 2, section 5.5), in the order in which they are checked.
-TOOL_ERRORS = ("IF", "TH", "TFM", "TPM")
-PARAMETER_ERRORS = ("IF", "PNM", "PVM")
 
-# What the accuracies take: raw replies, and gold calls as structs or as JSON text.
+class Outcome(NamedTuple):
+    """What is right about calls: booleans, or boolean arrays of one shape."""
+
+    right_tool: Any
+    right_parameters: Any
+    right_function: Any  # the tool does the job; the gold one does
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A share of calls; chance is the same share of calls of a candidate drawn at random.
+
+    Args:
+        name: its key in `scores.json` and in results of `evaluate` modules.
+        label: its name for people.
+        description: what it says, in one sentence.
+        is_right: which calls count as right.
+        is_counted: of which calls the share is taken; of all, if `None`.
+    """
+
+    name: str
+    label: str
+    description: str
+    is_right: Callable[[Outcome], Any]
+    is_counted: Callable[[Outcome], Any] | None = None
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "tool_acc",
+            "Tool Acc",
+            "The called tool is the gold one (paper, section 3.4).",
+            lambda outcome: outcome.right_tool,
+        ),
+        Metric(
+            "param_acc",
+            "Param Acc",
+            "The parameters equal the gold ones, whatever the tool (paper, section 3.4).",
+            lambda outcome: outcome.right_parameters,
+        ),
+        Metric(
+            "joint_acc",
+            "Joint Acc",
+            "Tool and parameters are both right in one call.",
+            lambda outcome: outcome.right_tool & outcome.right_parameters,
+        ),
+        Metric(
+            "preference_acc",
+            "Preference Acc",
+            "The called tool is the gold one, among the calls of a tool that does the job.",
+            lambda outcome: outcome.right_tool,
+            is_counted=lambda outcome: outcome.right_function,
+        ),
+    )
+}
+# Metrics that are shares of all rows: each reply is right or wrong, whatever the others are.
+ACCURACIES = tuple(metric.name for metric in METRICS.values() if metric.is_counted is None)
+
+
+@dataclass(frozen=True)
+class ErrorType:
+    """One of the paper's error types (its Table 2, section 5.5).
+
+    Args:
+        name: its abbreviation, which the paper and `scores.json` use.
+        label: its whole name.
+        partitions: what it is an error of. The types of a partition exclude each other, and sum with its accuracy to 1.
+    """
+
+    name: str
+    label: str
+    partitions: tuple[Literal["tool", "parameters"], ...]
+
+
+# In the order in which they are checked.
+ERROR_TYPES: dict[str, ErrorType] = {
+    error.name: error
+    for error in (
+        ErrorType("IF", "invalid format", ("tool", "parameters")),
+        ErrorType("TH", "tool hallucination", ("tool",)),
+        ErrorType("TFM", "tool functionality mismatch", ("tool",)),
+        ErrorType("TPM", "tool preference mismatch", ("tool",)),
+        ErrorType("PNM", "parameter name mismatch", ("parameters",)),
+        ErrorType("PVM", "parameter value mismatch", ("parameters",)),
+    )
+}
+TOOL_ERRORS, PARAMETER_ERRORS = (
+    tuple(error.name for error in ERROR_TYPES.values() if partition in error.partitions)
+    for partition in ("tool", "parameters")
+)
+
+# Inputs of the accuracies' `evaluate` modules: raw replies, and gold calls as structs or as JSON text.
 METRIC_FEATURES = [
     datasets.Features({"predictions": datasets.Value("string"), "references": references})
     for references in (FEATURES["tool_call"], datasets.Value("string"))
 ]
-# What the error types take: raw replies, and what `error_reference` makes of rows.
+# Inputs of the module of error types: raw replies, and what `error_reference` makes of rows.
 ERROR_METRIC_FEATURES = datasets.Features(
     {
         "predictions": datasets.Value("string"),
@@ -37,8 +129,8 @@ ERROR_METRIC_FEATURES = datasets.Features(
 
 
 def error_reference(row: dict) -> dict:
-    """What the error types need of a row of the dataset: its gold call, and the names of its candidates and of those
-    that do the same job."""
+    """The columns that the error types need of a row: its gold call, and the names of its candidates and of those that
+    do the same job."""
     return {
         "tool_call": row["tool_call"],
         "candidate_tools": [tool["tool_name"] for tool in row["candidate_tools"]],
@@ -77,7 +169,7 @@ def _read_gold(reference: str | tuple[str, str]) -> ToolCall | None:
 
 def parameter_types(tool: dict) -> dict[str, str]:
     """Documented types by parameter name, of one tool document (a row's `candidate_tools` entry)."""
-    return {p["name"]: (p["type"] or "").upper() for p in tool["required_parameters"] + tool["optional_parameters"]}
+    return {p["name"]: (p["type"] or "").upper() for kind in PARAMETER_KINDS for p in tool[kind]}
 
 
 def is_right_tool(call: ToolCall | None, gold: ToolCall) -> bool:

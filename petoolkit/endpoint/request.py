@@ -10,13 +10,13 @@ from typing import Any
 from pydantic import BaseModel
 from rich.console import Console
 
-from petoolbench import InputError
 from petoolkit.endpoint.llm_settings import LlmSettings
+from petoolkit.extras import missing_package
 
 try:
     from openai.types.chat import ChatCompletion
 except ImportError:
-    raise InputError("asking an endpoint needs the package openai: pip install 'petoolbench[openai]'") from None
+    raise missing_package("asking an endpoint needs", "openai", "openai") from None
 
 _FORMATS = ("json_schema", "json_object", "text")  # of a reply, best first; what a server refuses is not asked again
 

@@ -15,11 +15,12 @@ from petoolbench import InputError
 from petoolkit.endpoint.llm_settings import LlmSettings
 from petoolkit.endpoint.request import Dialect, Reply, Request, RequestFailed
 from petoolkit.endpoint.usage import Usage
+from petoolkit.extras import missing_package
 
 try:
     import tenacity
 except ImportError:
-    raise InputError("asking an endpoint needs the package tenacity: pip install 'petoolbench[openai]'") from None
+    raise missing_package("asking an endpoint needs", "tenacity", "openai") from None
 
 Got = TypeVar("Got")
 

@@ -1,5 +1,6 @@
 """One evaluation: dataset and model in, a folder with predictions and scores out."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,13 +9,14 @@ from rich.console import Console
 from petoolbench import InputError
 from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
-from petoolkit.evaluator.dataset_rows import load_rows, resolved_revision, settings_of
+from petoolkit.evaluator.dataset_rows import load_split, resolved_revision
 from petoolkit.evaluator.models.model import Answer
-from petoolkit.evaluator.models.model_kinds import check_model, make_model
+from petoolkit.evaluator.models.model_kinds import check_options, make_model
 from petoolkit.evaluator.models.ranks import Rank, this_rank, wait_for_all
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.progress import with_progress
 from petoolkit.evaluator.prompts.row_prompts import make_prompts, prompt_fingerprint, released_texts
+from petoolkit.evaluator.records import AskedOptions, Manifest, Scores
 from petoolkit.evaluator.results_folder import appending, begin_results, fingerprint, finish_results, read_results
 from petoolkit.evaluator.scores.rescore import score_folder
 from petoolkit.released import PROMPTS_FOLDER
@@ -32,7 +34,8 @@ def evaluate(
     connection: Connection = Connection(),  # noqa: B008
     revision: str | None = None,
     console: Console | None = None,
-) -> dict:
+    given: Collection[str] = (),
+) -> Scores | None:
     """Ask a model about the test split, and score its replies; an evaluation that was stopped goes on.
 
     Started as several processes (`accelerate launch`, `torchrun`), each asks about its share.
@@ -46,36 +49,39 @@ def evaluate(
         connection: how an endpoint is reached.
         revision: of a Hub dataset.
         console: for progress.
+        given: names of the options that were given on purpose, even where they are the defaults; those that the model
+            does not read are refused.
 
     Returns:
-        What `scores.json` holds: the manifest, and the parts of `petoolkit.evaluator.scores.score.score`.
+        What `scores.json` holds; `None` in all but the first of several processes.
 
     Raises:
         InputError: for an unknown model, setting or dataset, options that exclude each other, a folder that can't be
             written or holds another evaluation, an endpoint that refuses.
     """
     console = console or Console(stderr=True)
-    kind, _ = check_model(model, options)
-    rank = this_rank() if kind == "hf" else Rank()
+    kind = check_options(model, options, connection, given)
+    rank = this_rank() if kind.shares_rows else Rank()
     commit = resolved_revision(dataset, revision)
-    rows = [row for name in settings_of(setting) for row in load_rows(dataset, name, SPLIT, commit or revision)]
-    released = released_texts(dataset, setting, options, commit or revision)
-    manifest = {
-        "model": model,
-        "dataset": dataset,
-        "revision": commit,
-        "released": Path(dataset, PROMPTS_FOLDER).is_dir(),
-        "fingerprint": fingerprint(rows),
-        "split": SPLIT,
-        "setting": setting,
-        "base_url": without_login(connection.base_url),
-        "options": {"history": True, "seed": options.seed, "repeat": options.repeat}
-        if kind == "baseline"
-        else asdict(options),
-        "prompt_fingerprint": prompt_fingerprint(rows, options, released),
-        "prices": connection.prices.model_dump(include={"input", "output"}) if connection.prices else None,
-        "versions": software_versions(),
-    }
+    at = commit or revision
+    rows = load_split(dataset, setting, SPLIT, at)
+    released = released_texts(dataset, setting, options, at)
+    manifest = Manifest(
+        model=model,
+        dataset=dataset,
+        revision=commit,
+        released=Path(dataset, PROMPTS_FOLDER).is_dir(),
+        fingerprint=fingerprint(rows),
+        split=SPLIT,
+        setting=setting,
+        base_url=without_login(connection.base_url),
+        options=AskedOptions(
+            **{name: value for name, value in asdict(options).items() if name in kind.reads or name == "history"}
+        ),
+        prompt_fingerprint=prompt_fingerprint(rows, options, released),
+        prices=connection.prices.model_dump(include={"input", "output"}) if connection.prices else None,
+        versions=software_versions(),
+    )
     if rank.index == 0:
         begin_results(out, manifest)
     wait_for_all(rank)
@@ -89,8 +95,7 @@ def evaluate(
 
         def train_rows() -> list[dict]:
             try:
-                names = settings_of(setting)
-                return [row for name in names for row in load_rows(dataset, name, "train", commit or revision)]
+                return load_split(dataset, setting, "train", at)
             except InputError:
                 return []
 
@@ -102,7 +107,7 @@ def evaluate(
                 keep(prediction_line(answer))
     wait_for_all(rank)
     if rank.index > 0:
-        return {}
+        return None
     finish_results(out, [(row["id"], repeat) for row in rows for repeat in range(options.repeat)])
     return score_folder(out, console)
 

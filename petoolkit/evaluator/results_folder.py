@@ -1,4 +1,4 @@
-"""The folder that an evaluation leaves: what was run, and what was answered."""
+"""The folder of an evaluation: what was asked, and the replies."""
 
 import hashlib
 import json
@@ -6,23 +6,25 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from petoolbench import InputError, to_json_text
-from petoolkit.evaluator.dataset_rows import load_rows, settings_of
+from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.models.ranks import Rank
-from petoolkit.files import read_json, write_json, write_json_lines
+from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest
+from petoolkit.files import write_json_lines
+from petoolkit.text import listing
 
-MANIFEST, PREDICTIONS, SCORES = "manifest.json", "predictions.jsonl", "scores.json"
+PREDICTIONS = "predictions.jsonl"
 _SHARE = "predictions.rank"  # beginning of the name of one process's share
 _MAY_DIFFER = ("versions", "prices")  # of a manifest, when an evaluation goes on
-WHAT_WAS_ASKED = ("dataset", "split", "setting", "fingerprint")  # of a manifest; where they are equal, so are the rows
 
 
 @dataclass(frozen=True)
 class Results:
     """An evaluation as it was stored."""
 
-    manifest: dict
+    manifest: Manifest
     predictions: list[dict]
 
 
@@ -34,38 +36,46 @@ def fingerprint(rows: Iterable[dict]) -> str:
     return digest.hexdigest()[:16]
 
 
-def evaluations_in(folder: Path) -> list[Path]:
-    """An evaluation's folder, or those right inside one.
+def evaluations_in(folders: Iterable[Path], say: Callable[[str], None] = lambda text: None) -> list[Path]:
+    """Evaluations among folders, and among all folders inside them; each once.
+
+    Args:
+        folders: evaluations, folders that hold some, or anything else, as a shell's `results/*` gives them.
+        say: is told what was skipped because it does not hold an evaluation.
 
     Raises:
-        InputError: if there is none.
+        InputError: if a folder does not exist, or none holds an evaluation.
     """
-    if (folder / MANIFEST).is_file():
-        return [folder]
-    found = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    found: list[Path] = []
+    skipped: list[Path] = []
+    for folder in folders:
+        if not folder.exists():
+            raise InputError(f"{folder} does not exist; name a folder that `petoolbench evaluate --out` wrote.")
+        if (folder / MANIFEST).is_file():
+            found.append(folder)
+        elif inside := sorted(path.parent for path in folder.rglob(MANIFEST)):
+            found += inside
+        else:
+            skipped.append(folder)
     if not found:
-        raise InputError(f"{folder} holds no evaluation; name a folder that `petoolbench evaluate --out` wrote.")
-    return found
+        named = listing([str(folder) for folder in skipped]) or "no folder"
+        raise InputError(f"{named}: no evaluation there; name a folder that `petoolbench evaluate --out` wrote.")
+    if skipped:
+        say(f"Skipped, since it does not hold an evaluation: {listing([str(folder) for folder in skipped])}.")
+    return list({folder.resolve(): folder for folder in found}.values())
 
 
 def read_results(folder: Path) -> Results:
     """Read an evaluation's manifest and predictions; the half line that an interruption left at the end is ignored.
 
     Raises:
-        InputError: if the folder holds no evaluation, or one of its files is damaged; names the file and the line.
+        InputError: if the folder does not hold an evaluation, or one of its files is damaged; names the file and the
+            line.
     """
-    path = folder / MANIFEST
-    if not path.exists():
-        raise InputError(
-            f"{folder} holds no evaluation ({MANIFEST} is missing); name a folder that `petoolbench evaluate --out` "
-            "wrote."
-        )
-    manifest = read_json(path)
-    if not isinstance(manifest, dict) or not {*WHAT_WAS_ASKED, "model"} <= manifest.keys():
-        raise InputError(f"{path} is no manifest of an evaluation; evaluate again, into another folder.")
+    manifest = Manifest.read(folder)
     files = [folder / PREDICTIONS, *_shares(folder)]
     predictions = [line for file in files for line in _read_predictions(file)]
-    repeats = manifest.get("options", {}).get("repeat", 1)
+    repeats = manifest.options.repeat
     if strange := next((line for line in predictions if line["repeat"] >= repeats), None):
         raise InputError(
             f"{folder}: {strange['id']} has an answer of repeat {strange['repeat']}, and {repeats} were asked for "
@@ -74,23 +84,21 @@ def read_results(folder: Path) -> Results:
     return Results(manifest, predictions)
 
 
-def rows_of(manifest: dict) -> list[dict]:
+def rows_of(manifest: Manifest) -> list[dict]:
     """The rows that an evaluation is about.
 
     Raises:
         InputError: if the dataset can't be loaded, or holds other rows by now.
     """
-    dataset, revision = manifest["dataset"], manifest.get("revision")
-    settings = settings_of(manifest["setting"])
-    rows = [row for setting in settings for row in load_rows(dataset, setting, manifest["split"], revision)]
-    if fingerprint(rows) != manifest["fingerprint"]:
+    rows = load_split(manifest.dataset, manifest.setting, manifest.split, manifest.revision)
+    if fingerprint(rows) != manifest.fingerprint:
         raise InputError(
-            f"{dataset} holds other rows than when it was evaluated on; evaluate again, into another folder."
+            f"{manifest.dataset} holds other rows than when it was evaluated on; evaluate again, into another folder."
         )
     return rows
 
 
-def begin_results(folder: Path, manifest: dict) -> None:
+def begin_results(folder: Path, manifest: Manifest) -> None:
     """Begin an evaluation's folder, or make one ready to go on: replies that are there stay, failed requests go.
 
     Raises:
@@ -98,12 +106,12 @@ def begin_results(folder: Path, manifest: dict) -> None:
     """
     if (folder / MANIFEST).exists():
         before = read_results(folder)
-        flat, flat_before = _flat(manifest), _flat(before.manifest)
-        for key in {**flat, **flat_before}:
-            if key.partition(".")[0] not in _MAY_DIFFER and flat.get(key) != flat_before.get(key):
+        now, earlier = _by_key(manifest), _by_key(before.manifest)
+        for key in {**now, **earlier}:
+            if now.get(key) != earlier.get(key):
                 raise InputError(
-                    f"{folder} holds another evaluation: {key} is {flat_before.get(key)!r} there and "
-                    f"{flat.get(key)!r} here; give another --out, or remove the folder."
+                    f"{folder} holds another evaluation: {key} is {earlier.get(key)!r} there and {now.get(key)!r} "
+                    "here; give another --out, or remove the folder."
                 )
         answered = [line for line in before.predictions if line["reply"] is not None]
         write_json_lines(folder / PREDICTIONS, answered)
@@ -115,7 +123,7 @@ def begin_results(folder: Path, manifest: dict) -> None:
         strangers = False
     if strangers:
         raise InputError(f"{folder} holds predictions without a {MANIFEST}; give another --out, or remove them.")
-    write_json(folder / MANIFEST, manifest)
+    manifest.write(folder)
 
 
 @contextmanager
@@ -160,9 +168,11 @@ def _shares(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"{_SHARE}*.jsonl"))
 
 
-def _flat(manifest: dict) -> dict:
-    options = {f"options.{name}": value for name, value in manifest.get("options", {}).items()}
-    return {key: value for key, value in manifest.items() if key != "options"} | options
+def _by_key(manifest: Manifest) -> dict[str, Any]:
+    """What must be equal for an evaluation to go on, options under names such as `options.window`."""
+    values = manifest.model_dump(mode="json", exclude=set(_MAY_DIFFER))
+    options = values.pop("options")
+    return values | {f"options.{name}": value for name, value in options.items()}
 
 
 def _read_predictions(path: Path) -> Iterator[dict]:

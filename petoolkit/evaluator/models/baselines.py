@@ -1,38 +1,54 @@
-"""Models that are rules: what a benchmark's rows give away without any language model."""
+"""Models that are rules: what the rows of a benchmark give away without any language model."""
 
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
-import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-
-from petoolbench import InputError, ToolName, check_choice, setting_of, to_json_text
-from petoolkit.embedding import Encoder
+from petoolbench import PARAMETER_KINDS, SETTINGS, InputError, ToolName, check_choice, setting_of, to_json_text
 from petoolkit.evaluator.models.parameters import parameters_from_instruction
 
+if TYPE_CHECKING:
+    import numpy as np
+
+TrainRows = Callable[[], list[dict]]
+
 # Both chosen on the training split of the embedded catalogue's benchmark (recipes/build/quickstart.yaml), never on
-# released data.
-_ABLE_MARGIN = (
-    0.2  # candidates whose similarity to the instruction is this near to the best one's count as able to do the job
-)
-_DISLIKED_PAST = (
-    0.2  # of a chronological history: its oldest calls count as disliked, the later ones more and more as liked
-)
+# released data. The first: candidates whose similarity to the instruction is this near to the best one's count as able
+# to do the job. The second: the share of a chronological history whose calls count as disliked, the oldest first.
+_ABLE_MARGIN = 0.2
+_DISLIKED_PAST = 0.2
 
 
-def predict(name: str, rows: list[dict], train_rows: Callable[[], list[dict]], seed: int) -> list[str]:
-    """Replies of a baseline, one a row, in the form that a model is asked for.
+@dataclass(frozen=True)
+class Baseline:
+    """A rule.
+
+    Args:
+        name: as in `baseline:NAME`.
+        description: which candidate it calls, for `--help`.
+        choose: gives each row's choice, an index into `candidate_tools`, from the rows, the training rows and a seed.
+            The rows' gold calls and `same_function_tools` must not be read.
+    """
+
+    name: str
+    description: str
+    choose: Callable[[list[dict], TrainRows, int], list[int]]
+
+
+def predict(name: str, rows: list[dict], train_rows: TrainRows, seed: int) -> list[str]:
+    """Replies of a rule, one a row, in the form that a model is asked for.
 
     Args:
         name: one of `BASELINES`.
-        rows: rows of the dataset; their gold calls and `same_function_tools` are not read.
-        train_rows: gives the training rows, to the baselines that are fitted.
-        seed: for the baselines that draw.
+        rows: rows of the dataset.
+        train_rows: gives the training rows, to the rules that are fitted.
+        seed: for the rules that draw.
     """
     check_choice(name, BASELINES, "baseline")
-    choices = BASELINES[name](rows, train_rows, seed)
+    choices = BASELINES[name].choose(rows, train_rows, seed)
     return [call_of(row, row["candidate_tools"][choice]) for row, choice in zip(rows, choices, strict=True)]
 
 
@@ -42,28 +58,27 @@ def call_of(row: dict, tool: dict) -> str:
     return to_json_text({"tool_name": tool["tool_name"], "parameters": parameters})
 
 
-def _random(rows: list[dict], train_rows: Callable[[], list[dict]], seed: int) -> list[int]:
+def _random(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
     return [random.Random(f"{seed}:{row['id']}").randrange(len(row["candidate_tools"])) for row in rows]
 
 
-def _lexical(rows: list[dict], train_rows: Callable[[], list[dict]], seed: int) -> list[int]:
+def _lexical(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
+    import numpy as np
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     documents = [_document(tool) for row in rows for tool in row["candidate_tools"]]
+    row_of_document = [number for number, row in enumerate(rows) for _ in row["candidate_tools"]]
     vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)[^\W_]+").fit(dict.fromkeys(documents))
     instructions = vectorizer.transform([row["instruction"] for row in rows])
-    scores = iter(vectorizer.transform(documents).multiply(instructions[_row_index(rows)]).sum(axis=1).A1)
+    scores = iter(vectorizer.transform(documents).multiply(instructions[row_of_document]).sum(axis=1).A1)
     return [int(np.argmax(list(islice(scores, len(row["candidate_tools"]))))) for row in rows]
 
 
-def _row_index(rows: list[dict]) -> list[int]:
-    """For each candidate of all rows, its row's number."""
-    return [index for index, row in enumerate(rows) for _ in row["candidate_tools"]]
+def _embedding(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
+    return [int(similarity.argmax()) for similarity in _similarities(rows)]
 
 
-def _embedding(rows: list[dict], train_rows: Callable[[], list[dict]], seed: int) -> list[int]:
-    return [int(np.argmax(similarity)) for similarity in _similarities(rows)]
-
-
-def _popularity(rows: list[dict], train_rows: Callable[[], list[dict]], seed: int) -> list[int]:
+def _popularity(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
     called = Counter(row["tool_call"]["tool_name"] for row in train_rows())
     if not called:
         raise InputError(
@@ -73,9 +88,7 @@ def _popularity(rows: list[dict], train_rows: Callable[[], list[dict]], seed: in
     return [count.index(max(count)) for count in counts]
 
 
-def _preference_rule(rows: list[dict], train_rows: Callable[[], list[dict]], seed: int) -> list[int]:
-    """Among the candidates that could do the job, by embedding: the one whose provider the history likes best, then
-    whose attributes."""
+def _preference_rule(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
     attributes = _ProviderAttributes(rows)
     choices = []
     for row, similarity in zip(rows, _similarities(rows), strict=True):
@@ -93,23 +106,30 @@ def _preference_rule(rows: list[dict], train_rows: Callable[[], list[dict]], see
     return choices
 
 
-BASELINES: dict[str, Callable[[list[dict], Callable[[], list[dict]], int], list[int]]] = {
-    "random": _random,
-    "lexical": _lexical,
-    "embedding": _embedding,
-    "popularity": _popularity,
-    "preference-rule": _preference_rule,
+BASELINES: dict[str, Baseline] = {
+    baseline.name: baseline
+    for baseline in (
+        Baseline("random", "any candidate", _random),
+        Baseline("lexical", "the candidate nearest to the instruction by TF-IDF", _lexical),
+        Baseline("embedding", "the candidate nearest to the instruction by sentence embedding", _embedding),
+        Baseline("popularity", "the candidate called most often in the train split", _popularity),
+        Baseline(
+            "preference-rule",
+            "of the candidates near by embedding, the one whose provider the history likes best, then whose attributes",
+            _preference_rule,
+        ),
+    )
 }
 
 
 def _liking(row: dict) -> Iterator[tuple[str, float]]:
     """Each past call's tool and how much it was liked, from -1 to 1; recent calls count a little more."""
     last = max(len(row["history"]) - 1, 1)
-    for place, call in enumerate(row["history"]):
-        recency = place / last
+    for position, call in enumerate(row["history"]):
+        recency = position / last
         if call["rating"] is not None:
             liked = 1.0 if call["rating"] else -1.0
-        elif setting_of(row) == "chronological":
+        elif SETTINGS[setting_of(row)].dislikes == "first":
             liked = (recency - _DISLIKED_PAST) / (1 - _DISLIKED_PAST if recency > _DISLIKED_PAST else _DISLIKED_PAST)
         else:
             liked = 1.0
@@ -122,10 +142,11 @@ def _provider_liking(tool_name: str, liking: list[tuple[str, float]]) -> float:
 
 
 class _ProviderAttributes:
-    """Provider descriptions as vectors, as far as they stand in the rows' candidates; histories hold none
-    themselves."""
+    """Provider descriptions as vectors, as far as they stand in the rows' candidates; histories do not hold them."""
 
     def __init__(self, rows: list[dict]):
+        from petoolkit.embedding import Encoder
+
         described = {
             ToolName.parse(tool["tool_name"])[:2]: tool["provider_description"]
             for row in rows
@@ -142,8 +163,12 @@ class _ProviderAttributes:
         return 0.0 if own is None else sum(float(own @ other) * liked for other, liked in known if other is not None)
 
 
-def _similarities(rows: list[dict]) -> Iterator[np.ndarray]:
+def _similarities(rows: list[dict]) -> Iterator["np.ndarray"]:
     """For each row, (candidates,) cosines between its instruction and each tool document."""
+    import numpy as np
+
+    from petoolkit.embedding import Encoder
+
     encoder = Encoder()
     instructions = encoder.encode([row["instruction"] for row in rows], "instructions")
     documents = iter(
@@ -154,5 +179,5 @@ def _similarities(rows: list[dict]) -> Iterator[np.ndarray]:
 
 
 def _document(tool: dict) -> str:
-    parameters = ", ".join(p["name"] for p in tool["required_parameters"] + tool["optional_parameters"])
+    parameters = ", ".join(parameter["name"] for kind in PARAMETER_KINDS for parameter in tool[kind])
     return f"{ToolName.parse(tool['tool_name']).api}: {tool['tool_description']} ({parameters})"

@@ -5,9 +5,9 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from petoolbench import InputError
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer, reply_seed, split_spec
 from petoolkit.evaluator.models.model import Answer, Prompt
+from petoolkit.extras import missing_package
 
 # Tokens of a batch, replies included: 8 GB of keys and values for an 8B model of the Llama 3 family in bfloat16.
 _BATCH_TOKENS = 65_536
@@ -33,9 +33,9 @@ class HfModel:
     def __init__(
         self, spec: str, temperature: float, max_new_tokens: int, seed: int, batch_tokens: int = _BATCH_TOKENS
     ):
-        missing = [package for package in ("accelerate", "peft") if importlib.util.find_spec(package) is None]
-        if missing:
-            raise InputError(f"hf: models need {' and '.join(missing)}: pip install 'petoolbench[hf]'.")
+        for package in ("accelerate", "peft"):
+            if importlib.util.find_spec(package) is None:
+                raise missing_package("hf: models need", package, "hf")
         from transformers import GenerationConfig
 
         from petoolkit.evaluator.models.hf_load import load_model

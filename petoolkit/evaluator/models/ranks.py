@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from petoolbench import InputError
+from petoolkit.extras import missing_package
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def this_rank() -> Rank:
         import torch
         from accelerate import PartialState
     except ImportError:
-        raise InputError("several processes need the package accelerate: pip install 'petoolbench[hf]'.") from None
+        raise missing_package("several processes need", "accelerate", "hf") from None
     state = PartialState(cpu=not torch.cuda.is_available())  # where it isn't told so, it takes each for the only one
     return Rank(state.process_index, state.num_processes, state.local_process_index)
 

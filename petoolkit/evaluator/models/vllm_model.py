@@ -8,6 +8,7 @@ from typing import Any
 from petoolbench import InputError
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer, reply_seed, split_spec, why
 from petoolkit.evaluator.models.model import Answer, Prompt
+from petoolkit.extras import install_command
 from petoolkit.files import read_json
 
 _AT_ONCE = 256  # prompts handed over together: vLLM batches them by itself, and gives their replies when all are done
@@ -35,7 +36,7 @@ class VllmModel:
         except ImportError as error:
             served = f"vllm serve {model}" + (f" --enable-lora --lora-modules tuned={adapter}" if adapter else "")
             raise InputError(
-                f"vllm cannot be imported here ({why(error)}); pip install 'petoolbench[vllm]' where it runs, or "
+                f"vllm cannot be imported here ({why(error)}); {install_command('vllm')} where it runs, or "
                 f"serve the model there (`{served}`) and evaluate --model openai:{'tuned' if adapter else model} "
                 "with --base-url http://HOST:8000/v1."
             ) from None

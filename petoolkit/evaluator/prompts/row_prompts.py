@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import track
 
 from petoolbench import render_messages, setting_of
-from petoolkit.evaluator.dataset_rows import settings_of
+from petoolkit.evaluator.dataset_rows import chosen_settings
 from petoolkit.evaluator.models.model import Model, Prompt
 from petoolkit.evaluator.options import Options
 from petoolkit.evaluator.prompts.window import prompt_for
@@ -19,9 +19,8 @@ def released_texts(dataset: str, setting: str, options: Options, revision: str |
     """The authors' own prompts by row id, where `options` ask for them; raises what `released_prompts` does."""
     if options.prompt != "released":
         return {}
-    return {
-        row: text for name in settings_of(setting) for row, text in released_prompts(dataset, name, revision).items()
-    }
+    settings = chosen_settings(dataset, setting, revision)
+    return {row: text for name in settings for row, text in released_prompts(dataset, name, revision).items()}
 
 
 def prompt_fingerprint(rows: list[dict], options: Options, released: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The parts of a benchmark that scores are given for: settings, and within them history length, category and gold
+"""The groups of rows that scores are given for: settings, and within them bands of history length, category and gold
 position."""
 
 from collections.abc import Callable
@@ -9,38 +9,38 @@ import numpy as np
 from petoolbench import SETTINGS, setting_of
 from petoolkit.text import ALL
 
-_HISTORY_BINS = {"0": 0, "1-5": 5, "6-10": 10, "11-15": 15, "16-20": 20, "21-50": 50}  # each up to, inclusive
+_HISTORY_BANDS = {"0": 0, "1-5": 5, "6-10": 10, "11-15": 15, "16-20": 20, "21-50": 50}  # each up to, inclusive
 
 
-class Stratum(NamedTuple):
-    """One part: `place` is a setting or `all`; the whole of a place has no `dimension` and no `name`."""
+class RowGroup(NamedTuple):
+    """One group of rows: a whole setting (or `all`), or one band of a dimension within it."""
 
-    place: str
+    setting: str
     dimension: str = ""
-    name: str = ""
+    band: str = ""
 
 
-def places(rows: list[dict]) -> dict[str, np.ndarray]:
-    """Row numbers by place: the settings that the rows have, in the contract's order, and `all`."""
+def by_setting(rows: list[dict]) -> dict[str, np.ndarray]:
+    """Row numbers by setting: those that the rows have, in the contract's order, and `all`."""
     settings = np.array([setting_of(row) for row in rows])
     found = {setting: np.flatnonzero(settings == setting) for setting in SETTINGS}
     return {setting: numbers for setting, numbers in found.items() if numbers.size} | {ALL: np.arange(len(rows))}
 
 
-def strata(rows: list[dict]) -> dict[Stratum, np.ndarray]:
-    """Row numbers by stratum: whole places first, then what there is of each dimension within each place."""
-    whole = places(rows)
-    found = {Stratum(place): numbers for place, numbers in whole.items()}
-    for dimension, (name_of, order) in DIMENSIONS.items():
-        names = np.array([name_of(row) for row in rows], dtype=object)
-        for place, numbers in whole.items():
-            for name in sorted(set(names[numbers]), key=order):
-                found[Stratum(place, dimension, name)] = numbers[names[numbers] == name]
+def row_groups(rows: list[dict]) -> dict[RowGroup, np.ndarray]:
+    """Row numbers by group: whole settings first, then the bands of each dimension within each setting."""
+    whole = by_setting(rows)
+    found = {RowGroup(setting): numbers for setting, numbers in whole.items()}
+    for dimension, (band_of, order) in DIMENSIONS.items():
+        bands = np.array([band_of(row) for row in rows], dtype=object)
+        for setting, numbers in whole.items():
+            for band in sorted(set(bands[numbers]), key=order):
+                found[RowGroup(setting, dimension, band)] = numbers[bands[numbers] == band]
     return found
 
 
-def _history_bin(row: dict) -> str:
-    return next((name for name, last in _HISTORY_BINS.items() if row["history_length"] <= last), "51+")
+def _history_band(row: dict) -> str:
+    return next((band for band, last in _HISTORY_BANDS.items() if row["history_length"] <= last), "51+")
 
 
 def _gold_position(row: dict) -> str:
@@ -49,9 +49,9 @@ def _gold_position(row: dict) -> str:
     return str(names.index(gold) + 1) if gold in names else "none"
 
 
-# By dimension: what a row belongs to, and how that is ordered.
+# By dimension: the band of a row, and how bands are ordered.
 DIMENSIONS: dict[str, tuple[Callable[[dict], str], Callable]] = {
-    "history_length": (_history_bin, lambda name: _HISTORY_BINS.get(name, np.inf)),
+    "history_length": (_history_band, lambda band: _HISTORY_BANDS.get(band, np.inf)),
     "category": (lambda row: row["category"], str),
-    "gold_position": (_gold_position, lambda name: np.inf if name == "none" else int(name)),
+    "gold_position": (_gold_position, lambda band: np.inf if band == "none" else int(band)),
 }

@@ -1,40 +1,46 @@
-"""What guessing scores: the level that every score has to be seen against."""
+"""The score of guessing: the level that every score has to be seen against."""
 
 import numpy as np
 
 from petoolkit.evaluator.models.baselines import call_of
 from petoolkit.evaluator.scores.judgements import documented_types
 from petoolkit.replies import parse_reply
-from petoolkit.scoring import has_right_parameters, is_right_tool, read_gold_call
+from petoolkit.scoring import METRICS, Outcome, has_right_parameters, is_right_tool, read_gold_call
 
 
-def chance(rows: list[dict], places: dict[str, np.ndarray]) -> dict[str, dict[str, float | None]]:
-    """What calling a candidate at random, with `call_of`'s parameters, is expected to score, by place and metric.
+def chance(rows: list[dict], rows_of_setting: dict[str, np.ndarray]) -> dict[str, dict[str, float | None]]:
+    """The expected score of a call of a candidate at random, with `call_of`'s parameters, by setting and metric.
 
-    Tool Acc is the mean of 1/N over the rows. Preference accuracy is a ratio of expectations: of the gold tool, to any
-    tool of the right function.
+    It is a ratio of expectations: of being right, to being counted. For Tool Acc that is the mean of 1/N over the rows.
+
+    Args:
+        rows: rows of the dataset.
+        rows_of_setting: row numbers by setting (or `all`).
     """
-    expected = np.array([_expected(row) for row in rows]).reshape(len(rows), 4)
-    by_place = {}
-    for place, numbers in places.items():
-        tool, parameters, both, right_function = expected[numbers].sum(axis=0).tolist()
-        by_place[place] = {
-            "tool_acc": tool / len(numbers),
-            "param_acc": parameters / len(numbers),
-            "joint_acc": both / len(numbers),
-            "preference_acc": tool / right_function if right_function else None,
+    expected = np.array([_expected(row) for row in rows]).reshape(len(rows), 2 * len(METRICS))
+    found = {}
+    for setting, numbers in rows_of_setting.items():
+        right, counted = expected[numbers].sum(axis=0).reshape(2, len(METRICS)).tolist()
+        found[setting] = {
+            metric.name: (r / (len(numbers) if metric.is_counted is None else c) if c else None)
+            for metric, r, c in zip(METRICS.values(), right, counted, strict=True)
         }
-    return by_place
+    return found
 
 
 def _expected(row: dict) -> np.ndarray:
-    """(4,) of one row: chances of the right tool, right parameters, both, and a tool of the right function."""
+    """(2 * metrics,) of one row: for each metric the chance of being right, then for each that of being counted."""
     gold = read_gold_call(row["tool_call"])
     types = documented_types(row)
-    outcomes = [np.zeros(4)]  # so that a row without candidates has no chance
+    guesses = []
     for tool in row["candidate_tools"]:
         guess = parse_reply(call_of(row, tool))
-        right, right_parameters = is_right_tool(guess, gold), has_right_parameters(guess, gold, types=types)
-        right_function = right or tool["tool_name"] in row["same_function_tools"]
-        outcomes.append(np.array([right, right_parameters, right and right_parameters, right_function], float))
-    return np.sum(outcomes, axis=0) / max(len(row["candidate_tools"]), 1)
+        right = is_right_tool(guess, gold)
+        does_the_job = right or tool["tool_name"] in row["same_function_tools"]
+        outcome = Outcome(right, has_right_parameters(guess, gold, types=types), does_the_job)
+        is_right = [metric.is_right(outcome) for metric in METRICS.values()]
+        is_counted = [metric.is_counted is None or metric.is_counted(outcome) for metric in METRICS.values()]
+        guesses.append(np.array([*is_right, *is_counted], float))
+    if not guesses:  # a row without candidates has no chance, and counts all the same
+        return np.array([0.0] * len(METRICS) + [float(metric.is_counted is None) for metric in METRICS.values()])
+    return np.sum(guesses, axis=0) / len(guesses)

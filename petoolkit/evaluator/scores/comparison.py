@@ -6,30 +6,32 @@ from pathlib import Path
 import numpy as np
 
 from petoolbench import InputError
-from petoolkit.evaluator.results_folder import WHAT_WAS_ASKED, Results, read_results, rows_of
+from petoolkit.evaluator.records import Manifest
+from petoolkit.evaluator.results_folder import Results, read_results, rows_of
 from petoolkit.evaluator.scores.bootstrap import cluster_sums, ratio_intervals
-from petoolkit.evaluator.scores.breakdowns import places
+from petoolkit.evaluator.scores.breakdowns import by_setting
 from petoolkit.evaluator.scores.judgements import Judgements, judge
-from petoolkit.evaluator.scores.score import ACCURACIES
 from petoolkit.replies import READERS
+from petoolkit.scoring import ACCURACIES
 
 _ROUNDS = 1000
 _PERMUTATIONS = 9_999
+_MUST_BE_EQUAL = ("dataset", "split", "setting", "fingerprint")  # then the rows are the same
 
 
 @dataclass(frozen=True)
 class Comparison:
     """What B does better or worse than A.
 
-    `differences`: by place, reader and accuracy: {`a`, `b`, `value`, `low`, `high`, `p_value`}, where `value` is what
+    `differences`: by setting (or `all`), reader and accuracy: {`a`, `b`, `value`, `low`, `high`, `p_value`}, where `value` is what
     B has more than A, from -1 to 1, with its 95 % interval; the last three are null where all rows are of one
     function group.
     `flipped`: where, by the robust reader, one called the right tool and the other did not: {`id`, `repeat`,
     `instruction`, `tool_call` (the gold one), `right` ("a" or "b"), `reply_a`, `reply_b`}.
     """
 
-    manifest_a: dict
-    manifest_b: dict
+    manifest_a: Manifest
+    manifest_b: Manifest
     rows: int
     differences: dict[str, dict[str, dict[str, dict[str, float | None]]]]
     flipped: list[dict]
@@ -50,11 +52,12 @@ def compare(folder_a: Path, folder_b: Path, seed: int = 0) -> Comparison:
             changed since.
     """
     a, b = read_results(folder_a), read_results(folder_b)
-    for key in WHAT_WAS_ASKED:
-        if a.manifest.get(key) != b.manifest.get(key):
+    for key in _MUST_BE_EQUAL:
+        of_a, of_b = getattr(a.manifest, key), getattr(b.manifest, key)
+        if of_a != of_b:
             raise InputError(
-                f"{folder_a} and {folder_b} can't be compared: {key} is {a.manifest.get(key)!r} in the first and "
-                f"{b.manifest.get(key)!r} in the second; evaluate both on the same rows."
+                f"{folder_a} and {folder_b} can't be compared: {key} is {of_a!r} in the first and {of_b!r} in the "
+                "second; evaluate both on the same rows."
             )
     rows = rows_of(a.manifest)
     judged_a, judged_b = judge(rows, a.predictions), judge(rows, b.predictions)
@@ -69,26 +72,25 @@ def compare(folder_a: Path, folder_b: Path, seed: int = 0) -> Comparison:
 
 def _differences(rows: list[dict], a: Judgements, b: Judgements, seed: int) -> dict:
     clusters = np.unique([row["group_id"] for row in rows], return_inverse=True)[1]
-    right = {reader: (a.accuracies(reader), b.accuracies(reader)) for reader in READERS}
     asked = np.full(len(rows), a.repeats * b.repeats)
     keys, gained, of = [], [], []
-    for place, numbers in places(rows).items():
+    for setting, numbers in by_setting(rows).items():
         for reader in READERS:
             for metric in ACCURACIES:
-                of_a, of_b = (accuracies[metric] for accuracies in right[reader])
+                of_a, of_b = a.right(reader, metric), b.right(reader, metric)
                 gain = of_b.sum(axis=1) * a.repeats - of_a.sum(axis=1) * b.repeats  # whole numbers: exact ties
-                keys.append((place, reader, metric, float(of_a[numbers].mean()), float(of_b[numbers].mean())))
+                keys.append((setting, reader, metric, float(of_a[numbers].mean()), float(of_b[numbers].mean())))
                 gained.append(cluster_sums(gain, numbers, clusters))
                 of.append(cluster_sums(asked, numbers, clusters))
     low, high = ratio_intervals(np.array(gained).T, np.array(of).T, _ROUNDS, seed)
     p_values = _p_values(np.array(gained), seed)
     found: dict = {}
-    for (place, reader, metric, value_a, value_b), lo, hi, p in zip(keys, low, high, p_values, strict=True):
+    for (setting, reader, metric, value_a, value_b), lo, hi, p in zip(keys, low, high, p_values, strict=True):
         interval = dict.fromkeys(("low", "high", "p_value"))
         if not np.isnan(lo):
             interval = {"low": float(lo), "high": float(hi), "p_value": float(p)}
         difference = {"a": value_a, "b": value_b, "value": value_b - value_a, **interval}
-        found.setdefault(place, {}).setdefault(reader, {})[metric] = difference
+        found.setdefault(setting, {}).setdefault(reader, {})[metric] = difference
     return found
 
 
@@ -120,7 +122,7 @@ def _p_values(gained: np.ndarray, seed: int) -> np.ndarray:
 
 def _flipped(rows: list[dict], a: Results, b: Results, judged_a: Judgements, judged_b: Judgements) -> list[dict]:
     repeats = min(judged_a.repeats, judged_b.repeats)
-    right_a, right_b = (judged.accuracies("robust")["tool_acc"][:, :repeats] for judged in (judged_a, judged_b))
+    right_a, right_b = (judged.right(READERS[0], "tool_acc")[:, :repeats] for judged in (judged_a, judged_b))
     replies_a, replies_b = ({(p["id"], p["repeat"]): p["reply"] for p in results.predictions} for results in (a, b))
     flipped = []
     for number, repeat in np.argwhere(right_a != right_b).tolist():

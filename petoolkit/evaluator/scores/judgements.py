@@ -1,4 +1,4 @@
-"""What each stored reply was judged to be, as columns of numbers: what all scores are summed from."""
+"""Judgements of stored replies, as columns of numbers: all scores are sums of them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ import numpy as np
 from petoolbench import InputError
 from petoolkit.replies import READERS, ToolCall, parse_reply
 from petoolkit.scoring import (
+    METRICS,
     PARAMETER_ERRORS,
     TOOL_ERRORS,
+    Outcome,
     error_reference,
     parameter_error,
     parameter_types,
@@ -43,13 +45,23 @@ class Judgements:
         """How often each row was asked."""
         return self.missing.shape[1]
 
-    def accuracies(self, reader: str) -> dict[str, np.ndarray]:
-        """What is right, as booleans: of the tool, of the parameters, of both."""
-        tool, parameters = self.tool[reader] == 0, self.parameters[reader] == 0
-        return {"tool_acc": tool, "param_acc": parameters, "joint_acc": tool & parameters}
+    def outcome(self, reader: str) -> Outcome:
+        """What is right about each reply's call."""
+        right_tool = self.tool[reader] == 0
+        right_function = right_tool | (self.tool[reader] == _TOOL_CODES["TPM"])
+        return Outcome(right_tool, self.parameters[reader] == 0, right_function)
+
+    def right(self, reader: str, metric: str) -> np.ndarray:
+        """Which replies are right by one of `METRICS`, as booleans."""
+        return METRICS[metric].is_right(self.outcome(reader))
+
+    def counted(self, reader: str, metric: str) -> np.ndarray:
+        """Which replies count for one of `METRICS`, as booleans."""
+        is_counted = METRICS[metric].is_counted
+        return np.ones_like(self.missing) if is_counted is None else is_counted(self.outcome(reader))
 
     def errors(self, reader: str) -> dict[str, np.ndarray]:
-        """What is wrong, as booleans, by the paper's types."""
+        """Which replies have each error type, as booleans."""
         return {error: self.tool[reader] == _TOOL_CODES[error] for error in TOOL_ERRORS} | {
             error: self.parameters[reader] == _PARAMETER_CODES[error] for error in PARAMETER_ERRORS
         }
@@ -60,7 +72,7 @@ class Judgements:
 
 
 class _GoldSide(NamedTuple):
-    """What a row's replies are held against, prepared once."""
+    """The gold call of a row and what judging needs beside it, prepared once."""
 
     call: ToolCall
     types: dict[str, str] | None
@@ -85,7 +97,7 @@ def judge(rows: list[dict], predictions: Iterable[dict]) -> Judgements:
         predictions: lines of `predictions.jsonl`; `id`, `repeat` and `reply` are needed.
 
     Raises:
-        InputError: for a prediction about a row that is not among `rows`, or a row whose gold call is none.
+        InputError: for a prediction about a row that is not among `rows`, or a row without a readable gold call.
     """
     lines = np.fromiter(_judge_each(rows, predictions), _LINE)
     shape = (len(rows), int(lines["repeat"].max(initial=0)) + 1)
@@ -106,11 +118,11 @@ def judge(rows: list[dict], predictions: Iterable[dict]) -> Judgements:
 
 def _judge_each(rows: list[dict], predictions: Iterable[dict]) -> Iterator[tuple]:
     """A tuple of `_LINE` for each prediction."""
-    places = {row["id"]: place for place, row in enumerate(rows)}
+    numbers = {row["id"]: number for number, row in enumerate(rows)}
     golds = [_gold_side(row) for row in rows]
     for prediction in predictions:
-        place = places.get(prediction["id"])
-        if place is None:
+        number = numbers.get(prediction["id"])
+        if number is None:
             raise InputError(
                 f"the dataset has no row {prediction['id']!r}, which a prediction is about; score predictions with "
                 "the dataset and setting that they were made for."
@@ -118,7 +130,7 @@ def _judge_each(rows: list[dict], predictions: Iterable[dict]) -> Iterator[tuple
         reply = prediction["reply"]
         shortened = bool(prediction.get("dropped_interactions") or prediction.get("cut"))
         marks = (reply is None, shortened, bool(prediction.get("over_window")))
-        yield (place, prediction["repeat"], *marks, *_codes(reply, golds[place]))
+        yield (number, prediction["repeat"], *marks, *_codes(reply, golds[number]))
 
 
 def _gold_side(row: dict) -> _GoldSide:

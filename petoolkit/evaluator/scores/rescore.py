@@ -1,4 +1,4 @@
-"""Scores of stored replies, without asking a model: what `petoolbench score` runs, and each evaluation's end."""
+"""Scoring stored replies, without asking a model: the command `petoolbench score`, and the end of each evaluation."""
 
 from pathlib import Path
 
@@ -8,40 +8,35 @@ from rich.console import Console
 from petoolbench import InputError
 from petoolkit.endpoint.llm_settings import Prices
 from petoolkit.endpoint.usage import Usage
-from petoolkit.evaluator.dataset_rows import load_rows, settings_of
+from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.models.baselines import BASELINES, predict
-from petoolkit.evaluator.results_folder import SCORES, Results, read_results, rows_of
-from petoolkit.evaluator.scores.score import best_rule, ruled_values, score
-from petoolkit.files import write_json
+from petoolkit.evaluator.records import Manifest, ReplyUsage, Scores
+from petoolkit.evaluator.results_folder import Results, read_results, rows_of
+from petoolkit.evaluator.scores.score import best_rule, metric_values, score
 
 
-def score_folder(folder: Path, console: Console) -> dict:
+def score_folder(folder: Path, console: Console) -> Scores:
     """Score an evaluation's stored replies, and write `scores.json` anew.
 
-    Returns:
-        What the file holds: the manifest, the parts of `petoolkit.evaluator.scores.score.score`, `usage`, and for a model that is no
-        rule `best_rule`.
-
     Raises:
-        InputError: if the folder holds no evaluation, or its dataset has changed since.
+        InputError: if the folder does not hold an evaluation, or its dataset has changed since.
     """
     results = read_results(folder)
     rows = rows_of(results.manifest)
     with console.status("Scoring"):
-        scored = results.manifest | score(rows, results.predictions) | {"usage": _usage(results)}
-        if not results.manifest["model"].startswith("baseline:"):
-            scored["best_rule"] = best_rule(_rules(rows, results.manifest, console))
-    write_json(folder / SCORES, scored)
-    return scored
+        found = score(rows, results.predictions)
+        best = {} if results.manifest.is_rule else best_rule(_rules(rows, results.manifest, console))
+    scores = Scores(**results.manifest.model_dump(), **found, best_rule=best, usage=_usage(results))
+    scores.write(folder)
+    return scores
 
 
-def _rules(rows: list[dict], manifest: dict, console: Console) -> dict[str, dict]:
-    """Values of the rule models on the same rows; one that can't be had is named and left out."""
+def _rules(rows: list[dict], manifest: Manifest, console: Console) -> dict[str, dict]:
+    """Values of the rules on the same rows; one that can't be asked is named and left out."""
 
     def train_rows() -> list[dict]:
         try:
-            settings = settings_of(manifest["setting"])
-            return [r for s in settings for r in load_rows(manifest["dataset"], s, "train", manifest["revision"])]
+            return load_split(manifest.dataset, manifest.setting, "train", manifest.revision)
         except InputError:
             return []
 
@@ -53,22 +48,22 @@ def _rules(rows: list[dict], manifest: dict, console: Console) -> dict[str, dict
             console.print(f"baseline:{name} does not stand beside the scores: {error}", style="dim")
             continue
         predictions = ({"id": row["id"], "repeat": 0, "reply": r} for row, r in zip(rows, replies, strict=True))
-        found[name] = ruled_values(rows, predictions)
+        found[name] = metric_values(rows, predictions)
     return found
 
 
-def _usage(results: Results) -> dict:
-    """Tokens, seconds and cost of all replies; null where they are not known."""
+def _usage(results: Results) -> ReplyUsage:
     tokens = {
         key: sum(known) if (known := [p[key] for p in results.predictions if p.get(key) is not None]) else None
         for key in ("prompt_tokens", "completion_tokens")
     }
     seconds = [p["seconds"] for p in results.predictions if p.get("seconds") is not None]
-    prices = results.manifest.get("prices")
+    prices = results.manifest.prices
     usage = Usage(Prices(**prices) if prices else None)
     usage.count(**{key: number for key, number in tokens.items() if number})
-    return tokens | {
-        "median_seconds": float(np.median(seconds)) if seconds else None,
-        "p95_seconds": float(np.percentile(seconds, 95)) if seconds else None,
-        "cost_usd": usage.cost(usage.total),
-    }
+    return ReplyUsage(
+        **tokens,
+        median_seconds=float(np.median(seconds)) if seconds else None,
+        p95_seconds=float(np.percentile(seconds, 95)) if seconds else None,
+        cost_usd=usage.cost(usage.total),
+    )

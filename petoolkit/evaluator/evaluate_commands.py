@@ -1,0 +1,159 @@
+"""The commands `petoolbench evaluate`, `score`, `compare` and `report`: options in, the library called."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from petoolkit.console import make_console
+from petoolkit.evaluator.models.model_kinds import model_help
+
+if TYPE_CHECKING:
+    from petoolkit.evaluator.records import Scores
+
+_FOLDER = click.Path(path_type=Path)
+_SPEC_WIDTH = 26  # characters for a spec in the help
+
+read_dataset = click.option(
+    "--dataset", default="petoolbench", show_default=True, metavar="DIR_OR_HUB_ID", help="The dataset to read."
+)
+revision = click.option("--revision", help="Branch, tag or commit of a dataset on the Hub.")
+
+
+def _evaluate_help() -> str:
+    models = "\n".join(f"{spec:<{_SPEC_WIDTH}}{description}" for spec, description in model_help())
+    return (
+        "Ask a model about the test split and score its replies, with both readers, intervals and chance.\n\n"
+        f"\b\n{models}\n\n"
+        "Every reply is kept as it arrives: the same command goes on where it was stopped, and asks again what failed."
+    )
+
+
+@click.command(help=_evaluate_help())
+@read_dataset
+@click.option("--setting", default="all", show_default=True, metavar="NAME", help="One setting, or all that are there.")
+@revision
+@click.option("--model", required=True, metavar="SPEC", help="The model to ask; see above.")
+@click.option(
+    "--out",
+    type=_FOLDER,
+    required=True,
+    metavar="DIR",
+    help="Gets manifest.json, predictions.jsonl and scores.json; an evaluation that was stopped goes on there.",
+)
+@click.option("--base-url", metavar="URL", help="Endpoint of an openai: model.  [default: $OPENAI_BASE_URL]")
+@click.option(
+    "--protocol",
+    type=click.Choice(["prompt", "tools"]),
+    default="prompt",
+    show_default=True,
+    help="JSON in text, as in the paper, or the endpoint's native function calls.",
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1), default=32, show_default=True, help="Requests in flight (openai:)."
+)
+@click.option(
+    "--prices",
+    type=click.FloatRange(0),
+    nargs=2,
+    metavar="SENT WRITTEN",
+    help="US dollars for a million tokens (openai:), to know the cost.",
+)
+@click.option(
+    "--no-history",
+    "history",
+    flag_value=False,
+    default=True,
+    help="Leave the past calls out, to see what they are worth.",
+)
+@click.option(
+    "--prompt",
+    type=click.Choice(["petoolbench", "released"]),
+    default="petoolbench",
+    show_default=True,
+    help="This project's prompt, or the authors' own text (of an imported dataset).",
+)
+@click.option("--window", type=click.IntRange(1), default=4000, show_default=True, help="The most tokens of a prompt.")
+@click.option(
+    "--truncate",
+    type=click.Choice(["oldest", "paper"]),
+    default="oldest",
+    show_default=True,
+    help="What goes from a longer prompt: the oldest interactions, or its end, as in the authors' code.",
+)
+@click.option("--temperature", type=click.FloatRange(0, 2), default=0.1, show_default=True, help="0 is greedy.")
+@click.option("--max-new-tokens", type=click.IntRange(1), default=256, show_default=True, help="The longest reply.")
+@click.option("--seed", type=int, default=0, show_default=True, help="For what is drawn.")
+@click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="How often each row is asked.")
+@click.pass_context
+def evaluate(context, dataset, setting, revision, model, out, base_url, concurrency, prices, **options) -> None:
+    """Ask a model and score its replies; `_evaluate_help` is what users read."""
+    from petoolkit.endpoint.llm_settings import Prices
+    from petoolkit.evaluator.evaluate import evaluate as run_evaluation
+    from petoolkit.evaluator.options import Connection, Options
+
+    given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    known = Prices(input=prices[0], output=prices[1]) if prices else None
+    connection = Connection(base_url, concurrency, known)
+    scores = run_evaluation(
+        dataset, setting, model, out, Options(**options), connection, revision, make_console(stderr=True), given
+    )
+    if scores:  # of several processes, only the first one has them
+        _show_scores(scores, out)
+
+
+def _show_scores(scores: "Scores", out: Path) -> None:
+    from petoolkit.evaluator.score_tables import scores_table
+
+    make_console().print(scores_table([scores]))
+    messages = make_console(stderr=True)
+    if missing := scores.counts["all"].missing:
+        messages.print(f"{missing:,} requests failed and count as wrong; the same command asks for them again.")
+    messages.print(f"Replies and scores: {out}/predictions.jsonl, {out}/scores.json")
+
+
+@click.command()
+@click.argument("folder", type=_FOLDER)
+def score(folder) -> None:
+    """Score an evaluation's stored replies again, without asking a model.
+
+    FOLDER is what `evaluate --out` wrote.
+    """
+    from petoolkit.evaluator.scores.rescore import score_folder
+
+    _show_scores(score_folder(folder, make_console(stderr=True)), folder)
+
+
+@click.command()
+@click.argument("a", type=_FOLDER)
+@click.argument("b", type=_FOLDER)
+@click.option("--rows", type=click.IntRange(0), default=5, show_default=True, help="How many flipped rows to show.")
+def compare(a, b, rows) -> None:
+    """Compare two evaluations of the same rows: B minus A, with intervals and p-values, and the rows that flipped.
+
+    A and B are folders that `evaluate --out` wrote.
+    """
+    from petoolkit.evaluator.score_tables import comparison_table, flipped_view
+    from petoolkit.evaluator.scores.comparison import compare as run_comparison
+
+    comparison = run_comparison(a, b)
+    console = make_console()
+    console.print(comparison_table(comparison))
+    console.print(flipped_view(comparison, rows))
+
+
+@click.command()
+@click.argument("folders", nargs=-1, required=True, type=_FOLDER)
+@click.option("--out", type=_FOLDER, required=True, metavar="DIR", help="Gets report.html, .md and .json.")
+def report(folders, out) -> None:
+    """Put evaluations side by side: one HTML page with the paper's tables and figures, Markdown and JSON beside it.
+
+    FOLDERS are what `evaluate --out` wrote, or folders with such inside.
+    """
+    from petoolkit.evaluator.report import write_report
+
+    messages = make_console(stderr=True)
+    with messages.status("Drawing the report"):
+        page = write_report(list(folders), out, lambda text: messages.print(text, markup=False, highlight=False))
+    make_console().print(f"Open {page} in a browser.", highlight=False)

@@ -1,0 +1,219 @@
+"""What an evaluation's files hold: typed records, each written and read by the same class."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from petoolbench import InputError
+from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
+from petoolkit.files import read_json, write_json
+from petoolkit.replies import READERS
+from petoolkit.scoring import ERROR_TYPES, METRICS
+from petoolkit.text import ALL
+
+MANIFEST, SCORES = "manifest.json", "scores.json"
+BREAKDOWNS = tuple(DIMENSIONS)
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class AskedOptions(BaseModel):
+    """How a model was asked (`petoolkit.evaluator.options.Options`); a rule has few of these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    history: bool = True
+    repeat: Annotated[int, Field(ge=1)] = 1
+
+
+class Manifest(BaseModel):
+    """What was asked, of whom and how: `manifest.json`, written before the first reply.
+
+    Args:
+        model: its spec, such as `openai:gpt-4o`.
+        dataset: a folder or a Hub id.
+        revision: the commit of a dataset on the Hub.
+        released: whether the rows are those that the paper's authors released.
+        fingerprint: of the rows, 16 hexadecimal digits.
+        split: of the dataset.
+        setting: a setting's name, or `all`; of training rows, several names.
+        base_url: of an endpoint, without user name and password.
+        options: how the model was asked.
+        prompt_fingerprint: of the prompt's wording, 16 hexadecimal digits.
+        prices: `input` and `output` in US dollars for a million tokens.
+        versions: of the software, by package.
+    """
+
+    model: str
+    dataset: str
+    revision: str | None = None
+    released: bool = False
+    fingerprint: str
+    split: str
+    setting: str
+    base_url: str | None = None
+    options: AskedOptions
+    prompt_fingerprint: str | None = None
+    prices: dict[str, float] | None = None
+    versions: dict[str, Any] = {}
+
+    @property
+    def is_rule(self) -> bool:
+        """Whether the model is one of the toolkit's rules, and not one that somebody wants to know about."""
+        return self.model.startswith("baseline:")
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest into an evaluation's folder."""
+        write_json(folder / MANIFEST, self.model_dump(mode="json"))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """Read the manifest of an evaluation's folder.
+
+        Raises:
+            InputError: if there is none, or it is damaged.
+        """
+        path = folder / MANIFEST
+        if not path.exists():
+            raise InputError(
+                f"{folder} does not hold an evaluation ({MANIFEST} is missing); name a folder that `petoolbench "
+                "evaluate --out` wrote."
+            )
+        try:
+            return cls.model_validate(read_json(path))
+        except ValidationError as error:
+            raise InputError(
+                f"{path} is not a manifest of an evaluation ({_first_problem(error)}); evaluate again, into another "
+                "folder."
+            ) from None
+
+
+class Score(BaseModel):
+    """A share of rows with its 95 % interval; all three are `None` where no row is behind it."""
+
+    value: Share | None
+    low: Share | None = None
+    high: Share | None = None
+
+
+class RuleScore(BaseModel):
+    """The best rule's share, and which rule that is; `None` where no row is behind it."""
+
+    name: str
+    value: Share | None
+
+
+class Band(BaseModel):
+    """Scores of rows that have something in common, such as a history's length; by reader and metric."""
+
+    rows: Count
+    scores: dict[str, dict[str, Score]]
+
+
+class Counts(BaseModel):
+    """Numbers of replies."""
+
+    unreadable: dict[str, Count]  # by reader
+    missing: Count
+    shortened: Count
+    over_window: Count = 0
+
+
+class ReplyUsage(BaseModel):
+    """What the replies took; `None` where it is not known."""
+
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    median_seconds: Amount | None = None
+    p95_seconds: Amount | None = None
+    cost_usd: Amount | None = None
+
+
+class Scores(Manifest):
+    """The manifest, and what the replies were judged to be worth: `scores.json`.
+
+    Args:
+        rows: number of rows by setting. Here and below, `all` stands beside the settings.
+        scores: by setting, reader, and metric or error type. Error types are shares of all rows.
+        chance: by setting and metric.
+        best_rule: the best of the toolkit's rules on the same rows, by setting, reader and metric.
+        breakdowns: by dimension (`BREAKDOWNS`), setting and band.
+        repeats: by setting, reader and accuracy, a share for each repeated run.
+        counts: of replies, by setting.
+        usage: what the replies took.
+        folder: a name for the folder that the scores were read from; not written.
+    """
+
+    rows: dict[str, Count]
+    scores: dict[str, dict[str, dict[str, Score]]]
+    chance: dict[str, dict[str, Share | None]]
+    best_rule: dict[str, dict[str, dict[str, RuleScore]]] = {}
+    breakdowns: dict[str, dict[str, dict[str, Band]]]
+    repeats: dict[str, dict[str, dict[str, list[Share]]]]
+    counts: dict[str, Counts]
+    usage: ReplyUsage = ReplyUsage()
+    folder: str = Field("", exclude=True)
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Scores":
+        if not self.rows.get(ALL):
+            raise ValueError("it scores no row")
+        for setting in self.rows:
+            if setting not in self.chance or setting not in self.counts:
+                raise ValueError(f"chance or counts of {setting} are missing")
+            if any(setting not in self.breakdowns.get(dimension, {}) for dimension in BREAKDOWNS):
+                raise ValueError(f"breakdowns of {setting} are missing")
+            for reader in READERS:
+                scores = self.scores.get(setting, {}).get(reader, {})
+                if missing := {*METRICS, *ERROR_TYPES} - scores.keys():
+                    raise ValueError(f"scores of {setting}, {reader} reader: {', '.join(sorted(missing))} are missing")
+                if scores["tool_acc"].value is None:
+                    raise ValueError(f"scores of {setting}, {reader} reader: tool_acc has no value")
+        return self
+
+    @property
+    def replies(self) -> int:
+        """Number of replies that were asked for."""
+        return self.rows[ALL] * self.options.repeat
+
+    def score(self, setting: str, metric: str, reader: str = READERS[0]) -> Score:
+        """A score by its three keys."""
+        return self.scores[setting][reader][metric]
+
+    def band_sizes(self, dimension: str, setting: str) -> dict[str, int]:
+        """Number of rows by band of one of `BREAKDOWNS`, in its order."""
+        return {name: band.rows for name, band in self.breakdowns[dimension][setting].items()}
+
+    def write(self, folder: Path) -> None:
+        """Write the scores into an evaluation's folder."""
+        write_json(folder / SCORES, self.model_dump(mode="json"))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Scores":
+        """Read the scores of an evaluation's folder.
+
+        Raises:
+            InputError: if there are none, or they are of another form; says how to write them anew.
+        """
+        file = folder / SCORES
+        if not file.is_file():
+            raise InputError(
+                f"{folder} does not hold {SCORES}; run `petoolbench evaluate ... --out {folder}` to the end, or, if "
+                f"the replies are there, `petoolbench score {folder}`."
+            )
+        try:
+            return cls.model_validate(read_json(file))
+        except ValidationError as error:
+            raise InputError(
+                f"{file} does not have the form of today's scores ({_first_problem(error)}); run `petoolbench score "
+                f"{folder}` to write it anew."
+            ) from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = ".".join(map(str, first["loc"]))
+    return f"`{field}`: {first['msg'].lower()}" if field else first["msg"].lower()
