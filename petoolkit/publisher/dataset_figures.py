@@ -1,40 +1,25 @@
 """Pictures of what a dataset holds, after the paper's Figures 3 and 4."""
 
 import io
-import warnings
 from collections import Counter
+from importlib.util import find_spec
 from typing import Any
 
 from petoolbench import SETTINGS, SPLITS
+from petoolkit.figure_style import BLUE, GREY, PALE, figure_style, setting_colour
 from petoolkit.publisher.row_checks import Checked
 
 _FOLDER = "figures"
 _WIDTH = 7.0  # inches
 _MOST_CATEGORIES = 30
 _MOST_BARS = 25
-# Okabe and Ito's colours, which the colour-blind tell apart.
-_COLOURS = dict(zip(SETTINGS, ("#0072B2", "#E69F00", "#009E73"), strict=True))
-_GREY, _PALE = "#767676", "#C8C8C8"
-_STYLE: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.edgecolor": _GREY,
-    "text.parse_math": False,  # a dollar in a category's name is a dollar
-    "figure.constrained_layout.use": True,
-}
 
 
 def draw_figures(checked: Checked) -> dict[str, bytes] | None:
     """PNG files by path; `None` where matplotlib is missing."""
-    try:
-        import matplotlib as mpl
-    except ModuleNotFoundError:
+    if find_spec("matplotlib") is None:
         return None
-    with mpl.rc_context(_STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    with figure_style(font_size=9):
         return {f"{_FOLDER}/rows.png": _rows(checked), f"{_FOLDER}/categories.png": _categories(checked.categories)}
 
 
@@ -69,7 +54,7 @@ def _rows(checked: Checked) -> bytes:
     below = [0] * len(settings)
     for split in SPLITS:
         numbers = [checked.rows[setting].get(split, 0) for setting in settings]
-        colours = [_COLOURS[setting] if split == "train" else _PALE for setting in settings]
+        colours = [setting_colour(setting) if split == "train" else PALE for setting in settings]
         for bar, number in zip(left.bar(names, numbers, 0.6, below, color=colours), numbers, strict=True):
             if number:
                 place = (bar.get_x() + bar.get_width() / 2, bar.get_y() + number / 2)
@@ -88,7 +73,9 @@ def _rows(checked: Checked) -> bytes:
     below = [0] * len(starts)
     for setting in settings:
         numbers = [sum(checked.lengths[setting][start + n] for n in range(wide)) for start in starts]
-        right.bar(starts, numbers, 0.8 * wide, below, align="edge" if wide > 1 else "center", color=_COLOURS[setting])
+        right.bar(
+            starts, numbers, 0.8 * wide, below, align="edge" if wide > 1 else "center", color=setting_colour(setting)
+        )
         below = [low + number for low, number in zip(below, numbers, strict=True)]
     right.set_xlabel("calls in the history")
     right.set_title("Rows by length of the history")
@@ -106,11 +93,11 @@ def _categories(categories: Counter[str]) -> bytes:
     axes = figure.subplots()
     names = [name if len(name) <= 40 else name[:38] + " ..." for name, _ in shown]
     places = range(len(shown))
-    axes.barh(places, [number for _, number in shown], 0.7, color="#0072B2")
+    axes.barh(places, [number for _, number in shown], 0.7, color=BLUE)
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     for place, (_, number) in zip(places, shown, strict=True):
-        axes.annotate(f" {number:,}", (number, place), va="center", color=_GREY)
+        axes.annotate(f" {number:,}", (number, place), va="center", color=GREY)
     axes.margins(x=0.1, y=0.01)
     axes.set_title("Rows by category of the gold tool")
     return _png(figure)
