@@ -9,12 +9,13 @@ from petoolkit.builder.dataset_folder import write_dataset
 from rows import CITY, DATASET_FACTS, past_call, row, tool
 
 from petoolbench import InputError
-from petoolkit.evaluator.dataset_rows import load_rows, resolved_revision
+from petoolkit.evaluator.dataset_rows import dataset_sizes, find_rows, load_rows, resolved_revision
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.models import baselines
 from petoolkit.evaluator.models.parameters import parameters_from_instruction
-from petoolkit.evaluator.options import Options
-from petoolkit.evaluator.results_folder import read_results
+from petoolkit.evaluator.options import Connection, Options
+from petoolkit.evaluator.records import Scores
+from petoolkit.evaluator.results_folder import evaluations_in, read_results
 from petoolkit.scoring import error_reference
 
 DAYS = {"name": "days", "type": "NUMBER", "description": "", "default": '"1"'}
@@ -110,28 +111,41 @@ def test_the_evaluators_scores_are_those_of_the_metrics(dataset, tmp_path):
                 predictions=replies, references=references, reader=reader
             )
             for name, share in computed.items():
-                assert share == pytest.approx(scored["scores"]["all"][reader][name]["value"])
+                assert share == pytest.approx(scored.score("all", name, reader).value)
 
 
 def test_an_evaluation_leaves_predictions_and_scores(dataset, tmp_path):
     scored = evaluate(dataset, "chronological", "baseline:random", tmp_path / "out", Options(seed=3))
     manifest = read_results(tmp_path / "out").manifest
-    assert scored.items() >= manifest.items()
-    assert manifest["options"]["seed"] == 3
+    assert scored.model_dump().items() >= manifest.model_dump().items()
+    assert manifest.options.seed == 3
     lines = [json.loads(line) for line in (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == ["u4/chronological", "u5/chronological"]
-    assert json.loads((tmp_path / "out" / "scores.json").read_text()) == scored
-    assert set(scored["scores"]) == {"chronological", "all"}
+    assert Scores.read(tmp_path / "out") == scored
+    assert set(scored.scores) == {"chronological", "all"}
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": "baseline:best"}, "unknown model 'baseline:best'; known are openai:NAME"),
-        ({"model": "gpt-4o"}, "unknown model 'gpt-4o'"),
+        ({"model": "baseline:best"}, "unknown model 'baseline:best'; Known are openai:NAME"),
+        ({"model": "gpt-4o"}, "unknown model 'gpt-4o'; did you mean openai:gpt-4o?"),
+        ({"model": "Qwen/Qwen3-8B"}, "did you mean hf:Qwen/Qwen3-8B?"),
+        ({"model": "lexical"}, "did you mean baseline:lexical?"),
+        (
+            {"options": Options(history=False)},
+            "baseline:random does not read --no-history; leave out what has no effect",
+        ),
+        ({"options": Options(window=100, temperature=0)}, "does not read --window, --temperature"),
+        (
+            {"given": {"window"}},
+            "baseline:random does not read --window; leave out what has no effect. It reads: --seed,",
+        ),
+        ({"connection": Connection(base_url="http://x")}, "does not read --base-url"),
+        ({"model": "hf:x", "options": Options(protocol="tools")}, "hf:x does not read --protocol"),
         ({"setting": "liked"}, "unknown setting 'liked'; choose one of: all, preferred_only"),
         ({"dataset": "nowhere"}, "there is no dataset folder nowhere/ here; run `petoolbench build` first"),
-        ({"dataset": "recipes"}, "recipes has no readable config"),
+        ({"dataset": "recipes"}, "the dataset recipes cannot be read: No (supported) data files found in recipes"),
         ({"out": Path("/proc/nothing")}, "cannot be written"),
     ],
 )
@@ -153,10 +167,46 @@ def test_the_rule_reaches_its_promise_on_the_official_part(official_part, tmp_pa
 
     import_released(official_part, tmp_path / "official")
     scored = evaluate(str(tmp_path / "official"), "all", "baseline:preference-rule", tmp_path / "out")
-    assert scored["rows"]["all"] == 1_320
-    assert scored["scores"]["all"]["robust"]["tool_acc"]["value"] >= 0.6
+    assert scored.rows["all"] == 1_320
+    assert scored.score("all", "tool_acc").value >= 0.6
 
 
 def test_what_is_neither_a_folder_nor_a_hub_id_is_told_without_asking_the_hub():
-    with pytest.raises(InputError, match=r"runs/no/data is no folder here, and no id on the Hub"):
+    with pytest.raises(
+        InputError,
+        match=r"runs/no/data cannot be looked up on the Hub: there is no such folder here, and it is not an id",
+    ):
         resolved_revision("runs/no/data", None)
+
+
+def test_a_dataset_with_one_setting_works_at_every_default(tmp_path):
+    """`all` means the settings that are there."""
+    rows = [one for one in ROWS if one["id"].endswith("/chronological")]
+    write_dataset(tmp_path / "one", [("test", one) for one in rows], lambda: DATASET_FACTS)
+    scored = evaluate(str(tmp_path / "one"), "all", "baseline:random", tmp_path / "out")
+    assert scored.rows == {"chronological": 2, "all": 2}
+    assert find_rows(str(tmp_path / "one"), None, None) == rows[:1]
+    assert dataset_sizes(str(tmp_path / "one")) == {"chronological": {"test": 2}}
+
+
+def test_rows_are_found_by_their_id_and_by_their_user(dataset):
+    assert [one["id"] for one in find_rows(dataset, None, "u5/chronological")] == ["u5/chronological"]
+    assert [one["id"] for one in find_rows(dataset, None, "u5")] == ["u5/chronological"]
+    with pytest.raises(InputError, match="does not have a row or user 'u9'; its first row is .*, of the user"):
+        find_rows(dataset, None, "u9")
+    with pytest.raises(InputError, match="does not have a row or user 'u5'"):
+        find_rows(dataset, "preferred_only", "u5")
+
+
+def test_evaluations_are_found_at_any_depth_and_what_is_none_is_skipped_with_a_word(dataset, tmp_path):
+    evaluate(dataset, "all", "baseline:random", tmp_path / "results" / "quick" / "random")
+    (tmp_path / "results" / "report").mkdir()
+    said = []
+    found = evaluations_in(sorted((tmp_path / "results").iterdir()), said.append)
+    assert found == [tmp_path / "results" / "quick" / "random"]
+    assert said == [f"Skipped, since it does not hold an evaluation: {tmp_path / 'results' / 'report'}."]
+    assert evaluations_in([tmp_path / "results", *found]) == found
+    with pytest.raises(InputError, match="no evaluation there"):
+        evaluations_in([tmp_path / "results" / "report"])
+    with pytest.raises(InputError, match="does not exist"):
+        evaluations_in([tmp_path / "nothing"])

@@ -463,7 +463,7 @@ def test_an_adapter_that_cannot_be_had_is_refused(tiny):
 def test_a_missing_package_is_told_with_the_extra_that_brings_it(tiny, monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "peft" else "there")
-    with pytest.raises(InputError, match="hf: models need peft: pip install 'petoolbench\\[hf\\]'"):
+    with pytest.raises(InputError, match="hf: models need the package peft: pip install 'accelerate>=1' 'peft>="):
         load(tiny)
 
 

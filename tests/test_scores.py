@@ -9,7 +9,8 @@ from rows import past_call, prediction, reply, row, tool
 
 from petoolbench import InputError
 from petoolkit.evaluator.scores.bootstrap import ratio_intervals
-from petoolkit.evaluator.scores.score import METRICS, RULED, best_rule, ruled_values, score
+from petoolkit.evaluator.scores.score import best_rule, metric_values, score
+from petoolkit.scoring import ERROR_TYPES, METRICS
 from petoolkit.replies import READERS
 
 ROWS = [
@@ -90,13 +91,13 @@ def test_the_partitions_sum_to_one_whatever_the_replies():
     kinds += [INDENTED, reply("Aerwyn", '{"city": "Rome"}')]
     predictions = [prediction(one, rng.choice(kinds), repeat) for one in ROWS for repeat in range(20)]
     scores = score(ROWS, predictions)["scores"]
-    for place in scores.values():
+    for of_setting in scores.values():
         for reader in READERS:
-            assert list(place[reader]) == list(METRICS)
-            share = values(place[reader])
+            assert list(of_setting[reader]) == [*METRICS, *ERROR_TYPES]
+            share = values(of_setting[reader])
             assert sum(share[metric] for metric in ("tool_acc", "IF", "TH", "TFM", "TPM")) == pytest.approx(1)
             assert sum(share[metric] for metric in ("param_acc", "IF", "PNM", "PVM")) == pytest.approx(1)
-            assert all(share["low"] is None or share["low"] <= share["high"] for share in place[reader].values())
+            assert all(share["low"] is None or share["low"] <= share["high"] for share in of_setting[reader].values())
     assert min(values(scores["all"]["robust"]).values()) > 0
 
 
@@ -191,7 +192,7 @@ def test_history_lengths_fall_into_their_bins(length, name):
     assert list(score([one], [])["breakdowns"]["history_length"]["all"]) == [name]
 
 
-def test_strata_stand_in_their_natural_order():
+def test_bands_stand_in_their_natural_order():
     tools = [tool(f"P{number}", "forecast", "x") for number in range(12)]
     rows = [row(f"u{number}", "chronological", f"P{number}", candidates=tools) for number in (11, 1, 9)]
     rows += [row("u99", "chronological", "Elsewhere", candidates=tools)]
@@ -299,9 +300,9 @@ def test_the_best_rule_is_named_for_each_place_reader_and_metric():
 
 def test_a_rule_is_given_the_values_that_a_model_would_get():
     scores = score(ROWS, PREDICTIONS)["scores"]
-    assert ruled_values(ROWS, PREDICTIONS) == {
+    assert metric_values(ROWS, PREDICTIONS) == {
         place: {
-            reader: {metric: pytest.approx(by_reader[reader][metric]["value"]) for metric in RULED}
+            reader: {metric: pytest.approx(by_reader[reader][metric]["value"]) for metric in METRICS}
             for reader in READERS
         }
         for place, by_reader in scores.items()

@@ -132,7 +132,7 @@ def test_where_vllm_is_missing_the_message_says_how_to_serve_the_model(monkeypat
         VllmModel(spec, 0, 256, 0)
     for part in (
         "vllm cannot be imported here",
-        "pip install 'petoolbench[vllm]'",
+        "pip install 'vllm>=0.8'",
         command,
         f"--model {model} ",
         "--base-url",
