@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup quickstart test test-slow quality bench tiny-proof clean
+.PHONY: help setup quickstart test test-fast test-slow quality bench tiny-proof clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -26,6 +26,9 @@ quickstart: $(STAMP) ## Build a small benchmark, score the rule models on it, sh
 test: $(STAMP) ## Run the tests (under 10 minutes)
 	$(BIN)/python -m pytest -n auto
 
+test-fast: $(STAMP) ## Run the tests of the inner loop: no model, no server, no browser (under a minute)
+	$(BIN)/python -m pytest -n auto -m "not slow and not whole"
+
 test-slow: $(STAMP) ## Run the long tests: datasets 3.6 in an environment of its own, the real catalogue
 	$(BIN)/python -m pytest -m slow
 
@@ -45,4 +48,4 @@ tiny-proof: $(STAMP) ## Train a tiny model from nothing, SFT and DPO, two seeds:
 	$(BIN)/python benchmarks/tiny_proof.py
 
 clean: ## Remove what builds and tests made, but not the environment
-	rm -rf petoolbench runs results .pytest_cache .ruff_cache .mypy_cache
+	rm -rf petoolbench runs results dist .pytest_cache .ruff_cache .mypy_cache

@@ -66,8 +66,8 @@ def _parse_robust(reply: str) -> ToolCall | None:
 #     {  ANY  "tool_name":  SPACE  "  SHORT  ",  SPACE  "parameters":  SPACE  {  SHORT  }}
 #
 # ANY is as long as still leaves a match, SHORT as short as can be, neither crosses a line; SPACE is white space, line
-# breaks too. The text found is parsed as JSON; without a match, or without JSON that has both keys, there is no call. A
-# regular expression of this form backtracks: 4 kB of a looping reply take it 39 s.
+# breaks too. The text found is parsed as JSON; without a match, or without JSON that has both
+# keys, there is no call. A regular expression of this form backtracks: 4 kB of a looping reply take it 39 s.
 _PAPER_NAME = re.compile(r'"tool_name":\s*(?=")')
 _PAPER_PARAMETERS = re.compile(r'",\s*"parameters":\s*\{')
 
