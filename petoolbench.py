@@ -16,7 +16,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -162,8 +162,39 @@ def check_choice(value: str, choices: Iterable[str], what: str) -> None:
 # --- row rules ------------------------------------------------------------------------------------------------------
 
 
-def _candidate_names(row: dict) -> list[str]:
-    return [tool["tool_name"] for tool in row["candidate_tools"]]
+def breaches(row: dict, of_a_build: bool = False) -> list[str]:
+    """How a row (columns of `COLUMNS`) breaks the contract, in words; empty if it keeps it.
+
+    Args:
+        row: a row of any dataset of these columns.
+        of_a_build: whether the row must also keep what `petoolbench build` promises; rows from elsewhere, such as the
+            released ones, need not.
+    """
+    setting = SETTINGS.get(setting_of(row))
+    names = [tool["tool_name"] for tool in row["candidate_tools"]]
+    gold, same_function, history = row["tool_call"]["tool_name"], row["same_function_tools"], row["history"]
+    is_broken = {
+        "ids do not name their user and setting": not setting or row["id"] != f"{row['user_id']}/{setting.name}",
+        "instructions are empty": not row["instruction"],
+        "history_length is not the history's": row["history_length"] != len(history),
+        "ratings do not fit the setting": setting is not None
+        and any((call["rating"] in (0, 1)) != setting.is_rated for call in history),
+        "candidates repeat": len(set(names)) != len(names),
+        "the gold tool is no candidate": gold not in names,
+        "same-function tools are no candidates": not set(same_function) <= set(names),
+        "the gold tool is not among the same-function tools": gold not in same_function,
+        "parameters are no JSON object": not all(
+            _is_json_object(call["parameters"]) for call in [row["tool_call"], *history]
+        ),
+    }
+    if of_a_build:
+        is_broken |= {
+            "only one candidate does the job": len(same_function) < 2,
+            "the history is empty": not history,
+            "the history holds a tool of the gold function": any(c["tool_name"] in same_function for c in history),
+            "the history holds the instruction": any(call["instruction"] == row["instruction"] for call in history),
+        }
+    return [breach for breach, holds in is_broken.items() if holds]
 
 
 def _is_json_object(text: str) -> bool:
@@ -171,53 +202,6 @@ def _is_json_object(text: str) -> bool:
         return isinstance(json.loads(text), dict)
     except (TypeError, ValueError, RecursionError):
         return False
-
-
-# Ways to break the contract, each with the test that finds it; true of a broken row.
-_BREACHES: dict[str, Callable[[dict], bool]] = {
-    "ids do not name their user and setting": lambda row: (
-        row["id"] != f"{row['user_id']}/{setting_of(row)}" or setting_of(row) not in SETTINGS
-    ),
-    "instructions are empty": lambda row: not row["instruction"],
-    "history_length is not the history's": lambda row: row["history_length"] != len(row["history"]),
-    "ratings do not fit the setting": lambda row: (
-        setting_of(row) in SETTINGS
-        and any((call["rating"] in (0, 1)) != SETTINGS[setting_of(row)].is_rated for call in row["history"])
-    ),
-    "candidates repeat": lambda row: len(set(_candidate_names(row))) != len(row["candidate_tools"]),
-    "the gold tool is no candidate": lambda row: row["tool_call"]["tool_name"] not in _candidate_names(row),
-    "same-function tools are no candidates": lambda row: (
-        not set(row["same_function_tools"]) <= set(_candidate_names(row))
-    ),
-    "the gold tool is not among the same-function tools": lambda row: (
-        row["tool_call"]["tool_name"] not in row["same_function_tools"]
-    ),
-    "parameters are no JSON object": lambda row: (
-        not all(_is_json_object(call["parameters"]) for call in [row["tool_call"], *row["history"]])
-    ),
-}
-# What a build promises beyond that; rows from elsewhere, such as the released ones, need not keep it.
-_BREACHES_OF_A_BUILD: dict[str, Callable[[dict], bool]] = {
-    "only one candidate does the job": lambda row: len(row["same_function_tools"]) < 2,
-    "the history is empty": lambda row: not row["history"],
-    "the history holds a tool of the gold function": lambda row: any(
-        call["tool_name"] in row["same_function_tools"] for call in row["history"]
-    ),
-    "the history holds the instruction": lambda row: any(
-        call["instruction"] == row["instruction"] for call in row["history"]
-    ),
-}
-
-
-def breaches(row: dict, of_a_build: bool = False) -> list[str]:
-    """How a row (columns of `COLUMNS`) breaks the contract, in words; empty if it keeps it.
-
-    Args:
-        row: a row of any dataset of these columns.
-        of_a_build: whether the row must also keep what `petoolbench build` promises.
-    """
-    tests = {**_BREACHES, **(_BREACHES_OF_A_BUILD if of_a_build else {})}
-    return [breach for breach, is_broken in tests.items() if is_broken(row)]
 
 
 # --- the prompt -----------------------------------------------------------------------------------------------------

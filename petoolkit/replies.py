@@ -103,7 +103,7 @@ def _find_paper_call(reply: str) -> str:
 
 
 def _ends_of_calls(reply: str) -> list[tuple[int, int]]:
-    """Positions where a tool's name may be closed, each with the end of the call: behind the next `}}` on that line."""
+    """Positions where a tool's name may end, each with the end of the call: behind the next `}}` on that line."""
     ends = []
     braces = 0
     for parameters in _PAPER_PARAMETERS.finditer(reply):

@@ -72,6 +72,50 @@ def test_the_contract_imports_the_standard_library_and_datasets_only():
     }
 
 
+def test_the_page_of_the_house_is_true():
+    """Every path that it names exists, and every top-level file, room and folder of code stands in it."""
+    tree = re.search(r"```\n(pyproject\.toml.*?)```", (ROOT / "docs" / "house.md").read_text(), re.DOTALL)[1]
+    named = {line.split()[0] for line in tree.splitlines()}
+    assert {path for path in named - {"petoolbench/"} if not (ROOT / path).exists()} == set()
+    made = ("runs", "results", "dist", "__pycache__")
+    there = {
+        path.name + ("/" if path.is_dir() else "")
+        for path in ROOT.iterdir()
+        if not path.name.startswith(".") and path.name not in made
+    }
+    there |= {
+        f"{folder.relative_to(ROOT).as_posix()}/"
+        for room in ("builder", "petoolkit", "benchmarks")
+        for folder in (ROOT / room).rglob("*")
+        if folder.is_dir() and any(file.is_file() for file in folder.iterdir()) and folder.name not in made
+    }
+    assert there - named - {"benchmarks/tiny/recipes/"} == set()
+
+
+def test_no_file_is_long():
+    long = {
+        file: len(lines)
+        for room in ("builder", "petoolkit", "trainer", "metrics", "benchmarks")
+        for file in (ROOT / room).rglob("*.py")
+        if len(lines := file.read_text().splitlines()) > 400
+    }
+    long |= {file: len(lines) for file in ROOT.glob("*.py") if len(lines := file.read_text().splitlines()) > 400}
+    assert long == {}
+
+
+def test_the_word_place_stands_for_nothing_any_more():
+    """It stood for five things; a setting, a position, a repository, a folder and a slot have their own names."""
+    word = re.compile(r"\b_?places?\b(?!holder)")
+    found = {
+        f"{file.relative_to(ROOT)}:{number}"
+        for room in ("builder", "petoolkit", "trainer", "metrics")
+        for file in (ROOT / room).rglob("*.py")
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if word.search(line)
+    }
+    assert found == set()
+
+
 def test_every_dependency_says_why():
     text = (ROOT / "pyproject.toml").read_text()
     for line in re.search(r"\ndependencies = \[\n(.*?)\n\]", text, re.DOTALL)[1].splitlines():
