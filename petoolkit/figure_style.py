@@ -11,7 +11,7 @@ from petoolbench import SETTINGS
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 GREY, PALE = "#767676", "#C8C8C8"
 _BY_POSITION = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 10,

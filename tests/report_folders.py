@@ -1,21 +1,25 @@
-"""Evaluation folders of invented scores, and what a browser would find in the report on them."""
+"""Evaluation folders with invented scores, and what a browser would find in the report about them."""
 
 import json
 import random
 from html.parser import HTMLParser
 
 from petoolbench import SETTINGS
-from petoolkit.evaluator.report.run_groups import report_parts
-from petoolkit.evaluator.report.score_files import BREAKDOWNS, ERRORS, METRICS, read_scores
+from petoolkit.evaluator.records import BREAKDOWNS, Manifest
+from petoolkit.evaluator.report.run_groups import group_runs
+from petoolkit.evaluator.report.score_files import read_scores
 from petoolkit.replies import READERS
+from petoolkit.scoring import ACCURACIES, ERROR_TYPES, METRICS
+from petoolkit.text import ALL
 
-PLACES = [*SETTINGS, "all"]
-NUMBERS = [*METRICS, *ERRORS]
+SETTINGS_AND_ALL = [*SETTINGS, ALL]
 OPTIONS = {"history": True, "prompt": "petoolbench", "truncate": "oldest", "window": 4000, "temperature": 0.1}
 
 
-def scores(model="openai:gpt-4o", places=PLACES, users=100, bands=("1-5", "6-10"), category="Finance", **changes):
-    """What a folder's `scores.json` holds, each number drawn from its own name; `changes` go over the top level."""
+def scores(
+    model="openai:gpt-4o", settings=SETTINGS_AND_ALL, users=100, bands=("1-5", "6-10"), category="Finance", **changes
+):
+    """What `scores.json` holds, each number drawn from its own name; `changes` replace keys of the top level."""
 
     def share(*names):
         return round(random.Random(repr((model, names))).uniform(0.2, 0.8), 3)
@@ -27,8 +31,8 @@ def scores(model="openai:gpt-4o", places=PLACES, users=100, bands=("1-5", "6-10"
     def by_reader(metrics, *names):
         return {reader: {metric: value(*names, reader, metric) for metric in metrics} for reader in READERS}
 
-    names = {"history_length": bands, "category": (category, "Music"), "gold_position": ("1", "2")}
-    rows = {place: users * (len(places) - 1 if place == "all" else 1) for place in places}
+    bands_of = {"history_length": bands, "category": (category, "Music"), "gold_position": ("1", "2")}
+    rows = {setting: users * (len(settings) - 1 if setting == ALL else 1) for setting in settings}
     return {
         "model": model,
         "dataset": "some-dataset",
@@ -39,30 +43,31 @@ def scores(model="openai:gpt-4o", places=PLACES, users=100, bands=("1-5", "6-10"
         "options": OPTIONS,
         "versions": {"petoolbench": "0.1.0"},
         "rows": rows,
-        "scores": {place: by_reader(NUMBERS, place) for place in places},
-        "chance": {place: dict.fromkeys(METRICS, 0.1) for place in places},
+        "scores": {setting: by_reader([*METRICS, *ERROR_TYPES], setting) for setting in settings},
+        "chance": {setting: dict.fromkeys(METRICS, 0.1) for setting in settings},
         "best_rule": {
-            place: {
+            setting: {
                 reader: {metric: {"name": "preference-rule", "value": 0.9} for metric in METRICS} for reader in READERS
             }
-            for place in places
+            for setting in settings
         },
         "breakdowns": {
-            what: {
-                place: {
-                    name: {"rows": rows[place] // 2, "scores": by_reader(list(METRICS)[:3], what, place, name)}
-                    for name in names[what]
+            dimension: {
+                setting: {
+                    band: {"rows": rows[setting] // 2, "scores": by_reader(ACCURACIES, dimension, setting, band)}
+                    for band in bands_of[dimension]
                 }
-                for place in places
+                for setting in settings
             }
-            for what in BREAKDOWNS
+            for dimension in BREAKDOWNS
         },
         "repeats": {
-            place: {r: {m: [share(place, r, m)] for m in list(METRICS)[:3]} for r in READERS} for place in places
+            setting: {reader: {m: [share(setting, reader, m)] for m in ACCURACIES} for reader in READERS}
+            for setting in settings
         },
         "counts": {
-            place: {"unreadable": {"robust": 3, "paper": 9}, "missing": 0, "shortened": 12, "over_window": 1}
-            for place in places
+            setting: {"unreadable": {"robust": 3, "paper": 9}, "missing": 0, "shortened": 12, "over_window": 1}
+            for setting in settings
         },
         "usage": {
             "prompt_tokens": 1_234_567,
@@ -75,9 +80,9 @@ def scores(model="openai:gpt-4o", places=PLACES, users=100, bands=("1-5", "6-10"
     }
 
 
-def at(value, tool_acc, place="all", low=None, high=None):
-    """Scores with a Tool Acc (robust reader) of one's own."""
-    value["scores"][place]["robust"]["tool_acc"] = {
+def with_tool_acc(value, tool_acc, setting=ALL, low=None, high=None):
+    """The scores with another Tool Acc (robust reader)."""
+    value["scores"][setting]["robust"]["tool_acc"] = {
         "value": tool_acc,
         "low": low or tool_acc,
         "high": high or tool_acc,
@@ -86,16 +91,19 @@ def at(value, tool_acc, place="all", low=None, high=None):
 
 
 def folders(path, *results):
+    """Write evaluations without predictions into `path`; gives their folders."""
     made = []
     for number, result in enumerate(results):
         made.append(path / f"run-{number}")
         made[-1].mkdir(parents=True)
+        manifest = {key: result[key] for key in Manifest.model_fields if key in result}
+        (made[-1] / "manifest.json").write_text(json.dumps(manifest))
         (made[-1] / "scores.json").write_text(json.dumps(result))
     return made
 
 
-def parts_of(path, *results):
-    return report_parts(read_scores(folders(path, *results)))
+def groups_of(path, *results):
+    return group_runs(read_scores(folders(path, *results)))
 
 
 def rows_of(table):
@@ -107,11 +115,11 @@ def plain(text):
 
 
 class Page(HTMLParser):
-    """What a browser would find in a page: its tags, its text, its pictures, and the tables' rows by caption."""
+    """What a browser would find in a page: its tags, its text, its figures, and the rows of its tables by title."""
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.text, self.pictures, self.tables = set(), [], [], {}
+        self.tags, self.text, self.figures, self.tables = set(), [], [], {}
         self._rows, self._cell = [], None
         self.feed(text)
 
@@ -119,7 +127,7 @@ class Page(HTMLParser):
         found = dict(attributes)
         self.tags.add(tag)
         if tag == "img":
-            self.pictures.append(found)
+            self.figures.append(found)
         elif found.get("role") == "region":
             self._rows = self.tables.setdefault(found["aria-label"], [])
         elif tag == "tr":

@@ -1,4 +1,4 @@
-"""A report says what the folders' scores say, marks what is not comparable, and shows other people's text as text."""
+"""A report says what the scores say, marks what is not comparable, and shows other people's text as text."""
 
 import json
 import re
@@ -6,15 +6,27 @@ import sys
 
 import pytest
 from PIL import Image
-from report_folders import OPTIONS, PLACES, Page, at, folders, parts_of, plain, rows_of, scores
+from report_folders import (
+    OPTIONS,
+    SETTINGS_AND_ALL,
+    Page,
+    folders,
+    groups_of,
+    plain,
+    rows_of,
+    scores,
+    with_tool_acc,
+)
 
 from petoolbench import SETTINGS, InputError
 from petoolkit.evaluator.report import report_findings as findings
 from petoolkit.evaluator.report import report_tables as tables
 from petoolkit.evaluator.report import write_report
-from petoolkit.evaluator.report.score_files import ERRORS, read_scores
+from petoolkit.evaluator.report.score_files import read_scores
 from petoolkit.evaluator.scores.score import score
+from petoolkit.figure_style import setting_colour
 from petoolkit.replies import READERS
+from petoolkit.scoring import ERROR_TYPES, METRICS, ErrorType, Metric
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script> {{ 7 * 7 }} $x_{1$ | `c` *b* [l](http://e.example)'
 
@@ -38,8 +50,8 @@ def written(tmp_path_factory):
 def test_report_json_holds_every_number_of_every_folder(written):
     page, results, _ = written
     report = json.loads((page.parent / "report.json").read_text())
-    (part,) = report["parts"]
-    by_folder = {run["folder"]: run for run in part["runs"]}
+    (group,) = report["groups"]
+    by_folder = {run["folder"]: run for run in group["runs"]}
     for number, result in enumerate(results):
         run = by_folder[f"run-{number}"]
         for key in ("scores", "chance", "breakdowns", "repeats", "usage", "rows", "counts", "best_rule"):
@@ -49,21 +61,21 @@ def test_report_json_holds_every_number_of_every_folder(written):
 
 
 @pytest.mark.parametrize(
-    ("title", "metrics", "places"),
+    ("title", "metrics", "settings"),
     [
-        ("Table 1. Tool Acc and Param Acc", ["tool_acc", "param_acc"], PLACES),
-        ("Both right, and preference", ["joint_acc", "preference_acc"], PLACES),
-        ("Table 2. Errors by type", list(ERRORS), ["preferred_only", "chronological"]),
-        ("Errors in the other settings", list(ERRORS), ["rating_integrated", "all"]),
+        ("Table 1. Tool Acc and Param Acc", ["tool_acc", "param_acc"], SETTINGS_AND_ALL),
+        ("Joint Acc and Preference Acc", ["joint_acc", "preference_acc"], SETTINGS_AND_ALL),
+        ("Table 2. Errors by type", list(ERROR_TYPES), ["preferred_only", "chronological"]),
+        ("Errors in the other settings", list(ERROR_TYPES), ["rating_integrated", "all"]),
     ],
 )
 @pytest.mark.parametrize("reader", READERS)
-def test_the_pages_tables_hold_the_folders_numbers_with_their_intervals(written, title, metrics, places, reader):
+def test_the_pages_tables_hold_the_folders_numbers_with_their_intervals(written, title, metrics, settings, reader):
     _, results, page = written
     lines = {row[1][0]: row[2:] for row in page.tables[f"{title}, {reader} reader"] if row[1]}
     labels = ["openai:gpt-4o", "openai:gpt-4o, no history", "hf:org/model", "popularity"]
     for label, result in zip(labels, results, strict=True):
-        expected = [result["scores"][place][reader][metric] for place in places for metric in metrics]
+        expected = [result["scores"][setting][reader][metric] for setting in settings for metric in metrics]
         assert lines[label] == [
             [f"{100 * n['value']:.1f}", f"{100 * n['low']:.1f}\N{EN DASH}{100 * n['high']:.1f}"] for n in expected
         ]
@@ -98,14 +110,14 @@ def test_the_papers_rows_are_marked_and_not_comparable_on_other_data(written):
     ],
 )
 def test_on_the_authors_rows_the_papers_numbers_stand_with_what_still_differs(tmp_path, users, expected):
-    (part,) = parts_of(tmp_path, scores(released=True, users=users))
-    table = tables.accuracies(part, "paper")
+    (group,) = groups_of(tmp_path, scores(released=True, users=users))
+    table = tables.paper_metrics(group, "paper")
     assert table.paper_heading == "The paper's own rows"
     assert expected in table.notes[-1]
     assert "--prompt released --truncate paper" in table.notes[-1]
     asked_alike = OPTIONS | {"prompt": "released", "truncate": "paper"}
-    (part,) = parts_of(tmp_path / "alike", scores(released=True, users=users, options=asked_alike))
-    assert "--prompt" not in tables.comparability(part)
+    (group,) = groups_of(tmp_path / "alike", scores(released=True, users=users, options=asked_alike))
+    assert "--prompt" not in tables.comparability(group)
 
 
 def test_the_papers_numbers_were_copied_well():
@@ -124,6 +136,23 @@ def test_the_papers_numbers_were_copied_well():
             assert if_ + th + tfm + tpm == pytest.approx(100 - tool_acc + misprint, abs=0.45)
 
 
+def test_a_further_metric_and_a_further_error_type_appear_in_the_tables(tmp_path, monkeypatch):
+    metric = Metric("first_acc", "First Acc", "The first candidate was called.", lambda outcome: outcome.right_tool)
+    monkeypatch.setitem(METRICS, "first_acc", metric)
+    monkeypatch.setitem(ERROR_TYPES, "XX", ErrorType("XX", "another error", ("tool",)))
+    (group,) = groups_of(tmp_path, scores())
+    (table,) = tables.further_metrics(group, "robust")
+    assert table.title == "Joint Acc, Preference Acc and First Acc, robust reader"
+    assert [column.name for column in table.columns[:3]] == ["Joint Acc", "Preference Acc", "First Acc"]
+    assert "First Acc: The first candidate was called." in table.notes[-1]
+    value = group.runs[0].result.score("all", "first_acc")
+    assert rows_of(table)["openai:gpt-4o"][-1].startswith(f"{100 * (value.value or 0):.1f} ")
+    table_2, _ = tables.errors(group, "robust")
+    assert [column.name for column in table_2.columns[:7]] == ["IF", "TH", "TFM", "TPM", "PNM", "PVM", "XX"]
+    assert rows_of(table_2)["GPT-4o"][:7] == ["0.5", "1.5", "20.0", "30.3", "7.9", "14.0", "\N{EN DASH}"]
+    assert "XX: another error" in table_2.notes[1]
+
+
 def test_missing_replies_stand_in_the_headline(written):
     page, _, parsed = written
     table = parsed.tables["Tool Acc over all rows"]
@@ -138,29 +167,32 @@ def test_missing_replies_stand_in_the_headline(written):
 
 
 def test_without_missing_replies_nothing_is_said_of_them(tmp_path):
-    parts = parts_of(tmp_path, scores())
-    assert findings.warnings(parts) == []
-    assert [column.name for column in tables.headline(parts[0]).columns] == ["Tool Acc", "to chance", "to best rule"]
+    groups = groups_of(tmp_path, scores())
+    assert findings.warnings(groups) == []
+    assert [column.name for column in tables.headline(groups[0]).columns] == ["Tool Acc", "to chance", "to best rule"]
 
 
 def test_the_headline_puts_each_model_beside_chance_and_the_best_rule(tmp_path):
-    (part,) = parts_of(tmp_path, at(scores(), 0.512, low=0.45, high=0.57), at(scores("openai:mini"), 0.95))
-    assert rows_of(tables.headline(part)) == {
+    (group,) = groups_of(
+        tmp_path, with_tool_acc(scores(), 0.512, low=0.45, high=0.57), with_tool_acc(scores("openai:mini"), 0.95)
+    )
+    assert rows_of(tables.headline(group)) == {
         "openai:mini": ["95.0 95.0\N{EN DASH}95.0", "+85.0", "+5.0"],
         "openai:gpt-4o": ["51.2 45.0\N{EN DASH}57.0", "+41.2", "\N{MINUS SIGN}38.8"],
         "chance": ["10.0", "", ""],
         "best rule": ["90.0 preference-rule", "", ""],
     }
-    assert plain(findings.overview(part)) == (
+    assert plain(findings.overview(group)) == (
         "openai:mini has the highest Tool Acc, 95.0 % (95 % interval 95.0\N{EN DASH}95.0). The best rule, "
-        "preference-rule, has 90.0 %: of 2 models, 1 with the whole interval above it, 1 below. Chance is 10.0 %."
+        "preference-rule, has 90.0 %. The whole interval lies above that for 1 of 2 models, and below it for 1. "
+        "Chance is 10.0 %."
     )
 
 
 def test_a_rule_among_the_folders_can_be_the_best_one(tmp_path):
-    rule = at(scores("baseline:popularity", best_rule={}), 0.97)
-    (part,) = parts_of(tmp_path, rule, scores())
-    best = part.best_rule("all", "tool_acc")
+    rule = with_tool_acc(scores("baseline:popularity", best_rule={}), 0.97)
+    (group,) = groups_of(tmp_path, rule, scores())
+    best = group.best_rule("all", "tool_acc")
     assert best is not None
     assert (best.name, best.value) == ("popularity", 0.97)
 
@@ -170,17 +202,17 @@ def test_what_has_no_row_behind_it_is_a_dash(tmp_path):
     result["scores"]["chronological"]["robust"]["preference_acc"] = {"value": None, "low": None, "high": None}
     result["scores"]["all"]["robust"]["joint_acc"] = {"value": 0.5, "low": None, "high": None}
     result["usage"] = dict.fromkeys(result["usage"])
-    (part,) = parts_of(tmp_path, result)
-    cells = rows_of(tables.joint_and_preference(part, "robust"))["openai:gpt-4o"]
+    (group,) = groups_of(tmp_path, result)
+    cells = rows_of(tables.further_metrics(group, "robust")[0])["openai:gpt-4o"]
     assert cells[5:7] == ["\N{EN DASH}", "50.0"]
-    assert rows_of(tables.cost(part))["openai:gpt-4o"] == ["\N{EN DASH}"] * 5
+    assert rows_of(tables.cost(group))["openai:gpt-4o"] == ["\N{EN DASH}"] * 5
 
 
-def test_cost_counts_and_what_was_run_are_told(tmp_path):
-    (part,) = parts_of(tmp_path, scores(options=OPTIONS | {"repeat": 2}, revision="v1"))
-    assert rows_of(tables.cost(part))["openai:gpt-4o"] == ["1,234,567", "7,654", "0.81", "2.50", "$3.46"]
-    assert rows_of(tables.counts(part))["openai:gpt-4o"] == ["600", "0", "3", "9", "12", "1"]
-    assert rows_of(tables.what_was_run(part))["openai:gpt-4o"] == [
+def test_cost_counts_and_what_was_run_are_in_the_tables(tmp_path):
+    (group,) = groups_of(tmp_path, scores(options=OPTIONS | {"repeat": 2}, revision="v1"))
+    assert rows_of(tables.cost(group))["openai:gpt-4o"] == ["1,234,567", "7,654", "0.81", "2.50", "$3.46"]
+    assert rows_of(tables.counts(group))["openai:gpt-4o"] == ["600", "0", "3", "9", "12", "1"]
+    assert rows_of(tables.what_was_run(group))["openai:gpt-4o"] == [
         "openai:gpt-4o",
         "run-0",
         "some-dataset v1 revision, test split, all",
@@ -193,45 +225,50 @@ def test_cost_counts_and_what_was_run_are_told(tmp_path):
 def test_repeated_runs_are_shown_one_by_one(tmp_path):
     result = scores(options=OPTIONS | {"repeat": 3})
     result["repeats"]["all"]["robust"]["tool_acc"] = [0.5, 0.53, 0.49]
-    (part,) = parts_of(tmp_path, result, scores("openai:mini"))
-    (table,) = tables.repeated_runs(part)
+    (group,) = groups_of(tmp_path, result, scores("openai:mini"))
+    (table,) = tables.repeated_runs(group)
     assert rows_of(table) == {"openai:gpt-4o": ["50.0, 53.0, 49.0", "4.0"]}
 
 
-def test_folders_of_other_rows_get_parts_of_their_own_and_a_warning(tmp_path):
+def test_folders_of_other_rows_get_groups_of_their_own_and_a_warning(tmp_path):
     other = scores("openai:mini", fingerprint="ffff000011112222", dataset="other-dataset")
     page = write_report(folders(tmp_path, scores(), other), tmp_path / "out")
     parsed = Page(page.read_text())
     text = "".join(parsed.text)
     assert (
-        "2 different sets of rows (part 1: some-dataset, rows 0123456789abcdef and part 2: other-dataset, rows "
+        "2 different sets of rows (group 1: some-dataset, rows 0123456789abcdef and group 2: other-dataset, rows "
         "ffff000011112222)" in text
     )
-    assert "Part 2: other-dataset, test split, 300 rows" in text
+    assert "Group 2: other-dataset, test split, 300 rows" in text
     report = json.loads((page.parent / "report.json").read_text())
-    assert [[run["model"] for run in part["runs"]] for part in report["parts"]] == [["openai:gpt-4o"], ["openai:mini"]]
+    assert [[run["model"] for run in group["runs"]] for group in report["groups"]] == [
+        ["openai:gpt-4o"],
+        ["openai:mini"],
+    ]
     assert (page.parent / "figures" / "2-tool-acc.png").exists()
-    assert parts_of(tmp_path / "again", scores(), other)[1].best_rule("all", "tool_acc") is not None
+    assert groups_of(tmp_path / "again", scores(), other)[1].best_rule("all", "tool_acc") is not None
 
 
 def test_a_pair_with_and_without_history_is_found_and_drawn(written, tmp_path):
     page, _, parsed = written
-    (part,) = json.loads((page.parent / "report.json").read_text())["parts"]
-    assert part["pairs"] == [{"with_history": "openai:gpt-4o", "without_history": "openai:gpt-4o, no history"}]
-    assert any(picture["alt"].startswith("Figure 5.") for picture in parsed.pictures)
-    blind = at(at(scores(options=OPTIONS | {"history": False}), 0.3, "preferred_only"), 0.6, "chronological")
-    seeing = at(at(scores(), 0.5, "preferred_only"), 0.4, "chronological")
-    (part,) = parts_of(tmp_path, blind, seeing)
-    assert "Preferred-only: +20.0 points with history for openai:gpt-4o." in findings.history_pairs(part)
-    assert "Chronological: \N{MINUS SIGN}20.0 points with history" in findings.history_pairs(part)
+    (group,) = json.loads((page.parent / "report.json").read_text())["groups"]
+    assert group["pairs"] == [{"with_history": "openai:gpt-4o", "without_history": "openai:gpt-4o, no history"}]
+    assert any(figure["alt"].startswith("Figure 5.") for figure in parsed.figures)
+    blind = with_tool_acc(
+        with_tool_acc(scores(options=OPTIONS | {"history": False}), 0.3, "preferred_only"), 0.6, "chronological"
+    )
+    seeing = with_tool_acc(with_tool_acc(scores(), 0.5, "preferred_only"), 0.4, "chronological")
+    (group,) = groups_of(tmp_path, blind, seeing)
+    assert "Preferred-only: openai:gpt-4o has +20.0 points with history." in findings.history_pairs(group)
+    assert "Chronological: openai:gpt-4o has \N{MINUS SIGN}20.0 points with history." in findings.history_pairs(group)
 
 
 @pytest.mark.parametrize(
     "other", [OPTIONS, OPTIONS | {"history": False, "prompt": "released"}], ids=["history", "another prompt"]
 )
 def test_runs_that_differ_in_more_than_history_are_no_pair(tmp_path, other):
-    (part,) = parts_of(tmp_path, scores(), scores(options=other))
-    assert part.pairs == []
+    (group,) = groups_of(tmp_path, scores(), scores(options=other))
+    assert group.pairs == []
 
 
 def test_without_a_pair_the_report_says_how_to_get_one(tmp_path):
@@ -240,55 +277,62 @@ def test_without_a_pair_the_report_says_how_to_get_one(tmp_path):
     assert not (page.parent / "figures" / "1-history.png").exists()
 
 
-def test_runs_of_one_model_are_told_apart_by_their_options_or_folders(tmp_path):
-    (part,) = parts_of(
-        tmp_path, scores(), scores(options=OPTIONS | {"window": 8000}), at(scores("hf:x"), 0.9), scores("hf:x")
+def test_runs_of_one_model_have_labels_with_their_options_or_folders(tmp_path):
+    (group,) = groups_of(
+        tmp_path,
+        scores(),
+        scores(options=OPTIONS | {"window": 8000}),
+        with_tool_acc(scores("hf:x"), 0.9),
+        scores("hf:x"),
     )
-    assert sorted(run.label for run in part.runs) == [
+    assert sorted(run.label for run in group.runs) == [
         "hf:x [run-2]",
         "hf:x [run-3]",
         "openai:gpt-4o, window 4000",
         "openai:gpt-4o, window 8000",
     ]
-    assert part.runs[0].label == "hf:x [run-2]"
+    assert group.runs[0].label == "hf:x [run-2]"
 
 
 def test_findings_follow_the_numbers(tmp_path):
     result = scores()
 
-    def put(what, place, name, low, value, high):
+    def put(dimension, setting, band, low, value, high):
         cell = {"value": value, "low": low, "high": high}
-        result["breakdowns"][what][place][name]["scores"]["robust"]["tool_acc"] = cell
+        result["breakdowns"][dimension][setting][band]["scores"]["robust"]["tool_acc"] = cell
 
     put("history_length", "preferred_only", "1-5", 0.55, 0.6, 0.65)
     put("history_length", "preferred_only", "6-10", 0.35, 0.4, 0.45)
     put("gold_position", "all", "1", 0.4, 0.5, 0.6)
     put("gold_position", "all", "2", 0.5, 0.55, 0.6)
     result["breakdowns"]["category"]["all"]["Music"]["rows"] = 50
-    (part,) = parts_of(tmp_path, result)
-    assert plain(findings.by_length(part, part.runs)) == (
-        "From histories of 1-5 to 6-10 interactions, Tool Acc falls for 1 of 1 model (1 with intervals that do not "
-        "overlap). The largest change: openai:gpt-4o, 60.0 % to 40.0 %."
+    (group,) = groups_of(tmp_path, result)
+    assert plain(findings.by_history_length(group, group.runs)) == (
+        "From histories of 1-5 to 6-10 interactions, Tool Acc falls for 1 of 1 model; for 1 of these the intervals do "
+        "not overlap. The largest change is that of openai:gpt-4o, from 60.0 % to 40.0 %."
     )
-    assert plain(findings.by_position(part, part.runs)) == (
-        "openai:gpt-4o depends most on the gold tool's place: 55.0 % at place 2, 50.0 % at place 1. For none of 1 "
-        "model the intervals of the best and the worst place do not overlap."
+    assert plain(findings.by_gold_position(group, group.runs)) == (
+        "openai:gpt-4o depends most on the position of the gold tool: it has 55.0 % at position 2 and 50.0 % at "
+        "position 1. For none of 1 model the intervals of the best and the worst position do not overlap."
     )
-    assert plain(findings.categories(part)) == "2 categories; the largest, Finance, holds 75.0 % of the rows."
-    assert plain(findings.rows(part)) == (
-        "300 rows, 100 in each setting. The most common history length is 1-5 interactions (50.0 % of rows)."
+    assert plain(findings.categories(group)) == (
+        "There are 2 categories. The largest, Finance, holds 75.0 % of the rows."
+    )
+    assert plain(findings.row_counts(group)) == (
+        "The dataset has 300 rows, 100 in each setting. The most common history length is 1-5 interactions (50.0 % of "
+        "rows)."
     )
 
 
-def test_bands_of_few_rows_are_left_out_of_pictures_and_findings(tmp_path):
+def test_bands_of_few_rows_are_left_out_of_figures_and_findings(tmp_path):
     result = scores(bands=("1-5", "6-10", "11-15"))
     result["breakdowns"]["history_length"]["preferred_only"]["11-15"]["rows"] = 9
-    (part,) = parts_of(tmp_path, result)
-    assert part.readable_bands("history_length", "preferred_only") == (["1-5", "6-10"], ["11-15"])
-    assert "From histories of 1-5 to 6-10" in findings.by_length(part, part.runs)
-    assert findings.by_length(part, part.runs).endswith(" Left out for fewer than 10 rows: 11-15.")
-    assert "11-15" in rows_of(tables.bands(part, "history_length", "preferred_only", "history length"))
-    (tiny,) = parts_of(tmp_path / "tiny", scores(users=4))
+    (group,) = groups_of(tmp_path, result)
+    assert group.readable_bands("history_length", "preferred_only") == (["1-5", "6-10"], ["11-15"])
+    assert "From histories of 1-5 to 6-10" in findings.by_history_length(group, group.runs)
+    assert findings.by_history_length(group, group.runs).endswith(" Left out for fewer than 10 rows: 11-15.")
+    assert "11-15" in rows_of(tables.breakdown(group, "history_length", "preferred_only", "history length"))
+    (tiny,) = groups_of(tmp_path / "tiny", scores(users=4))
     assert tiny.readable_bands("history_length", "preferred_only") == (["1-5", "6-10"], [])
 
 
@@ -304,8 +348,8 @@ def test_other_peoples_text_stays_text(tmp_path):
     page = write_report(folders(tmp_path, *results), tmp_path / "out")
     parsed, markdown = Page(page.read_text()), (page.parent / "report.md").read_text()
     assert parsed.tags.isdisjoint({"script", "a", "iframe", "object", "form", "link"})
-    assert all(picture["src"].startswith("data:image/svg+xml;base64,") for picture in parsed.pictures)
-    assert all("onerror" not in picture for picture in parsed.pictures)
+    assert all(figure["src"].startswith("data:image/svg+xml;base64,") for figure in parsed.figures)
+    assert all("onerror" not in figure for figure in parsed.figures)
     assert f"openai:{HOSTILE}" in "".join(parsed.text)
     assert re.search(r"<(?!/?br)[a-z/]", markdown) is None
     assert "[l](http" not in markdown
@@ -316,7 +360,7 @@ def test_other_peoples_text_stays_text(tmp_path):
     assert columns[0] == 5
 
 
-def test_pictures_are_real_and_say_what_they_show(written):
+def test_figures_are_real_and_say_what_they_show(written):
     page, _, parsed = written
     markdown = (page.parent / "report.md").read_text()
     files = re.findall(r"\]\((figures/[^)]+\.png)\)", markdown)
@@ -327,8 +371,8 @@ def test_pictures_are_real_and_say_what_they_show(written):
             image.verify()
             assert image.format == "PNG"
             assert image.width >= 900
-    assert len(parsed.pictures) == len(names)
-    assert all(len(picture["alt"]) > 60 for picture in parsed.pictures)
+    assert len(parsed.figures) == len(names)
+    assert all(len(figure["alt"]) > 60 for figure in parsed.figures)
     assert "http" not in re.sub(r'src="data:[^"]*"', "", page.read_text()).replace("http-equiv", "")
 
 
@@ -342,12 +386,12 @@ def test_the_same_folders_give_the_same_bytes(written, tmp_path):
 def test_a_report_on_one_setting_and_many_models(tmp_path):
     """Lines are drawn for ten models only; a table holds them all."""
     results = [
-        scores(f"openai:model-{number}", places=["chronological", "all"], bands=tuple(f"{n}-{n}" for n in range(40)))
+        scores(f"openai:model-{number}", settings=["chronological", "all"], bands=tuple(f"{n}-{n}" for n in range(40)))
         for number in range(12)
     ]
     page = write_report(folders(tmp_path, *results), tmp_path / "out")
     parsed = Page(page.read_text())
-    titles = [picture["alt"] for picture in parsed.pictures]
+    titles = [figure["alt"] for figure in parsed.figures]
     assert titles[1].startswith("Figure 6. Tool Acc by history length, chronological (the 10 highest of 12).")
     assert len(parsed.tables["Tool Acc over all rows"]) == 1 + 12 + 2
     table_1 = parsed.tables["Table 1. Tool Acc and Param Acc, robust reader"]
@@ -387,9 +431,9 @@ def test_what_score_returns_is_what_a_report_reads(tmp_path):
     replies = [{"id": row["id"], "repeat": 0, "reply": right if row["id"] < "u2" else ""} for row in rows]
     manifest = {key: value for key, value in scores().items() if key in ("model", "dataset", "fingerprint", "split")}
     manifest |= {"setting": "all", "options": OPTIONS, "versions": {}, "usage": {}}
-    (part,) = parts_of(tmp_path, manifest | score(rows, replies, rounds=20))
-    assert rows_of(tables.accuracies(part, "robust"))["openai:gpt-4o"][-2][:5] == "50.0 "
-    assert rows_of(tables.errors(part, "robust")[0])["openai:gpt-4o"][0][:5] == "50.0 "
+    (group,) = groups_of(tmp_path, manifest | score(rows, replies, rounds=20))
+    assert rows_of(tables.paper_metrics(group, "robust"))["openai:gpt-4o"][-2][:5] == "50.0 "
+    assert rows_of(tables.errors(group, "robust")[0])["openai:gpt-4o"][0][:5] == "50.0 "
 
 
 def other_form(folder):
@@ -403,23 +447,24 @@ def no_metric(folder):
 
 
 def more_than_all(folder):
-    (folder / "scores.json").write_text(json.dumps(at(scores(), 1.2)))
+    (folder / "scores.json").write_text(json.dumps(with_tool_acc(scores(), 1.2)))
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: None, "holds no scores.json; run `petoolbench evaluate"),
+        (lambda folder: None, "does not hold scores.json; run `petoolbench evaluate"),
         (lambda folder: (folder / "scores.json").write_text('{"model"'), "line 1: not valid JSON"),
-        (lambda folder: (folder / "scores.json").write_text("[1]"), "it is no JSON object"),
-        (other_form, "not the form of today's scores (`dataset`: field required); run `petoolbench score"),
+        (lambda folder: (folder / "scores.json").write_text("[1]"), "input should be a valid dictionary"),
+        (other_form, "not have the form of today's scores (`dataset`: field required); run `petoolbench score"),
         (no_metric, "scores of all, paper reader: tpm are missing"),
         (more_than_all, "`scores.all.robust.tool_acc.value`: input should be less than or equal to 1"),
     ],
     ids=["none", "half", "list", "old", "incomplete", "impossible"],
 )
-def test_a_folder_without_todays_scores_is_told_in_one_sentence(tmp_path, spoil, message):
+def test_a_folder_without_todays_scores_is_one_sentence_for_the_user(tmp_path, spoil, message):
     (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "manifest.json").write_text("{}")
     spoil(tmp_path / "run")
     with pytest.raises(InputError) as caught:
         write_report([tmp_path / "run"], tmp_path / "out")
@@ -428,8 +473,8 @@ def test_a_folder_without_todays_scores_is_told_in_one_sentence(tmp_path, spoil,
     assert not (tmp_path / "out").exists()
 
 
-def test_no_folder_and_no_place_are_told(tmp_path):
-    with pytest.raises(InputError, match="name at least one"):
+def test_no_folder_and_a_folder_that_cannot_be_written_are_errors(tmp_path):
+    with pytest.raises(InputError, match="no evaluation there; name a folder"):
         write_report([], tmp_path / "out")
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError, match="cannot be written"):
@@ -439,7 +484,7 @@ def test_no_folder_and_no_place_are_told(tmp_path):
 
 def test_folders_of_the_same_rows_must_agree_on_them(tmp_path):
     with pytest.raises(InputError, match="run-1 and run-0 have the same rows, but count them in different ways"):
-        parts_of(tmp_path, scores(), scores(users=50))
+        groups_of(tmp_path, scores(), scores(users=50))
 
 
 def test_a_folder_named_twice_is_reported_once(tmp_path):
@@ -447,9 +492,37 @@ def test_a_folder_named_twice_is_reported_once(tmp_path):
     assert len(read_scores([made[0], made[0]])) == 1
 
 
+def test_folders_of_folders_are_searched_and_what_is_skipped_is_named(tmp_path):
+    """As a shell gives `results/*` with an unfinished evaluation, a report and a folder of evaluations in it."""
+    first, unfinished = folders(tmp_path / "results", scores(), scores("openai:mini"))
+    folders(tmp_path / "results" / "others", scores("hf:x"), scores("hf:y"))
+    (unfinished / "scores.json").unlink()
+    (tmp_path / "results" / "report").mkdir()
+    said: list[str] = []
+    page = write_report(sorted((tmp_path / "results").iterdir()), tmp_path / "out", said.append)
+    (group,) = json.loads((page.parent / "report.json").read_text())["groups"]
+    assert {run["model"] for run in group["runs"]} == {"openai:gpt-4o", "hf:x", "hf:y"}
+    assert said == [
+        f"Skipped, since it does not hold an evaluation: {tmp_path}/results/report.",
+        f"Skipped, since it does not hold scores.json (`petoolbench score FOLDER` writes it): {unfinished}.",
+    ]
+    with pytest.raises(InputError, match=r"run-1 does not hold scores\.json; run `petoolbench evaluate"):
+        write_report([unfinished], tmp_path / "out")
+    assert first.is_dir()
+
+
+def test_each_setting_has_a_colour_of_its_own_also_a_further_one(monkeypatch):
+    monkeypatch.setitem(SETTINGS, "another", SETTINGS["chronological"])
+    colours = [setting_colour(setting) for setting in SETTINGS]
+    assert colours[:3] == ["#0072B2", "#E69F00", "#009E73"]
+    assert len(set(colours)) == 4
+
+
 def test_without_matplotlib_the_message_says_what_to_install(tmp_path, monkeypatch):
     for module in ("petoolkit.evaluator.report.report_figures", "petoolkit.evaluator.report.report_chapters"):
         monkeypatch.delitem(sys.modules, module, raising=False)
+    for module in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(InputError, match=r"pip install 'petoolbench\[report\]'"):
+    with pytest.raises(InputError, match=r"^a report's figures need the package matplotlib: pip install .*matplotlib"):
         write_report(folders(tmp_path, scores()), tmp_path / "out")

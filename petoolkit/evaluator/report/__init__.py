@@ -1,4 +1,4 @@
-"""Evaluation folders -> one report: HTML, Markdown with pictures, JSON."""
+"""One report about several evaluations, as HTML, Markdown with figures, and JSON."""
 
 from petoolkit.evaluator.report.write_report import write_report
 

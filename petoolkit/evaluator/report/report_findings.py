@@ -1,20 +1,25 @@
 """What a report's numbers say, in sentences computed from them."""
 
-from petoolkit.evaluator.report.run_groups import FEWEST_ROWS, Part, Run
-from petoolkit.evaluator.report.score_files import Score
+from petoolkit.evaluator.records import Score
+from petoolkit.evaluator.report.run_groups import FEWEST_ROWS, Run, RunGroup
+from petoolkit.scoring import METRICS
 from petoolkit.text import ALL, counted, in_percent, interval, listing, points, setting_label
 
+_TOOL_ACC = METRICS["tool_acc"].label
 
-def warnings(parts: list[Part]) -> list[str]:
+
+def warnings(groups: list[RunGroup]) -> list[str]:
     """What a reader must know before any number."""
     sentences = []
-    if len(parts) > 1:
-        names = listing([f"part {part.number}: {part.first.dataset}, rows {part.first.fingerprint}" for part in parts])
-        sentences.append(
-            f"These folders were evaluated on {len(parts)} different sets of rows ({names}). Each set has a part of "
-            "its own below; do not compare numbers of different parts."
+    if len(groups) > 1:
+        names = listing(
+            [f"group {group.number}: {group.first.dataset}, rows {group.first.fingerprint}" for group in groups]
         )
-    for run in (run for part in parts for run in part.runs):
+        sentences.append(
+            f"These evaluations are about {len(groups)} different sets of rows ({names}). Each set has a group of its "
+            "own below; do not compare numbers of different groups."
+        )
+    for run in (run for group in groups for run in group.runs):
         if missing := run.result.counts[ALL].missing:
             sentences.append(
                 f"{run.label}: {missing:,} of {run.result.replies:,} replies are missing (failed requests) and count "
@@ -23,104 +28,110 @@ def warnings(parts: list[Part]) -> list[str]:
     return sentences
 
 
-def overview(part: Part) -> str:
-    """Who leads, and which models stand clearly above or below the best rule."""
-    leader = part.runs[0]
+def overview(group: RunGroup) -> str:
+    """Who leads, and how many models are clearly above or below the best rule."""
+    leader = group.runs[0]
     score = leader.result.score(ALL, "tool_acc")
-    leads = "has the highest Tool Acc," if len(part.runs) > 1 else "has a Tool Acc of"
+    leads = f"has the highest {_TOOL_ACC}," if len(group.runs) > 1 else f"has a {_TOOL_ACC} of"
     sentences = [
         f"{leader.label} {leads} {in_percent(score.value)} (95\N{NO-BREAK SPACE}% interval {interval(score)})."
     ]
-    rule, models = part.best_rule(ALL, "tool_acc"), part.models
+    rule, models = group.best_rule(ALL, "tool_acc"), group.models
     if rule and models:
         scores = [run.result.score(ALL, "tool_acc") for run in models]
         above = sum(score.low is not None and score.low > rule.value for score in scores)
         below = sum(score.high is not None and score.high < rule.value for score in scores)
-        sentences.append(f"The best rule, {rule.name}, has {in_percent(rule.value)}:")
+        sentences.append(f"The best rule, {rule.name}, has {in_percent(rule.value)}.")
         sentences.append(
-            f"of {counted(len(models), 'model')}, {above or 'none'} with the whole interval above it, "
-            f"{below or 'none'} below."
+            f"The whole interval lies above that for {above or 'none'} of {counted(len(models), 'model')}, and below "
+            f"it for {below or 'none'}."
         )
-    sentences.append(f"Chance is {in_percent(part.first.chance[ALL]['tool_acc'])}.")
+    sentences.append(f"Chance is {in_percent(group.first.chance[ALL]['tool_acc'])}.")
     return " ".join(sentences)
 
 
-def rows(part: Part) -> str:
-    """How many rows there are, and how long most histories are."""
-    sizes = {setting: part.first.rows[setting] for setting in part.settings}
+def row_counts(group: RunGroup) -> str:
+    """How many rows there are, and which history length is the most common one."""
+    sizes = {setting: group.first.rows[setting] for setting in group.settings}
     if len(set(sizes.values())) == 1:
-        each = f"{next(iter(sizes.values())):,} in each setting" if len(sizes) > 1 else setting_label(part.settings[0])
+        each = (
+            f"{next(iter(sizes.values())):,} in each setting" if len(sizes) > 1 else setting_label(group.settings[0])
+        )
     else:
         each = listing([f"{number:,} {setting_label(setting)}" for setting, number in sizes.items()])
-    sentence = f"{counted(part.first.rows[ALL], 'row')}, {each}."
-    if lengths := part.band_sizes("history_length", ALL):
+    sentence = f"The dataset has {counted(group.first.rows[ALL], 'row')}, {each}."
+    if lengths := group.band_sizes("history_length", ALL):
         band = max(lengths, key=lambda name: lengths[name])
         share = in_percent(lengths[band] / sum(lengths.values()))
         sentence += f" The most common history length is {band} interactions ({share} of rows)."
     return sentence
 
 
-def categories(part: Part) -> str:
-    """How evenly rows spread over categories."""
-    sizes = sorted(part.band_sizes("category", ALL).items(), key=lambda item: -item[1])
+def categories(group: RunGroup) -> str:
+    """How evenly the rows are spread over categories."""
+    sizes = sorted(group.band_sizes("category", ALL).items(), key=lambda item: -item[1])
     total = sum(number for _, number in sizes)
     sentence = (
-        f"{len(sizes):,} {'category' if len(sizes) == 1 else 'categories'}; the largest, {sizes[0][0]}, holds "
-        f"{in_percent(sizes[0][1] / total)} of the rows"
+        f"There {'is 1 category' if len(sizes) == 1 else f'are {len(sizes):,} categories'}. The largest, "
+        f"{sizes[0][0]}, holds {in_percent(sizes[0][1] / total)} of the rows"
     )
     if len(sizes) > 5:
-        sentence += f", the five largest {in_percent(sum(number for _, number in sizes[:5]) / total)}"
+        sentence += f"; the five largest hold {in_percent(sum(number for _, number in sizes[:5]) / total)}"
     return f"{sentence}."
 
 
-def history_pairs(part: Part) -> str:
-    """What the history is worth, by setting."""
+def history_pairs(group: RunGroup) -> str:
+    """How much the history changes Tool Acc, by setting."""
     sentences = []
-    for place in part.settings:
-        gains = [_value(pair.with_history, place) - _value(pair.without, place) for pair in part.pairs]
-        name = f"{setting_label(place).capitalize()}:"
+    for setting in group.settings:
+        gains = [
+            _tool_acc(pair.with_history, setting) - _tool_acc(pair.without_history, setting) for pair in group.pairs
+        ]
+        name = f"{setting_label(setting).capitalize()}:"
         if len(gains) == 1:
-            sentences.append(f"{name} {points(gains[0])} points with history for {part.pairs[0].model}.")
+            sentences.append(f"{name} {group.pairs[0].model} has {points(gains[0])} points with history.")
         else:
             better = sum(gain > 0 for gain in gains)
-            mean = points(sum(gains) / len(gains))
-            sentences.append(f"{name} {better} of {len(gains)} models better with history, {mean} points on average.")
+            sentences.append(f"{name} {better} of {len(gains)} models are better with history,")
+            sentences.append(f"and the mean difference is {points(sum(gains) / len(gains))} points.")
     return " ".join(sentences)
 
 
-def by_length(part: Part, runs: list[Run]) -> str:
-    """Whether Tool Acc falls from the shortest histories to the longest."""
-    place = part.length_setting
-    bands, small = part.readable_bands("history_length", place)
+def by_history_length(group: RunGroup, runs: list[Run]) -> str:
+    """For how many runs Tool Acc falls from the shortest histories to the longest."""
+    setting = group.history_length_setting
+    bands, small = group.readable_bands("history_length", setting)
     if len(bands) < 2:
-        return f"There is nothing to compare: histories are {bands[0]} interactions long.{_left_out(small)}"
-    changes = [[_band(run, "history_length", place, bands[at]) for at in (0, -1)] for run in runs]
+        return f"There is nothing to compare: all histories are {bands[0]} interactions long.{_left_out(small)}"
+    changes = [[run.band_tool_acc("history_length", setting, bands[end]) for end in (0, -1)] for run in runs]
     falls = [(first, last) for first, last in changes if _fall(first, last) > 0]
-    clear = [ends for ends in falls if _apart(*ends)]
+    clear = [ends for ends in falls if _are_apart(*ends)]
     steepest, (first, last) = max(zip(runs, changes, strict=True), key=lambda item: abs(_fall(*item[1])))
     return (
-        f"From histories of {bands[0]} to {bands[-1]} interactions, Tool Acc falls for {len(falls)} of "
-        f"{counted(len(runs), 'model')} ({len(clear) or 'none'} with intervals that do not overlap). The largest "
-        f"change: {steepest.label}, {in_percent(first.value)} to {in_percent(last.value)}.{_left_out(small)}"
+        f"From histories of {bands[0]} to {bands[-1]} interactions, {_TOOL_ACC} falls for {len(falls)} of "
+        f"{counted(len(runs), 'model')}; for {len(clear) or 'none'} of these the intervals do not overlap. The "
+        f"largest change is that of {steepest.label}, from {in_percent(first.value)} to {in_percent(last.value)}."
+        f"{_left_out(small)}"
     )
 
 
-def by_position(part: Part, runs: list[Run]) -> str:
-    """Whether Tool Acc depends on where the gold tool stands among the candidates."""
-    places, small = part.readable_bands("gold_position", ALL)
+def by_gold_position(group: RunGroup, runs: list[Run]) -> str:
+    """How much Tool Acc depends on the position of the gold tool among the candidates."""
+    positions, small = group.readable_bands("gold_position", ALL)
     ends = []
     for run in runs:
-        scores = [(_band(run, "gold_position", ALL, at), at) for at in places]
+        scores = [(run.band_tool_acc("gold_position", ALL, position), position) for position in positions]
         scores.sort(key=lambda item: item[0].value or 0)
         ends.append((scores[-1], scores[0]))
-    widest, ((best, best_at), (worst, worst_at)) = max(
+    widest, ((best, best_position), (worst, worst_position)) = max(
         zip(runs, ends, strict=True), key=lambda item: _fall(item[1][0][0], item[1][1][0])
     )
-    clear = sum(_apart(best, worst) for (best, _), (worst, _) in ends)
+    clear = sum(_are_apart(best, worst) for (best, _), (worst, _) in ends)
     return (
-        f"{widest.label} depends most on the gold tool's place: {in_percent(best.value)} at place {best_at}, "
-        f"{in_percent(worst.value)} at place {worst_at}. For {clear or 'none'} of {counted(len(runs), 'model')} the "
-        f"intervals of the best and the worst place do not overlap.{_left_out(small)}"
+        f"{widest.label} depends most on the position of the gold tool: it has {in_percent(best.value)} at position "
+        f"{best_position} and {in_percent(worst.value)} at position {worst_position}. For {clear or 'none'} of "
+        f"{counted(len(runs), 'model')} the intervals of the best and the worst position do not overlap."
+        f"{_left_out(small)}"
     )
 
 
@@ -128,20 +139,16 @@ def _left_out(bands: list[str]) -> str:
     return f" Left out for fewer than {FEWEST_ROWS} rows: {listing(bands)}." if bands else ""
 
 
-def _value(run: Run, place: str) -> float:
-    return run.result.score(place, "tool_acc").value or 0.0
-
-
-def _band(run: Run, what: str, place: str, band: str) -> Score:
-    return run.result.breakdowns[what][place][band].scores["robust"]["tool_acc"]
+def _tool_acc(run: Run, setting: str) -> float:
+    return run.result.score(setting, "tool_acc").value or 0.0
 
 
 def _fall(first: Score, last: Score) -> float:
     return (first.value or 0.0) - (last.value or 0.0)
 
 
-def _apart(one: Score, other: Score) -> bool:
-    """Whether two intervals have nothing in common."""
-    if None in (one.low, one.high, other.low, other.high):
+def _are_apart(one: Score, other: Score) -> bool:
+    """Whether two intervals do not overlap."""
+    if one.low is None or one.high is None or other.low is None or other.high is None:
         return False
-    return one.high < other.low or other.high < one.low  # type: ignore[operator]
+    return one.high < other.low or other.high < one.low

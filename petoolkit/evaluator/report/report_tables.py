@@ -1,6 +1,6 @@
 """A report's tables as data, which both templates show."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -9,17 +9,22 @@ from typing import Any
 
 import yaml
 
-from petoolkit.evaluator.report.run_groups import Part, Run
-from petoolkit.evaluator.report.score_files import ERRORS, METRICS, Score
+from petoolkit.evaluator.records import Score
+from petoolkit.evaluator.report.run_groups import Run, RunGroup
 from petoolkit.replies import READERS
-from petoolkit.text import ALL, UNKNOWN, amount, interval, percent, points, setting_label
+from petoolkit.scoring import ERROR_TYPES, METRICS, PARAMETER_ERRORS, TOOL_ERRORS
+from petoolkit.text import ALL, UNKNOWN, amount, interval, listing, percent, points, setting_label
 
 MODEL, RULE, REFERENCE, PAPER = "model", "rule", "reference", "paper"  # kinds of rows
+_TOOL_ACC = METRICS["tool_acc"].label
+_READER = READERS[0]
+_IN_PERCENT = "Scores are in %, with 95 % intervals."
+_ROBUST = f"{_IN_PERCENT} Replies were read by the {_READER} reader."
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A text, and smaller beside it what qualifies it, such as an interval."""
+    """A cell's text, and in smaller type below it what qualifies it, such as an interval."""
 
     text: str
     detail: str = ""
@@ -27,7 +32,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table."""
+    """A row of a table; `kind` is one of `MODEL`, `RULE`, `REFERENCE` and `PAPER`."""
 
     name: str
     kind: str
@@ -45,10 +50,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table, and what has to be said of it."""
+    """A table with its title and notes."""
 
     title: str
-    columns: list[Column]  # without the first, which holds the rows' names
+    columns: list[Column]  # without the first one, which holds the names of the rows
     rows: list[Row]
     notes: list[str]
     first_column: str = "model"
@@ -56,7 +61,7 @@ class Table:
 
     @property
     def column_groups(self) -> list[tuple[str, int]]:
-        """Headings shared by neighbours, each with the number of its columns; none where no column has one."""
+        """Headings that neighbours share, each with the number of its columns; empty if no column has one."""
         groups = [(name, len(list(columns))) for name, columns in groupby(self.columns, lambda column: column.group)]
         return groups if any(name for name, _ in groups) else []
 
@@ -67,45 +72,47 @@ def paper_results() -> dict[str, Any]:
     return yaml.safe_load(Path(__file__).with_name("paper_results.yaml").read_text(encoding="utf-8"))
 
 
-def comparability(part: Part) -> str:
-    """Whether the paper's numbers may stand beside this part's, and why."""
-    paper, first = paper_results(), part.first
-    rows = max(first.rows[setting] for setting in part.settings)
+def comparability(group: RunGroup) -> str:
+    """Whether the paper's numbers can be compared with those of a group, and why."""
+    paper, first = paper_results(), group.first
+    rows = max(first.rows[setting] for setting in group.settings)
     if not first.released:
         return (
             "The paper's rows are for orientation only and not comparable with the others: they were measured on the "
             f"authors' test set, not on {first.dataset}."
         )
     if rows < paper["test_users"]:
-        words = (
+        sentences = (
             f"The paper's rows were measured on the authors' whole test set, {paper['test_users']:,} rows a setting; "
             f"{first.dataset} holds {rows:,} of them, a development part and not their whole test set: compare with "
             "care."
         )
     else:
-        words = (
+        sentences = (
             f"The paper's rows were measured on the authors' test set; {first.dataset} is what they released of it."
         )
-    if any(not _asked_as_in_the_paper(run) for run in part.models):
-        words += " For their prompts and their way of cutting them, evaluate with --prompt released --truncate paper."
-    return f"{words} Their scorer reads replies as the paper reader does."
+    if not all(_is_asked_as_in_the_paper(run) for run in group.models):
+        sentences += (
+            " For their prompts and their way of cutting them, evaluate with --prompt released --truncate paper."
+        )
+    return f"{sentences} Their scorer reads replies as the paper reader does."
 
 
-def _asked_as_in_the_paper(run: Run) -> bool:
+def _is_asked_as_in_the_paper(run: Run) -> bool:
     options = run.result.options.model_dump()
     return options.get("prompt") == "released" and options.get("truncate") == "paper"
 
 
-def headline(part: Part) -> Table:
-    """Each model's Tool Acc over all, next to chance and the best rule; and the replies that are missing."""
-    any_missing = any(run.result.counts[ALL].missing for run in part.runs)
-    columns = [Column("Tool Acc"), *([Column("missing")] if any_missing else [])]
-    chance, rule = part.first.chance[ALL]["tool_acc"], part.best_rule(ALL, "tool_acc")
+def headline(group: RunGroup) -> Table:
+    """Each model's Tool Acc over all rows, its distance to chance and to the best rule, and its missing replies."""
+    any_missing = any(run.result.counts[ALL].missing for run in group.runs)
+    columns = [Column(_TOOL_ACC), *([Column("missing")] if any_missing else [])]
+    chance, rule = group.first.chance[ALL]["tool_acc"], group.best_rule(ALL, "tool_acc")
     references = [("chance", Cell(percent(chance)), chance)] if chance is not None else []
     if rule:
         references.append(("best rule", Cell(percent(rule.value), rule.name), rule.value))
     rows = []
-    for run in part.runs:
+    for run in group.runs:
         score, missing = run.result.score(ALL, "tool_acc"), run.result.counts[ALL].missing
         cells = [_cell(score)]
         if any_missing:
@@ -115,99 +122,145 @@ def headline(part: Part) -> Table:
     for name, cell, _ in references:
         rows.append(Row(name, REFERENCE, [cell, *(Cell("") for _ in [*columns[1:], *references])]))
     columns += [Column(f"to {name}") for name, _, _ in references]
-    notes = ["In %, robust reader, with 95 % intervals (bootstrap clustered by function group)."]
+    notes = [f"{_ROBUST} The intervals are from a bootstrap over function groups."]
     if any_missing:
-        notes.append("Missing: replies of failed requests, which count as wrong.")
-    return Table("Tool Acc over all rows", columns, rows, notes)
+        notes.append("Missing replies are those of failed requests; they count as wrong.")
+    return Table(f"{_TOOL_ACC} over all rows", columns, rows, notes)
 
 
-def accuracies(part: Part, reader: str) -> Table:
-    """The paper's Table 1."""
-    metrics = ("tool_acc", "param_acc")
-    paper = [
-        Row(name, PAPER, [Cell(f"{n:.1f}") for place in part.places for n in numbers[place]])
-        for name, numbers in paper_results()["table_1"].items()
-    ]
-    notes = [comparability(part)]
-    return _scores_table(part, "Table 1. Tool Acc and Param Acc", part.places, metrics, reader, notes, paper)
+def paper_metrics(group: RunGroup, reader: str) -> Table:
+    """The metrics of the paper's Table 1, with the paper's own rows."""
+    metrics = paper_results()["table_1_metrics"]
+    title = f"Table 1. {_labels(metrics)}"
+    paper = _paper_rows("table_1", metrics, metrics, group.settings_and_all)
+    return _metrics_table(group, title, metrics, reader, [comparability(group)], paper)
 
 
-def joint_and_preference(part: Part, reader: str) -> Table:
-    """What the paper's Table 1 lacks: both right in one call, and the preferred tool among those that do the job."""
-    note = (
-        "Joint Acc: tool and parameters both right. Preference Acc: the preferred tool was called, among the rows "
-        "whose called tool does the job."
-    )
-    metrics = ("joint_acc", "preference_acc")
-    return _scores_table(part, "Both right, and preference", part.places, metrics, reader, [note])
+def further_metrics(group: RunGroup, reader: str) -> list[Table]:
+    """All metrics that the paper's Table 1 does not have; no table if there are none."""
+    metrics = [metric for metric in METRICS if metric not in paper_results()["table_1_metrics"]]
+    note = " ".join(f"{METRICS[metric].label}: {METRICS[metric].description}" for metric in metrics)
+    return [_metrics_table(group, _labels(metrics), metrics, reader, [note])] if metrics else []
 
 
-def errors(part: Part, reader: str) -> list[Table]:
+def errors(group: RunGroup, reader: str) -> list[Table]:
     """The paper's Table 2, and the same for the settings that it leaves out."""
-    in_paper = [place for place in part.places if place in ("preferred_only", "chronological")]
-    others = [place for place in part.places if place not in in_paper]
-    names, metrics = ", ".join(f"{short}: {long}" for short, long in ERRORS.items()), tuple(ERRORS)
-    notes = [f"{names}. Tool Acc + IF + TH + TFM + TPM = 100 and Param Acc + IF + PNM + PVM = 100."]
+    results = paper_results()
+    of_the_paper = {setting for numbers in results["table_2"].values() for setting in numbers}
+    in_paper = [setting for setting in group.settings_and_all if setting in of_the_paper]
+    others = [setting for setting in group.settings_and_all if setting not in of_the_paper]
+    names = ", ".join(f"{error.name}: {error.label}" for error in ERROR_TYPES.values())
+    sums = " and ".join(
+        f"{' + '.join([METRICS[metric].label, *types])} = 100"
+        for metric, types in (("tool_acc", TOOL_ERRORS), ("param_acc", PARAMETER_ERRORS))
+    )
+    notes = [f"{names}. {sums}."]
     tables = []
     if in_paper:
-        paper = [
-            Row(name, PAPER, [Cell(f"{n:.1f}") for place in in_paper for n in numbers[place]])
-            for name, numbers in paper_results()["table_2"].items()
-        ]
+        paper = _paper_rows("table_2", results["table_2_error_types"], ERROR_TYPES, in_paper)
         title = "Table 2. Errors by type"
-        tables.append(_scores_table(part, title, in_paper, metrics, reader, [*notes, comparability(part)], paper))
+        tables.append(
+            _scores_table(group, title, in_paper, ERROR_TYPES, reader, [*notes, comparability(group)], (), paper)
+        )
     if others:
-        tables.append(_scores_table(part, "Errors in the other settings", others, metrics, reader, notes))
+        tables.append(_scores_table(group, "Errors in the other settings", others, ERROR_TYPES, reader, notes))
     return tables
 
 
+def _labels(metrics: Collection[str]) -> str:
+    return listing([METRICS[metric].label for metric in metrics])
+
+
+def _paper_rows(table: str, printed: Sequence[str], shown: Collection[str], settings: Collection[str]) -> list[Row]:
+    """Rows of one of the paper's tables, with a dash for what it does not have.
+
+    Args:
+        table: `table_1` or `table_2`.
+        printed: names of the numbers that the paper gives for each setting, in its order.
+        shown: names of the numbers to show for each setting.
+        settings: the settings to show, or `all`.
+    """
+    rows = []
+    for model, by_setting in paper_results()[table].items():
+        numbers = {setting: dict(zip(printed, by_setting[setting], strict=True)) for setting in by_setting}
+        found = [numbers.get(setting, {}).get(name) for setting in settings for name in shown]
+        rows.append(Row(model, PAPER, [Cell(UNKNOWN if number is None else f"{number:.1f}") for number in found]))
+    return rows
+
+
+def _metrics_table(
+    group: RunGroup, title: str, metrics: Sequence[str], reader: str, notes: list[str], paper: Sequence[Row] = ()
+) -> Table:
+    """Metrics by setting, with chance and the best rule below the models."""
+    keys = [(setting, metric) for setting in group.settings_and_all for metric in metrics]
+    rules = [group.best_rule(*key, reader) for key in keys]
+    references = [
+        Row("chance", REFERENCE, [Cell(percent(group.first.chance[setting].get(metric))) for setting, metric in keys]),
+        Row("best rule", REFERENCE, [Cell(percent(r.value), r.name) if r else Cell(UNKNOWN) for r in rules]),
+    ]
+    return _scores_table(group, title, group.settings_and_all, metrics, reader, notes, references, paper)
+
+
 def _scores_table(
-    part: Part,
+    group: RunGroup,
     title: str,
-    places: list[str],
-    metrics: tuple[str, ...],
+    settings: Sequence[str],
+    names: Collection[str],
     reader: str,
     notes: list[str],
+    references: Sequence[Row] = (),
     paper: Sequence[Row] = (),
 ) -> Table:
-    keys = [(place, metric) for place in places for metric in metrics]
-    rows = [Row(run.label, _kind(run), [_cell(run.result.score(*key, reader)) for key in keys]) for run in part.runs]
-    if metrics[0] in METRICS:
-        rules = [part.best_rule(*key, reader) for key in keys]
-        chances = [Cell(percent(part.first.chance[place].get(metric))) for place, metric in keys]
-        rows.append(Row("chance", REFERENCE, chances))
-        rows.append(
-            Row("best rule", REFERENCE, [Cell(percent(r.value), r.name) if r else Cell(UNKNOWN) for r in rules])
-        )
-    columns = [Column(METRICS.get(metric, metric), setting_label(place)) for place, metric in keys]
-    title, notes = f"{title}, {reader} reader", ["In %, with 95 % intervals.", *notes]
-    heading = "The paper's own rows" + ("" if part.first.released else " (other data: not comparable)")
-    return Table(title, columns, [*rows, *paper], notes, paper_heading=heading)
+    """A row for each run, and below them references and the paper's own rows.
+
+    Args:
+        group: whose runs are shown.
+        title: of the table.
+        settings: settings or `all`; each gets a group of columns.
+        names: metrics or error types; each is a column of the group.
+        reader: of the replies.
+        notes: about the table.
+        references: rows below the runs.
+        paper: rows below these.
+    """
+    keys = [(setting, name) for setting in settings for name in names]
+    rows = [Row(run.label, _kind(run), [_cell(run.result.score(*key, reader)) for key in keys]) for run in group.runs]
+    columns = [
+        Column(METRICS[name].label if name in METRICS else name, setting_label(setting)) for setting, name in keys
+    ]
+    heading = "The paper's own rows" + ("" if group.first.released else " (other data: not comparable)")
+    return Table(
+        f"{title}, {reader} reader",
+        columns,
+        [*rows, *references, *paper],
+        [_IN_PERCENT, *notes],
+        paper_heading=heading,
+    )
 
 
-def bands(part: Part, what: str, place: str, first_column: str) -> Table:
-    """Tool Acc by band of a breakdown, a column a model."""
+def breakdown(group: RunGroup, dimension: str, setting: str, first_column: str) -> Table:
+    """Tool Acc by band of one of `BREAKDOWNS`, with a column for each run."""
     rows = []
-    for band, number in part.band_sizes(what, place).items():
-        scores = [run.result.breakdowns[what][place][band].scores[READERS[0]]["tool_acc"] for run in part.runs]
+    for band, number in group.band_sizes(dimension, setting).items():
+        scores = [run.band_tool_acc(dimension, setting, band) for run in group.runs]
         rows.append(Row(band, MODEL, [Cell(f"{number:,}"), *map(_cell, scores)]))
-    columns = [Column("rows"), *(Column(run.label) for run in part.runs)]
-    title = f"Tool Acc by {first_column}, {setting_label(place)}"
-    return Table(title, columns, rows, ["In %, robust reader, with 95 % intervals."], first_column)
+    columns = [Column("rows"), *(Column(run.label) for run in group.runs)]
+    return Table(f"{_TOOL_ACC} by {first_column}, {setting_label(setting)}", columns, rows, [_ROBUST], first_column)
 
 
-def repeated_runs(part: Part) -> list[Table]:
-    """Tool Acc of each run of those that were repeated; no table where none was."""
+def repeated_runs(group: RunGroup) -> list[Table]:
+    """Tool Acc of each repeat of the runs that asked several times; no table if there are none."""
     rows = []
-    for run in (run for run in part.runs if run.result.options.repeat > 1):
-        values = run.result.repeats[ALL][READERS[0]]["tool_acc"]
-        width = f"{100 * (max(values) - min(values)):.1f}"
-        rows.append(Row(run.label, _kind(run), [Cell(", ".join(map(percent, values))), Cell(width)]))
-    columns = [Column("Tool Acc of each run", is_text=True), Column("range, points")]
-    return [Table("Repeated runs", columns, rows, ["In %, over all rows, robust reader."])] if rows else []
+    for run in (run for run in group.runs if run.result.options.repeat > 1):
+        values = run.result.repeats[ALL][_READER]["tool_acc"]
+        value_range = percent(max(values) - min(values))
+        rows.append(Row(run.label, _kind(run), [Cell(", ".join(map(percent, values))), Cell(value_range)]))
+    columns = [Column(f"{_TOOL_ACC} of each repeat", is_text=True), Column("range, points")]
+    notes = [f"Scores are in %, over all rows. Replies were read by the {_READER} reader."]
+    return [Table("Repeated runs", columns, rows, notes)] if rows else []
 
 
-def cost(part: Part) -> Table:
+def cost(group: RunGroup) -> Table:
     """Tokens, latency and price."""
 
     def cells(run: Run) -> list[Cell]:
@@ -222,11 +275,12 @@ def cost(part: Part) -> Table:
         *(Column(name, "seconds a reply") for name in ("median", "95th percentile")),
         Column("cost"),
     ]
-    return _runs_table("Cost and latency", part, columns, cells, f"{UNKNOWN}: not known, or no tokens were used.")
+    note = f"{UNKNOWN} stands for a number that is not known, and for models that do not count tokens."
+    return _runs_table("Cost and latency", group, columns, cells, note)
 
 
-def counts(part: Part) -> Table:
-    """How many replies were missing, unreadable or to a shortened prompt."""
+def counts(group: RunGroup) -> Table:
+    """How many replies were missing or unreadable, and how many prompts were shortened."""
 
     def cells(run: Run) -> list[Cell]:
         counts = run.result.counts[ALL]
@@ -234,35 +288,37 @@ def counts(part: Part) -> Table:
         return [Cell(f"{number:,}") for number in (*numbers, counts.shortened, counts.over_window)]
 
     columns = [
-        Column("asked", "replies"),
+        Column("asked for", "replies"),
         Column("missing", "replies"),
         *(Column(f"{reader} reader", "unreadable replies") for reader in READERS),
         Column("shortened", "prompts and the window"),
-        Column("still over", "prompts and the window"),
+        Column("still too long", "prompts and the window"),
     ]
     note = "All of them count in every score; a missing or unreadable reply is wrong."
-    return _runs_table("Missing, unreadable and shortened", part, columns, cells, note)
+    return _runs_table("Missing, unreadable and shortened", group, columns, cells, note)
 
 
-def what_was_run(part: Part) -> Table:
-    """What is needed to run it again."""
+def what_was_run(group: RunGroup) -> Table:
+    """Model, data, options and versions of each run."""
 
     def cells(run: Run) -> list[Cell]:
         result = run.result
-        data = (f"{result.dataset}", f"{result.revision or 'no'} revision, {result.split} split, {result.setting}")
-        named = (
-            ", ".join(f"{key} {_shown(value)}" for key, value in pairs.items())
+        data = (result.dataset, f"{result.revision or 'no'} revision, {result.split} split, {result.setting}")
+        listed = (
+            ", ".join(f"{name} {_option_text(value)}" for name, value in pairs.items())
             for pairs in (result.options.model_dump(), result.versions)
         )
-        return [Cell(result.model), Cell(result.folder), Cell(*data), Cell(result.fingerprint), *map(Cell, named)]
+        return [Cell(result.model), Cell(result.folder), Cell(*data), Cell(result.fingerprint), *map(Cell, listed)]
 
     names = ("--model", "folder", "dataset", "rows' fingerprint", "options", "versions")
     columns = [Column(name, is_text=True) for name in names]
-    return _runs_table("What was run", part, columns, cells, "Rows of the same fingerprint are the same rows.")
+    return _runs_table("What was run", group, columns, cells, "Rows of the same fingerprint are the same rows.")
 
 
-def _runs_table(title: str, part: Part, columns: list[Column], cells: Callable[[Run], list[Cell]], note: str) -> Table:
-    return Table(title, columns, [Row(run.label, _kind(run), cells(run)) for run in part.runs], [note])
+def _runs_table(
+    title: str, group: RunGroup, columns: list[Column], cells: Callable[[Run], list[Cell]], note: str
+) -> Table:
+    return Table(title, columns, [Row(run.label, _kind(run), cells(run)) for run in group.runs], [note])
 
 
 def _kind(run: Run) -> str:
@@ -273,7 +329,7 @@ def _cell(score: Score) -> Cell:
     return Cell(percent(score.value), interval(score))
 
 
-def _shown(value: Any) -> str:
+def _option_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""What a report says, as plain data: runs on the same rows make a part, and only runs of one part are compared."""
+"""Runs grouped by the rows that they are about; only runs of one group are compared."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,133 +7,145 @@ from functools import cached_property
 from itertools import product
 
 from petoolbench import SETTINGS, InputError
-from petoolkit.evaluator.report.score_files import BREAKDOWNS, Result
+from petoolkit.evaluator.records import BREAKDOWNS, Score, Scores
 from petoolkit.replies import READERS
 from petoolkit.text import ALL
 
-FEWEST_ROWS = 10  # of a band in a picture: a share of fewer says nothing
-_DRAWN_AGAIN = {"history", "seed", "repeat"}  # options that may differ between runs with and without history
+FEWEST_ROWS = 10  # of a band in a figure: a share of fewer rows says nothing
+_MAY_DIFFER_IN_A_PAIR = {"history", "seed", "repeat"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """A result, and what the report calls it: no other run of its part has the same label."""
+    """The scores of one evaluation, and its label, which no other run of the group has."""
 
     label: str
-    result: Result
+    result: Scores
+
+    def band_tool_acc(self, dimension: str, setting: str, band: str) -> Score:
+        """Tool Acc (robust reader) of the rows of one band."""
+        return self.result.breakdowns[dimension][setting][band].scores[READERS[0]]["tool_acc"]
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A rule model's share of one metric."""
+class BestRule:
+    """The rule with the highest share in one metric."""
 
     name: str
     value: float
 
 
 @dataclass(frozen=True)
-class Pair:
-    """The same model, asked in the same way about the same rows, with and without history."""
+class HistoryPair:
+    """Two runs of one model on the same rows, asked in the same way, with and without history."""
 
     model: str
     with_history: Run
-    without: Run
+    without_history: Run
 
 
 @dataclass(frozen=True)
-class Part:
-    """Runs on the same rows, the highest Tool Acc (over all, robust reader) first."""
+class RunGroup:
+    """Runs on the same rows, sorted by Tool Acc (all rows, robust reader), the highest first."""
 
     number: int  # from 1
     runs: list[Run]
 
     @property
-    def first(self) -> Result:
-        """Any of the results, for what they all share: rows, chance, sizes of bands."""
+    def first(self) -> Scores:
+        """The first run's scores, for what all runs share: rows, chance, sizes of bands."""
         return self.runs[0].result
 
     @cached_property
     def settings(self) -> list[str]:
-        """The settings asked, in the paper's order."""
+        """The settings of the rows, in the paper's order."""
         return [setting for setting in SETTINGS if setting in self.first.rows]
 
     @cached_property
-    def places(self) -> list[str]:
-        """The settings asked, and `all` if there are several."""
+    def settings_and_all(self) -> list[str]:
+        """The settings of the rows, and `all` if there are several."""
         return [*self.settings, ALL] if len(self.settings) > 1 else self.settings
 
     @cached_property
-    def length_setting(self) -> str:
-        """Where Tool Acc is shown by history length: in the paper, preferred-only."""
+    def history_length_setting(self) -> str:
+        """The setting in which Tool Acc is shown by history length: preferred-only in the paper."""
         return self.settings[0]
 
     @cached_property
     def models(self) -> list[Run]:
-        """Runs of models that are no rules of ours."""
+        """Runs of models that are not rules of the toolkit."""
         return [run for run in self.runs if not run.result.is_rule]
 
     @cached_property
-    def pairs(self) -> list[Pair]:
-        """Runs that differ in history only, in the order of the models."""
-        seeing = [run for run in self.runs if run.result.options.history]
-        blind = [run for run in self.runs if not run.result.options.history]
-        return [Pair(a.label, a, b) for a, b in product(seeing, blind) if _question(a.result) == _question(b.result)]
+    def pairs(self) -> list[HistoryPair]:
+        """Pairs of runs that differ only in the history, in the order of the models."""
+        with_history = [run for run in self.runs if run.result.options.history]
+        without_history = [run for run in self.runs if not run.result.options.history]
+        return [
+            HistoryPair(a.label, a, b)
+            for a, b in product(with_history, without_history)
+            if _pair_key(a.result) == _pair_key(b.result)
+        ]
 
-    def best_rule(self, place: str, metric: str, reader: str = READERS[0]) -> Rule | None:
-        """The best rule that any run knows of, those among the runs included; the first of equals."""
-        found = [run.result.best_rule.get(place, {}).get(reader, {}).get(metric) for run in self.runs]
-        known = [Rule(rule.name, rule.value) for rule in found if rule and rule.value is not None]
+    def best_rule(self, setting: str, metric: str, reader: str = READERS[0]) -> BestRule | None:
+        """The best rule that any run's scores name, or that is among the runs; the first of equals."""
+        named = [run.result.best_rule.get(setting, {}).get(reader, {}).get(metric) for run in self.runs]
+        rules = [BestRule(rule.name, rule.value) for rule in named if rule and rule.value is not None]
         for run in self.runs:
-            value = run.result.score(place, metric, reader).value
+            value = run.result.score(setting, metric, reader).value
             if run.result.is_rule and value is not None:
-                known.append(Rule(run.label, value))
-        return max(known, key=lambda rule: rule.value, default=None)
+                rules.append(BestRule(run.label, value))
+        return max(rules, key=lambda rule: rule.value, default=None)
 
-    def band_sizes(self, what: str, place: str) -> dict[str, int]:
+    def band_sizes(self, dimension: str, setting: str) -> dict[str, int]:
         """Number of rows by band of a breakdown, in its order."""
-        return self.first.band_sizes(what, place)
+        return self.first.band_sizes(dimension, setting)
 
-    def readable_bands(self, what: str, place: str) -> tuple[list[str], list[str]]:
-        """The bands that a picture can show, and those left out for their few rows; none is where all are small."""
-        sizes = self.band_sizes(what, place)
+    def readable_bands(self, dimension: str, setting: str) -> tuple[list[str], list[str]]:
+        """The bands that a figure can show, and those with fewer than `FEWEST_ROWS` rows, which it leaves out.
+
+        Where all bands are that small, none is left out.
+        """
+        sizes = self.band_sizes(dimension, setting)
         small = [name for name, rows in sizes.items() if rows < FEWEST_ROWS]
         return ([name for name in sizes if name not in small], small) if len(small) < len(sizes) else (list(sizes), [])
 
 
-def _question(result: Result) -> tuple:
-    return result.model, result.options.model_dump(exclude=_DRAWN_AGAIN)
-
-
-def report_parts(results: list[Result]) -> list[Part]:
-    """Results by the rows they were asked about, in the order given; in a part, sorted and labelled.
+def group_runs(results: list[Scores]) -> list[RunGroup]:
+    """Group evaluations by their rows, in the order given; in a group, they are sorted and labelled.
 
     Raises:
-        InputError: if folders of the same fingerprint count their rows in different ways.
+        InputError: if evaluations of the same fingerprint count their rows in different ways.
     """
-    by_rows: dict[str, list[Result]] = {}
+    by_rows: dict[str, list[Scores]] = {}
     for result in results:
-        together = by_rows.setdefault(result.fingerprint, [])
-        together.append(result)
-        if _sizes(result) != _sizes(together[0]):
+        same_rows = by_rows.setdefault(result.fingerprint, [])
+        same_rows.append(result)
+        if _sizes(result) != _sizes(same_rows[0]):
             raise InputError(
-                f"{result.folder} and {together[0].folder} have the same rows, but count them in different ways; run "
+                f"{result.folder} and {same_rows[0].folder} have the same rows, but count them in different ways; run "
                 "`petoolbench score` on both."
             )
-    parts = []
-    for number, together in enumerate(by_rows.values(), 1):
-        runs = [Run(label, result) for label, result in zip(_labels(together), together, strict=True)]
+    groups = []
+    for number, same_rows in enumerate(by_rows.values(), 1):
+        runs = [Run(label, result) for label, result in zip(_labels(same_rows), same_rows, strict=True)]
         runs.sort(key=lambda run: (-(run.result.score(ALL, "tool_acc").value or 0), run.label))
-        parts.append(Part(number, runs))
-    return parts
+        groups.append(RunGroup(number, runs))
+    return groups
 
 
-def _sizes(result: Result) -> tuple:
-    return result.rows, [result.band_sizes(what, place) for what in BREAKDOWNS for place in result.rows]
+def _pair_key(result: Scores) -> tuple:
+    return result.model, result.options.model_dump(exclude=_MAY_DIFFER_IN_A_PAIR)
 
 
-def _labels(results: list[Result]) -> Iterator[str]:
-    """The model's name; with it the options that tell runs of one model apart, and the folder where none does."""
-    by_model: dict[str, list[Result]] = {}
+def _sizes(result: Scores) -> tuple:
+    return result.rows, [result.band_sizes(dimension, setting) for dimension in BREAKDOWNS for setting in result.rows]
+
+
+def _labels(results: list[Scores]) -> Iterator[str]:
+    """Labels of runs on the same rows: the model's name, options that differ between runs of one model, and the
+    folder where these are the same."""
+    by_model: dict[str, list[Scores]] = {}
     for result in results:
         by_model.setdefault(result.model, []).append(result)
     labels = [_label(result, by_model[result.model]) for result in results]
@@ -141,12 +153,12 @@ def _labels(results: list[Result]) -> Iterator[str]:
         yield label if Counter(labels)[label] == 1 else f"{label} [{result.folder}]"
 
 
-def _label(result: Result, same_model: list[Result]) -> str:
-    words = [result.model.removeprefix("baseline:")]
+def _label(result: Scores, same_model: list[Scores]) -> str:
+    label = [result.model.removeprefix("baseline:")]
     if not result.options.history:
-        words.append("no history")
+        label.append("no history")
     others = [other.options.model_dump() for other in same_model]
-    for key, value in result.options.model_dump(exclude={"history"}).items():
-        if any(other.get(key) != value for other in others):
-            words.append(f"{key} {value}")
-    return ", ".join(words)
+    for name, value in result.options.model_dump(exclude={"history"}).items():
+        if any(other.get(name) != value for other in others):
+            label.append(f"{name} {value}")
+    return ", ".join(label)

@@ -10,36 +10,37 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from petoolkit.evaluator.report.run_groups import report_parts
-from petoolkit.evaluator.report.score_files import read_scores
+from petoolkit.evaluator.report.run_groups import group_runs
+from petoolkit.evaluator.report.score_files import read_scores, scored_evaluations_in
 from petoolkit.files import replacing, write_json
 
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_\[\]|~#])")
 
 
-def write_report(folders: list[Path], out: Path) -> Path:
-    """Write one report about evaluation folders.
+def write_report(folders: list[Path], out: Path, say: Callable[[str], None] = lambda text: None) -> Path:
+    """Write one report about several evaluations.
 
     Args:
-        folders: each holds the `scores.json` of an evaluation. Those of the same rows are compared; others get parts
-            of their own.
-        out: gets `report.html` (one file, which needs no network), `report.md` with its pictures in `figures/`, and
+        folders: evaluations, or folders that hold some. Evaluations of the same rows are compared; those of other rows
+            get groups of their own.
+        out: gets `report.html` (one file, which needs no network), `report.md` with its figures in `figures/`, and
             `report.json`. Other files in it stay.
+        say: gets a sentence about folders that were skipped.
 
     Returns:
         The path of `report.html`.
 
     Raises:
-        InputError: if there are no folders, one holds no scores of today's form, `out` can't be written, or
-            matplotlib is not installed.
+        InputError: if the folders do not hold an evaluation, its scores are missing or of another form, `out` can't be
+            written, or matplotlib is not installed.
     """
-    parts = report_parts(read_scores(folders))
+    groups = group_runs(read_scores(scored_evaluations_in(folders, say)))
 
     from petoolkit.evaluator.report.report_chapters import report_on  # draws with matplotlib, an extra
 
-    report = report_on(parts)
-    for picture in (p for chapter in report.chapters for section in chapter.sections for p in section.pictures):
-        _write(out / picture.file, picture.png)
+    report = report_on(groups)
+    for figure in (f for chapter in report.chapters for section in chapter.sections for f in section.figures):
+        _write(out / figure.file, figure.png)
     write_json(out / "report.json", report.as_json())
     _write(out / "report.md", _render("report.md.jinja", report, _for_markdown))
     _write(out / "report.html", _render("report.html.jinja", report))
@@ -52,7 +53,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _render(template: str, report: Any, finalize: Callable[[Any], Markup] | None = None) -> bytes:
-    """Each value is escaped: by `finalize` if there is one, else for HTML."""
+    """Render a template; each value is escaped by `finalize` if there is one, and for HTML if there is none."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -66,7 +67,7 @@ def _render(template: str, report: Any, finalize: Callable[[Any], Markup] | None
 
 
 def _for_markdown(value: Any) -> Markup:
-    """A value as text that Markdown takes for nothing else."""
-    if isinstance(value, Markup):  # of the template itself
+    """Escape a value, so that Markdown shows it as plain text."""
+    if isinstance(value, Markup):  # text of the template itself
         return value
     return Markup(_MARKDOWN_SIGNS.sub(r"\\\1", html.escape(str(value), quote=False)))
