@@ -120,7 +120,7 @@ def train(base, preferences, out, *more: object) -> SimpleNamespace:
 
 
 def dpo_trainer():
-    from petoolkit.training.reference import ReferenceDPOTrainer
+    from petoolkit.training.dpo_trainer import ReferenceDPOTrainer
 
     return ReferenceDPOTrainer
 
@@ -152,8 +152,8 @@ def log_probabilities(base: Path, adapter: Path | None, batch: dict) -> torch.Te
         ids = ids[: attended.sum()]
         with torch.no_grad():
             chances = log_softmax(model(input_ids=ids[None]).logits[0].double(), dim=-1)
-        places = answered[: len(ids)].nonzero().flatten()
-        sums.append(chances[places - 1, ids[places]].sum())
+        positions = answered[: len(ids)].nonzero().flatten()
+        sums.append(chances[positions - 1, ids[positions]].sum())
     return torch.stack(sums)
 
 
@@ -247,7 +247,7 @@ def test_the_loss_is_on_the_calls_and_their_end_tokens_only(run, base, preferenc
     assert {tokenizer.decode(ids) for ids in masked} <= {answer for _, *answers in expected for answer in answers}
 
 
-def test_an_adapter_of_another_base_is_told_of(base, sft, preferences, tmp_path, capsys):
+def test_an_adapter_of_another_base_gives_a_warning(base, sft, preferences, tmp_path, capsys):
     elsewhere = shutil.copytree(base, tmp_path / "elsewhere")
     train(elsewhere, preferences, tmp_path / "other", "--sft_adapter", sft, "--max_steps", 1)
     assert f"Warning: {sft} was trained on {base}, and is put on {elsewhere}" in capsys.readouterr().out
@@ -312,7 +312,10 @@ def test_with_log_probabilities_of_the_reference_computed_beforehand_the_loss_is
         ((), "no SFT model to be the reference; give --sft_adapter, or --reference base"),
         (("--reference", "both", "--sft_adapter", "x"), "unknown reference 'both'; choose one of: sft, base"),
         (("--sft_adapter", "runs/nowhere"), "the adapter runs/nowhere cannot be put on .*; train it with"),
-        (("--reference", "base", "--precompute_ref_log_probs", "true"), "precompute_ref_log_probs does not know"),
+        (
+            ("--reference", "base", "--precompute_ref_log_probs", "true"),
+            "precompute_ref_log_probs does not work with reference base",
+        ),
         (("--reference", "base", "--disable_dropout", "false"), "with dropout, model and reference differ by chance"),
         (("--reference", "base", "--max_length", "100"), "rows are longer than max_length 100 even without history"),
         (("--reference", "base", "--dataset_name", "runs/nowhere"), "runs/nowhere"),

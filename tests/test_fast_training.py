@@ -12,9 +12,9 @@ from tiny_model import make_tiny_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.trainer import utils
 
-from petoolkit.training import fast
+from petoolkit.training import fast_steps
 from petoolkit.training.arguments import DPOArguments, SFTArguments
-from petoolkit.training.fast import FastDPOTrainer, FastSFTTrainer
+from petoolkit.training.fast_steps import FastDPOTrainer, FastSFTTrainer
 
 VOCABULARY = 258  # two special tokens and the bytes
 SIZES = {"hidden_size": 16, "intermediate_size": 32, "initializer_range": 0.1}
@@ -106,9 +106,9 @@ def run(base, out, stage, *, dropout=0.0, two_adapters=True, config=None, settin
     trainer.model.get_base_model().model.layers[0].register_forward_pre_hook(look, with_kwargs=True)
     trainer.train()
     weights = {name: weight.detach() for name, weight in trainer.model.named_parameters() if weight.requires_grad}
-    told = {"eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "train_runtime"}
-    told |= {"train_samples_per_second", "train_steps_per_second"}
-    log = [{name: value for name, value in entry.items() if name not in told} for entry in trainer.state.log_history]
+    times = {"eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "train_runtime"}
+    times |= {"train_samples_per_second", "train_steps_per_second"}
+    log = [{name: value for name, value in entry.items() if name not in times} for entry in trainer.state.log_history]
     return SimpleNamespace(trainer=trainer, log=log, gradients=gradients, weights=weights, masks=masks, read=read)
 
 
@@ -147,15 +147,15 @@ def test_sft_is_the_same_in_fast_steps(base, tmp_path, capsys, options):
     assert_equal(plain, quick)
 
 
-def test_memory_that_cannot_be_kept_is_told(base, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("petoolkit.training.fast.keep_freed_memory", lambda: True)
+def test_memory_that_cannot_be_kept_is_said(base, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("petoolkit.training.fast_steps.keep_freed_memory", lambda: True)
     run(base, tmp_path / "kept", "SFT")
     kept = capsys.readouterr().out
-    monkeypatch.setattr("petoolkit.training.fast.keep_freed_memory", lambda: False)
+    monkeypatch.setattr("petoolkit.training.fast_steps.keep_freed_memory", lambda: False)
     run(base, tmp_path / "given-back", "SFT")
-    told = capsys.readouterr().out
-    assert "Steps are fast" in kept and "Steps are fast" in told
-    assert "only glibc can do it" in told and "glibc" not in kept
+    given_back = capsys.readouterr().out
+    assert "Steps are fast" in kept and "Steps are fast" in given_back
+    assert "this needs glibc" in given_back and "glibc" not in kept
 
 
 def test_fast_sft_takes_no_mask_and_scores_answers_only(base, tmp_path, monkeypatch):
@@ -211,11 +211,11 @@ def test_half_precision_is_not_taken_for_a_difference(base, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("stage", "options", "reason"),
     [
-        ("DPO", {"config": {"attn_implementation": "eager"}}, "takes the attention sdpa, and it is eager"),
+        ("DPO", {"config": {"attn_implementation": "eager"}}, "needs the attention sdpa, and it is eager"),
         (
             "DPO",
             {"settings": {"sliding_window": 64}},
-            "full attention in all layers, and some of this model's see less",
+            "full attention in all layers, and this model has other layers",
         ),
         ("DPO", {"config": {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}}}, "length"),
         (
@@ -238,27 +238,27 @@ def test_plain_steps_say_why(base, tmp_path, capsys, stage, options, reason):
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        ({"is_fsdp_enabled": True}, r"a plugin (FSDP, DeepSpeed) places the model's weights"),
-        ({"is_deepspeed_enabled": True}, r"a plugin (FSDP, DeepSpeed) places the model's weights"),
+        ({"is_fsdp_enabled": True}, r"a plugin (FSDP, DeepSpeed) moves the model's weights"),
+        ({"is_deepspeed_enabled": True}, r"a plugin (FSDP, DeepSpeed) moves the model's weights"),
         ({"aux_loss_enabled": True}, "balances its experts"),
         ({"args": SimpleNamespace(use_liger_kernel=True)}, "use_liger_kernel changes the model"),
     ],
     ids=str,
 )
 def test_what_cannot_be_had_here_is_an_obstacle_too(fault, reason):
-    """No FSDP, DeepSpeed, liger or mixture of experts runs in these tests, so they are told of only."""
+    """No FSDP, DeepSpeed, liger or mixture of experts runs in these tests, so only the reasons are checked."""
     usual = {"is_fsdp_enabled": False, "is_deepspeed_enabled": False, "aux_loss_enabled": False}
     usual |= {"args": SimpleNamespace(use_liger_kernel=False), "accelerator": SimpleNamespace(parallelism_config=None)}
     model = SimpleNamespace(base_model=None)
-    assert fast._obstacle(SimpleNamespace(**usual), model) is None
-    assert reason in fast._obstacle(SimpleNamespace(**usual | fault), model)
+    assert fast_steps._known_obstacle(SimpleNamespace(**usual), model) is None
+    assert reason in fast_steps._known_obstacle(SimpleNamespace(**usual | fault), model)
 
 
 @pytest.mark.parametrize("stage", ["SFT", "DPO"])
 def test_a_difference_means_plain_steps(base, tmp_path, capsys, monkeypatch, stage):
     off, name = ("score_answers_only", "_read_rows") if stage == "SFT" else ("share_prompt", "_read_pairs")
     plain = run(base, tmp_path / "plain", stage, **{off: False})
-    read = getattr(fast, name)
+    read = getattr(fast_steps, name)
 
     def a_little_off(*args, scored=None, **kwargs):
         outputs = read(*args, scored=scored, **kwargs)
@@ -266,7 +266,7 @@ def test_a_difference_means_plain_steps(base, tmp_path, capsys, monkeypatch, sta
             outputs.last_hidden_state = outputs.last_hidden_state * 1.01
         return outputs
 
-    monkeypatch.setattr(fast, name, a_little_off)
+    monkeypatch.setattr(fast_steps, name, a_little_off)
     capsys.readouterr()
     fallen_back = run(base, tmp_path / "off", stage)
     assert "Steps are TRL's plain ones: fast ones differ on two rows by" in capsys.readouterr().out
@@ -278,7 +278,7 @@ def test_a_model_that_refuses_fast_steps_gets_plain_ones(base, tmp_path, capsys,
     def refuse(*args, scored=None, **kwargs):
         raise TypeError("no past here")
 
-    monkeypatch.setattr(fast, "_read_pairs", refuse)
+    monkeypatch.setattr(fast_steps, "_read_pairs", refuse)
     run(base, tmp_path, "DPO", max_steps=1, eval_strategy="no")
     said = capsys.readouterr().out
     assert "plain ones: LlamaForCausalLM does not take fast ones (TypeError: no past here)." in said

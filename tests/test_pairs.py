@@ -19,6 +19,7 @@ from tiny_model import make_tiny_model
 from petoolbench import SETTINGS, InputError, render_messages
 from petoolkit.replies import parse_reply
 from petoolkit.scoring import has_right_parameters, is_right_tool, read_gold_call
+from petoolkit.training import pair_sampling
 from petoolkit.training.pairing import NoPair, Pair, pair_of
 from petoolkit.training.training_rows import gold_call
 from trainer import pairs
@@ -184,7 +185,7 @@ def test_a_stopped_run_asks_only_about_what_has_no_reply_yet(dataset, tmp_path, 
     kept = lines[:50]
     (tmp_path / "predictions.jsonl").write_text("\n".join(kept) + '\n{"id": "u3/chro')
     asked = []
-    make = pairs.make_model
+    make = pair_sampling.make_model
 
     def counting(*args):
         model = make(*args)
@@ -192,7 +193,7 @@ def test_a_stopped_run_asks_only_about_what_has_no_reply_yet(dataset, tmp_path, 
         model.answer_all = lambda prompts: (asked.extend(prompts), answer(prompts))[1]
         return model
 
-    monkeypatch.setattr(pairs, "make_model", counting)
+    monkeypatch.setattr(pair_sampling, "make_model", counting)
     make_pairs(dataset, tmp_path, "--validation_share", 0.2)
     missing = {(line["id"], line["repeat"]) for line in map(json.loads, lines[50:])}
     assert {(prompt.row_id, prompt.repeat) for prompt in asked} == missing
@@ -293,5 +294,5 @@ def test_options_that_sample_nothing_are_refused(dataset, tmp_path, more):
 def test_rows_of_users_in_the_test_split_are_refused(tmp_path):
     both = [("train", example("u1", "preferred_only", "Aerwyn")), ("test", example("u1", "chronological", "Aerwyn"))]
     write_dataset(tmp_path / "petoolbench", both, lambda: DATASET_FACTS)
-    with pytest.raises(InputError, match="1 users of the rows to train on are in the test split"):
+    with pytest.raises(InputError, match="1 user of the rows to train on are in the test split"):
         make_pairs(tmp_path / "petoolbench", tmp_path / "pairs", "--settings", "preferred_only")

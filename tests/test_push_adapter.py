@@ -126,14 +126,14 @@ def test_a_run_pushes_adapter_tokenizer_card_and_curves_in_one_commit(hub, runs,
 
 def test_a_push_that_fails_at_the_end_leaves_the_adapter_and_says_how_to_push_it_later(hub, runs):
     output, out = runs
-    (told,) = re.findall("^REFUSED failed: (.*)$", output, re.MULTILINE)
-    assert re.search(r"was not pushed: the Hub has a fault \(503\)", told)
-    assert f"`petoolbench push adapter {out}/failed me/broken` pushes it later." in told
+    (message,) = re.findall("^REFUSED failed: (.*)$", output, re.MULTILINE)
+    assert re.search(r"was not pushed: the Hub has a fault \(503\)", message)
+    assert f"`petoolbench push adapter {out}/failed me/broken` pushes it later." in message
     assert {path.name for path in (out / "failed").iterdir()} >= PUSHED
     assert hub.commits("model", "me/broken") == []
 
 
-def test_a_place_that_is_refused_ends_the_run_before_training(runs):
+def test_a_repository_that_is_refused_ends_the_run_before_training(runs):
     output, out = runs
     assert "REFUSED refused: this token may not write to the model other/adapter" in output
     assert not (out / "refused" / "adapter_model.safetensors").exists()

@@ -23,8 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import petoolkit.training.adapter_folder
 from petoolbench import SETTINGS, InputError, render_messages
-from petoolkit.training import reference
-from petoolkit.training import training_run as running
+from petoolkit.training import model_loading, script, train_loop
 from petoolkit.training.adapter_card import write_card
 from trainer import sft
 
@@ -154,7 +153,7 @@ def test_the_first_loss_is_the_mean_over_the_calls_tokens_worked_by_hand(base, d
         after = [*tokenizer(call, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
         with torch.no_grad():
             scores = model(input_ids=torch.tensor([before + after])).logits[0].log_softmax(-1)
-        total -= sum(scores[len(before) - 1 + place, token].item() for place, token in enumerate(after))
+        total -= sum(scores[len(before) - 1 + index, token].item() for index, token in enumerate(after))
         number += len(after)
     assert logged[0]["loss"] == pytest.approx(total / number, abs=1e-4)
 
@@ -193,7 +192,7 @@ def card_of(folder: Path) -> ModelCard:
     return ModelCard.load(folder / "README.md")
 
 
-def test_the_card_tells_the_run_and_has_no_empty_field(run, base):
+def test_the_card_describes_the_run_and_has_no_empty_field(run, base):
     card = card_of(run.out)
     assert card.data.to_dict() == {
         "library_name": "peft",
@@ -201,7 +200,7 @@ def test_the_card_tells_the_run_and_has_no_empty_field(run, base):
         "tags": ["lora", "trl", "sft", "tool-use", "personalization"],
     }
     cells = [cell.strip() for line in card.text.splitlines() if line.startswith("|") for cell in line.split("|")[1:-1]]
-    assert cells.count("") == 1  # the head of the facts' second column
+    assert cells.count("") == 1  # the head of the record's second column
     assert not re.search(r"None|nan|Undefined|\[\]|\{\{|More Information", card.text.partition("## Citation")[0])
     facts = dict(re.findall(r"^\| `?([^|`]+)`? \| `?([^|`]+)`? \|$", card.text, re.MULTILINE))
     assert facts["rows given"] == facts["rows to train on"] == "12"
@@ -228,8 +227,8 @@ def test_the_card_takes_an_evaluations_scores_with_their_intervals(run, base, tm
     found = [one for one in card.data.eval_results if (one.dataset_config, one.metric_type) == ("all", "tool_acc")]
     assert [one.metric_value for one in found] == [value["value"]]
     assert found[0].metric_args == {"confidence_interval_95": [value["low"], value["high"]]}
-    shown = f"{100 * value['value']:.1f} ({100 * value['low']:.1f} to {100 * value['high']:.1f})"
-    assert re.search(rf"^\| all \| 300 \| {re.escape(shown)} \|", card.text, re.MULTILINE)
+    shown = f"{100 * value['value']:.1f} ({100 * value['low']:.1f}\N{EN DASH}{100 * value['high']:.1f})"
+    assert re.search(rf"^\| all settings \| 300 \| {re.escape(shown)} \|", card.text, re.MULTILINE)
     assert "has not been evaluated" not in card.text
 
 
@@ -240,9 +239,7 @@ def test_scores_without_interval_or_value_leave_no_empty_cell(run, base, tmp_pat
     result["scores"]["all"]["robust"]["preference_acc"] = {"value": None, "low": None, "high": None}
     write_card(out, *folders(tmp_path / "evaluations", result))
     card = card_of(out)
-    assert re.search(
-        r"^\| all \| \d+ \| 50.0 \(too few users for an interval\) \|.*\| no such row \|$", card.text, re.M
-    )
+    assert re.search(r"^\| all settings \| \d+ \| 50.0 \|.*\| \N{EN DASH} \|$", card.text, re.MULTILINE)
     over_all = {one.metric_type: one for one in card.data.eval_results if one.dataset_config == "all"}
     assert list(over_all) == ["tool_acc", "param_acc", "joint_acc"]
     assert over_all["tool_acc"].metric_args is None
@@ -291,7 +288,7 @@ def unknown_kind(folder):
     ],
     ids=["cut weights", "unknown kind", "no config", "no weights"],
 )
-def test_a_model_that_cannot_be_loaded_is_told_in_one_sentence(base, dataset, tmp_path, damage):
+def test_a_model_that_cannot_be_loaded_is_named_in_one_sentence(base, dataset, tmp_path, damage):
     damaged = Path(shutil.copytree(base, tmp_path / "damaged"))
     damage(damaged)
     with pytest.raises(
@@ -300,7 +297,7 @@ def test_a_model_that_cannot_be_loaded_is_told_in_one_sentence(base, dataset, tm
         sft.main(*options(damaged, dataset, tmp_path / "run"))
     adapter = SimpleNamespace(**vars(options(damaged, dataset, tmp_path / "run")[2]))
     with pytest.raises(InputError, match=r"the model \S+/damaged cannot be loaded"):
-        reference.load_model(SimpleNamespace(model_init_kwargs=None), adapter, None)
+        model_loading.load_dpo_model(SimpleNamespace(model_init_kwargs=None), adapter, None)
 
 
 def test_rows_too_long_are_refused_before_training(base, dataset, tmp_path):
@@ -333,9 +330,9 @@ def test_packing_is_turned_off_where_the_attention_would_pay_for_it(base, datase
 
 def test_packed_rows_are_counted_one_by_one():
     packed = type("Packed", (), {"column_names": ["seq_lengths"], "__getitem__": lambda s, n: [[3, 4], [5]]})()
-    running.check_nothing_dropped(packed, 3)
+    train_loop.check_no_row_dropped(packed, 3)
     with pytest.raises(RuntimeError, match="4 rows were given to the trainer, and it trains on 3"):
-        running.check_nothing_dropped(packed, 4)
+        train_loop.check_no_row_dropped(packed, 4)
 
 
 def test_out_of_memory_says_what_to_lower():
@@ -349,7 +346,7 @@ def test_out_of_memory_says_what_to_lower():
     with pytest.raises(
         InputError, match=r"step 7: halve per_device_train_batch_size \(now 16\).*max_length \(now 4096\)"
     ):
-        running.train(stuck, None)
+        train_loop.train(stuck, None)
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory():
@@ -357,7 +354,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
         raise RuntimeError("shapes differ")
 
     with pytest.raises(RuntimeError, match="shapes differ"):
-        running.train(SimpleNamespace(train=fail), None)
+        train_loop.train(SimpleNamespace(train=fail), None)
 
 
 def test_accelerate_launch_runs_the_tiny_recipe(base, dataset, tmp_path):
@@ -368,7 +365,7 @@ def test_accelerate_launch_runs_the_tiny_recipe(base, dataset, tmp_path):
     ]  # fmt: skip
     ended = subprocess.run(launched, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr[-2000:]
-    assert "weights move" in ended.stdout
+    assert "weights are trained" in ended.stdout
     assert yaml.safe_load((ROOT / "recipes" / "sft" / "tiny.yaml").read_text())["report_to"] == "tensorboard"
     assert list((tmp_path / "run" / "runs").rglob("events.out.tfevents.*"))
     assert card_of(tmp_path / "run").data.library_name == "peft"
@@ -377,10 +374,10 @@ def test_accelerate_launch_runs_the_tiny_recipe(base, dataset, tmp_path):
 def test_two_processes_share_the_batches_and_write_one_adapter(base, dataset, tmp_path):
     words = [str(ACCELERATE), "launch", "--config_file", "recipes/accelerate/two_cpu.yaml"]
     recipe = ["trainer/sft.py", "--config", "recipes/sft/tiny.yaml", "--validation_share", "0.25", "--max_steps", "1"]
-    places = ["--model_name_or_path", str(base), "--dataset_name", str(dataset), "--output_dir", str(tmp_path / "run")]
-    ended = subprocess.run([*words, *recipe, *places], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    paths = ["--model_name_or_path", str(base), "--dataset_name", str(dataset), "--output_dir", str(tmp_path / "run")]
+    ended = subprocess.run([*words, *recipe, *paths], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr[-2000:]
-    assert ended.stdout.count("weights move") == 1
+    assert ended.stdout.count("weights are trained") == 1
     facts = json.loads((tmp_path / "run" / "training.json").read_text())
     assert facts["batch"] == 4  # 2 in each process
     assert facts["counts"]["rows to train on"] == 9
@@ -394,10 +391,10 @@ def test_two_processes_share_the_batches_and_write_one_adapter(base, dataset, tm
             ["--dataset_name", "nowhere", "--model_name_or_path", "x", "--use_cpu"],
             "there is no dataset folder nowhere/",
         ),
-        (["--config", "nowhere.yaml"], "No such file"),
+        (["--config", "nowhere"], "recipe nowhere does not exist; give .* or one of: .*llama3.1-8b, .*tiny"),
     ],
 )
-def test_a_mistake_ends_the_script_with_one_sentence(words, message, tmp_path):
+def test_a_mistake_ends_the_script_with_one_sentence(words, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["sft.py", *words, "--output_dir", str(tmp_path)])
     with pytest.raises(SystemExit, match=f"^Error: .*{message}"):
-        parse = sft.make_parser().parse_args_and_config
-        running.run_script(lambda: parse([*words, "--output_dir", str(tmp_path)]), sft.main)
+        script.run_script(sft.make_parser(), sft.main)

@@ -7,11 +7,13 @@ from rows import DATASET_FACTS, past_call, row
 from tiny_model import make_tiny_model
 
 from petoolbench import SETTINGS, InputError, render_messages
+from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.training.arguments import AdapterArguments
-from petoolkit.training.held_out import check_held_out, split_of
+from petoolkit.training.held_out import check_held_out
+from petoolkit.training.row_fitting import fit_row, fit_rows
 from petoolkit.training.training_chat import TrainingChat, load_chat
-from petoolkit.training.training_rows import fit_row, fit_rows, gold_call, load_training_rows, split_users
+from petoolkit.training.training_rows import gold_call, load_training_rows, split_users
 
 HISTORY = [past_call(provider) for provider in ("Cirrox", "Equandra", "Dovarque", "Cirrox")]
 GOLD = '{"tool_name": "<Weather>.<Aerwyn>.<forecast>", "parameters": {"city": "Oslo"}}'
@@ -31,9 +33,14 @@ def one(user="u1", setting="chronological", gold="Aerwyn", history=HISTORY, grou
     return row(user, setting, gold, history, group=group)
 
 
-def write(folder, train, test, recipe=""):
+def write(folder, train, test, split=None):
+    """A dataset's folder, with a record if `split` is given."""
     rows = [("train", each) for each in train] + [("test", each) for each in test]
-    write_dataset(folder / "petoolbench", rows, lambda: {**DATASET_FACTS, "recipe": recipe})
+    write_dataset(folder / "petoolbench", rows, lambda: DATASET_FACTS)
+    record = folder / "petoolbench" / RECORD_FILE
+    record.unlink(missing_ok=True)
+    if split:
+        DatasetRecord(origin="build", author="offline", split=split).write(record.parent)
     return str(folder / "petoolbench")
 
 
@@ -150,7 +157,6 @@ def test_a_validation_share_that_empties_a_side_is_refused(share):
         split_users([one(f"u{n}") for n in range(10)], share, seed=0)
 
 
-RECIPE = "users: 3\nexport:\n  split: {}\n  test_share: 0.5"
 OTHER = {"gold": "Cirrox", "group": "g2"}
 
 
@@ -158,28 +164,41 @@ OTHER = {"gold": "Cirrox", "group": "g2"}
     ("split", "train", "refused"),
     [
         ("user", {"user": "u1", "group": "g1"}, None),
-        ("user", {"user": "t1", **OTHER}, "1 users .* split by user .t1"),
+        ("user", {"user": "t1", **OTHER}, "1 user .* split by user .t1"),
         ("tool", {"user": "u1", **OTHER}, None),
         ("tool", {"user": "u1", "gold": "Cirrox"}, None),
-        ("tool", {"user": "u1", "gold": "Aerwyn", "group": "g2"}, "1 gold tools .*<Weather>.<Aerwyn>.<forecast>"),
-        ("tool", {"user": "t1", **OTHER}, "1 users"),
+        ("tool", {"user": "u1", "gold": "Aerwyn", "group": "g2"}, "1 gold tool .*<Weather>.<Aerwyn>.<forecast>"),
+        ("tool", {"user": "t1", **OTHER}, "1 user "),
         ("function", {"user": "u1", "gold": "Aerwyn", "group": "g2"}, None),
-        ("function", {"user": "u1", "gold": "Cirrox", "group": "g1"}, "1 function groups .*g1"),
+        ("function", {"user": "u1", "gold": "Cirrox", "group": "g1"}, "1 function group .*g1"),
     ],
 )
-def test_rows_that_share_with_the_test_split_what_its_recipe_keeps_apart_are_refused(tmp_path, split, train, refused):
+def test_rows_that_share_with_the_test_split_what_its_record_keeps_apart_are_refused(
+    tmp_path, capsys, split, train, refused
+):
     """The test split: user t1, gold tool Aerwyn, group g1; the users are in another setting than the row."""
-    dataset = write(tmp_path, [one("x", **OTHER)], [one("t1", "rating_integrated")], RECIPE.format(split))
-    assert split_of(dataset) == split
+    dataset = write(tmp_path, [one("x", **OTHER)], [one("t1", "rating_integrated")], split)
     if refused:
         with pytest.raises(InputError, match=refused):
             check_held_out([one(**train)], dataset)
     else:
         check_held_out([one(**train)], dataset)
+    assert "no record" not in capsys.readouterr().out
 
 
-def test_a_card_without_recipe_means_split_by_user(tmp_path):
-    assert split_of(write(tmp_path, [one()], [one("t1")])) == "user"
+def test_a_dataset_without_record_is_taken_as_split_by_user_and_this_is_said(tmp_path, capsys):
+    dataset = write(tmp_path, [one()], [one("t1")])
+    check_held_out([one("u1")], dataset)  # shares the gold tool and the function group
+    assert "has no record of how it was made; it is taken as split by user." in capsys.readouterr().out
+    with pytest.raises(InputError, match="1 user of the rows"):
+        check_held_out([one("t1")], dataset)
+
+
+def test_a_damaged_record_is_refused(tmp_path):
+    dataset = write(tmp_path, [one()], [one("t1")], "user")
+    (tmp_path / "petoolbench" / RECORD_FILE).write_text('{"origin": "build", "author": "offline", "split": "mood"}')
+    with pytest.raises(InputError, match="`split`"):
+        check_held_out([one("u1")], dataset)
 
 
 def test_test_rows_are_refused(tmp_path):

@@ -1,149 +1,121 @@
-"""The end of a training run: adapter, tokenizer, facts, loss curves and card in its folder."""
+"""The folder that a training run leaves: adapter, tokenizer, record, loss curves and card."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import load_file
+
+from petoolbench import InputError
 from petoolkit.evaluator.results_folder import fingerprint
-from petoolkit.files import write_json
 from petoolkit.publisher.hub import Target
-from petoolkit.training.adapter_card import FACTS, Facts, write_card
+from petoolkit.publisher.local_paths import without_folders
+from petoolkit.training.adapter_card import write_card
+from petoolkit.training.arguments import AdapterArguments, DataArguments, PreferenceArguments
 from petoolkit.training.curves import draw_curves
 from petoolkit.training.push_adapter import push_adapter
-from petoolkit.training.training_run import save_adapter, say
+from petoolkit.training.script import say
+from petoolkit.training.training_record import TrainingRecord, changed_options, logged_numbers
 
 _PACKAGES = ("petoolbench", "trl", "peft", "transformers", "torch")
-# Names and places, which the card tells elsewhere or nobody else needs; secrets; old names of other options.
-_UNTOLD = {
-    "accelerator_config",
-    "dataset_name",
-    "dataset_revision",
-    "gradient_checkpointing",
-    "gradient_checkpointing_kwargs",
-    "logging_dir",
-    "model_init_kwargs",
-    "model_name_or_path",
-    "output_dir",
-    "push_to_hub",
-    "resume_from_checkpoint",
-    "run_name",
-}
-_LOGGED = (
-    "loss",
-    "eval_loss",
-    "rewards/margins",
-    "rewards/accuracies",
-    "eval_rewards/margins",
-    "eval_rewards/accuracies",
-)
 
 
-def finish(
+def write_adapter_folder(
     trainer: Any,
     *,
     stage: str,
     method: str,
-    options: tuple[Any, Any],
+    data: DataArguments | PreferenceArguments,
+    adapter: AdapterArguments,
     revision: str | None,
-    trained_on: Sequence[dict],
+    rows: Sequence[dict],
     counts: dict[str, int],
     push_to: Target | None,
 ) -> None:
-    """Save what was trained, and tell about it; push it if asked.
+    """Save the trained adapter with its record, curves and card in `output_dir`, and push them if asked.
 
     Args:
         trainer: after its training.
         stage: `SFT` or `DPO`.
-        method: a sentence or two on what was done.
-        options: the script's data arguments (`DataArguments`, with `dataset_name`), and its `AdapterArguments`.
+        method: what was done, in a sentence or two.
+        data: the options that chose the rows.
+        adapter: the options of model and adapter.
         revision: the dataset's commit on the Hub.
-        trained_on: the rows given, for the fingerprint.
-        counts: what became of the rows, with what each number counts.
-        push_to: where on the Hub, or `None`.
+        rows: the rows given, for their fingerprint.
+        counts: numbers of rows, by what they count.
+        push_to: the repository on the Hub, or `None`.
 
     Raises:
-        InputError: if the adapter is of no use, or can't be pushed; in the latter case all of it is in its folder.
+        InputError: if the adapter holds a weight that is not finite, or cannot be pushed; in the latter case,
+            everything is in its folder.
     """
     save_adapter(trainer)
-    folder, first = Path(trainer.args.output_dir), trainer.is_world_process_zero()
-    if first:
-        data, adapter = options
-        facts = Facts(
-            stage=stage,
-            method=method,
-            base_model=adapter.model_name_or_path,
-            base_revision=None if adapter.model_revision == "main" else adapter.model_revision,
-            dataset=data.dataset_name,
-            dataset_revision=revision,
-            fingerprint=fingerprint(trained_on),
-            counts=counts,
-            batch=trainer.args.train_batch_size
-            * trainer.args.gradient_accumulation_steps
-            * trainer.accelerator.num_processes,
-            steps=trainer.state.global_step,
-            epochs=trainer.state.epoch,
-            options=changed_options(trainer.args, data, adapter),
-            numbers=logged_numbers(trainer.state.log_history),
-            versions={package: version(package) for package in _PACKAGES},
-        )
-        write_json(folder / FACTS, asdict(facts))
+    folder, is_first = Path(trainer.args.output_dir), trainer.is_world_process_zero()
+    if is_first:
+        _record(trainer, stage, method, data, adapter, revision, rows, counts).write(folder)
         if problem := draw_curves(trainer.state.log_history, folder):
             say(problem)
         write_card(folder, hub_id=push_to.repo_id if push_to else None)
     say(f"The adapter and its card are in {folder}.")
-    _leave(trainer)
-    if push_to and first:
-        push_adapter(folder, push_to)
+    _leave_process_group(trainer)
+    if push_to and is_first:
+        push_adapter(folder, push_to, say)
         say(f"They are at {push_to.url} too.")
 
 
-def _leave(trainer: Any) -> None:
-    """Leave the other processes."""
-    # DDP's reducer must not be the last to hold the process group: gloo's threads then wait for Python's lock, which
+def save_adapter(trainer: Any) -> None:
+    """Write adapter and tokenizer into `output_dir`.
+
+    Raises:
+        InputError: if a weight of the adapter is not finite.
+    """
+    trainer.save_model(trainer.args.output_dir)
+    if not trainer.is_world_process_zero():
+        return
+    folder = Path(trainer.args.output_dir)
+    for name, weight in load_file(folder / "adapter_model.safetensors").items():
+        if not torch.isfinite(weight).all():
+            raise InputError(f"the adapter in {folder} cannot be used, {name} is not finite; lower learning_rate.")
+
+
+def _record(
+    trainer: Any,
+    stage: str,
+    method: str,
+    data: DataArguments | PreferenceArguments,
+    adapter: AdapterArguments,
+    revision: str | None,
+    rows: Sequence[dict],
+    counts: dict[str, int],
+) -> TrainingRecord:
+    if isinstance(data, PreferenceArguments) and data.sft_adapter:
+        data = replace(data, sft_adapter=without_folders(data.sft_adapter))
+    args = trainer.args
+    return TrainingRecord(
+        stage=stage,
+        method=method,
+        base_model=adapter.model_name_or_path,
+        base_revision=None if adapter.model_revision == "main" else adapter.model_revision,
+        dataset=data.dataset_name,
+        dataset_revision=revision,
+        fingerprint=fingerprint(rows),
+        counts=counts,
+        batch=args.train_batch_size * args.gradient_accumulation_steps * trainer.accelerator.num_processes,
+        steps=trainer.state.global_step,
+        epochs=trainer.state.epoch,
+        options=changed_options(args, data, adapter),
+        numbers=logged_numbers(trainer.state.log_history),
+        versions={package: version(package) for package in _PACKAGES},
+    )
+
+
+def _leave_process_group(trainer: Any) -> None:
+    """End the connection to the other processes."""
+    # DDP's reducer must not be the last owner of the process group: gloo's threads would wait for Python's lock, which
     # waits for them.
     trainer.model_wrapped = trainer.model
     trainer.accelerator.free_memory()
     trainer.end()
-
-
-def changed_options(training: Any, data: Any, adapter: Any) -> dict[str, Any]:
-    """Options whose value is not the library's default, by name; where the library is TRL, its own classes count."""
-    library = next(kind for kind in type(training).__mro__ if kind.__module__.startswith("trl."))
-    # Defaults that cannot be made on every machine, or warn about their own names, are filled in.
-    defaults = vars(library(output_dir=training.output_dir, bf16=False, use_cpu=True, activation_checkpointing=True))
-    defaults |= {"bf16": True, "use_cpu": False}
-    given = {field.name: getattr(training, field.name) for field in fields(training) if field.init}
-    for options in (data, adapter):
-        library = next((kind for kind in type(options).__mro__ if kind.__module__.startswith("trl.")), type(options))
-        defaults |= vars(library())
-        given |= vars(options)
-    return {
-        name: plain(value)
-        for name, value in sorted(given.items())
-        if name not in _UNTOLD and not name.startswith("hub_") and plain(value) != plain(defaults.get(name))
-    }
-
-
-def plain(value: Any) -> Any:
-    """An option's value as JSON can hold it."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [plain(item) for item in value]
-    if hasattr(value, "value"):  # enumerations
-        return value.value
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
-def logged_numbers(history: list[dict]) -> dict[str, float]:
-    """The first and last of what the trainer logged of losses and rewards."""
-    numbers = {}
-    for name in _LOGGED:
-        values = [entry[name] for entry in history if name in entry]
-        if values:
-            numbers[f"{name}, first logged"] = values[0]
-        if len(values) > 1:
-            numbers[f"{name}, last logged"] = values[-1]
-    return numbers

@@ -1,4 +1,4 @@
-"""What the training scripts can be told: the rows to train on, and TRL's options with defaults that fit such rows."""
+"""Options of the training scripts: which rows to train on, and TRL's options with defaults for rows of this length."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,42 +9,17 @@ from trl import DPOConfig, ModelConfig, SFTConfig
 
 from petoolbench import SETTINGS
 
+REFERENCES = ("sft", "base")  # what DPO compares with
 
-@dataclass
-class DataArguments:
-    """Which rows, and what to do with those that are too long."""
 
-    dataset_name: str = field(
-        default="petoolbench", metadata={"help": "What to train on: a dataset's folder, or its id on the Hub."}
-    )
-    dataset_revision: str | None = field(
-        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub."}
-    )
-    settings: list[str] = field(
-        default_factory=lambda: list(SETTINGS), metadata={"help": f"Any of {', '.join(SETTINGS)}; by default, all."}
-    )
-    max_samples: int | None = field(
-        default=None, metadata={"help": "Train on no more rows than this, the settings mixed evenly; by default, all."}
-    )
-    validation_share: float = field(
-        default=0.0,
-        metadata={
-            "help": "Share of the training users, 0 to under 1, whose rows are kept out for the evaluation loss."
-        },
-    )
-    max_unfit_rows: int = field(
+def _dataset_revision() -> Any:
+    return field(default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub."})
+
+
+def _max_unfit_rows() -> Any:
+    return field(
         default=0,
-        metadata={"help": "How many rows may be left out for being longer than max_length even without history."},
-    )
-
-
-@dataclass
-class AdapterArguments(ModelConfig):
-    """TRL's `ModelConfig` with LoRA on, on all linear layers: what these scripts make is an adapter."""
-
-    use_peft: bool = field(default=True, metadata={"help": "Always true: these scripts train LoRA adapters."})
-    lora_target_modules: list[str] | None = field(
-        default_factory=lambda: ["all-linear"], metadata={"help": "Layers that get an adapter."}
+        metadata={"help": "How many rows may be left out because they are too long even without history."},
     )
 
 
@@ -55,31 +30,114 @@ def _max_length() -> Any:
     )
 
 
-def _takes_bf16(options: TrainingArguments) -> bool:
-    """What `bf16` is where nobody set it; TRL's own default, true, is an error on a CPU."""
+@dataclass
+class DataArguments:
+    """Rows of a benchmark to train on, and what happens to those that are too long."""
+
+    dataset_name: str = field(
+        default="petoolbench", metadata={"help": "What to train on: a dataset's folder, or its id on the Hub."}
+    )
+    dataset_revision: str | None = _dataset_revision()
+    settings: list[str] = field(
+        default_factory=lambda: list(SETTINGS), metadata={"help": f"Any of {', '.join(SETTINGS)}; by default, all."}
+    )
+    max_samples: int | None = field(
+        default=None, metadata={"help": "Train on at most this many rows, the settings mixed evenly; by default, all."}
+    )
+    validation_share: float = field(
+        default=0.0,
+        metadata={
+            "help": "Share of the training users, 0 to under 1, whose rows are kept out for the evaluation loss."
+        },
+    )
+    max_unfit_rows: int = _max_unfit_rows()
+
+
+@dataclass
+class PairArguments(DataArguments):
+    """Rows to sample calls for, the model to sample from, and how it is asked."""
+
+    model: str = field(
+        default="",
+        metadata={"help": "The model to sample from: hf:MODEL[+ADAPTER], vllm:MODEL[+ADAPTER], openai:NAME."},
+    )
+    base_url: str | None = field(default=None, metadata={"help": "Address of the endpoint of an openai: model."})
+    concurrency: int = field(default=32, metadata={"help": "Requests in flight at the endpoint."})
+    samples: int = field(default=8, metadata={"help": "How many calls are sampled for each row."})
+    temperature: float = field(default=1.0, metadata={"help": "Sampling temperature, above 0."})
+    window: int = field(default=4000, metadata={"help": "The most tokens of a prompt; histories are shortened."})
+    max_new_tokens: int = field(default=256, metadata={"help": "The most tokens of a reply."})
+    seed: int = field(
+        default=42,
+        metadata={"help": "Seed of everything random. With the SFT run's seed, the same users are kept out."},
+    )
+    output_dir: str = field(
+        default="runs/pairs", metadata={"help": "Folder for the replies and the dataset made of them."}
+    )
+
+
+@dataclass
+class PreferenceArguments:
+    """Preference pairs to train on, the model that DPO starts from, and its reference."""
+
+    dataset_name: str = field(
+        default="runs/pairs", metadata={"help": "Preference pairs: a folder of trainer/pairs.py, or an id on the Hub."}
+    )
+    dataset_revision: str | None = _dataset_revision()
+    max_unfit_rows: int = _max_unfit_rows()
+    sft_adapter: str | None = field(
+        default=None,
+        metadata={"help": "Adapter of trainer/sft.py to train further; without it, DPO trains a new adapter."},
+    )
+    reference: str = field(
+        default="sft",
+        metadata={"help": "sft: the model before DPO, as in the paper; base: without adapter, as in its repository."},
+    )
+
+    @property
+    def starts_at_reference(self) -> bool:
+        """Whether the model before DPO is the reference. If so, the first step's loss is ln 2."""
+        return (self.reference == "sft") == (self.sft_adapter is not None)
+
+
+@dataclass
+class AdapterArguments(ModelConfig):
+    """TRL's `ModelConfig` with LoRA switched on for all linear layers, since these scripts train adapters."""
+
+    model_name_or_path: str = field(
+        default="", metadata={"help": "The model to train: a folder, or its id on the Hub."}
+    )
+    use_peft: bool = field(default=True, metadata={"help": "Always true: these scripts train LoRA adapters."})
+    lora_target_modules: list[str] | None = field(
+        default_factory=lambda: ["all-linear"], metadata={"help": "Layers that get an adapter."}
+    )
+
+
+def _default_bf16(options: TrainingArguments) -> bool:
+    """The value of `bf16` where it is not set. TRL's own default, true, is an error on a CPU."""
     return not options.fp16 and not options.use_cpu and is_torch_bf16_gpu_available()
 
 
 @dataclass
 class SFTArguments(SFTConfig):
-    """TRL's `SFTConfig` for rows of about 3,000 tokens, in bfloat16 where there is a GPU that has it."""
+    """TRL's `SFTConfig` for rows of about 3,000 tokens, in bfloat16 on GPUs that support it."""
 
-    max_length: int | None = _max_length()
+    max_length: int = _max_length()
     score_answers_only: bool = field(
         default=True, metadata={"help": "Fast steps, where a check at the start finds them equal to TRL's plain ones."}
     )
 
     def __post_init__(self):
         if self.bf16 is None:
-            self.bf16 = _takes_bf16(self)
+            self.bf16 = _default_bf16(self)
         super().__post_init__()
 
 
 @dataclass
 class DPOArguments(DPOConfig):
-    """TRL's `DPOConfig` for rows of about 3,000 tokens, in bfloat16 where there is a GPU that has it."""
+    """TRL's `DPOConfig` for rows of about 3,000 tokens, in bfloat16 on GPUs that support it."""
 
-    max_length: int | None = _max_length()
+    max_length: int = _max_length()
     share_prompt: bool = field(
         default=True,
         metadata={"help": "Read a prompt once for both answers, where a check at the start finds no difference."},
@@ -87,5 +145,5 @@ class DPOArguments(DPOConfig):
 
     def __post_init__(self):
         if self.bf16 is None:
-            self.bf16 = _takes_bf16(self)
+            self.bf16 = _default_bf16(self)
         super().__post_init__()

@@ -1,10 +1,12 @@
-"""Loss and reward curves of a run as a picture."""
+"""Loss and reward curves of a training run as a picture."""
 
 from pathlib import Path
 
+from petoolkit.extras import missing_package
 from petoolkit.files import replacing
 
 CURVES = "curves.png"
+_MOST_POINTS_MARKED = 30
 # Panels: title, and the names of the lines in the trainer's log.
 _PANELS = (
     ("loss", ("loss", "eval_loss")),
@@ -21,23 +23,24 @@ def draw_curves(history: list[dict], folder: Path) -> str | None:
         folder: where the picture goes.
 
     Returns:
-        Why there is none, or `None`.
+        Why there is no picture, or `None`.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        return "No loss curves: they need matplotlib, pip install 'petoolbench[report]'."
+        return f"No loss curves were drawn: {missing_package('they need', 'matplotlib', 'report')}"
     logged = {name for entry in history for name in entry}
     panels = [(title, [name for name in names if name in logged]) for title, names in _PANELS]
     panels = [(title, names) for title, names in panels if names]
     if not panels:
-        return "No loss curves: nothing was logged; lower logging_steps."
+        return "No loss curves were drawn, since nothing was logged; lower logging_steps."
     figure = Figure(figsize=(5 * len(panels), 3.5), layout="constrained")
     for axes, (title, names) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for name in names:
             points = [(entry["step"], entry[name]) for entry in history if name in entry]
             label = "validation" if name.startswith("eval_") else "training"
-            axes.plot(*zip(*points, strict=True), marker="." if len(points) < 30 else None, label=label)
+            marker = "." if len(points) < _MOST_POINTS_MARKED else None
+            axes.plot(*zip(*points, strict=True), marker=marker, label=label)
         axes.set(title=title, xlabel="step")
         axes.legend()
     with replacing(folder / CURVES) as beside:

@@ -1,4 +1,4 @@
-"""Which of a row's sampled calls is preferred to which (paper, section 4, "Personalized DPO"): no model, no files."""
+"""Which of a row's sampled calls is preferred to which (paper, section 4, "Personalized DPO")."""
 
 import json
 from collections import Counter
@@ -18,7 +18,7 @@ from petoolkit.scoring import (
 
 CHOSEN_FROM = ("sampled", "gold")
 # Error types of the paper's Table 2, in the order in which a rejected call is looked for: another tool of the same
-# function is what the user's preference is about; then come other wrong tools, then the right one called wrongly.
+# function is what the user's preference is about; then come other wrong tools, then the right tool called wrongly.
 REJECTED_FROM = ("TPM", "TFM", "TH", "PNM", "PVM")
 
 
@@ -33,58 +33,66 @@ class NoPair(StrEnum):
 
 @dataclass(frozen=True)
 class Pair:
-    """Two replies to one row, as they were written but for white space around them."""
+    """Two replies to one row, without white space around them.
+
+    Args:
+        chosen: the preferred reply.
+        chosen_from: where it comes from, one of `CHOSEN_FROM`.
+        rejected: the other reply.
+        rejected_from: its error type, one of `REJECTED_FROM`.
+    """
 
     chosen: str
-    chosen_from: str  # one of `CHOSEN_FROM`
+    chosen_from: str
     rejected: str
-    rejected_from: str  # one of `REJECTED_FROM`
+    rejected_from: str
 
 
 def pair_of(row: dict, replies: Sequence[str | None], gold_reply: str) -> Pair | NoPair:
-    """The pair that a row's sampled replies give, or why there is none.
+    """The pair that a row's sampled replies give, or why they give none.
 
-    Chosen is a call that is right in tool and parameters by both readers, with no text around it; the gold call if
-    none was sampled. Rejected is one with a wrong tool or wrong parameters, of the first of `REJECTED_FROM` that was
-    sampled. Of several, the one sampled most often is taken, and of those the first. What only one reader takes as
-    right, or as a call, is neither: such a pair would teach spelling, not preference.
+    The chosen reply is a call whose tool and parameters are right by both readers, without text around it, or the gold
+    call if none was sampled. The rejected one is a call with a wrong tool or wrong parameters, of the first error type
+    in `REJECTED_FROM` that was sampled. Of several calls, the one sampled most often is taken, and of those the first.
+    A reply that only one reader takes as right, or as a call, is neither chosen nor rejected: such a pair would teach
+    spelling, not preference.
 
     Args:
         row: a row of the dataset.
-        replies: what was sampled; `None` for failed requests.
-        gold_reply: the row's gold call, in the form that a model is asked for.
+        replies: the sampled replies; `None` for failed requests.
+        gold_reply: the row's gold call, in the form that the prompt asks for.
     """
     gold = read_gold_call(row["tool_call"])
-    calls: dict[str | None, list[str]] = {}  # by error type, as they were written
+    calls: dict[str | None, list[str]] = {}  # replies by error type; `None` for right ones
     for reply in replies:
         if reply is not None and (call := parse_reply(reply)) is not None:
-            calls.setdefault(_error(row, call, gold), []).append(reply.strip())
-    right = [text for text in calls.get(None, []) if _is_plain(text, gold)]
+            calls.setdefault(_error_type(row, call, gold), []).append(reply.strip())
+    right = [reply for reply in calls.get(None, []) if _is_exact(reply, gold)]
     for error in REJECTED_FROM:
         if error in calls:
-            chosen, chosen_from = (_likeliest(right), "sampled") if right else (gold_reply, "gold")
-            return Pair(chosen, chosen_from, _likeliest(calls[error]), error)
+            chosen, chosen_from = (_most_frequent(right), "sampled") if right else (gold_reply, "gold")
+            return Pair(chosen, chosen_from, _most_frequent(calls[error]), error)
     if calls:
         return NoPair.TIE
     return NoPair.NO_REPLY if all(reply is None for reply in replies) else NoPair.NO_CALL
 
 
-def _error(row: dict, call: ToolCall, gold: ToolCall) -> str | None:
-    """The error type of a call, by the robust reader; the tool's comes first."""
+def _error_type(row: dict, call: ToolCall, gold: ToolCall) -> str | None:
+    """The error type of a call by the robust reader, that of the tool before that of the parameters."""
     reference = error_reference(row)
     types = next((parameter_types(t) for t in row["candidate_tools"] if t["tool_name"] == gold.tool_name), None)
     wrong_tool = tool_error(call, gold, reference["candidate_tools"], reference["same_function_tools"])
     return wrong_tool or parameter_error(call, gold, types=types)
 
 
-def _is_plain(text: str, gold: ToolCall) -> bool:
-    """Whether a reply that is right to the robust reader is so to the paper's too, and is nothing but the call."""
+def _is_exact(reply: str, gold: ToolCall) -> bool:
+    """Whether a reply that is right by the robust reader is right by the paper's, and is the call alone."""
     try:
-        only_a_call = as_call(json.loads(text)) is not None
+        is_call_alone = as_call(json.loads(reply)) is not None
     except ValueError:
         return False
-    return only_a_call and has_right_parameters(parse_reply(text, "paper"), gold, "paper")
+    return is_call_alone and has_right_parameters(parse_reply(reply, "paper"), gold, "paper")
 
 
-def _likeliest(texts: list[str]) -> str:
-    return Counter(texts).most_common(1)[0][0]
+def _most_frequent(replies: list[str]) -> str:
+    return Counter(replies).most_common(1)[0][0]

@@ -1,23 +1,26 @@
-"""Pushing an adapter to the Hub: only when asked, and only what `petoolkit.publisher.pack_adapter` names."""
+"""Pushing an adapter to the Hub, when asked, with the files that `petoolkit.publisher.pack_adapter` names."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from petoolbench import InputError
-from petoolkit.publisher.hub import Target, make_place, send
+from petoolkit.publisher.hub import Target, make_repository, send
 from petoolkit.publisher.local_paths import check_no_local_paths
 from petoolkit.publisher.pack_adapter import pack_adapter
-from petoolkit.training.training_run import say
 
 
 def prepare_push(training: Any) -> Target | None:
-    """Make sure, before hours of training, that the adapter can go where `--push_to_hub` wants it.
+    """Make the repository that `--push_to_hub` asks for, so that a refusal comes before hours of training.
 
-    The trainer itself is told not to push: it would at every checkpoint, and all of its folder. Nor is it told the
-    token, which it would write into that folder.
+    The trainer's own push is switched off, since it would push all of `output_dir` at each checkpoint. It does not get
+    the token either, which it would write into that folder.
+
+    Args:
+        training: an `SFTArguments` or a `DPOArguments`.
 
     Returns:
-        Where to push, or `None` if nothing is to be pushed.
+        The repository, or `None` if nothing is to be pushed.
 
     Raises:
         InputError: if the Hub refuses.
@@ -30,16 +33,20 @@ def prepare_push(training: Any) -> Target | None:
     target = Target(training.hub_model_id, "model", private, token=training.hub_token)
     training.push_to_hub, training.hub_token = False, None
     if PartialState().is_main_process:
-        make_place(target)
+        make_repository(target)
     return target
 
 
-def push_adapter(folder: Path, target: Target) -> None:
-    """Send adapter, tokenizer, card and curves, in one commit.
+def push_adapter(folder: Path, target: Target, say: Callable[[str], None]) -> None:
+    """Send adapter, tokenizer, card and curves in one commit.
+
+    Args:
+        folder: of the adapter.
+        target: the repository.
+        say: gets messages to the user.
 
     Raises:
-        InputError: if there is no adapter with a card in `folder`, or the Hub does not take it; says how to push it
-            later.
+        InputError: if there is no adapter with a card in `folder`, or the Hub refuses; says how to push it later.
     """
     try:
         package = pack_adapter(folder, target.repo_id, say)

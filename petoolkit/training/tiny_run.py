@@ -1,4 +1,4 @@
-"""What `accelerate launch trainer/dpo.py` without options needs: its model and pairs, made if missing."""
+"""The tiny run: `accelerate launch trainer/dpo.py` without options, which makes its own model, adapter and pairs."""
 
 import os
 import shutil
@@ -6,49 +6,59 @@ import subprocess
 import sys
 from pathlib import Path
 
-from petoolbench import InputError
-from petoolkit.training.training_run import say
+from accelerate import PartialState
 
-_SCRIPTS = Path(__file__).parent
-RECIPES = _SCRIPTS.parent / "recipes"
-# What each script makes with its tiny recipe, in order: the file that it writes last.
-_STAGES = {
-    "base": Path("runs/tiny/base/tokenizer_config.json"),
-    "sft": Path("runs/tiny/sft/README.md"),
-    "pairs": Path("runs/tiny/pairs/README.md"),
-}
+from petoolbench import SETTINGS, InputError, render_messages
+from petoolkit.evaluator.dataset_rows import load_rows
+from petoolkit.shipped import ROOT
+from petoolkit.training.random_model import make_random_model
+from petoolkit.training.script import say
 
-
-def tiny_options() -> list[str]:
-    """The command line in place of none; nothing is kept to go on from, so that the command can be given again."""
-    return ["--config", str(RECIPES / "dpo" / "tiny.yaml"), "--save_strategy", "no"]
+DATASET = Path("petoolbench")
+_BASE_FILE = Path("runs/tiny/base/tokenizer_config.json")  # the last file of its folder, as the other two
+_STAGES = {"sft": Path("runs/tiny/sft/README.md"), "pairs": Path("runs/tiny/pairs/README.md")}
+_TOKENIZER_ROWS = 100  # of each setting
+_VOCABULARY = 4_000  # with it, prompts have about 3,300 tokens
+_RANKS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
-def make_what_is_missing() -> None:
-    """Make the tiny base model, its SFT adapter and pairs, each in this folder's `runs/tiny/`, unless it is there.
+def prepare_tiny_run() -> list[str]:
+    """Make a base model of random weights, its SFT adapter and pairs in `runs/tiny/`, each unless it is there.
+
+    Returns:
+        Options of trainer/dpo.py. They save no checkpoints, so that the command can be repeated.
 
     Raises:
-        InputError: if there is no dataset, or a script fails.
+        InputError: if there is no dataset folder `petoolbench/`, or a script fails.
     """
-    from accelerate import PartialState
-
-    say("No options were given: this is the tiny recipe, which shows the path and learns next to nothing.")
+    say("No options were given: this is the tiny recipe, which shows the path; its model learns next to nothing.")
     with PartialState().main_process_first():
-        if not Path("petoolbench").is_dir():
-            raise InputError("there is no dataset folder petoolbench/ here; run `petoolbench quickstart` first.")
-        for stage, made in _STAGES.items():
-            if made.exists():
-                say(f"Taking {made.parent} as it is.")
-                continue
-            say(f"{made.parent} is missing: making it with trainer/{stage}.py.")
-            shutil.rmtree(made.parent, ignore_errors=True)  # half of it may be there
-            script = _SCRIPTS / f"{stage}.py"
-            command = [sys.executable, str(script), "--config", str(RECIPES / stage / "tiny.yaml")]
-            if subprocess.run(command, env=_environment()).returncode:
-                raise InputError(f"{script.name} failed, see above; {made.parent} was not made.")
+        if not DATASET.is_dir():
+            raise InputError(f"there is no dataset folder {DATASET}/ here; run `petoolbench quickstart` first.")
+        if _is_missing(_BASE_FILE, "a model of random weights"):
+            rows = [row for setting in SETTINGS for row in load_rows(str(DATASET), setting, "train")[:_TOKENIZER_ROWS]]
+            texts = [message["content"] for row in rows for message in render_messages(row)]
+            make_random_model(_BASE_FILE.parent, texts, _VOCABULARY)
+        for stage, last_file in _STAGES.items():
+            if _is_missing(last_file, f"it with trainer/{stage}.py"):
+                _run_script(stage)
+    return ["--config", "tiny", "--save_strategy", "no"]
 
 
-def _environment() -> dict[str, str]:
-    """This process's, without what tells a script that it is one of several."""
-    ranks = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
-    return {name: value for name, value in os.environ.items() if name not in ranks}
+def _is_missing(last_file: Path, what: str) -> bool:
+    """Whether a folder must be made, since its last file is missing. What is there of it is removed."""
+    folder = last_file.parent
+    if last_file.exists():
+        say(f"Taking {folder} as it is.")
+        return False
+    say(f"{folder} is missing: making {what}.")
+    shutil.rmtree(folder, ignore_errors=True)
+    return True
+
+
+def _run_script(stage: str) -> None:
+    """Run a training script with its tiny recipe, in one process."""
+    command = [sys.executable, str(ROOT / "trainer" / f"{stage}.py"), "--config", "tiny"]
+    environment = {name: value for name, value in os.environ.items() if name not in _RANKS}
+    if subprocess.run(command, env=environment).returncode:
+        raise InputError(f"trainer/{stage}.py failed, see above; {_STAGES[stage].parent} was not made.")

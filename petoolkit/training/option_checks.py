@@ -1,0 +1,78 @@
+"""Options that cannot work, found before a model is loaded."""
+
+from petoolbench import InputError, check_choice
+from petoolkit.training.arguments import (
+    REFERENCES,
+    AdapterArguments,
+    DataArguments,
+    DPOArguments,
+    PreferenceArguments,
+    SFTArguments,
+)
+
+# TRL's options without effect here, since its trainers get the rows as token ids; each with its default.
+_WITHOUT_EFFECT = {
+    "assistant_only_loss": False,
+    "chat_template_path": None,
+    "completion_only_loss": None,
+    "eos_token": None,
+    "pad_token": None,
+}
+
+
+def check_options(training: SFTArguments | DPOArguments, adapter: AdapterArguments) -> None:
+    """Check the options that SFT and DPO share.
+
+    Raises:
+        InputError: naming the first option that cannot work or has no effect.
+    """
+    if not adapter.model_name_or_path:
+        raise InputError("no model to train; give --model_name_or_path, a folder or a Hub id, or a --config.")
+    if not adapter.use_peft:
+        raise InputError("use_peft is off, but these scripts train LoRA adapters only; leave it out.")
+    if training.max_length is None:
+        raise InputError("max_length is not set, so rows of any length would be trained on; give a number.")
+    for name, default in _WITHOUT_EFFECT.items():
+        if (value := getattr(training, name, default)) != default:
+            raise InputError(
+                f"{name} {value!r} has no effect here: the loss is on the call and the token that the chat template "
+                "ends it with; leave it out."
+            )
+    if training.push_to_hub and not training.hub_model_id:
+        raise InputError("push_to_hub needs the name of a repository; give --hub_model_id USER/NAME.")
+
+
+def check_sft_options(data: DataArguments, training: SFTArguments) -> None:
+    """Check that SFT has rows for the evaluations that are asked for.
+
+    Raises:
+        InputError: if it has none.
+    """
+    if training.eval_strategy != "no" and not data.validation_share:
+        raise InputError("eval_strategy needs rows that are not trained on; give --validation_share, or leave it out.")
+
+
+def check_dpo_options(preferences: PreferenceArguments) -> None:
+    """Check that DPO has the reference that is asked for.
+
+    Raises:
+        InputError: for an unknown reference, or an SFT model as reference where no SFT adapter is given.
+    """
+    check_choice(preferences.reference, REFERENCES, "reference")
+    if preferences.reference == "sft" and not preferences.sft_adapter:
+        raise InputError("no SFT model to be the reference; give --sft_adapter, or --reference base to go without.")
+
+
+def why_not_packed(training: SFTArguments, adapter: AdapterArguments) -> str | None:
+    """Why rows cannot be packed although `training.packing` asks for it; `None` if they can, or it does not ask.
+
+    Packed rows are one long sequence per batch. Flash attention skips the pairs of tokens from two rows; any other
+    attention needs a mask that grows with the square of the sequence.
+    """
+    attention = adapter.attn_implementation or "the model's own"
+    if not training.packing or "flash" in attention:
+        return None
+    return (
+        f"Packing is off: it needs flash attention, and the attention is {attention}; give --attn_implementation "
+        "flash_attention_2 or kernels-community/flash-attn2."
+    )
