@@ -259,8 +259,8 @@ def test_a_pair_with_and_without_history_is_found_and_drawn(written, tmp_path):
     )
     seeing = with_tool_acc(with_tool_acc(scores(), 0.5, "preferred_only"), 0.4, "chronological")
     (group,) = groups_of(tmp_path, blind, seeing)
-    assert "Preferred-only: openai:gpt-4o has +20.0 points with history." in findings.history_pairs(group)
-    assert "Chronological: openai:gpt-4o has \N{MINUS SIGN}20.0 points with history." in findings.history_pairs(group)
+    assert "Preferred-only: Tool Acc of openai:gpt-4o changes by +20.0 points with history." in findings.history_pairs(group)
+    assert "Chronological: Tool Acc of openai:gpt-4o changes by \N{MINUS SIGN}20.0 points" in findings.history_pairs(group)
 
 
 @pytest.mark.parametrize(

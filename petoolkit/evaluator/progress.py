@@ -1,4 +1,4 @@
-"""What a person wants to know while a model answers: how far, how fast, how right, how much."""
+"""A progress bar for the replies of a model, with speed, Tool Acc, failed requests and tokens."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,11 +8,19 @@ from rich.text import Text
 
 from petoolkit.evaluator.models.model import Answer
 from petoolkit.replies import parse_reply
-from petoolkit.scoring import is_right_tool, read_gold_call
+from petoolkit.scoring import METRICS, is_right_tool, read_gold_call
+from petoolkit.text import in_percent
 
 
 def with_progress(answers: Iterable[Answer], rows: list[dict], total: int, console: Console) -> Iterator[Answer]:
-    """Pass answers on, with a bar where there is a terminal; its Tool Acc is by the robust reader."""
+    """Pass answers on, and show a progress bar where there is a terminal.
+
+    Args:
+        answers: of the model.
+        rows: that the answers are about.
+        total: number of answers to come.
+        console: for the bar; its Tool Acc is by the robust reader.
+    """
     if not console.is_terminal:
         yield from answers
         return
@@ -36,12 +44,12 @@ class _Status(ProgressColumn):
         self.answered = self.right = self.failed = self.tokens = 0
 
     def render(self, task: Task) -> Text:
-        """See `rich`."""
-        parts = [f"{task.speed:,.1f} rows a second"] if task.speed else []
+        """Speed, Tool Acc, failed requests and tokens so far."""
+        texts = [f"{task.speed:,.1f} rows a second"] if task.speed else []
         if self.answered:
-            parts.append(f"Tool Acc {100 * self.right / self.answered:.1f} %")
+            texts.append(f"{METRICS['tool_acc'].label} {in_percent(self.right / self.answered)}")
         if self.failed:
-            parts.append(f"{self.failed:,} failed")
+            texts.append(f"{self.failed:,} failed")
         if self.tokens:
-            parts.append(f"{self.tokens:,} tokens")
-        return Text(", ".join(parts))
+            texts.append(f"{self.tokens:,} tokens")
+        return Text(", ".join(texts))

@@ -1,58 +1,120 @@
-"""One row as a person wants to see it in a terminal; other people's text is shown, never obeyed."""
+"""One row, or the rows of one user, for terminals; other people's text in them is plain text."""
 
-import unicodedata
+from collections.abc import Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from petoolbench import SETTINGS, ToolName, setting_of
+from petoolkit.evaluator.terminal_layout import beginning_of
+from petoolkit.text import listing, printable, setting_label
 
-_RATINGS = {1: ("liked", "green"), 0: ("disliked", "red"), None: ("", "")}
+_RATINGS = {1: ("liked", "green"), 0: ("disliked", "red")}
+_BRIEF_TEXT = 190  # characters of a long text
+_SAME_IN_ALL_SETTINGS = ("instruction", "candidate_tools", "same_function_tools", "tool_call")
 
 
-def row_view(row: dict) -> Panel:
-    """The history as a time line, the request, the candidates with same-function ones together, and the gold call."""
-    gold = row["tool_call"]["tool_name"]
-    parts: list[RenderableType] = [
+def row_view(row: dict, brief: bool = False) -> Panel:
+    """The history, the request, the candidates, those that do the same job first, and the gold call.
+
+    Args:
+        row: of the dataset.
+        brief: whether past calls get one line each, long texts are cut, and candidates that do another job are only
+            named.
+    """
+    views = [
         _heading("What the user did before (oldest first)"),
-        _history(row["history"]),
-        _heading("What the user asks now"),
-        _text(row["instruction"], "bold"),
-        _heading("Candidate tools (a model sees them in an order of their own)"),
-        _candidates(row["candidate_tools"], row["same_function_tools"], gold),
-        _heading("The gold call"),
-        _text(_short_name(gold), "bold green").append_text(_text(f"  {row['tool_call']['parameters']}")),
+        Text(_setting_description(row), "dim"),
+        _history(row["history"], brief),
+        *_request_and_gold(row, brief),
     ]
-    return Panel(
-        Group(*parts), title=_text(f"{row['id']}  ({SETTINGS[setting_of(row)].description})"), title_align="left"
-    )
+    return Panel(Group(*views), title=Text(printable(row["id"])), title_align="left")
 
 
-def _history(history: list[dict]) -> Table:
+def user_view(rows: Sequence[dict]) -> RenderableType:
+    """The rows of one user in several settings: each history, and once what is the same in all of them.
+
+    Rows that differ in more than the history are shown one after another.
+
+    Args:
+        rows: at least one, each of another setting.
+    """
+    first = rows[0]
+    if len(rows) == 1 or any(row[column] != first[column] for row in rows for column in _SAME_IN_ALL_SETTINGS):
+        return Group(*map(row_view, rows))
+    views: list[RenderableType] = []
+    for row in rows:
+        views += [
+            _heading(f"What the user did before (oldest first): {setting_label(setting_of(row))}"),
+            Text(_setting_description(row), "dim"),
+            _history(row["history"], brief=False),
+        ]
+    views += _request_and_gold(first, brief=False)
+    return Panel(Group(*views), title=Text(printable(first["id"].rpartition("/")[0])), title_align="left")
+
+
+def _setting_description(row: dict) -> str:
+    setting = SETTINGS.get(setting_of(row))
+    return setting.description if setting else ""
+
+
+def _request_and_gold(row: dict, brief: bool) -> list[RenderableType]:
+    gold = row["tool_call"]["tool_name"]
+    return [
+        _heading("What the user asks now"),
+        Text(_shown(row["instruction"], brief), "bold"),
+        _heading("Candidate tools (a model sees them in an order of their own)"),
+        _candidates(row["candidate_tools"], row["same_function_tools"], gold, brief),
+        _heading("The gold call"),
+        Text.assemble((_short_name(gold), "bold green"), f"  {_shown(row['tool_call']['parameters'], brief)}"),
+    ]
+
+
+class _OneLine:
+    """As much of a past call's tool and instruction as fits on one line."""
+
+    def __init__(self, tool: str, instruction: str) -> None:
+        self._tool, self._instruction = tool, instruction
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        line = beginning_of(f"{self._tool}: {self._instruction}", options.max_width)
+        end = min(len(self._tool), len(line))
+        yield Text.assemble((line[:end], "cyan"), line[end:])
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, options.max_width)
+
+
+def _history(history: list[dict], brief: bool) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
-    for call in history:
-        table.add_row(
-            Text(*_RATINGS[call["rating"]]), _text(call["instruction"]), _text(_short_name(call["tool_name"]), "cyan")
-        )
+    for number, call in enumerate(history, 1):
+        tool, instruction = _short_name(call["tool_name"]), printable(call["instruction"])
+        shown = _OneLine(tool, instruction) if brief else Text.assemble((tool, "cyan"), f"\n{instruction}")
+        table.add_row(Text(*_RATINGS.get(call["rating"], (f"{number}.", ""))), shown)
     return table
 
 
-def _candidates(tools: list[dict], same_function: list[str], gold: str) -> Table:
+def _candidates(tools: list[dict], same_function: list[str], gold: str, brief: bool) -> RenderableType:
     table = Table(box=None, show_header=False, pad_edge=False)
-    for tool in sorted(tools, key=lambda tool: tool["tool_name"] not in same_function):
+    others = []
+    for tool in tools:
         name = tool["tool_name"]
-        does_the_job = name in same_function
-        mark, style = "", "dim"
-        if name == gold:
-            mark, style = "gold", "bold green"
-        elif does_the_job:
-            mark, style = "same job", "yellow"
-        described = _text(tool["tool_description"], style)
-        if does_the_job:
-            described.append("\n").append_text(_text(tool["provider_description"], "italic"))
-        table.add_row(Text(mark, style), _text(_short_name(name), style), described)
+        if name != gold and name not in same_function:
+            others.append(tool)
+            continue
+        mark, style = ("gold", "bold green") if name == gold else ("same job", "yellow")
+        description, provider = printable(tool["tool_description"]), printable(tool["provider_description"])
+        about = beginning_of(f"{description} {provider}", _BRIEF_TEXT) if brief else f"{description}\n{provider}"
+        table.add_row(Text(mark, style), Text.assemble((_short_name(name), style), f"\n{about}"))
+    if brief and others:
+        names = [_short_name(tool["tool_name"]) for tool in others]
+        return Group(table, Text(f"Candidates of other jobs: {listing(names, most=len(names))}", "dim"))
+    for tool in others:
+        name, description = _short_name(tool["tool_name"]), printable(tool["tool_description"])
+        table.add_row(Text("other job", "dim"), Text(f"{name}\n{description}", "dim"))
     return table
 
 
@@ -62,13 +124,8 @@ def _heading(text: str) -> Text:
 
 def _short_name(name: str) -> str:
     parts = ToolName.parse(name)
-    return f"{parts.provider} / {parts.api}" if parts.provider else parts.api
+    return printable(f"{parts.provider} / {parts.api}" if parts.provider else parts.api)
 
 
-def _text(text: str, style: str = "") -> Text:
-    return Text(printable(text), style)
-
-
-def printable(text: str) -> str:
-    """Text without characters that would steer a terminal, such as escape and direction codes; each becomes a mark."""
-    return "".join(c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\ufffd" for c in text)
+def _shown(text: str, brief: bool) -> str:
+    return beginning_of(text, _BRIEF_TEXT) if brief else printable(text)

@@ -1,163 +1,157 @@
-"""Numbers as a person wants to see them in a terminal: scores, sizes, and what a model is asked and costs."""
+"""Tables and views for terminals: scores, comparisons, replies, sizes, and the cost of a build."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.panel import Panel
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
+from petoolkit.evaluator.terminal_layout import FittedTable, beginning_of
 from petoolkit.replies import READERS
-from petoolkit.text import ALL, printable
+from petoolkit.scoring import METRICS
+from petoolkit.text import ALL, percent, points, printable, setting_label, with_interval
 
 if TYPE_CHECKING:
+    from petoolkit.evaluator.records import Manifest, Scores
     from petoolkit.evaluator.scores.comparison import Comparison
 
-_METRICS = {
-    "tool_acc": "Tool Acc",
-    "param_acc": "Param Acc",
-    "joint_acc": "Both right",
-    "preference_acc": "Preference",
-}
 _LONGEST_REPLY = 300
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
-def scores_table(results: list[dict]) -> Group:
-    """Percentages of one or more evaluations of the same rows (each as in `scores.json`), a section a metric; chance
-    and, where a result has it, the best rule stand below the models, and below all what is missing or shortened."""
+def scores_table(results: "Sequence[Scores]") -> Group:
+    """Scores of evaluations of the same rows in percent, a section for each metric.
+
+    Chance and the best rule are below the models, and below the table is how many replies were missing and how many
+    prompts were shortened.
+    """
     first = results[0]
-    places = list(first["scores"])
+    settings = list(first.rows)
     heading = (
-        f"{printable(first['dataset'])}, {first['split']} split, {first['rows'][ALL]:,} rows. In %, with 95 % "
-        f"intervals; {' / '.join(READERS)} reader, one below the other where they differ:"
+        f"{printable(first.dataset)}, {first.split} split, {first.rows[ALL]:,} rows. Scores are in %, with 95 % "
+        f"intervals; where the readers ({' / '.join(READERS)}) differ, their scores are one below the other."
     )
-    table = Table("", *(Column(place.replace("_", "\n"), justify="right") for place in places), box=box.SIMPLE)
-    for metric, name in _METRICS.items():
+    table = FittedTable("", [setting_label(setting) for setting in settings])
+    best_rule = next((result.best_rule for result in results if result.best_rule), {})
+    for metric in METRICS.values():
         table.add_section()
-        table.add_row(name, style="bold")
+        table.add_row(metric.label, style="bold")
         for result in results:
-            table.add_row(_model(result), *(_by_reader(result["scores"][place], metric) for place in places))
-        table.add_row("chance", *(_percent(first["chance"][place][metric]) for place in places), style="dim")
-        if rules := next((result["best_rule"] for result in results if "best_rule" in result), None):
-            best = [rules[place]["robust"][metric] for place in places]
-            names = {rule["name"] for rule in best}
-            shown = [_percent(rule["value"]) + ("" if len(names) == 1 else f"\n{rule['name']}") for rule in best]
-            table.add_row(f"best rule\n{names.pop()}" if len(names) == 1 else "best rule", *shown, style="dim")
-    return Group(Text(heading), table, *(note for result in results for note in _notes(result)))
+            scores = ([result.score(setting, metric.name, reader) for reader in READERS] for setting in settings)
+            table.add_row(_model(result), *("\n".join(dict.fromkeys(map(with_interval, both))) for both in scores))
+        table.add_row(
+            "chance", *(percent(first.chance[setting].get(metric.name)) for setting in settings), style="dim"
+        )
+        rules = [best_rule.get(setting, {}).get(READERS[0], {}).get(metric.name) for setting in settings]
+        for name in dict.fromkeys(rule.name for rule in rules if rule):
+            cells = (percent(rule.value) if rule and rule.name == name else "" for rule in rules)
+            table.add_row(f"best rule: {name}", *cells, style="dim")
+    return Group(Text(heading), "", table, "", *_notes(results))
 
 
-def _model(result: dict) -> Text:
-    return Text(printable(result["model"].removeprefix("baseline:")))
+def _model(manifest: "Manifest") -> str:
+    return printable(manifest.model.removeprefix("baseline:"))
 
 
-def _by_reader(readers: dict, metric: str) -> Text:
-    return Text("\n".join(dict.fromkeys(_with_interval(readers[reader][metric]) for reader in READERS)))
-
-
-def _with_interval(share: dict[str, float | None]) -> str:
-    if share["low"] is None or share["high"] is None:
-        return _percent(share["value"])
-    return f"{_percent(share['value'])} [{100 * share['low']:.0f}-{100 * share['high']:.0f}]"
-
-
-def _notes(result: dict) -> Iterator[Text]:
-    """What a reader of the scores must know of the replies behind them."""
-    counts = result["counts"][ALL]
-    kinds = {"missing": "replies are missing and count as wrong", "shortened": "prompts were shortened to the window"}
-    for kind, meaning in kinds.items():
-        if counts[kind]:
-            yield _model(result).append(f": {counts[kind]:,} {meaning}.")
+def _notes(results: "Iterable[Scores]") -> Iterator[Text]:
+    """Sentences about missing replies and shortened prompts."""
+    for result in results:
+        counts = result.counts[ALL]
+        if counts.missing:
+            yield Text(f"{_model(result)}: {counts.missing:,} replies are missing and count as wrong.")
+        if counts.shortened:
+            yield Text(f"{_model(result)}: {counts.shortened:,} prompts were shortened to the window.")
 
 
 def comparison_table(comparison: "Comparison") -> Group:
-    """B - A in percentage points, with 95 % interval and p-value, by metric, reader and place."""
-    places = list(comparison.differences)
-    metrics = list(comparison.differences[ALL][READERS[0]])
-    table = Table(
-        "", "reader", *(Column(place.replace("_", "\n"), justify="right") for place in places), box=box.SIMPLE
-    )
-    for metric in metrics:
+    """What B has more than A, with 95 % interval and p-value, by metric, reader and setting."""
+    settings = list(comparison.differences)
+    table = FittedTable("reader", [setting_label(setting) for setting in settings])
+    for metric in comparison.differences[ALL][READERS[0]]:
         table.add_section()
+        table.add_row(METRICS[metric].label, style="bold")
         for reader in READERS:
-            cells = (_difference(comparison.differences[place][reader][metric]) for place in places)
-            table.add_row(_METRICS[metric] if reader == READERS[0] else "", reader, *cells)
-    a, b = _model(comparison.manifest_a), _model(comparison.manifest_b)
-    heading = Text.assemble("A is ", a, ", B is ", b, f"; {comparison.rows:,} rows. B - A in percentage points, with ")
-    return Group(heading.append("95 % interval and two-sided p-value:"), table)
+            differences = (comparison.differences[setting][reader][metric] for setting in settings)
+            table.add_row(reader, *map(_difference, differences))
+    heading = (
+        f"A is {_model(comparison.manifest_a)}, B is {_model(comparison.manifest_b)}; {comparison.rows:,} rows. The "
+        "table has B minus A in percentage points, with 95 % intervals and two-sided p-values."
+    )
+    return Group(Text(heading), "", table)
 
 
 def _difference(difference: dict[str, float | None]) -> str:
-    value, low, high = (None if (d := difference[key]) is None else 100 * d for key in ("value", "low", "high"))
-    if low is None or high is None:
-        return f"{value:+.1f}"
-    return f"{value:+.1f} [{low:+.0f}, {high:+.0f}]\np = {difference['p_value']:.4f}"
+    value, low, high = difference["value"], difference["low"], difference["high"]
+    if value is None or low is None or high is None:
+        return percent(None) if value is None else points(value)
+    p_value = f"p{_NO_BREAK}={_NO_BREAK}{difference['p_value']:.4f}"
+    return f"{points(value)} ({points(low)}{_NO_BREAK}to {points(high)})\n{p_value}"
 
 
 def flipped_view(comparison: "Comparison", most: int) -> Group:
-    """Up to `most` rows in which only one of the two called the right tool, with instruction and both replies; other
-    people's text is shown, never obeyed."""
+    """Up to `most` rows in which only A or only B called the right tool: instruction, gold call and both replies.
+
+    Other people's text in it is plain text.
+    """
     flipped = comparison.flipped
     gained = sum(flip["right"] == "b" for flip in flipped)
-    parts: list[RenderableType] = [
-        f"{gained:,} rows have the right tool in B only, {len(flipped) - gained:,} in A only (robust reader)."
+    lost = len(flipped) - gained
+    views: list[RenderableType] = [
+        f"The right tool was called by B only in {gained:,} rows, and by A only in {lost:,} (robust reader)."
     ]
     for flip in flipped[:most]:
         gold = flip["tool_call"]
         lines = Table(box=None, show_header=False, pad_edge=False)
-        for name, text in {
-            "asked": flip["instruction"],
-            "gold": f"{gold['tool_name']} {gold['parameters']}",
-            "A": flip["reply_a"],
-            "B": flip["reply_b"],
-        }.items():
-            style = "green" if name.lower() == flip["right"] else ""
-            lines.add_row(name, Text(_shortened(text), style))
-        parts += ["", Text(printable(flip["id"]), "bold"), lines]
-    return Group(*parts)
+        lines.add_row("asked", Text(_beginning(flip["instruction"])))
+        lines.add_row("gold", Text(_beginning(f"{gold['tool_name']} {gold['parameters']}")))
+        for side in ("a", "b"):
+            is_right = side == flip["right"]
+            reply = Text(_beginning(flip[f"reply_{side}"]), "green" if is_right else "")
+            lines.add_row(f"{side.upper()}, right" if is_right else f"{side.upper()}, wrong", reply)
+        views += ["", Text(printable(flip["id"]), "bold"), lines]
+    return Group(*views)
 
 
-def _shortened(reply: str | None) -> str:
-    text = "(no reply)" if reply is None else printable(reply)
-    return text if len(text) <= _LONGEST_REPLY else text[:_LONGEST_REPLY] + " ..."
+def _beginning(reply: str | None) -> str:
+    return "(no reply)" if reply is None else beginning_of(reply, _LONGEST_REPLY)
 
 
 def conversation_view(messages: list[dict[str, str]], reply: str) -> Panel:
-    """What a model was asked, and what it answered; other people's text is shown, never obeyed."""
-    parts: list[RenderableType] = []
+    """The messages that a model was sent, and its reply; other people's text in them is plain text."""
+    views: list[RenderableType] = []
     for message in [*messages, {"role": "reply", "content": reply}]:
-        parts += [Text(message["role"], "bold underline"), Text(printable(message["content"])), ""]
-    return Panel(Group(*parts), title="A conversation", title_align="left")
+        views += [Text(message["role"], "bold underline"), Text(printable(message["content"])), ""]
+    return Panel(Group(*views), title="A conversation", title_align="left")
 
 
-def estimate_table(lines: list[dict]) -> Table:
-    """Calls, tokens, cost and time of a whole run, by stage; a provider's batch files have no time of their own."""
+def estimate_table(lines: list[dict]) -> Group:
+    """Calls, tokens, cost and time of a whole build, by stage; a provider's batch files do not have a known time."""
     total = {key: sum(line[key] for line in lines) for key in ("calls", "prompt_tokens", "completion_tokens")}
     for key in ("cost_usd", "seconds"):
         values = [line[key] for line in lines]
         total[key] = None if None in values else sum(values)
-    total["stage"] = "all"
-    names = ("calls", "tokens sent", "tokens written", "cost", "time")
-    table = Table("stage", *(Column(name, justify="right") for name in names))
-    table.title, table.title_justify = "Estimate of the whole run", "left"
+    total["stage"] = ALL
+    table = FittedTable("stage", ["calls", "tokens sent", "tokens written", "cost", "time"])
     for line in [*lines, total]:
         cost = "no prices" if line["cost_usd"] is None else f"${line['cost_usd']:,.2f}"
         numbers = (f"{line[key]:,}" for key in ("calls", "prompt_tokens", "completion_tokens"))
-        time = "a day or less" if line["seconds"] is None else f"{timedelta(seconds=round(line['seconds']))}"
+        time = f"a{_NO_BREAK}day or{_NO_BREAK}less" if line["seconds"] is None else _duration(line["seconds"])
         table.add_row(line["stage"], *numbers, cost, time, style="bold" if line is total else "")
-    return table
+    return Group(Text("Estimate of the whole run", "bold"), "", table)
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f}"
+def _duration(seconds: float) -> str:
+    """`7:33:20` or `2 days, 7:33:20`, of which the days stay together."""
+    return str(timedelta(seconds=round(seconds))).replace(" day", f"{_NO_BREAK}day")
 
 
-def sizes_table(sizes: dict[str, dict[str, int]]) -> Table:
-    """Rows by config and split."""
+def sizes_table(sizes: dict[str, dict[str, int]]) -> FittedTable:
+    """Number of rows by config and split."""
     splits = list(dict.fromkeys(split for size in sizes.values() for split in size))
-    table = Table("config", *(f"{split} rows" for split in splits), title_justify="left")
+    table = FittedTable("config", [f"{split} rows" for split in splits])
     for setting, size in sizes.items():
         table.add_row(setting, *(f"{size.get(split, 0):,}" for split in splits))
     return table

@@ -89,7 +89,9 @@ def history_pairs(group: RunGroup) -> str:
         ]
         name = f"{setting_label(setting).capitalize()}:"
         if len(gains) == 1:
-            sentences.append(f"{name} {group.pairs[0].model} has {points(gains[0])} points with history.")
+            sentences.append(
+                f"{name} {_TOOL_ACC} of {group.pairs[0].model} changes by {points(gains[0])} points with history."
+            )
         else:
             better = sum(gain > 0 for gain in gains)
             sentences.append(f"{name} {better} of {len(gains)} models are better with history,")
