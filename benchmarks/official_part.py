@@ -32,7 +32,8 @@ def main() -> None:
         fitted = "popularity"  # needs a train split, and this data has none
         names = [name for name in BASELINES if name != fitted]
         results = [evaluate(str(dataset), "all", f"baseline:{name}", Path(folder, name)) for name in names]
-        Console(width=100).print(scores_table([{**result, "dataset": "official part"} for result in results]))
+        named = [result.model_copy(update={"dataset": "official part"}) for result in results if result]
+        Console(width=100).print(scores_table(named))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python benchmarks/report_speed.py
 
-The folders' scores are what `petoolkit.evaluator.scores.score` makes of invented rows and replies; making them is not measured.
+The scores are those of invented rows and replies. The time to make them is not measured.
 """
 
 import random
@@ -16,19 +16,19 @@ from pathlib import Path
 from machine import heading
 
 from petoolbench import SETTINGS, to_json_text
+from petoolkit.evaluator.records import AskedOptions, Manifest, ReplyUsage, Scores
 from petoolkit.evaluator.scores.score import score
-from petoolkit.files import write_json
-from petoolkit.text import markdown_table
+from petoolkit.text import ALL, markdown_table
 
 MODELS, USERS, CANDIDATES, CATEGORIES = 10, 1_000, 10, 46  # 46 categories: as many as the paper's dataset has
 REPORT = (
-    "import sys; from pathlib import Path; from evaluator.report import write_report; "
+    "import sys; from pathlib import Path; from petoolkit.evaluator.report import write_report; "
     "write_report([Path(name) for name in sys.argv[2:]], Path(sys.argv[1]))"
 )
 
 
 def invented_rows() -> list[dict]:
-    """Three rows a user, each with ten candidates of which the first five do the same job."""
+    """A row for each user and setting, with ten candidates, of which the first five do the same job."""
     rows = []
     for user in range(USERS):
         drawn = random.Random(user)
@@ -52,7 +52,7 @@ def invented_rows() -> list[dict]:
 
 
 def reply(row: dict, model: int, history: bool) -> str:
-    """The gold tool more often the higher the model's number, else any candidate."""
+    """A call of the gold tool or of any candidate; the higher the model's number, the more often the gold tool."""
     drawn = random.Random(f"{row['id']} {model} {history}")
     gold = drawn.random() < 0.2 + 0.05 * model + 0.1 * history
     tool = row["tool_call"]["tool_name"] if gold else drawn.choice(row["candidate_tools"])["tool_name"]
@@ -60,25 +60,25 @@ def reply(row: dict, model: int, history: bool) -> str:
 
 
 def write_folders(folder: Path) -> list[str]:
-    """Half of the folders are of models without history, so that all pictures are drawn."""
+    """Write evaluations of each model with and without history, so that all figures are drawn; gives their folders."""
     rows, names = invented_rows(), []
     for number in range(MODELS):
         model, history = divmod(number, 2)
         replies = (
             {"id": row["id"], "repeat": 0, "reply": reply(row, model, bool(history)), "error": None} for row in rows
         )
-        manifest = {
-            "model": f"hf:organisation/model-{model}-instruct",
-            "dataset": "invented",
-            "fingerprint": "0123456789abcdef",
-            "split": "test",
-            "setting": "all",
-            "options": {"history": bool(history), "repeat": 1},
-            "versions": {},
-            "usage": {"prompt_tokens": 9_000_000, "completion_tokens": 100_000},
-        }
+        manifest = Manifest(
+            model=f"hf:organisation/model-{model}-instruct",
+            dataset="invented",
+            fingerprint="0123456789abcdef",
+            split="test",
+            setting=ALL,
+            options=AskedOptions(history=bool(history)),
+        )
+        usage = ReplyUsage(prompt_tokens=9_000_000, completion_tokens=100_000)
+        manifest.write(folder / str(number))
+        Scores(**manifest.model_dump(), **score(rows, replies), usage=usage).write(folder / str(number))
         names.append(str(folder / str(number)))
-        write_json(folder / str(number) / "scores.json", manifest | score(rows, replies))
     return names
 
 

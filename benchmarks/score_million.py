@@ -1,4 +1,4 @@
-"""Measure scoring a million replies through `evaluate`: both metrics, both readers, typed comparison for Param Acc.
+"""Measure the scoring of a million replies through `evaluate`, with two metrics, both readers and documented types.
 
 python benchmarks/score_million.py        (from the repository's root)
 """

@@ -1,8 +1,8 @@
-"""Measure scoring a million stored replies: the folder read, and all that `scores.json` says, 1,000 bootstrap rounds.
+"""Measure the scoring of a million stored replies: reading the folder, and all scores with 1,000 bootstrap rounds.
 
 python benchmarks/score_stored.py
 
-The rows are the authors' released part, each asked many times; no two replies are the same.
+The rows are the authors' released part, and each has many replies. All replies differ.
 """
 
 import json
@@ -17,18 +17,20 @@ from petoolkit.builder.released_import import import_released
 
 from petoolbench import SETTINGS
 from petoolkit.evaluator.dataset_rows import load_rows
-from petoolkit.evaluator.results_folder import MANIFEST, PREDICTIONS, fingerprint, read_results
+from petoolkit.evaluator.records import AskedOptions, Manifest, Score
+from petoolkit.evaluator.results_folder import PREDICTIONS, fingerprint, read_results
 from petoolkit.evaluator.scores.score import score
-from petoolkit.files import write_json, write_json_lines
+from petoolkit.files import write_json_lines
 from petoolkit.replies import READERS
-from petoolkit.text import ALL, markdown_table
+from petoolkit.scoring import METRICS
+from petoolkit.text import ALL, markdown_table, with_interval
 
 REPLIES = 1_000_000
 ROUNDS = 1000
 
 
 def reply(row: dict, number: int) -> str:
-    """A reply in one of the forms that models use; `number` makes it unlike any other."""
+    """A reply in one of the forms that models use; `number` makes it differ from all others."""
     tools = [row["tool_call"]["tool_name"], *(tool["tool_name"] for tool in row["candidate_tools"]), f"tool {number}"]
     parameters = json.loads(row["tool_call"]["parameters"]) | ({"number": number} if number // 4 % 2 else {})
     call = {"tool_name": tools[number // 4 % len(tools)], "parameters": parameters}
@@ -42,7 +44,7 @@ def reply(row: dict, number: int) -> str:
 
 
 def predictions(rows: list[dict]) -> Iterator[dict]:
-    """Lines as an evaluation stores them."""
+    """Lines of `predictions.jsonl`."""
     for number in range(REPLIES):
         row = rows[number % len(rows)]
         yield {
@@ -64,14 +66,15 @@ def main() -> None:
         dataset, results = Path(folder, "official"), Path(folder, "results")
         import_released(source, dataset)
         rows = [row for setting in SETTINGS for row in load_rows(str(dataset), setting, "test")]
-        asked = {
-            "model": "",
-            "dataset": str(dataset),
-            "split": "test",
-            "setting": ALL,
-            "fingerprint": fingerprint(rows),
-        }
-        write_json(results / MANIFEST, asked)
+        manifest = Manifest(
+            model="",
+            dataset=str(dataset),
+            split="test",
+            setting=ALL,
+            fingerprint=fingerprint(rows),
+            options=AskedOptions(repeat=-(-REPLIES // len(rows))),
+        )
+        manifest.write(results)
         write_json_lines(results / PREDICTIONS, predictions(rows))
         started = time.perf_counter()
         stored = read_results(results).predictions
@@ -87,10 +90,8 @@ def main() -> None:
         ["peak memory", f"{peak:.0f} MB"],
     ]
     for reader in READERS:
-        share = scored["scores"][ALL][reader]["tool_acc"]
-        figures.append(
-            [f"Tool Acc, {reader}", f"{share['value']:.3f}, 95 % from {share['low']:.3f} to {share['high']:.3f}"]
-        )
+        found = Score(**scored["scores"][ALL][reader]["tool_acc"])
+        figures.append([f"{METRICS['tool_acc'].label} in %, {reader} reader", with_interval(found)])
     print(markdown_table(["what", "figure"], figures))
 
 

@@ -171,6 +171,7 @@ def test_a_user_is_shown_with_each_history_and_the_request_once():
     [
         {"instruction": "another one"},
         {"tool_call": {"tool_name": "<Weather>.<Aerwyn>.<forecast>", "parameters": "{}"}},
+        {"candidate_tools": [tool("Aerwyn", "forecast", "Weather forecast for a city")]},
     ],
 )
 def test_rows_of_a_user_that_differ_in_more_are_shown_one_after_another(changes):
