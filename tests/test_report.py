@@ -97,6 +97,7 @@ def test_the_papers_rows_are_marked_and_not_comparable_on_other_data(written):
         assert ["The paper's own rows (other data: not comparable)"] in [row[1] for row in parsed.tables[title]]
     markdown = (page.parent / "report.md").read_text()
     assert "| paper: GPT-4o | 53.7 | 77.6 |" in markdown
+    assert f"\n| **The paper's own rows (other data: not comparable)** |{' |' * 8}\n" in markdown
     assert (
         "not comparable with the others: they were measured on the authors' test set, not on some-dataset" in markdown
     )
