@@ -260,8 +260,9 @@ def test_a_pair_with_and_without_history_is_found_and_drawn(written, tmp_path):
     )
     seeing = with_tool_acc(with_tool_acc(scores(), 0.5, "preferred_only"), 0.4, "chronological")
     (group,) = groups_of(tmp_path, blind, seeing)
-    assert "Preferred-only: Tool Acc of openai:gpt-4o changes by +20.0 points with history." in findings.history_pairs(group)
-    assert "Chronological: Tool Acc of openai:gpt-4o changes by \N{MINUS SIGN}20.0 points" in findings.history_pairs(group)
+    found = findings.history_pairs(group)
+    assert "Preferred-only: Tool Acc of openai:gpt-4o changes by +20.0 points with history." in found
+    assert "Chronological: Tool Acc of openai:gpt-4o changes by \N{MINUS SIGN}20.0 points with history." in found
 
 
 @pytest.mark.parametrize(

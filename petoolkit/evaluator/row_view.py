@@ -123,8 +123,8 @@ def _heading(text: str) -> Text:
 
 
 def _short_name(name: str) -> str:
-    parts = ToolName.parse(name)
-    return printable(f"{parts.provider} / {parts.api}" if parts.provider else parts.api)
+    tool = ToolName.parse(name)
+    return printable(f"{tool.provider} / {tool.api}" if tool.provider else tool.api)
 
 
 def _shown(text: str, brief: bool) -> str:
