@@ -13,9 +13,9 @@ from rich.text import Text
 from petoolkit.text import printable
 
 _AFTER_SIGNS = re.compile(r"(?<=[\s/:+,_-])")  # where a name may be broken
-# Where numbers may be broken, from wide terminals to narrow ones: nowhere, before brackets, at blanks.
-_BREAKS: tuple[tuple[str, str], ...] = (("", ""), (" (", "\n("), (" ", "\n"))
-_GAP = 2  # blanks between columns
+# From wide terminals to narrow ones: where a cell is broken (nowhere, before brackets, at blanks), and the blanks
+# between columns.
+_LAYOUTS = (("", 2), (" (", 2), (" (", 1), (" ", 2))
 _SHORT_NAME = 12  # names of this width are not broken for the sake of the numbers
 
 
@@ -61,10 +61,11 @@ class FittedTable:
         longest_name = max(map(_width, names))
         longest_piece = max(_width(piece.rstrip()) for name in names for piece in _AFTER_SIGNS.split(name))
         narrowest = max(longest_piece, min(longest_name, _SHORT_NAME))
-        for blank, line_break in _BREAKS:
-            cells = [[cell.replace(blank, line_break) if blank else cell for cell in row.cells] for row in self.rows]
+        for blank, gap in _LAYOUTS:
+            broken = blank.replace(" ", "\n")
+            cells = [[cell.replace(blank, broken) if blank else cell for cell in row.cells] for row in self.rows]
             widths = [self._column_width(number, cells) for number in range(len(self.columns))]
-            left = width - sum(widths) - _GAP * len(widths)
+            left = width - sum(widths) - gap * len(widths)
             if left >= narrowest:
                 break
         fits = left >= narrowest
@@ -76,7 +77,7 @@ class FittedTable:
             box=box.SIMPLE_HEAD,
             show_edge=False,
             pad_edge=False,
-            padding=(0, 1, 0, 0),
+            padding=(0, gap - 1, 0, 0),
         )
         for row, texts in zip(self.rows, cells, strict=True):
             shown = [Text(text.replace("\N{NO-BREAK SPACE}", " ")) for text in texts]
