@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from petoolkit.builder.authors import AUTHORS
 
 from petoolbench import InputError
-from petoolkit.builder.authors import AUTHORS
 from petoolkit.console import make_console
 from petoolkit.evaluator.evaluate_commands import compare, evaluate, read_dataset, report, revision, score
 from petoolkit.publisher.push_commands import push
@@ -47,7 +47,7 @@ _written_dataset = click.option(
     help="The finished dataset, as load_dataset reads it.",
 )
 _replace = click.option(
-    "--replace", is_flag=True, help="Let a build take the place of an import in --dataset, or an import that of a build."
+    "--replace", is_flag=True, help="Let a build replace an import in --dataset, or an import a build."
 )
 
 
@@ -113,6 +113,7 @@ def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder, re
     """
     from petoolkit.builder.pipeline import build as run_build
     from petoolkit.builder.recipe import load_recipe
+
     from petoolkit.shipped import recipe_path
 
     path = recipe_path("build", recipe)
@@ -128,6 +129,7 @@ def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder, re
 def _show_preview(recipe, number: int) -> None:
     """Show what a model wrote for a few records, the rows made of it, and an estimate of the whole run."""
     from petoolkit.builder.preview import preview
+
     from petoolkit.evaluator.row_view import row_view
     from petoolkit.evaluator.score_tables import conversation_view, estimate_table
 

@@ -20,8 +20,9 @@ REPLIES = 20_000
 READ_RANDOM_REPLIES = """
 import hashlib, random, sys
 from petoolbench import parse_reply
-pieces = ["{", "}", "}}", '"tool_name":', '"parameters":', '"', '"U",', "{}", '{"a": 1}', "[", "]", ",", ":", "\\\\", "\\n",
-          "\\r", "\\t", " ", "\\u2028", '{"tool_name": "<A>.<B>.<C>", "parameters": {"n": 3}}', '"a": 1', "<think>", "</think>"]
+pieces = ["{", "}", "}}", '"tool_name":', '"parameters":', '"', '"U",', "{}", '{"a": 1}', "[", "]", ",", ":", "\\\\"]
+pieces += ["\\n", "\\r", "\\t", " ", "\\u2028", '{"tool_name": "<A>.<B>.<C>", "parameters": {"n": 3}}', '"a": 1']
+pieces += ["<think>", "</think>"]
 rng, digest, read = random.Random(0), hashlib.sha256(), 0
 for _ in range(int(sys.argv[1])):
     reply = "".join(rng.choices(pieces, k=rng.randint(1, 25)))

@@ -192,7 +192,7 @@ def test_a_dataset_with_one_setting_works_at_every_default(tmp_path):
 def test_rows_are_found_by_their_id_and_by_their_user(dataset):
     assert [one["id"] for one in find_rows(dataset, None, "u5/chronological")] == ["u5/chronological"]
     assert [one["id"] for one in find_rows(dataset, None, "u5")] == ["u5/chronological"]
-    with pytest.raises(InputError, match="does not have a row or user 'u9'; its first row is .*, of the user"):
+    with pytest.raises(InputError, match=r"does not have a row or user 'u9'; its first row is .*, of the user"):
         find_rows(dataset, None, "u9")
     with pytest.raises(InputError, match="does not have a row or user 'u5'"):
         find_rows(dataset, "preferred_only", "u5")

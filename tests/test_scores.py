@@ -10,8 +10,8 @@ from rows import past_call, prediction, reply, row, tool
 from petoolbench import InputError
 from petoolkit.evaluator.scores.bootstrap import ratio_intervals
 from petoolkit.evaluator.scores.score import best_rule, metric_values, score
-from petoolkit.scoring import ERROR_TYPES, METRICS
 from petoolkit.replies import READERS
+from petoolkit.scoring import ERROR_TYPES, METRICS
 
 ROWS = [
     row("u1", "preferred_only", "Cirrox", [past_call("Cirrox")], group="g1"),
