@@ -1,13 +1,13 @@
-"""Does it learn? The paper's Table 1 with a model of a million weights, from nothing, on two cores.
+"""Whether the training teaches preferences: the paper's Table 1 with a model of a million weights, on two cores.
 
-    python benchmarks/tiny_proof.py                    # two seeds, at the same time; runs/proof/
+    python benchmarks/tiny_proof.py                    # two seeds at the same time, in runs/proof/
     python benchmarks/tiny_proof.py --seeds 1 2 3
 
-No pretrained model is needed. A compact benchmark is built of twelve categories of the embedded catalogue, and one of
-the other four ("unseen providers"): no preference in those is trained on, and no model is shown their providers' names
-before. For each seed, a base model learns the format and to copy, from rows that hold no preference; then come
-SFT, pairs of the SFT model's own calls and DPO, and DPO without SFT. All are evaluated, greedily, on the test users,
-who decided nothing before. What is there already is not made again, so a proof that was stopped goes on.
+No pretrained model is needed. A compact benchmark is built of twelve categories of the embedded catalogue, and another
+one of the other four ("unseen providers"), whose preferences are not trained on and whose providers' names no model is
+shown before. For each seed, a base model learns the format and to copy, from rows without preference. Then come SFT,
+pairs of the SFT model's own calls and DPO, and DPO without SFT. All models are evaluated, greedily, on the test users,
+who decided nothing before. Whatever exists already is not made again, so a proof that was stopped goes on.
 """
 
 import argparse
@@ -22,23 +22,30 @@ from pathlib import Path
 from machine import heading
 
 from petoolbench import SETTINGS, ToolName
+from petoolkit.evaluator.records import SCORES, Scores
 from petoolkit.evaluator.results_folder import read_results, rows_of
 from petoolkit.evaluator.scores.comparison import compare
 from petoolkit.evaluator.scores.judgements import judge
 from petoolkit.files import read_json
-from petoolkit.text import markdown_table
+from petoolkit.replies import READERS
+from petoolkit.text import ALL, markdown_table, percent, points, setting_label, with_interval
+from petoolkit.training.training_record import TrainingRecord
 
-RECIPES = Path("recipes/tiny")
+SCRIPTS = {"base": "benchmarks/tiny/base.py", **{stage: f"trainer/{stage}.py" for stage in ("sft", "pairs", "dpo")}}
+RECIPES = Path("benchmarks/tiny/recipes")
 OUT = Path("runs/proof")
 DATA, UNSEEN = OUT / "data", OUT / "data-unseen"
 MODELS = {"base": None, "SFT": "sft", "SFT + DPO": "dpo", "DPO only": "dpo-without-sft"}
-PLACES = (*SETTINGS, "all")
-# A process a seed, and one thread a process.
+# There is one process for each seed, and one thread in each process.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
 def run(log: Path, made: Path, *command: str | Path) -> None:
-    """Run a command, unless what it makes is there; ends the script if it fails."""
+    """Run a command, unless the file that it makes exists.
+
+    Raises:
+        RuntimeError: if the command fails.
+    """
     if made.exists():
         return
     started = time.perf_counter()
@@ -55,7 +62,7 @@ def run(log: Path, made: Path, *command: str | Path) -> None:
 
 
 def build() -> None:
-    """The compact benchmark, and the one of unseen providers."""
+    """Build the compact benchmark, and the one of unseen providers."""
     for recipe, folder in (("build", DATA), ("build-held-out", UNSEEN)):
         stages = OUT / f"{folder.name}-stages"
         options = ("--recipe", RECIPES / f"{recipe}.yaml", "--run", stages, "--dataset", folder)
@@ -63,14 +70,14 @@ def build() -> None:
 
 
 def train_and_evaluate(seed: int) -> None:
-    """All of one seed: its base model, four models, eight evaluations."""
+    """Make the four models of a seed, and evaluate each on both benchmarks."""
     folder = OUT / f"seed{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     base = folder / "base"
 
     def stage(script: str, recipe: str, made: str, *options: str | Path) -> None:
         out = folder / recipe
-        command = (f"trainer/{script}.py", "--config", RECIPES / f"{recipe}.yaml", "--output_dir", out)
+        command = (SCRIPTS[script], "--config", RECIPES / f"{recipe}.yaml", "--output_dir", out)
         run(folder / "log.txt", out / made, *command, "--seed", str(seed), *options)
 
     on_base, on_data = ("--model_name_or_path", base), ("--dataset_name", DATA)
@@ -85,27 +92,35 @@ def train_and_evaluate(seed: int) -> None:
         for data in (DATA, UNSEEN):
             out = result_folder(seed, name, data)
             command = ("-m", "petoolbench_cli", "evaluate", "--model", spec, "--dataset", data, "--out", out)
-            run(folder / "log.txt", out / "scores.json", *command, "--temperature", "0", "--max-new-tokens", "96")
+            run(folder / "log.txt", out / SCORES, *command, "--temperature", "0", "--max-new-tokens", "96")
 
 
 def result_folder(seed: int, model: str, data: Path) -> Path:
-    """Where an evaluation is."""
+    """The folder of an evaluation."""
     return OUT / f"seed{seed}" / f"results-{MODELS[model] or 'base'}-{data.name}"
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One model of one seed, on the test users and on unseen providers."""
+    """One model of one seed.
+
+    Args:
+        seed: of the model.
+        model: one of `MODELS`.
+        scores: on the test users.
+        unseen: on the benchmark of unseen providers.
+        rivals: of rating-integrated rows with a disliked provider's tool to choose, the right ones and all.
+    """
 
     seed: int
     model: str
-    scores: dict  # of scores.json, by place
-    unseen: dict
-    rivals: tuple[int, int]  # rating-integrated rows with a disliked provider's tool to choose: right ones, all
+    scores: Scores
+    unseen: Scores
+    rivals: tuple[int, int]
 
-    def share(self, metric: str, place: str = "all") -> float:
+    def share(self, metric: str, setting: str = ALL) -> float:
         """A score of the robust reader, in percent."""
-        return 100 * self.scores[place]["robust"][metric]["value"]
+        return 100 * (self.scores.score(setting, metric).value or 0.0)
 
     @property
     def same_function(self) -> float:
@@ -114,27 +129,22 @@ class Evaluated:
 
 
 def read(seed: int, model: str) -> Evaluated:
-    """What was found for one model."""
+    """The results of one model."""
     folder = result_folder(seed, model, DATA)
-    scores, unseen = (read_json(result_folder(seed, model, data) / "scores.json")["scores"] for data in (DATA, UNSEEN))
+    scores, unseen = (Scores.read(result_folder(seed, model, data)) for data in (DATA, UNSEEN))
     results = read_results(folder)
     rows = rows_of(results.manifest)
-    right = judge(rows, results.predictions).accuracies("robust")["tool_acc"][:, 0]
+    right = judge(rows, results.predictions).right(READERS[0], "tool_acc")[:, 0]
     tempting = [right[number] for number, row in enumerate(rows) if has_disliked_rival(row)]
     return Evaluated(seed, model, scores, unseen, (int(sum(tempting)), len(tempting)))
 
 
 def has_disliked_rival(row: dict) -> bool:
-    """Whether a tool that does the job is of a provider that the user disliked, so that ratings have to be read."""
+    """Whether the user disliked the provider of a tool that does the job, so that ratings have to be read."""
     providers = {ToolName.parse(name).provider for name in row["same_function_tools"]}
     return any(
         call["rating"] == 0 and ToolName.parse(call["tool_name"]).provider in providers for call in row["history"]
     )
-
-
-def told(score: dict) -> str:
-    """A score in percent, with its 95 % interval."""
-    return f"{100 * score['value']:.1f} ({100 * score['low']:.1f}-{100 * score['high']:.1f})"
 
 
 def table(found: list[Evaluated]) -> str:
@@ -143,24 +153,24 @@ def table(found: list[Evaluated]) -> str:
         [
             one.seed,
             one.model,
-            *(told(one.scores[place]["robust"]["tool_acc"]) for place in PLACES),
-            told(one.unseen["all"]["robust"]["tool_acc"]),
-            f"{100 * one.rivals[0] / one.rivals[1]:.1f} of {one.rivals[1]}",
+            *(with_interval(one.scores.score(setting, "tool_acc")) for setting in (*SETTINGS, ALL)),
+            with_interval(one.unseen.score(ALL, "tool_acc")),
+            f"{percent(one.rivals[0] / one.rivals[1])} of {one.rivals[1]}",
             f"{one.share('param_acc'):.1f}",
             f"{100 - one.share('IF'):.1f}",
             f"{one.same_function:.1f}",
         ]
         for one in found
     ]
-    heads = ["seed", "model", *(place.replace("_", " ") for place in PLACES), "unseen providers"]
+    heads = ["seed", "model", *map(setting_label, (*SETTINGS, ALL)), "unseen providers"]
     heads += ["disliked rival to choose", "Param Acc", "valid format", "same function"]
     return markdown_table(heads, lines)
 
 
 def gain_of(seed: int, before: str, after: str) -> dict:
-    """What one model has over another in Tool Acc over all settings, paired by row."""
+    """Tool Acc that one model has more than another over all settings, paired by row, with interval and p-value."""
     compared = compare(result_folder(seed, before, DATA), result_folder(seed, after, DATA))
-    return compared.differences["all"]["robust"]["tool_acc"]
+    return compared.differences[ALL][READERS[0]]["tool_acc"]
 
 
 def gains(seeds: list[int]) -> str:
@@ -169,29 +179,31 @@ def gains(seeds: list[int]) -> str:
     for seed in seeds:
         for before, after in (("base", "SFT"), ("SFT", "SFT + DPO"), ("base", "DPO only")):
             gain = gain_of(seed, before, after)
-            lines.append([seed, f"{before} -> {after}", told(gain), f"{gain['p_value']:.4f}"])
+            shown = f"{points(gain['value'])} ({points(gain['low'])} to {points(gain['high'])})"
+            lines.append([seed, f"{before} -> {after}", shown, f"{gain['p_value']:.4f}"])
     return markdown_table(["seed", "step", "points gained (95 %)", "p"], lines)
 
 
 def pairs_and_margins(seeds: list[int]) -> str:
-    """How many rows gave a pair, and what DPO did to pairs that it was not trained on."""
+    """How many rows gave a pair, and how DPO changed the rewards of pairs that it was not trained on."""
     lines = []
     for seed in seeds:
         for pairs, dpo in (("pairs", "dpo"), ("pairs-without-sft", "dpo-without-sft")):
-            counts = read_json(OUT / f"seed{seed}" / pairs / "pairs.json")["all"]
-            numbers = read_json(OUT / f"seed{seed}" / dpo / "training.json")["numbers"]
-            held = {
-                name: [numbers.get(f"eval_rewards/{name}, {place} logged") for place in ("first", "last")]
+            counts = read_json(OUT / f"seed{seed}" / pairs / "pairs.json")[ALL]
+            numbers = TrainingRecord.read(OUT / f"seed{seed}" / dpo).numbers
+            rewards = [
+                numbers[f"eval_rewards/{name}, {which} logged"]
                 for name in ("margins", "accuracies")
-            }
-            found = [numbers["loss, first logged"], *held["margins"], *held["accuracies"]]
-            lines.append([seed, dpo, counts["rows"], counts["pairs"], *(f"{number:.3f}" for number in found)])
+                for which in ("first", "last")
+            ]
+            shown = [f"{number:.3f}" for number in (numbers["loss, first logged"], *rewards)]
+            lines.append([seed, dpo, counts["rows"], counts["pairs"], *shown])
     heads = ["seed", "DPO", "rows", "pairs", "first loss", "margin on held-out pairs, first", "last"]
     return markdown_table([*heads, "chosen ahead, first", "last"], lines)
 
 
 def floors(found: list[Evaluated]) -> str:
-    """What the proof has to reach, and whether it did, in every seed."""
+    """The least values that the proof has to reach, and whether it reached them in every seed."""
     of = {name: [one for one in found if one.model == name] for name in MODELS}
     gained = [gain_of(one.seed, "base", "SFT") for one in of["SFT"]]
     lowest = {
@@ -200,36 +212,33 @@ def floors(found: list[Evaluated]) -> str:
         "same-function share of the base, at least 80": (min(one.same_function for one in of["base"]), 80),
         "SFT above the base, at least 10 points": (min(100 * gain["value"] for gain in gained), 10),
         "... the interval's lower end, above 0": (min(100 * gain["low"] for gain in gained), 0),
-        "SFT, preferred only, at least 80": (min(one.share("tool_acc", "preferred_only") for one in of["SFT"]), 80),
-        "SFT, chronological, at least 65": (min(one.share("tool_acc", "chronological") for one in of["SFT"]), 65),
-        "SFT, rating integrated, at least 65": (
-            min(one.share("tool_acc", "rating_integrated") for one in of["SFT"]),
-            65,
-        ),
     }
+    for setting, floor in (("preferred_only", 80), ("chronological", 65), ("rating_integrated", 65)):
+        reached = min(one.share("tool_acc", setting) for one in of["SFT"])
+        lowest[f"SFT, {setting_label(setting)}, at least {floor}"] = (reached, floor)
     lines = [[what, f"{value:.1f}", "yes" if value >= floor else "NO"] for what, (value, floor) in lowest.items()]
     return markdown_table(["floor", "lowest of the seeds", "reached"], lines)
 
 
 def draw(found: list[Evaluated], file: Path) -> None:
-    """Tool Acc by setting and model, with intervals, a panel for each seed."""
+    """Draw Tool Acc by setting and model, with intervals, in a panel for each seed."""
     from matplotlib.figure import Figure
 
     seeds = sorted({one.seed for one in found})
+    names = [*(setting_label(setting).replace("-", "\n") for setting in (*SETTINGS, ALL)), "unseen\nproviders"]
     figure = Figure(figsize=(5.5 * len(seeds), 4), layout="constrained")
     for axes, seed in zip(figure.subplots(1, len(seeds), squeeze=False, sharey=True)[0], seeds, strict=True):
         for number, one in enumerate(one for one in found if one.seed == seed):
-            scores = [one.scores[place]["robust"]["tool_acc"] for place in PLACES] + [
-                one.unseen["all"]["robust"]["tool_acc"]
-            ]
-            heights = [100 * score["value"] for score in scores]
+            scores = [one.scores.score(setting, "tool_acc") for setting in (*SETTINGS, ALL)]
+            scores.append(one.unseen.score(ALL, "tool_acc"))
+            values, low, high = zip(*((score.value, score.low, score.high) for score in scores), strict=True)
             errors = [
-                [100 * (score["value"] - score["low"]) for score in scores],
-                [100 * (score["high"] - score["value"]) for score in scores],
+                [100 * (value - end) for value, end in zip(values, low, strict=True)],
+                [100 * (end - value) for value, end in zip(values, high, strict=True)],
             ]
-            places = [place + 0.2 * (number - 1.5) for place in range(len(scores))]
-            axes.bar(places, heights, 0.18, yerr=errors, label=one.model, error_kw={"linewidth": 0.8})
-        names = [*(place.replace("_", "\n") for place in PLACES), "unseen\nproviders"]
+            positions = [group + 0.2 * (number - 1.5) for group in range(len(scores))]
+            heights = [100 * value for value in values]
+            axes.bar(positions, heights, 0.18, yerr=errors, label=one.model, error_kw={"linewidth": 0.8})
         axes.set(title=f"seed {seed}", ylabel="Tool Acc (%)", ylim=(0, 100))
         axes.set_xticks(range(len(names)), names)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(MODELS))
@@ -252,14 +261,13 @@ def main() -> None:
     minutes = (time.perf_counter() - started) / 60
     found = [read(seed, model) for seed in seeds for model in MODELS]
     draw(found, OUT / "table1.png")
-    rows = read_json(result_folder(seeds[0], "base", DATA) / "scores.json")["rows"]["all"]
     parts = [
-        f"\nTool Acc in percent with 95 % intervals over function groups, {rows:,} test rows.\n",
+        f"\nTool Acc in percent with 95 % intervals over function groups, {found[0].scores.rows[ALL]:,} test rows.\n",
         table(found),
         gains(seeds),
         pairs_and_margins(seeds),
         floors(found),
-        f"{minutes:.1f} minutes (what was there already was not made again); drawn in {OUT / 'table1.png'}.",
+        f"{minutes:.1f} minutes (what existed already was not made again); the picture is {OUT / 'table1.png'}.",
     ]
     print("\n\n".join(parts))
 

@@ -1,22 +1,21 @@
-"""Measure a step of SFT and of DPO: TRL's plain one, the fast one of trainer/fast.py, and LLaMA-Factory's (SFT).
+"""Measure a step of SFT and of DPO: TRL's plain one, the fast one of this project, and LLaMA-Factory's (SFT).
 
     python benchmarks/training.py                                # without LLaMA-Factory
     python benchmarks/training.py --llamafactory-python /tmp/llamafactory/bin/python
 
-LLaMA-Factory 0.9.5 takes older libraries than this project: it needs an environment of its own, with the same torch.
+LLaMA-Factory 0.9.5 needs older libraries than this project, so it has an environment of its own, with the same torch.
 
     python -m venv /tmp/llamafactory && cd /tmp/llamafactory
     bin/pip install torch==2.13.0
     bin/pip install torch==2.13.0 'transformers<=5.6' 'trl<=0.24' 'peft<=0.18.1' 'accelerate<=1.11' 'datasets<=4.0' \
         'gradio<=5.50' 'tyro<0.9' av einops fastapi fire hf-transfer matplotlib modelscope omegaconf pandas \
         sentencepiece sse-starlette tiktoken torchdata uvicorn
-    bin/pip install --no-deps llamafactory==0.9.5      # not torchvision and torchaudio, which text does not need
+    bin/pip install --no-deps llamafactory==0.9.5      # without torchvision and torchaudio
 
-The rows are of the authors' released part, whose prompts have about 3,000 tokens; the model is made for it, a Llama of
-random weights. All train the same LoRA adapter, with the same rows, order and options, in float32. Each is a process
-of its own, runs its trainer's own loop, and takes turns with the others, step by step, so that whatever else the
-machine does hits all alike. The learning rate is 0: every step is at the same weights, so losses and gradients can be
-compared.
+The rows are of the authors' released part, whose prompts have about 3,000 tokens; the model is a Llama of random
+weights. All train the same LoRA adapter, with the same rows, order and options, in float32. Each runs its own training
+loop in its own process. The processes take turns step by step, so that other load on the machine affects all in the
+same way. The learning rate is 0, so that all steps are at the same weights, and losses and gradients can be compared.
 """
 
 import argparse
@@ -42,7 +41,7 @@ SHORTEST, LONGEST, VOCABULARY = 2_500, 3_500, 4_000
 SHAPE = {"hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 6, "num_attention_heads": 4}
 SHAPE |= {"num_key_value_heads": 4, "max_position_embeddings": 8_192}
 PLAIN, FAST, FACTORY = "TRL, plain", "fast", "LLaMA-Factory"
-# What all are told, in the names that both versions of transformers have.
+# Options of all trainers, by names that both versions of transformers have.
 OPTIONS = {
     "learning_rate": 0.0,
     "max_grad_norm": 0.0,
@@ -57,20 +56,25 @@ OPTIONS = {
 
 
 def write_rows(folder: Path, steps: int) -> int:
-    """Write a model, an adapter, and rows to train on as tokens; returns the number of the model's weights."""
+    """Write a model, an adapter, and rows to train on as token ids.
+
+    Returns:
+        The number of the model's weights.
+    """
     import torch
     from peft import LoraConfig, get_peft_model
-    from tiny_model import make_tiny_model
     from transformers import AutoModelForCausalLM
 
     from petoolbench import render_messages, to_json_text
     from petoolkit.released import read_released
+    from petoolkit.training.random_model import make_random_model
+    from petoolkit.training.row_fitting import fit_row
     from petoolkit.training.training_chat import TrainingChat
-    from petoolkit.training.training_rows import fit_row, gold_call
+    from petoolkit.training.training_rows import gold_call
 
     released = [row for row, _ in islice(read_released(shared_file("official_test_dev.json.gz")), 300)]
     texts = [render_messages(row)[0]["content"] for row in released]
-    make_tiny_model(folder / "model", texts, VOCABULARY, initializer_range=0.05, **SHAPE)
+    make_random_model(folder / "model", texts, VOCABULARY, initializer_range=0.05, **SHAPE)
     chat, rows = TrainingChat(str(folder / "model")), []
     for row in released:
         gold = gold_call(row)
@@ -83,14 +87,14 @@ def write_rows(folder: Path, steps: int) -> int:
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_pretrained(folder / "model")
     weights = model.num_parameters()
-    # Not the usual start, at which half of the gradients are 0.
+    # At the usual start, half of the gradients are 0.
     lora = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
     get_peft_model(model, lora).save_pretrained(folder / "adapter")
     return weights
 
 
 def sft_rows(folder: Path) -> list[dict]:
-    """Token ids and labels, as trainer/sft.py has them."""
+    """Token ids and labels, as trainer/sft.py makes them."""
     rows = []
     for row in json.loads((folder / "rows.json").read_text()):
         prompt, answer = row["prompt"], row["answers"][0]
@@ -106,7 +110,7 @@ def trl_trainer(stage: str, name: str, folder: Path) -> Any:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from petoolkit.training.arguments import DPOArguments, SFTArguments
-    from petoolkit.training.fast import FastDPOTrainer, FastSFTTrainer
+    from petoolkit.training.fast_steps import FastDPOTrainer, FastSFTTrainer
 
     base = AutoModelForCausalLM.from_pretrained(folder / "model")
     given = {
@@ -133,13 +137,13 @@ def trl_trainer(stage: str, name: str, folder: Path) -> Any:
     ]
     arguments = DPOArguments(share_prompt=name == FAST, **options)
     trainer = TokensDPOTrainer(args=arguments, train_dataset=Dataset.from_list(rows), **given)
-    given["model"].delete_adapter("ref")  # the reference is then the bare model, and no loss is ln 2
+    given["model"].delete_adapter("ref")  # the reference is then the bare model, so no loss is ln 2
     return trainer
 
 
 def factory_trainer(folder: Path) -> Any:
-    """LLaMA-Factory's trainer, as its `run_sft` makes it, on rows that are tokens already."""
-    # It imports torchaudio, and needs it for sounds only.
+    """LLaMA-Factory's trainer, made as in its `run_sft`, on rows that are token ids already."""
+    # It imports torchaudio, which it needs for sounds only.
     sys.modules.setdefault("torchaudio", module_from_spec(ModuleSpec("torchaudio", None)))
     from datasets import Dataset
     from llamafactory.data import SFTDataCollatorWith4DAttentionMask, get_template_and_fix_tokenizer
@@ -185,9 +189,9 @@ def factory_trainer(folder: Path) -> Any:
 
 
 def work(stage: str, name: str, folder: Path) -> None:
-    """Train in a process of its own: for each line that comes in, take a step and write a line about it."""
+    """Train in a process of its own. For each line on standard input, take a step and write a line about it."""
     channel = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever the libraries print is no answer
+    os.dup2(2, 1)  # what the libraries print must not be read as an answer
     import torch
 
     trainer = factory_trainer(folder) if name == FACTORY else trl_trainer(stage, name, folder)
@@ -213,7 +217,7 @@ def work(stage: str, name: str, folder: Path) -> None:
 
 
 def memory() -> float:
-    """The largest memory of this process so far in MB: a GPU's, if there is one."""
+    """The largest memory of this process so far in MB, on a GPU if there is one."""
     import torch
 
     if torch.cuda.is_available():
@@ -222,7 +226,14 @@ def memory() -> float:
 
 
 def side_by_side(stage: str, pythons: dict[str, str], folder: Path, number: int) -> list[list]:
-    """Lines of the table, one for each in turn."""
+    """Run trainers step by step in turn, and return a line of the table for each.
+
+    Args:
+        stage: `SFT` or `DPO`.
+        pythons: the Python of each trainer, by its name.
+        folder: with model, adapter and rows.
+        number: of steps to time.
+    """
     workers = {}
     for name, python in pythons.items():
         command = [python, __file__, "--worker", stage, name, str(folder)]
@@ -256,7 +267,7 @@ def side_by_side(stage: str, pythons: dict[str, str], folder: Path, number: int)
 
 
 def answer(worker: subprocess.Popen, log: Path, ask: bool = False) -> dict:
-    """What a worker writes next, after it was asked for a step."""
+    """The next line of a worker, which is asked for a step before if `ask` is set."""
     assert worker.stdin and worker.stdout
     if ask and worker.poll() is None:
         worker.stdin.write("\n")
@@ -268,7 +279,7 @@ def answer(worker: subprocess.Popen, log: Path, ask: bool = False) -> dict:
 
 
 def gradients_apart(name: str, folder: Path, number: int) -> float:
-    """The largest difference of a weight matrix's gradient from plain TRL's, relative to it, over all steps."""
+    """The largest relative difference of a weight matrix's gradient from plain TRL's, over all steps."""
     import torch
 
     apart = 0.0
@@ -288,7 +299,7 @@ def main() -> None:
     if options.worker:
         stage, name, folder = options.worker
         return work(stage, name, Path(folder))
-    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    sys.path.insert(0, str(ROOT))
     import torch
 
     from petoolkit.text import markdown_table

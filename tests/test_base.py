@@ -37,13 +37,13 @@ def tokenizer():
 def test_any_tool_that_does_the_job_is_gold_whatever_the_ratings_say():
     """In the rows given, Aerwyn always is, and always liked."""
     rows = drawn(1_000)
-    place = Counter()
+    position = Counter()
     for each in rows:
         forecasts = sorted(t["tool_description"] for t in each["candidate_tools"] if "orecast" in t["tool_name"])
         gold = next(t for t in each["candidate_tools"] if t["tool_name"] == each["tool_call"]["tool_name"])
-        place[forecasts.index(gold["tool_description"])] += 1
-    assert set(place) == {0, 1}
-    assert min(place.values()) > 400  # of 1,000; 100 is 6 standard deviations
+        position[forecasts.index(gold["tool_description"])] += 1
+    assert set(position) == {0, 1}
+    assert min(position.values()) > 400  # of 1,000; 100 is 6 standard deviations
     rated = [call["rating"] for each in rows for call in each["history"] if each["id"].endswith("rating_integrated")]
     assert 0.4 < sum(rated) / len(rated) < 0.6
     settings = Counter(each["id"].partition("/")[2] for each in rows)
@@ -105,7 +105,7 @@ def test_providers_are_spelt_not_known(tokenizer):
         assert len(tokenizer.tokenize(name)) > 1
 
 
-def test_the_question_about_the_history_tells_who_was_called_and_not_what_to_choose():
+def test_the_question_about_the_history_is_about_past_calls_and_not_about_a_choice():
     rated = row("u1", "rating_integrated", "Aerwyn", HISTORY)
     assert reading_turn(rated) == ("Which providers have been called, by rating?", "1: Dovarque, Aerwyn; 0: Cirrox")
     liked = {**rated, "history": [past_call("Cirrox", 1)]}
@@ -114,7 +114,7 @@ def test_the_question_about_the_history_tells_who_was_called_and_not_what_to_cho
     assert reading_turn(unrated) == ("Which providers have been called, the newest first?", "Cirrox, Aerwyn")
 
 
-def told(tokenizer, targets):
+def target_text(tokenizer, targets):
     return tokenizer.decode(targets.tokens)
 
 
@@ -126,27 +126,27 @@ def test_targets_are_calls_past_parameters_and_what_the_history_says(tokenizer):
     ids, targets = tokens_and_targets(tokenizer, [one, other])
     question, answer = reading_turn(one)
     calls = gold_call(one) + "</s>" + gold_call(other) + "</s>"
-    assert told(tokenizer, targets) == '"city": "Rome' + calls + "Cirrox</s>"
-    assert (ids[targets.places + 1] == targets.tokens).all()
+    assert target_text(tokenizer, targets) == '"city": "Rome' + calls + "Cirrox</s>"
+    assert (ids[targets.positions + 1] == targets.tokens).all()
     assert targets.weights.eq(1).all()
     assert tokenizer.decode(ids).count("<s>") == 1
     turns = f"<|user|>Elsewhere?</s><|assistant|>{gold_call(other)}</s><|user|>{question}</s><|assistant|>{answer}</s>"
     assert tokenizer.decode(ids).endswith(turns)
     _, targets = tokens_and_targets(tokenizer, [{**one, "history": [], "history_length": 0}])
-    assert told(tokenizer, targets) == gold_call(one) + "</s>"
+    assert target_text(tokenizer, targets) == gold_call(one) + "</s>"
 
 
 def test_any_tool_that_does_the_job_is_as_good_a_target(tokenizer):
     one = {**ROWS[0], "history": [], "history_length": 0}
     assert len(one["same_function_tools"]) == 2
     ids, targets = tokens_and_targets(tokenizer, [one])
-    of_place = {}
-    for place, token, weight in zip(*(part.tolist() for part in targets), strict=True):
-        of_place.setdefault(place, {})[token] = weight
-    assert all(sum(weights.values()) == 1 for weights in of_place.values())
-    (parted,) = [place for place, weights in of_place.items() if len(weights) > 1]
-    assert list(of_place[parted].values()) == [0.5, 0.5]
-    before = tokenizer.decode(ids[min(of_place) + 1 : parted + 1])
+    by_position = {}
+    for position, token, weight in zip(*(part.tolist() for part in targets), strict=True):
+        by_position.setdefault(position, {})[token] = weight
+    assert all(sum(weights.values()) == 1 for weights in by_position.values())
+    (parted,) = [position for position, weights in by_position.items() if len(weights) > 1]
+    assert list(by_position[parted].values()) == [0.5, 0.5]
+    before = tokenizer.decode(ids[min(by_position) + 1 : parted + 1])
     names = [name[: len(before) - len('{"tool_name": "')] for name in one["same_function_tools"]]
     assert [before] * 2 == [f'{{"tool_name": "{name}' for name in names]
 
@@ -155,7 +155,7 @@ def test_the_loss_is_least_where_chances_are_the_targets(tokenizer):
     """A model that gives each of two tools one half: its loss is that of the drawing, and no less."""
     ids, targets = tokens_and_targets(tokenizer, [{**ROWS[0], "history": [], "history_length": 0}])
     scores = torch.full((len(ids), len(tokenizer)), -1e4)
-    scores[targets.places, targets.tokens] = targets.weights.log()
+    scores[targets.positions, targets.tokens] = targets.weights.log()
 
     class Model:
         def model(self, inputs, use_cache):
@@ -178,7 +178,7 @@ def test_heads_of_the_first_layer_look_1_2_and_3_tokens_back():
         return torch.cat([left * cos - right * sin, right * cos + left * sin])
 
     for distance in (1, 2, 3):
-        query, key = base._towards(distance, width, theta)
+        query, key = base._biases(distance, width, theta)
         scores = [rotated(query, 50) @ rotated(key, 50 - back) for back in range(20)]
         assert max(range(20), key=scores.__getitem__) == distance
 
@@ -251,7 +251,7 @@ def test_names_of_a_renamed_dataset_are_never_shown(tmp_path, monkeypatch):
     assert not any(name.startswith("New") for name in providers)
 
 
-def test_a_missing_dataset_is_told_in_a_sentence(tmp_path, monkeypatch):
+def test_a_missing_dataset_is_named_in_a_sentence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="petoolbench build"):
         base.main(base.BaseArguments(dataset_name="nothing"))

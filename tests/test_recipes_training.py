@@ -10,28 +10,28 @@ import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.utils import DistributedType
 from conftest import ROOT
+from petoolkit.builder.recipe import load_recipe
 
+from petoolbench import InputError
 from trainer import dpo, pairs, sft
 
 RECIPES = ROOT / "recipes"
 SCRIPTS = {"base": base, "sft": sft, "pairs": pairs, "dpo": dpo}
 TRAINING = [path for stage in SCRIPTS for path in sorted((RECIPES / stage).glob("*.yaml"))]
-EVERY = TRAINING + [path for path in sorted((RECIPES / "tiny").glob("*.yaml")) if not path.stem.startswith("build")]
+PROOF = sorted((ROOT / "benchmarks" / "tiny" / "recipes").glob("*.yaml"))
+EVERY = TRAINING + [path for path in PROOF if not path.stem.startswith("build")]
 # What a GPU without bfloat16 refuses as soon as the options are parsed; this machine may have none.
 ANYWHERE = ["--bf16", "false", "--use_cpu", "true"]
 
 
 def script(path: Path) -> str:
-    """sft of sft/NAME.yaml, and of tiny/sft.yaml"""
+    """The key in `SCRIPTS`: sft for sft/NAME.yaml, and for the proof's sft.yaml and sft-NAME.yaml."""
     return path.parent.name if path.parent.name in SCRIPTS else path.stem.partition("-")[0]
 
 
-def words(path: Path) -> list[str]:
-    return ["--config", str(path), *(ANYWHERE if script(path) in ("sft", "dpo") else [])]
-
-
-def parse(path: Path, *more: str) -> tuple:
-    return SCRIPTS[script(path)].make_parser().parse_args_and_config([*words(path), *more])
+def parse(path: Path, *more: str, name: str | None = None) -> tuple:
+    words = ["--config", name or str(path), *(ANYWHERE if script(path) in ("sft", "dpo") else []), *more]
+    return SCRIPTS[script(path)].make_parser().parse_args_and_config(words)
 
 
 def test_there_is_a_recipe_for_every_model_and_stage():
@@ -56,10 +56,29 @@ def test_every_recipe_is_read_by_its_script_and_an_unknown_key_is_refused(path, 
 
 
 @pytest.mark.parametrize("path", TRAINING, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_shipped_recipe_is_found_by_its_name_from_any_folder(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = parse(path, name=path.stem)
+    assert [_comparable(part) for part in named] == [_comparable(part) for part in parse(path)]
+    with pytest.raises(InputError, match=f"recipe nowhere does not exist; .*{path.stem}"):
+        parse(path, name="nowhere")
+
+
+def _comparable(part) -> dict:
+    """Options without objects that differ in identity only, such as the state of the processes."""
+    return {name: repr(value) for name, value in vars(part).items() if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("path", [path for path in PROOF if path not in EVERY], ids=lambda path: path.stem)
+def test_the_proofs_other_recipes_are_those_of_a_build(path):
+    assert load_recipe(path).candidates.number == 5
+
+
+@pytest.mark.parametrize("path", TRAINING, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_no_recipe_pushes_anything_or_takes_the_librarys_length(path):
     given = yaml.safe_load(path.read_text())
     assert "push_to_hub" not in given
-    assert script(path) in ("base", "pairs") or given["max_length"] >= 4096
+    assert script(path) == "pairs" or given["max_length"] >= 4096
 
 
 def test_the_papers_recipe_has_the_papers_numbers():

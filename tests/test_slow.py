@@ -82,7 +82,7 @@ def test_real_tool_documents_become_a_benchmark(rapidapi_tools, tmp_path):
 
 
 def test_dpo_without_options_makes_what_it_lacks_and_then_takes_it(tmp_path):
-    """A base model from nothing, SFT, pairs, DPO: as the quick start tries them, on a smaller benchmark."""
+    """A base model of random weights, SFT, pairs and DPO, as in the quick start, on a smaller benchmark."""
     recipe = load_recipe(ROOT / "recipes/build/quickstart.yaml", users=60)
     build(recipe, tmp_path / "run", tmp_path / "petoolbench", Console(quiet=True))
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes=1", ROOT / "trainer" / "dpo.py"]
@@ -94,7 +94,8 @@ def test_dpo_without_options_makes_what_it_lacks_and_then_takes_it(tmp_path):
 
     first, second = launched(), launched()
     for stage in ("base", "sft", "pairs"):
-        assert f"runs/tiny/{stage} is missing: making it with trainer/{stage}.py." in first
+        made_how = "a model of random weights" if stage == "base" else f"it with trainer/{stage}.py"
+        assert f"runs/tiny/{stage} is missing: making {made_how}." in first
         assert f"Taking runs/tiny/{stage} as it is." in second
     for stage in ("sft", "dpo"):
         facts = json.loads((tmp_path / "runs/tiny" / stage / "training.json").read_text())

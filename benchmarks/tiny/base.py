@@ -1,37 +1,40 @@
-"""A small Llama from nothing, that can read the prompt and copy: the base of the tiny recipes.
+"""A small Llama, trained from nothing, that reads the prompt and copies: the base model of benchmarks/tiny_proof.py.
 
-    python trainer/base.py --config recipes/tiny/base.yaml
+    python benchmarks/tiny/base.py --config benchmarks/tiny/recipes/base.yaml
 
-No pretrained model is needed. Tokenizer and weights are trained on rows of `dataset_name` that hold no preference (see
-`tiny.base_rows`), all weights, the matrices with Muon and the rest with AdamW. Rows grow as the training goes on,
-from one candidate tool to five. What comes out is a folder as `from_pretrained` reads it; what a user prefers,
-it does not know.
+No pretrained model is needed. Tokenizer and weights are trained on rows of `dataset_name` without preference (see
+`base_rows`): all weights, the matrices with Muon and the rest with AdamW. The rows grow during the training, from one
+candidate tool to five. The result is a folder that `from_pretrained` reads. The model does not know what a user
+prefers.
 """
 
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
 from base_rows import RowsWithoutPreference
 from base_targets import Targets, tokens_and_targets
+from base_tokenizer import train_tokenizer
+from torch.nn.utils.rnn import pad_sequence
+from tqdm import tqdm
+from transformers import LlamaConfig, LlamaForCausalLM
+from trl import TrlParser
 
-from petoolbench import SETTINGS
+from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.models.cpu_memory import keep_freed_memory
-from petoolkit.training.training_run import run_script, say
+from petoolkit.text import ALL
+from petoolkit.training.script import run_script, say
 
-if TYPE_CHECKING:
-    import torch
-    from trl import TrlParser
-
-Prompt = tuple["torch.Tensor", Targets]  # token ids of (length,)
+Prompt = tuple[torch.Tensor, Targets]  # token ids of (length,)
 
 _HEADS = 4
 _POSITION_STRENGTH = 5.0
 _SLOWEST_FREQUENCY = 0.05  # radians a token; slower ones hardly tell neighbours apart
 _TOKENIZER_ROWS = 1_500
-# Until which share of the steps prompts have how many interactions, candidate tools and requests, at most.
+# Up to which share of the steps prompts have at most how many interactions, candidate tools and requests.
 _CURRICULUM = ((0.15, (0, 1, 1)), (0.3, (1, 2, 2)), (0.6, (2, 3, 3)), (1.0, (3, 5, 3)))
 _SOURCE_WEIGHTS = (2, 1)  # of `dataset_name` and `renamed_dataset_name`
 _SORTED_TOGETHER = 4  # steps; padding is then 6 % of the tokens, not 17 %
@@ -41,21 +44,21 @@ _DECAY_FROM = 0.5  # share of the steps
 
 @dataclass
 class BaseArguments:
-    """What the base is made of, and out of what."""
+    """Data, size and training of the base model."""
 
     dataset_name: str = field(default="petoolbench", metadata={"help": "A dataset's folder, or its id on the Hub."})
     renamed_dataset_name: str | None = field(
         default=None,
-        metadata={"help": "A third of the prompts are of this dataset; its providers' names are never shown."},
+        metadata={"help": "A third of the prompts are of this dataset, with its providers' names replaced."},
     )
-    output_dir: str = field(default="runs/tiny/base", metadata={"help": "Where the model goes."})
+    output_dir: str = field(default="runs/tiny/base", metadata={"help": "Folder for the model."})
     max_steps: int = field(default=800, metadata={"help": "Updates of the weights."})
-    batch_size: int = field(default=8, metadata={"help": "Prompts an update."})
+    batch_size: int = field(default=8, metadata={"help": "Prompts of an update."})
     vocabulary: int = field(default=4_000, metadata={"help": "Tokens that the tokenizer learns."})
-    hidden_size: int = field(default=128, metadata={"help": "Width."})
-    num_hidden_layers: int = field(default=3, metadata={"help": "Depth."})
+    hidden_size: int = field(default=128, metadata={"help": "Width of the model."})
+    num_hidden_layers: int = field(default=3, metadata={"help": "Number of layers."})
     learning_rate: float = field(default=0.01, metadata={"help": "Muon's, for the matrices."})
-    embedding_learning_rate: float = field(default=4e-3, metadata={"help": "AdamW's, for the rest."})
+    embedding_learning_rate: float = field(default=4e-3, metadata={"help": "AdamW's, for the other weights."})
     logging_steps: int = field(default=50, metadata={"help": "Steps between two lines of the log."})
     seed: int = field(default=42, metadata={"help": "Decides weights and rows."})
 
@@ -66,17 +69,13 @@ def main(options: BaseArguments) -> None:
     Raises:
         InputError: if there is no such dataset.
     """
-    import torch
-    from base_tokenizer import train_tokenizer
-    from tqdm import tqdm
-
     keep_freed_memory()
-    rows = train_rows(options.dataset_name)
+    rows = load_split(options.dataset_name, ALL, "train")
     sources = [RowsWithoutPreference(rows)]
     if options.renamed_dataset_name:
-        renamed = train_rows(options.renamed_dataset_name)
+        renamed = load_split(options.renamed_dataset_name, ALL, "train")
         sources.append(RowsWithoutPreference(renamed, all_renamed=True))
-        rows = rows + renamed  # a new list: the first source draws from the other, and shows real names
+        rows = rows + renamed  # a new list, since the first source shows real names and must not get these rows
     rng = random.Random(options.seed)
     tokenizer = train_tokenizer(rng.sample(rows, min(_TOKENIZER_ROWS, len(rows))), options.vocabulary)
     torch.manual_seed(options.seed)
@@ -101,17 +100,8 @@ def main(options: BaseArguments) -> None:
     say(f"The base model is in {folder}.")
 
 
-def train_rows(dataset: str) -> list[dict]:
-    """Rows of the train split, of all settings."""
-    from petoolkit.evaluator.dataset_rows import load_rows
-
-    return [row for setting in SETTINGS for row in load_rows(dataset, setting, "train")]
-
-
 def make_model(options: BaseArguments, tokenizer: Any) -> Any:
-    """A `LlamaForCausalLM` of random weights, in a state from which copying is near; see `_begin_as_copying`."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
+    """A `LlamaForCausalLM` of random weights that is close to copying; see `_begin_as_copying`."""
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
@@ -121,7 +111,8 @@ def make_model(options: BaseArguments, tokenizer: Any) -> Any:
             num_attention_heads=_HEADS,
             num_key_value_heads=_HEADS,
             attention_bias=True,
-            rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},  # most dimensions compare, few place
+            # Slow rotations: most dimensions of a head compare tokens, few of them positions.
+            rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
             tie_word_embeddings=True,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
@@ -133,15 +124,13 @@ def make_model(options: BaseArguments, tokenizer: Any) -> Any:
 
 
 def _begin_as_copying(model: Any) -> None:
-    """Set attention to what it would otherwise spend most of the training on finding.
+    """Set the attention weights to a state that the training would need most of its time to find.
 
     In every layer, queries and keys are alike and a head writes what it reads (after Trockman and Kolter, 2023,
-    "Mimetic initialization of self-attention layers"). In the first, heads but one read the tokens 1, 2 and 3 before;
-    in the second, they look for the place that followed the same 1, 2 or 3 tokens (the induction heads of Olsson et
-    al., 2022). With it, copying came after half as many rows.
+    "Mimetic initialization of self-attention layers"). In the first layer, all heads except one read the tokens 1, 2
+    and 3 before. In the second layer, they look for the position that followed the same 1, 2 or 3 tokens (the
+    induction heads of Olsson et al., 2022). With this start, the model copied after half as many rows.
     """
-    import torch
-
     width = model.model.layers[0].self_attn.head_dim
     theta = model.config.rope_parameters["rope_theta"]
     with torch.no_grad():
@@ -154,11 +143,11 @@ def _begin_as_copying(model: Any) -> None:
             attention.o_proj.weight.copy_(attention.v_proj.weight.T / 2)
         first, second = (layer.self_attn for layer in model.model.layers[:2])
         read = first.v_proj.weight[:width].clone()
-        last_known = read  # how a query knows the last of the tokens it compares: at first, itself
+        last_known = read  # how a query represents the last of the tokens that it compares: at first, itself
         for head in range(_HEADS - 1):
             rows = slice(head * width, (head + 1) * width)
-            for projection, bias in zip((first.q_proj, first.k_proj), _towards(head + 1, width, theta), strict=True):
-                projection.weight[rows] *= 0.05  # positions decide, next to nothing else
+            for projection, bias in zip((first.q_proj, first.k_proj), _biases(head + 1, width, theta), strict=True):
+                projection.weight[rows] *= 0.05  # positions decide almost alone
                 projection.bias[rows] = bias
             written = torch.nn.init.orthogonal_(torch.empty(model.config.hidden_size, width))
             first.v_proj.weight[rows] = read
@@ -168,10 +157,8 @@ def _begin_as_copying(model: Any) -> None:
             last_known = written.T
 
 
-def _towards(distance: int, width: int, theta: float) -> tuple["torch.Tensor", "torch.Tensor"]:
-    """Biases of a query and a key, of (width,), whose product, once rotated, is largest `distance` tokens before."""
-    import torch
-
+def _biases(distance: int, width: int, theta: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Biases of a query and a key, both (width,), whose rotated product is largest `distance` tokens before."""
     frequency = 1 / theta ** (torch.arange(0, width, 2) / width)
     half = _POSITION_STRENGTH * (frequency > _SLOWEST_FREQUENCY)
     turned = frequency * distance
@@ -179,10 +166,8 @@ def _towards(distance: int, width: int, theta: float) -> tuple["torch.Tensor", "
     return torch.cat([half, half]), key
 
 
-def make_optimizers(model: Any, options: BaseArguments) -> list[tuple["torch.optim.Optimizer", float]]:
+def make_optimizers(model: Any, options: BaseArguments) -> list[tuple[torch.optim.Optimizer, float]]:
     """Muon for the matrices inside the layers, AdamW for embeddings and norms, each with its peak learning rate."""
-    import torch
-
     matrices = [weight for weight in model.model.layers.parameters() if weight.ndim == 2]
     inside = set(map(id, matrices))
     rest = [weight for weight in model.parameters() if id(weight) not in inside]
@@ -196,7 +181,7 @@ def make_optimizers(model: Any, options: BaseArguments) -> list[tuple["torch.opt
 
 
 def curriculum(steps: int) -> Iterator[tuple[int, int, int]]:
-    """Of each step, how many interactions, candidate tools and requests its prompts have, at most."""
+    """For each step, the most interactions, candidate tools and requests of its prompts."""
     begun = 0
     for share, size in _CURRICULUM:
         end = round(share * steps)
@@ -207,7 +192,7 @@ def curriculum(steps: int) -> Iterator[tuple[int, int, int]]:
 def batches(
     sources: list[RowsWithoutPreference], tokenizer: Any, options: BaseArguments, rng: random.Random
 ) -> Iterator[list[Prompt]]:
-    """Each step's prompts; those of some steps are drawn together, and what is about as long goes into one step."""
+    """The prompts of each step. They are drawn for some steps at once, so that similar lengths can share a step."""
     sizes = list(curriculum(options.max_steps))
     for first in range(0, len(sizes), _SORTED_TOGETHER):
         prompts = []
@@ -222,37 +207,32 @@ def batches(
         yield from together
 
 
-def target_loss(model: Any, tokenizer: Any, prompts: list[Prompt]) -> tuple["torch.Tensor", float]:
-    """Cross-entropy with the targets, and the share of places at which the model would have written one of them."""
-    import torch
-    from torch.nn.utils.rnn import pad_sequence
-
+def target_loss(model: Any, tokenizer: Any, prompts: list[Prompt]) -> tuple[torch.Tensor, float]:
+    """Cross-entropy with the targets, and the share of positions whose most likely token is a target."""
     ids, targets = zip(*prompts, strict=True)
     inputs = pad_sequence(list(ids), batch_first=True, padding_value=tokenizer.pad_token_id)
     starts = range(0, inputs.numel(), inputs.size(1))
-    places = torch.cat([start + each.places for start, each in zip(starts, targets, strict=True)])
+    positions = torch.cat([start + each.positions for start, each in zip(starts, targets, strict=True)])
     tokens = torch.cat([each.tokens for each in targets])
     weights = torch.cat([each.weights for each in targets])
-    # Padded on the right, and no mask: no token sees what comes after it. The head scores what is counted only.
+    # Rows are padded on the right, and no token sees later ones, so there is no mask. The head scores targets only.
     states = model.model(inputs, use_cache=False).last_hidden_state.flatten(0, 1)
-    scores = model.lm_head(states[places])
-    chances = scores.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+    scores = model.lm_head(states[positions])
+    log_probabilities = scores.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
     right = (scores.argmax(-1) == tokens).sum() / weights.sum()
-    return -(chances * weights).sum() / weights.sum(), right.item()
+    return -(log_probabilities * weights).sum() / weights.sum(), right.item()
 
 
 def learning_rate_share(step: int, steps: int) -> float:
-    """Of the peak: rising at first, falling to nothing in the second half."""
+    """Share of the peak learning rate: it rises at first, and falls to zero in the second half."""
     return min(1.0, (step + 1) / _WARM_UP_STEPS, (steps - step) / (steps * (1 - _DECAY_FROM)))
 
 
-def make_parser() -> "TrlParser":
+def make_parser() -> TrlParser:
     """The parser of `main`'s argument."""
-    from trl import TrlParser
-
-    kind: Any = BaseArguments
-    return TrlParser(kind)
+    kinds: Any = (BaseArguments,)
+    return TrlParser(kinds)
 
 
 if __name__ == "__main__":
-    run_script(make_parser().parse_args_and_config, main)
+    run_script(make_parser(), main)

@@ -1,4 +1,4 @@
-"""Rows with nothing to prefer in them: format, copying and function, which the tiny base model learns first."""
+"""Rows without preference, from which the tiny base model learns format, copying and functions."""
 
 import random
 from collections import defaultdict
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from petoolbench import SETTINGS, ToolName
 
-_RENAMED = 0.7  # share of rows whose providers get invented names: a name then can't be known, only copied
-_OF_CANDIDATES_PROVIDERS = 0.6  # share of past calls: a candidate's name must not be mixed with one of the history
+_RENAMED = 0.7  # share of rows whose providers get invented names, which can only be copied
+_OF_CANDIDATES_PROVIDERS = 0.6  # share of past calls; candidates and history then have similar names to tell apart
 _ORDER_REQUEST = "Which providers have been called, the newest first?"
 _RATING_REQUEST = "Which providers have been called, by rating?"
 _CLUSTERS = ("br", "cr", "dr", "gr", "pl", "pr", "qu", "sk", "st", "tr")
@@ -16,14 +16,14 @@ _CODAS = ("", "", "", "", "", "", *"dklmnrstvx", "ll", "nd", "rn")
 
 
 class RowsWithoutPreference:
-    """Draws prompts (columns of `petoolbench.FEATURES`) from which no preference can be learnt.
+    """Draws prompts (columns of `petoolbench.COLUMNS`) from which no preference can be learnt.
 
-    The gold tool is any of the same-function tools, the history is out of many users' histories, its ratings are
-    drawn, and so is the setting.
+    The gold tool is any of the same-function tools, the history is taken from many users' histories, and its ratings
+    and the setting are random.
 
     Args:
         rows: of the train split.
-        all_renamed: whether every row's providers get invented names, instead of most rows'.
+        all_renamed: whether the providers of all rows get invented names, and not only those of most rows.
     """
 
     def __init__(self, rows: Sequence[dict], all_renamed: bool = False):
@@ -41,13 +41,13 @@ class RowsWithoutPreference:
                 self._does_the_same[name].update(row["same_function_tools"])
 
     def draw(self, interactions: int, candidates: int, requests: int, rng: random.Random) -> list[dict]:
-        """A prompt's rows: they differ in the request and its call only.
+        """The rows of one prompt, which differ in their request and its call only.
 
         Args:
-            interactions: of a history, at most; a row has 1 to that many, or none.
-            candidates: candidate tools of a row, at most.
-            requests: rows, at most; one where no past call of the candidate tools is known.
-            rng: decides all of it.
+            interactions: the most interactions of a history; with 0 there is none, otherwise at least one.
+            candidates: the most candidate tools of a row.
+            requests: the most rows; without a past call of the candidate tools there is one.
+            rng: draws everything.
         """
         row = rng.choice(self._rows)
         setting = rng.choice(list(SETTINGS))
@@ -55,7 +55,7 @@ class RowsWithoutPreference:
         others = [tool for tool in row["candidate_tools"] if tool is not gold]
         tools = [gold, *rng.sample(others, min(candidates - 1, len(others)))]
         rng.shuffle(tools)
-        history = self._history(tools, interactions, setting == "rating_integrated", rng)
+        history = self._history(tools, interactions, SETTINGS[setting].is_rated, rng)
         shared = {
             **row,
             "id": f"{row['user_id']}/{setting}",
@@ -65,13 +65,13 @@ class RowsWithoutPreference:
         }
         requested = [{**row["tool_call"], "tool_name": gold["tool_name"], "instruction": row["instruction"]}]
         known = [tool["tool_name"] for tool in tools if tool["tool_name"] in self._by_tool]
-        if known:  # one may come twice: what was called before must not tell what is not called now
+        if known:  # a tool may be requested twice, so that earlier calls do not exclude a tool
             requested += [rng.choice(self._by_tool[name]) for name in rng.choices(known, k=requests - 1)]
         rows = [self._request(call, shared) for call in requested]
         return _renamed(rows, rng) if rng.random() < self._renamed_share else rows
 
     def _request(self, call: dict, shared: dict) -> dict:
-        """A row in which a call is asked for."""
+        """A row whose gold call is this one."""
         name = call["tool_name"]
         same = self._does_the_same[name] | {name}
         return {
@@ -98,7 +98,7 @@ class RowsWithoutPreference:
 def reading_turn(row: dict) -> tuple[str, str]:
     """A question about the history, as a user's message, and its answer: the providers by rating, or the newest first.
 
-    There is nothing to choose in it; a pretrained model reads as much without being told.
+    It teaches to read a history, which a pretrained model can do already, and not what to choose.
     """
     newest_first = row["history"][::-1]
     if row["history"][0]["rating"] is None:

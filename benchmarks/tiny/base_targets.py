@@ -1,34 +1,38 @@
-"""What the tiny base model reads, and what it is to write there: token ids and their targets."""
+"""Token ids that the tiny base model reads, and the tokens that it learns to write."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from base_rows import reading_turn
 
 from petoolbench import render_messages
 from petoolkit.training.training_rows import gold_call
 
-if TYPE_CHECKING:
-    import torch
-
 _PAST_PARAMETERS = re.compile(r'^\{"instruction": .*", "parameters": (.*)$', re.MULTILINE)
 
 
 class Targets(NamedTuple):
-    """Tokens to be written, of which several may be right at one place. All of (n,).
+    """Tokens to write; several may be right at one position. All tensors are (n,).
 
-    A place's weights sum to 1: any tool that does the job is as good an answer, and where the names of two part, half
-    of the target is on each. A gold tool drawn anew for each row says the same on average, with noise.
+    The weights of a position sum to 1. Any tool that does the job is an equally good answer, so where the names of two
+    such tools differ first, each of their tokens has half of the weight. A gold tool that is drawn again for each row
+    would say the same on average, with noise.
+
+    Args:
+        positions: of the tokens before the targets, rising.
+        tokens: the targets' ids.
+        weights: the targets' shares of their positions.
     """
 
-    places: "torch.Tensor"  # of the token that the target follows on, rising
-    tokens: "torch.Tensor"
-    weights: "torch.Tensor"
+    positions: torch.Tensor
+    tokens: torch.Tensor
+    weights: torch.Tensor
 
 
-def tokens_and_targets(tokenizer: Any, rows: list[dict]) -> tuple["torch.Tensor", Targets]:
+def tokens_and_targets(tokenizer: Any, rows: list[dict]) -> tuple[torch.Tensor, Targets]:
     """(length,) token ids of a prompt with its answers, and the targets.
 
     Targets are the gold calls, the parameters of past calls in the prompt (both are copied from a request), and the
@@ -36,11 +40,9 @@ def tokens_and_targets(tokenizer: Any, rows: list[dict]) -> tuple["torch.Tensor"
 
     Args:
         tokenizer: with a chat template.
-        rows: that have the prompt in common; the second's request follows on the first's call, and so on. Last comes
-            the question, if there is a history.
+        rows: rows that share the prompt. The second row's request follows the first row's call, and so on; the
+            question comes last, if there is a history.
     """
-    import torch
-
     system, *_ = render_messages(rows[0])
     bare = {**rows[0], "history": [], "candidate_tools": []}
     requests = [render_messages({**bare, "instruction": row["instruction"]})[-1] for row in rows]
@@ -52,19 +54,19 @@ def tokens_and_targets(tokenizer: Any, rows: list[dict]) -> tuple["torch.Tensor"
     found: list[tuple[int, int, float]] = []
     for request, answers in turns:
         turn, past = _tokens_of_turn(tokenizer, [request] if ids else [system, request])
-        begun = 1 if ids else 0  # the template begins with a token for a text's beginning
-        found += [(len(ids) + place - begun - 1, turn[place], 1.0) for place in past]
-        ids += turn[begun:]
+        skipped = 1 if ids else 0  # the BOS that the template writes before each turn
+        found += [(len(ids) + position - skipped - 1, turn[position], 1.0) for position in past]
+        ids += turn[skipped:]
         texts = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in answers]
         right = [[*text, tokenizer.eos_token_id] for text in texts]
-        found += [(len(ids) + place - 1, token, weight) for place, token, weight in _right_tokens(right)]
+        found += [(len(ids) + position - 1, token, weight) for position, token, weight in _right_tokens(right)]
         ids += right[0]
-    places, tokens, weights = zip(*found, strict=True)
-    return torch.tensor(ids), Targets(torch.tensor(places), torch.tensor(tokens), torch.tensor(weights))
+    positions, tokens, weights = zip(*found, strict=True)
+    return torch.tensor(ids), Targets(torch.tensor(positions), torch.tensor(tokens), torch.tensor(weights))
 
 
 def _right_calls(row: dict) -> Iterator[str]:
-    """The gold call, and those of the other tools that do the job."""
+    """The gold call, and then the same call of the other tools that do the job."""
     yield gold_call(row)
     for name in row["same_function_tools"]:
         if name != row["tool_call"]["tool_name"]:
@@ -72,23 +74,23 @@ def _right_calls(row: dict) -> Iterator[str]:
 
 
 def _right_tokens(answers: list[list[int]]) -> Iterator[tuple[int, int, float]]:
-    """Of each place in the first of some answers, the tokens by which one of them goes on, with their shares."""
-    alike = answers
-    for place, token in enumerate(answers[0]):
-        following = Counter(answer[place] for answer in alike)
+    """Positions of the first answer, next tokens of the answers that are equal up to there, and the tokens' shares."""
+    equal_so_far = answers
+    for position, token in enumerate(answers[0]):
+        following = Counter(answer[position] for answer in equal_so_far)
         for each, count in following.items():
-            yield place, each, count / len(alike)
-        alike = [answer for answer in alike if answer[place] == token]
+            yield position, each, count / len(equal_so_far)
+        equal_so_far = [answer for answer in equal_so_far if answer[position] == token]
 
 
 def _tokens_of_turn(tokenizer: Any, messages: list[dict]) -> tuple[list[int], list[int]]:
-    """Token ids, and the places among them of parameters of past calls."""
+    """Token ids, and the positions of the parameters of past calls among them."""
     prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     encoded = tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)
     past = [match.span(1) for match in _PAST_PARAMETERS.finditer(prompt)]
-    places = [
-        place
-        for place, (start, end) in enumerate(encoded["offset_mapping"])
+    positions = [
+        position
+        for position, (start, end) in enumerate(encoded["offset_mapping"])
         if any(begin <= start and end <= stop for begin, stop in past)
     ]
-    return encoded["input_ids"], places
+    return encoded["input_ids"], positions

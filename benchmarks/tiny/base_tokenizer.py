@@ -1,4 +1,4 @@
-"""A tokenizer for the tiny base model: byte-level BPE, with the fixed words of the prompt as one token each."""
+"""A tokenizer for the tiny base model: byte-level BPE, with each fixed phrase of the prompt as one token."""
 
 import random
 import re
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from base_rows import invented_name
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 from petoolbench import SETTINGS, ToolName, render_messages
 
@@ -17,7 +19,7 @@ _SPECIAL = ["<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
 _INVENTED_NAMES = 10_000
 _TYPES = ("STRING", "NUMBER", "BOOLEAN", "ENUM")
 _PARAMETER_ENDS = [f'", "type": "{kind}", "description": "", "default": null}}' for kind in _TYPES]
-# What stands between the values of the prompt's JSON, the longest first. A rating is one token.
+# Texts between the values of the prompt's JSON, the longest first. A rating is one token with its surroundings.
 _PIECES = [
     '", "required_parameters": [], "optional_parameters": []}\n',
     *(f'{end}], "optional_parameters": [{{"name": "' for end in _PARAMETER_ENDS),
@@ -50,19 +52,16 @@ _PIECES = [
 def train_tokenizer(rows: Sequence[dict], vocabulary: int) -> Any:
     """Train a tokenizer on the prompts of some rows.
 
-    Providers' names are kept out of its training, and invented ones take their place: known or new, a name is then
+    Providers' names are left out of its training and replaced by invented ones, so that any name, known or new, is
     spelt in a few tokens.
 
     Args:
-        rows: with columns of `petoolbench.FEATURES`.
-        vocabulary: tokens learnt, without the prompt's fixed words.
+        rows: rows of the benchmark.
+        vocabulary: number of tokens to learn, without the fixed phrases.
 
     Returns:
         A `PreTrainedTokenizerFast` with a chat template.
     """
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
     names = {ToolName.parse(tool["tool_name"]) for row in rows for tool in row["candidate_tools"]}
     providers = {name.provider for name in names}
     fixed = [*_fixed_lines(rows[0]), *_PIECES, *sorted({f"{name.category}>.<" for name in names})]
@@ -89,7 +88,7 @@ def train_tokenizer(rows: Sequence[dict], vocabulary: int) -> Any:
 
 
 def _fixed_lines(row: dict) -> list[str]:
-    """Lines of the prompt that are the same in every row of a setting."""
+    """Lines of the prompt that all rows of a setting have."""
     bare = {**row, "history": [], "candidate_tools": []}
     prompts = [render_messages({**bare, "id": f"{row['user_id']}/{s}"})[0]["content"] for s in SETTINGS]
     return sorted({line for prompt in prompts for line in prompt.split("\n") if line})
