@@ -1,11 +1,12 @@
-"""A dataset folder and evaluation folders for the explorer, small enough to count on one's fingers."""
+"""A small dataset folder and small evaluation folders for the explorer."""
 
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, prediction, reply, row, tool
 
-from petoolkit.evaluator.results_folder import fingerprint
+from petoolkit.evaluator.records import AskedOptions, Manifest, Scores
+from petoolkit.evaluator.results_folder import PREDICTIONS, fingerprint
 from petoolkit.evaluator.scores.score import score
-from petoolkit.files import write_json, write_json_lines
+from petoolkit.files import write_json_lines
 
 HOSTILE = (
     "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'> ${window.hacked = 1} {{value}} **b**"
@@ -50,24 +51,22 @@ def write_rows(folder, rows=(*ROWS, TRAIN)):
 
 
 def write_evaluation(folder, replies, model="openai:gpt-4o", rows=ROWS, repeat=1, setting="all"):
-    """An evaluation's folder: the rows' replies, those of all rows for each repeat; `None` is not written."""
+    """An evaluation's folder. `replies` are those to all rows, once for each repeat; `None` is a missing one."""
     lines = [
-        prediction(rows[place % len(rows)], text, place // len(rows), error=None)
-        for place, text in enumerate(replies)
+        prediction(rows[number % len(rows)], text, number // len(rows), error=None)
+        for number, text in enumerate(replies)
         if text is not None
     ]
-    manifest = {
-        "model": model,
-        "dataset": "petoolbench",
-        "revision": None,
-        "fingerprint": fingerprint(rows),
-        "split": "test",
-        "setting": setting,
-        "base_url": "http://10.0.0.7:8000/v1",
-        "options": {"history": True, "seed": 0, "repeat": repeat},
-        "versions": {},
-    }
-    write_json(folder / "manifest.json", manifest)
-    write_json_lines(folder / "predictions.jsonl", lines)
-    write_json(folder / "scores.json", manifest | score(rows, lines, rounds=10))
+    manifest = Manifest(
+        model=model,
+        dataset="petoolbench",
+        fingerprint=fingerprint(rows),
+        split="test",
+        setting=setting,
+        base_url="http://10.0.0.7:8000/v1",
+        options=AskedOptions(history=True, seed=0, repeat=repeat),
+    )
+    manifest.write(folder)
+    write_json_lines(folder / PREDICTIONS, lines)
+    Scores(**manifest.model_dump(), **score(rows, lines, rounds=10)).write(folder)
     return folder

@@ -1,4 +1,4 @@
-"""A process of its own whose Hub is the stand-in: the libraries read where the Hub is when they are imported."""
+"""Processes whose Hub is the stand-in: the libraries read the Hub's address when they are imported."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ from typing import Any
 from conftest import ROOT
 from hub_stand_in import TOKEN, HubStandIn
 
-# Runs one command a line, so that the imports are paid for once; waits between tries are cut short.
+# Runs one command a line, so that imports happen once; the waits between tries are short.
 _WORKER = """
 import json, os, sys
 from click.testing import CliRunner
@@ -58,7 +58,7 @@ class HubProcess:
 
 
 def in_fresh_home(hub: HubStandIn, home: Path, code: str) -> Any:
-    """What a Python program prints last, as JSON; its caches are empty, and its folder is not this project's."""
+    """The JSON that a Python program prints last; it runs with empty caches, outside this project's folder."""
     home.mkdir(parents=True)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=home, env=hub.environment(home), capture_output=True, text=True, check=False

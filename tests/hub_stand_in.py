@@ -1,9 +1,9 @@
-"""The Hub's protocol on loopback, in memory: what the clients of huggingface_hub, datasets, peft and evaluate ask.
+"""A stand-in for the Hub, on loopback and in memory: it answers huggingface_hub, datasets, peft and evaluate.
 
     with HubStandIn() as hub:
         subprocess.run(..., env=hub.environment(tmp_path))
 
-Files with a NUL byte or over 1 kB go the way of large files, the others stand in the commit itself.
+Files with a NUL byte or over 1 kB are uploaded as large files, the others are in the commit itself.
 """
 
 import base64
@@ -44,18 +44,18 @@ class Repository:
         return next((commit for commit in commits if commit.sha == revision), None)
 
 
-# What a fault makes of a request: an answer (status, headers, text), or `None` to hang up.
+# An answer to a request (status, headers, text); a fault gives one, or `None` to hang up.
 Answer = tuple[int, dict[str, str], str]
 Fault = Callable[["HubStandIn"], Answer | None]
 
 
 class HubStandIn:
-    """Accepts `TOKEN` for everything under `me/`; `fail` puts faults in the place of answers."""
+    """Accepts `TOKEN` for everything under `me/`; `fail` gives faults instead of answers."""
 
     def __init__(self) -> None:
         self.repositories: dict[tuple[str, str], Repository] = {}  # by kind and name
         self.large: dict[str, bytes] = {}
-        self.requests: list[str] = []  # "METHOD path", in their order
+        self.requests: list[str] = []  # "METHOD path", in order
         self.faults: list[tuple[str, int, Fault, bool]] = []
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -73,7 +73,7 @@ class HubStandIn:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
-        """For a process whose home, caches included, is `home`."""
+        """Environment variables of a process that uses this Hub, and `home` for its home and caches."""
         kept = {k: v for k, v in os.environ.items() if k not in ("HF_HUB_OFFLINE", "HF_TOKEN", "HF_DATASETS_OFFLINE")}
         ours = {"HF_ENDPOINT": self.url, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(home), "HOME": str(home)}
         ours |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_UPDATE_DOWNLOAD_COUNTS": "0", "NO_PROXY": "127.0.0.1"}
@@ -84,14 +84,15 @@ class HubStandIn:
 
         Args:
             request: searched in "METHOD path".
-            answer: status, headers and text; `None` hangs up; or a function that does something and gives one of them.
+            answer: status, headers and text; `None` to hang up; or a function that does something and gives one of
+                these.
             times: how often.
-            late: do what was asked before, so that only the answer is lost.
+            late: first do what was asked, so that only the answer is lost.
         """
         self.faults.append((request, times, answer if callable(answer) else lambda hub: answer, late))
 
     def add(self, kind: str, name: str, files: dict[str, bytes], private: bool = False) -> Repository:
-        """A repository that is there already."""
+        """Make a repository."""
         repository = self.repositories[kind, name] = Repository(private)
         repository.branches["main"] = [_commit(None, files, "initial commit", [*files])]
         return repository
@@ -100,7 +101,7 @@ class HubStandIn:
         return self.repositories[kind, name].branches[branch][-1].files
 
     def commits(self, kind: str, name: str, branch: str = "main") -> list[Commit]:
-        """Those after the one that the repository was made with."""
+        """Commits after the first one, with which the repository was made."""
         return self.repositories[kind, name].branches[branch][1:]
 
     # --- the calls ---------------------------------------------------------------------------------------------------
@@ -178,7 +179,8 @@ class HubStandIn:
             for file in json.loads(body)["files"]:
                 large = file["size"] > _LARGE or b"\0" in base64.b64decode(file["sample"])
                 mode = {"uploadMode": "lfs" if large else "regular", "shouldIgnore": False}
-                modes.append({"path": file["path"], **mode, "oid": None})
+                content = commit.files.get(file["path"])
+                modes.append({"path": file["path"], **mode, "oid": None if content is None else _oid(content)})
             return _json({"files": modes})
         if what == "commit":
             return self._commit(repository, kind, name, revision, "create_pr" in query, body)
@@ -202,9 +204,9 @@ class HubStandIn:
             return _error(412, "", "The branch has moved: expected another parent commit")
         commit = _commit(before, files, header["summary"], changed)
         (repository.pull_requests if as_pull_request else repository.branches[revision]).append(commit)
-        place = f"{self.url}/{'' if kind == 'model' else kind + 's/'}{name}"
-        told = {"commitUrl": f"{place}/commit/{commit.sha}", "commitOid": commit.sha}
-        return _json({**told, "pullRequestUrl": f"{place}/discussions/1" if as_pull_request else None})
+        page = f"{self.url}/{'' if kind == 'model' else kind + 's/'}{name}"
+        made = {"commitUrl": f"{page}/commit/{commit.sha}", "commitOid": commit.sha}
+        return _json({**made, "pullRequestUrl": f"{page}/discussions/1" if as_pull_request else None})
 
     def _file(self, kind: str, name: str, revision: str, path: str) -> tuple[int, dict, bytes]:
         repository = self.repositories.get((kind, name))
@@ -230,6 +232,15 @@ def _git_hash(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
+def _is_large(content: bytes) -> bool:
+    return len(content) > _LARGE or b"\0" in content
+
+
+def _oid(content: bytes) -> str:
+    """The hash by which the Hub names a file's content."""
+    return hashlib.sha256(content).hexdigest() if _is_large(content) else _git_hash(content)
+
+
 def _tree(files: dict[str, bytes]) -> list[dict]:
     entries: list[dict] = []
     folders = {str(parent) for path in files for parent in Path(path).parents if str(parent) != "."}
@@ -237,9 +248,8 @@ def _tree(files: dict[str, bytes]) -> list[dict]:
         entries.append({"type": "directory", "path": path, "oid": "0" * 40, "size": 0})
     for path, content in files.items():
         entry = {"type": "file", "path": path, "size": len(content), "oid": _git_hash(content)}
-        if len(content) > _LARGE or b"\0" in content:
-            sha256 = hashlib.sha256(content).hexdigest()
-            entry["lfs"] = {"oid": sha256, "size": len(content), "pointerSize": 130}
+        if _is_large(content):
+            entry["lfs"] = {"oid": _oid(content), "size": len(content), "pointerSize": 130}
         entries.append(entry)
     return entries
 
@@ -262,9 +272,9 @@ def _handler(hub: HubStandIn) -> type[BaseHTTPRequestHandler]:
             request = f"{self.command} {url.path}"
             hub.requests.append(request)
             method = self.command
-            for place, (pattern, times, fault, late) in enumerate(hub.faults):
+            for number, (pattern, times, fault, late) in enumerate(hub.faults):
                 if times and re.search(pattern, request):
-                    hub.faults[place] = (pattern, times - 1, fault, late)
+                    hub.faults[number] = (pattern, times - 1, fault, late)
                     if late:
                         hub.answer(method, url.path, parse_qs(url.query), self.headers, body)
                     given = fault(hub)

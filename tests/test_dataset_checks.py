@@ -1,4 +1,4 @@
-"""Before a dataset is published: is it what its card promises, and does it hold what should not get out?"""
+"""Checks before a dataset is published: that its card is true, and that its texts hold nothing private."""
 
 import json
 from pathlib import Path
@@ -12,11 +12,13 @@ from report_folders import folders, scores
 from rich.console import Console
 from rows import DATASET_FACTS, past_call, row, tool
 
-import petoolkit.evaluator.models.baselines
 from petoolbench import SETTINGS, InputError
+from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
+from petoolkit.extras import install_command
 from petoolkit.files import read_json_lines
 from petoolkit.publisher.findings import find, find_by_name
-from petoolkit.publisher.pack_dataset import Wishes, pack_dataset
+from petoolkit.publisher.pack_dataset import DatasetOptions, pack_dataset
+from petoolkit.publisher.published_card import SLOTS
 
 CONSOLE = Console(file=open("/dev/null", "w"), width=200)  # noqa: SIM115 (it is never read)
 FINDABLE = "me@" + "gmail.com"
@@ -28,14 +30,17 @@ def made(user, setting="chronological", gold="Aerwyn", **changes):
 
 
 def build(folder: Path, train=(), test=(), split="user") -> Path:
-    facts = {**DATASET_FACTS, "recipe": f"catalogue:\n- mine.jsonl\nauthor: offline\nexport:\n  split: {split}"}
     rows = [("train", one) for one in train or [made("u1")]] + [("test", one) for one in test or [made("u2")]]
-    write_dataset(folder / "petoolbench", rows, lambda: facts)
+    write_dataset(folder / "petoolbench", rows, lambda: DATASET_FACTS)
+    if split:
+        DatasetRecord(origin="build", author="offline", split=split, recipe={"catalogue": ["mine.jsonl"]}).write(
+            folder / "petoolbench"
+        )
     return folder / "petoolbench"
 
 
-def pack(folder, console=CONSOLE, **wishes):
-    return pack_dataset(folder, "me/bench", Wishes(**{"rules": False, **wishes}), console)
+def pack(folder, console=CONSOLE, **options):
+    return pack_dataset(folder, "me/bench", DatasetOptions(**{"rules": False, **options}), console)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +118,12 @@ def test_a_file_that_the_card_does_not_name_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("edit", "sentence"),
     [
-        (("num_examples: 1", "num_examples: 2"), "`dataset_info` in the card counts other rows than there are"),
+        (
+            ("num_examples: 1", "num_examples: 2"),
+            "`dataset_info` in the card counts other numbers of rows",
+        ),
         (("  data_files:", "  files:"), "its `configs` are not those of a build"),
-        (("configs:", "configs: [\n"), "has no readable YAML head"),
+        (("configs:", "configs: [\n"), "does not have a readable YAML head"),
     ],
 )
 def test_a_card_whose_head_was_edited_is_refused(tmp_path, edit, sentence):
@@ -134,11 +142,27 @@ def test_other_columns_are_refused(tmp_path, monkeypatch):
         pack(folder)
 
 
+@pytest.mark.parametrize(
+    ("row_id", "problem"),
+    [
+        (None, r"ids do not name their user and setting \(1: a row without id\)"),
+        ("u2/preferred_only", r"rows lie in another setting's folder \(1: u2/preferred_only\)"),
+    ],
+)
+def test_a_row_that_does_not_belong_into_its_file_is_refused(tmp_path, monkeypatch, row_id, problem):
+    folder = build(tmp_path)
+    table = pq.read_table(first_file(folder))
+    pq.write_table(table.set_column(0, "id", pa.array([row_id], pa.string())), first_file(folder))
+    monkeypatch.setattr("petoolkit.publisher.pack_dataset.check_files", lambda *of: {})
+    with pytest.raises(InputError, match=problem):
+        pack(folder)
+
+
 def test_a_folder_that_is_no_dataset_of_ours_is_refused(tmp_path):
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# Mine\n")
-    with pytest.raises(InputError, match="is no dataset that petoolbench wrote"):
+    with pytest.raises(InputError, match="is not a dataset that petoolbench wrote"):
         pack(tmp_path)
-    with pytest.raises(InputError, match=r"is no dataset .README.md is missing."):
+    with pytest.raises(InputError, match=r"is not a dataset .README.md is missing."):
         pack(tmp_path / "elsewhere")
 
 
@@ -169,6 +193,12 @@ def test_keys_are_found_in_any_text_and_never_shown_whole(key):
         ("Write to jane.roe@firm.co.uk.", ["jane.roe@firm.co.uk"]),
         ("someone@example.com, a@mail.example.org, you@firm.test, test@gmail.com, your.name@firm.com", []),
         ("Ring +44 20 7946 0018 or (212) 736-5000.", ["+44 20 7946 0018", "(212) 736-5000"]),
+        (
+            "Hotline(+84)336188188, tel:+33 4 76 09 56 63 (+35316703080)",
+            ["(+84)336188188", "+33 4 76 09 56 63", "+35316703080"],
+        ),
+        ("Ring +1-453-5825-364 or 415-123-3444.", []),  # nobody can have these
+        ("Item 2262542573, 6502530000; IP 206.71.50.230", []),
         ("Ring 212-555-0123, +1 555 123 4567, +12345678901 or +1 000 000 0000.", []),
         ("On 2024-05-16 at 52.520008,13.404954, order 4111111111111111, version 1.2.3.4567, 10.0.0.12", []),
         ('{"api_key": "c2Vj1mV0a2V5c2Vjcm"} and password=correct-horse-battery', ["c2Vj1mV0a2V5c2Vjcm"]),
@@ -200,29 +230,29 @@ def documented(user, text, setting="chronological"):
     return made(user, setting, candidate_tools=[{**candidates[0], "tool_description": text}, *candidates[1:]])
 
 
-def test_what_stands_in_the_texts_is_shown_masked_with_its_place_and_refused(tmp_path):
+def test_what_is_found_in_the_texts_is_shown_masked_with_its_row_and_refused(tmp_path):
     mail, key = "jane.roe@" + "firm.org", KEYS[0]
     folder = build(tmp_path, [documented("u1", f"By {mail}")], [documented("u2", f"By {mail}, {key}")])
     with open(tmp_path / "shown", "w") as shown, pytest.raises(InputError) as told:
         pack(folder, Console(file=shown, width=300), findings=tmp_path / "all.jsonl")
-    assert "the texts hold keys or passwords (1), e-mail addresses (1); look at them" in str(told.value)
+    assert "the texts hold keys or passwords (1) and e-mail addresses (1); look at them" in str(told.value)
     assert "--allow-findings keys --allow-findings emails" in str(told.value)
     text = (tmp_path / "shown").read_text()
     assert mail not in text + str(told.value)
     assert key not in text + str(told.value)
-    place = "candidate_tools.tool_description of <Weather>.<Aerwyn>.<forecast>, u2/chronological (2 rows)"
-    assert f"  j***@f***.org in {place}" in text
+    where = "candidate_tools.tool_description of <Weather>.<Aerwyn>.<forecast>, u2/chronological (2 rows)"
+    assert f"  j***@f***.org in {where}" in text
     listed = {line["found"]: line for line in read_json_lines(tmp_path / "all.jsonl")}
     assert {found: line["rows"] for found, line in listed.items()} == {mail: 2, key: 1}
 
 
-def test_only_the_kinds_that_were_allowed_are_let_stand_and_the_card_says_so(tmp_path):
+def test_only_the_kinds_that_were_allowed_are_published_and_the_card_says_so(tmp_path):
     folder = build(tmp_path, test=[documented("u2", f"By {FINDABLE}, +44 20 7946 0018")])
     with pytest.raises(InputError, match=r"the texts hold telephone numbers .1.; look"):
         pack(folder, allowed=["emails"])
     text = card(pack(folder, allowed=["emails", "phones"]))
-    let_stand = "e-mail addresses (1, in 1 rows), telephone numbers (1, in 1 rows)"
-    assert f"**Found, and let stand by the publisher: {let_stand}**" in text
+    accepted = "e-mail addresses (1, in 1 row), telephone numbers (1, in 1 row)"
+    assert f"**Found, and accepted by the publisher: {accepted}**" in text
     assert FINDABLE not in text.partition("```json")[0]
 
 
@@ -249,23 +279,44 @@ def test_a_licence_is_not_invented(tmp_path):
     assert read_card_text(pack(folder, licence="mit"))["license"] == "mit"
 
 
+def test_a_dataset_without_a_record_counts_as_split_by_user_and_its_licence_is_not_known(tmp_path):
+    folder = build(tmp_path, split=None)
+    (folder / RECORD_FILE).unlink(missing_ok=True)
+    with open(tmp_path / "shown", "w") as shown:
+        package = pack(folder, Console(file=shown, width=500))
+    assert "training and test share no user." in card(package)
+    assert "license" not in read_card_text(package)
+    assert RECORD_FILE not in package.files
+    assert f"The folder has no {RECORD_FILE}" in (tmp_path / "shown").read_text()
+
+
+def test_the_licence_of_the_embedded_catalogue_is_known_where_rules_wrote_all(tmp_path):
+    folder = build(tmp_path)
+    for author, licence in (("offline", "apache-2.0"), ("openai", None)):
+        DatasetRecord(origin="build", author=author, recipe={"catalogue": ["embedded"]}).write(folder)
+        package = pack(folder)
+        assert read_card_text(package).get("license") == licence
+        assert package.files[RECORD_FILE] == folder / RECORD_FILE
+
+
 def read_card_text(package):
     from huggingface_hub import DatasetCard
 
     return DatasetCard(card(package)).data.to_dict()
 
 
-def test_a_card_without_places_gets_its_sections_before_the_citation(tmp_path):
+def test_a_card_without_slots_gets_its_sections_before_the_citation(tmp_path):
     folder = build(tmp_path)
     text = (folder / "README.md").read_text()
-    for mark in ("figures", "check", "row", "scores"):
-        text = text.replace(f"<!-- petoolbench push: {mark} -->", "")
+    for slot in SLOTS:
+        assert f"<!-- petoolbench push: {slot} -->" in text
+        text = text.replace(f"<!-- petoolbench push: {slot} -->", "")
     (folder / "README.md").write_text(text)
     made_card = card(pack(folder))
-    places = [
-        made_card.index(part) for part in ("figures/rows.png", "Before publication", "One of them", "## Citation")
+    positions = [
+        made_card.index(part) for part in ("figures/rows.png", "Before publication", "An example", "## Citation")
     ]
-    assert places == sorted(places)
+    assert positions == sorted(positions)
 
 
 def test_without_matplotlib_the_card_has_no_pictures_and_the_command_says_so(tmp_path, monkeypatch):
@@ -274,11 +325,12 @@ def test_without_matplotlib_the_card_has_no_pictures_and_the_command_says_so(tmp
         package = pack(build(tmp_path), Console(file=shown, width=200))
     assert "figures" not in card(package)
     assert not any(path.endswith(".png") for path in package.files)
-    assert "petoolbench[report]" in (tmp_path / "shown").read_text()
+    command = install_command("report")
+    assert f"they need the package matplotlib: {command}" in " ".join((tmp_path / "shown").read_text().split())
 
 
 def test_the_rule_models_are_scored_on_the_test_split(tmp_path, monkeypatch):
-    monkeypatch.setattr(petoolkit.evaluator.models.baselines, "Encoder", WordEncoder)
+    monkeypatch.setattr("petoolkit.embedding.Encoder", WordEncoder)
     rows = [made(user, setting) for user in ("u1", "u2", "u3") for setting in SETTINGS]
     text = card(pack(build(tmp_path, rows[:3], rows[3:]), rules=True))
     table = [line for line in text.splitlines() if line.startswith("| baseline:")]
@@ -293,7 +345,7 @@ def test_a_rule_that_cannot_run_here_is_left_out_by_name(tmp_path, monkeypatch):
     def no_model():
         raise InputError("no model here.")
 
-    monkeypatch.setattr(petoolkit.evaluator.models.baselines, "Encoder", no_model)
+    monkeypatch.setattr("petoolkit.embedding.Encoder", no_model)
     rows = [made("u2", setting) for setting in SETTINGS]
     with open(tmp_path / "shown", "w") as shown:
         text = card(pack(build(tmp_path, test=rows), Console(file=shown, width=200), rules=True))
@@ -302,7 +354,16 @@ def test_a_rule_that_cannot_run_here_is_left_out_by_name(tmp_path, monkeypatch):
     assert "| baseline:embedding" not in text
 
 
-def test_scores_need_test_rows_to_be_of(tmp_path):
-    folder = build(tmp_path, test=[made("u2"), made("u2", "preferred_only")])
-    with pytest.raises(InputError, match="no test rows of all settings to hold --scores against"):
+def test_scores_need_test_rows_in_all_settings(tmp_path):
+    train = [made("u1", setting) for setting in SETTINGS]
+    folder = build(tmp_path, train, [made("u2"), made("u2", "preferred_only")])
+    with pytest.raises(InputError, match="does not have test rows in all its settings, so --scores"):
+        pack(folder, scores=tuple(folders(tmp_path / "scores", scores())))
+
+
+def test_a_dataset_of_two_settings_has_scores_of_both(tmp_path):
+    rows = [made(user, setting) for user in ("u1", "u2") for setting in ("chronological", "preferred_only")]
+    folder = build(tmp_path, rows[:2], rows[2:])
+    assert "| baseline:lexical |" in card(pack(folder, rules=True))
+    with pytest.raises(InputError, match="holds scores of other rows"):
         pack(folder, scores=tuple(folders(tmp_path / "scores", scores())))

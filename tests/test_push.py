@@ -1,4 +1,4 @@
-"""Publishing, with the real clients: what was pushed loads from an empty cache, and is what was here."""
+"""Publishing, with the real clients: what was pushed loads from an empty cache, and equals what was here."""
 
 import json
 from pathlib import Path
@@ -14,12 +14,15 @@ from report_folders import folders, scores
 from rows import DATASET_FACTS, past_call, prediction, reply, row
 
 from petoolbench import SETTINGS
+from petoolkit import shipped
+from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
+from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.files import read_json, write_json, write_json_lines
 from petoolkit.publisher.push_commands import push as push_commands
 from petoolkit.training.pair_dataset import count_pairs, pair_record, write_pairs
 from petoolkit.training.pairing import Pair
 
-RECIPE = "catalogue:\n- embedded\nauthor: offline\nexport:\n  split: user"
+RECORD = DatasetRecord(origin="build", author="offline", recipe={"catalogue": ["embedded"], "author": "offline"})
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,8 @@ def rows_of(user):
 def build(folder, train=("u1",), test=("u2", "u3")):
     """A benchmark, as `petoolbench build` writes it."""
     rows = [(split, one) for split, users in (("train", train), ("test", test)) for u in users for one in rows_of(u)]
-    write_dataset(folder, rows, lambda: {**DATASET_FACTS, "recipe": RECIPE})
+    write_dataset(folder, rows, lambda: DATASET_FACTS)
+    RECORD.write(folder)
     return folder
 
 
@@ -89,7 +93,7 @@ def test_a_pushed_dataset_loads_from_an_empty_cache_with_equal_rows(hub, push, t
     assert done.code == 0, done.output
     assert [sorted(commit.changed) for commit in hub.commits("dataset", "me/bench")] == [
         sorted(
-            ["README.md", "figures/categories.png", "figures/rows.png"]
+            ["README.md", RECORD_FILE, "figures/categories.png", "figures/rows.png"]
             + [f"data/{setting}/{split}-00000-of-00001.parquet" for setting in SETTINGS for split in ("train", "test")]
         )
     ]
@@ -129,9 +133,10 @@ def test_the_card_says_what_a_user_asks(hub, push, dataset, tmp_path):
     files = hub.files("dataset", "me/bench")
     card = files["README.md"].decode()
     assert 'load_dataset("me/bench", "chronological")' in card
-    assert "\nlicense: apache-2.0\n" in card  # rules over the embedded catalogue, by the recipe
+    assert "\nlicense: apache-2.0\n" in card  # rules over the embedded catalogue, by the record
     assert "training and test share no user. The texts were searched for keys" in card
     assert "9 rows by setting and split; histories hold 1 to 1 calls" in card
+    assert DatasetRecord.model_validate_json(files[RECORD_FILE]) == RECORD
     for picture in ("figures/rows.png", "figures/categories.png"):
         assert f"({picture})" in card
         assert files[picture].startswith(b"\x89PNG")
@@ -189,7 +194,7 @@ def test_a_dry_run_shows_what_would_change_and_sends_nothing(hub, petoolbench, p
     states = {line.split()[0]: line.split()[-1] for line in done.output.splitlines() if line.startswith(" ")}
     assert states["README.md"] == "changed"
     assert states["figures/rows.png"] == states["data/chronological/test-00000-of-00001.parquet"] == "same"
-    assert "A dry run: nothing was sent. Without it, 1 files" in done.output
+    assert "A dry run: nothing was sent. Without --dry-run, 1 file " in done.output
     assert not any(request.startswith(("POST", "PUT")) for request in hub.requests)
     assert len(hub.commits("dataset", "me/bench")) == 1
 
@@ -247,12 +252,16 @@ def test_a_pushed_metric_loads_where_petoolbench_is_not_installed(hub, petoolben
     reference = {"tool_call": call, "candidate_tools": ["a", "b"], "same_function_tools": ["a"]}
     errors = {"predictions": ['{"tool_name": "b"}'], "references": [reference]}
     given = {"me/tool_acc": both, "me/param-acc-2": both, "me/tool_call_errors": errors}
-    for metric, name in zip(("tool_acc", "param_acc", "tool_call_errors"), given, strict=True):
-        done = petoolbench("push", "metric", f"metrics/{metric}", name)
+    metrics = {
+        "me/tool_acc": "tool_acc",
+        "me/param-acc-2": "metrics/param_acc",
+        "me/tool_call_errors": "tool_call_errors",
+    }
+    for name, metric in metrics.items():
+        done = petoolbench("push", "metric", metric, name)
         assert done.code == 0, done.output
     here = [
-        evaluate.load(f"metrics/{metric}").compute(**given[name])
-        for metric, name in zip(("tool_acc", "param_acc", "tool_call_errors"), given, strict=True)
+        evaluate.load(shipped.metric(Path(metric).name)).compute(**given[name]) for name, metric in metrics.items()
     ]
     assert here[0] == {"tool_acc": 0.5}
     assert in_fresh_home(hub, tmp_path / "home", METRIC % json.dumps(given)) == here
@@ -262,28 +271,29 @@ def test_a_pushed_metric_loads_where_petoolbench_is_not_installed(hub, petoolben
     assert "metrics/" not in card
 
 
+def test_a_metric_that_does_not_exist_is_refused_with_the_names_of_those_that_do(hub, petoolbench):
+    done = petoolbench("push", "metric", "metrics/nothing", "me/score")
+    assert (done.code, hub.repositories) == (2, {})
+    assert "unknown metric 'metrics/nothing'; choose one of: param_acc, tool_acc, tool_call_errors." in done.output
+
+
 @pytest.mark.parametrize("name", ["me/petoolbench", "me/tool.acc"])
 def test_a_metric_cannot_have_a_name_that_evaluate_would_not_import(hub, petoolbench, name):
     done = petoolbench("push", "metric", "metrics/tool_acc", name)
     assert (done.code, hub.repositories) == (2, {})
-    assert f"a metric can't be called {name.partition('/')[2]}" in done.output
+    assert f"a metric cannot have the name {name.partition('/')[2]}" in done.output
 
 
 @pytest.fixture
 def evaluations(tmp_path) -> Path:
-    """Two evaluations, of an endpoint inside the house and of a folder of this machine."""
+    """Two evaluations: of a model behind a private address, and of a model in a folder of this machine."""
     for name, model in (("one", "openai:gpt-4o"), ("two", f"hf:{tmp_path}/my-model")):
-        place = tmp_path / "results" / name
-        result = scores(model, dataset=str(tmp_path), base_url="http://10.0.0.3:8000/v1")
-        write_json(place / "scores.json", result)
-        write_json(
-            place / "manifest.json",
-            {key: result[key] for key in ("model", "dataset", "base_url", "options")}
-            | {"split": "test", "setting": "all", "fingerprint": "0123456789abcdef"},
-        )
-        write_json_lines(
-            place / "predictions.jsonl", [{"id": "u1/chronological", "repeat": 0, "reply": f"I am {name}"}]
-        )
+        folder = tmp_path / "results" / name
+        found = Scores(**scores(model, dataset=str(tmp_path), base_url="http://10.0.0.3:8000/v1"))
+        found.write(folder)
+        Manifest(**found.model_dump(include=set(Manifest.model_fields))).write(folder)
+        reply = {"id": "u1/chronological", "repeat": 0, "reply": f"I am {name}"}
+        write_json_lines(folder / "predictions.jsonl", [reply])
     return tmp_path / "results"
 
 
@@ -302,7 +312,7 @@ def test_results_are_a_dataset_without_addresses_and_folders_of_this_machine(hub
     (line,) = [
         line
         for line in table
-        if (line["evaluation"], line["place"], line["reader"], line["metric"]) == ("two", "all", "paper", "IF")
+        if (line["evaluation"], line["setting"], line["reader"], line["metric"]) == ("two", "all", "paper", "IF")
     ]
     expected = read_json(evaluations / "two" / "scores.json")
     assert {key: line[key] for key in ("value", "low", "high")} == expected["scores"]["all"]["paper"]["IF"]

@@ -1,4 +1,4 @@
-"""What goes wrong between here and the Hub: one sentence, nothing half published, and the same command finishes it."""
+"""Faults of pushing: one sentence each, nothing published in part, and the same command finishes the push."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from conftest import ROOT
 from hub_process import HubProcess
 from hub_stand_in import TOKEN, HubStandIn
 
-PLACE, METRIC = ("space", "me/score"), "metrics/tool_acc"
+SPACE, METRIC = ("space", "me/score"), "tool_acc"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def _nothing_there_yet(hub, home):
 def push(petoolbench):
     """A metric is pushed, which is small; datasets and adapters go the same way."""
 
-    def push(*more, name=PLACE[1], token=TOKEN):
+    def push(*more, name=SPACE[1], token=TOKEN):
         return petoolbench("push", "metric", METRIC, name, *more, token=token)
 
     return push
@@ -54,7 +54,7 @@ def push(petoolbench):
 
 def move_branch(hub):
     """Somebody else commits."""
-    hub.add(*PLACE, {**hub.files(*PLACE), "README.md": b"petoolbench"})
+    hub.add(*SPACE, {**hub.files(*SPACE), "README.md": b"petoolbench"})
     return (0, {}, "")
 
 
@@ -75,7 +75,7 @@ def busy(status, **headers):
         (
             "POST /api/validate-yaml",
             (400, {}, '{"errors": [{"message": "license must be one of"}]}'),
-            r"refuses the space me/score \(.*license must be one of\); mend that, then push again",
+            r"refuses the space me/score \(.*license must be one of\); fix that, then push again",
         ),
         ("PUT /lfs/", busy(413), r"a file is over the Hub's limit.*make the files smaller"),
         ("POST .*/commit/", busy(413), r"a file is over the Hub's limit.*make the files smaller"),
@@ -89,13 +89,13 @@ def test_a_fault_is_told_in_one_sentence_and_nothing_is_half_published(hub, push
     assert done.code == 2
     (told,) = [line for line in done.output.splitlines() if line.startswith("Error: ")]
     assert re.search(sentence, told)
-    assert PLACE not in hub.repositories or hub.commits(*PLACE) == []
+    assert SPACE not in hub.repositories or hub.commits(*SPACE) == []
 
     hub.faults.clear()
     assert push().code == 0
-    assert len(hub.commits(*PLACE)) == 1
+    assert len(hub.commits(*SPACE)) == 1
     files = {".gitattributes", "LICENSE", "README.md", "index.html", "petoolbench.py", "replies.py", "scoring.py"}
-    assert {*hub.files(*PLACE)} == {*files, "score.py"}
+    assert {*hub.files(*SPACE)} == {*files, "score.py"}
 
 
 def test_a_fault_is_tried_again_a_bounded_number_of_times(hub, push):
@@ -112,31 +112,31 @@ def test_a_fault_is_tried_again_a_bounded_number_of_times(hub, push):
 def test_a_passing_fault_only_takes_time(hub, push, request_, answer):
     hub.fail(request_, answer)
     assert push().code == 0
-    assert len(hub.commits(*PLACE)) == 1
+    assert len(hub.commits(*SPACE)) == 1
 
 
 def test_retry_after_is_obeyed(hub, push):
     hub.fail("POST .*/commit/", busy(429, Retry_After="1"))
     done = push()
     assert "the Hub answers 429; trying again in 1 s." in done.output
-    assert len(hub.commits(*PLACE)) == 1
+    assert len(hub.commits(*SPACE)) == 1
 
 
 def test_a_commit_whose_answer_is_lost_is_not_made_twice(hub, push):
     hub.fail("POST .*/commit/", None, late=True)
     done = push()
     assert re.search(r"Pushed to .*/spaces/me/score \(commit [0-9a-f]{12}\)", done.output)
-    assert len(hub.commits(*PLACE)) == 1
+    assert len(hub.commits(*SPACE)) == 1
 
 
 def test_a_pull_request_whose_answer_is_lost_is_not_opened_twice(hub, push):
     push()
-    hub.add(*PLACE, {"README.md": b"petoolbench"})
+    hub.add(*SPACE, {"README.md": b"petoolbench"})
     hub.fail("POST .*/commit/", None, late=True)
     done = push("--create-pr")
     assert done.code == 2
     assert f"look whether {hub.url}/spaces/me/score/discussions has it before you push again." in done.output
-    assert len(hub.repositories[PLACE].pull_requests) == 1
+    assert len(hub.repositories[SPACE].pull_requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -169,24 +169,24 @@ def test_a_name_taken_by_another_kind_of_repository_is_refused(hub, push):
 
 
 def test_somebody_elses_work_is_not_overwritten(hub, push):
-    hub.add(*PLACE, {"README.md": b"my thesis", "data.csv": b"1,2"})
+    hub.add(*SPACE, {"README.md": b"my thesis", "data.csv": b"1,2"})
     done = push()
     assert done.code == 2
     assert "holds something else (data.csv), which petoolbench did not publish; give another name." in done.output
-    assert hub.commits(*PLACE) == []
+    assert hub.commits(*SPACE) == []
 
 
 def test_what_was_asked_to_be_private_never_becomes_public(hub, push):
-    hub.add(*PLACE, {"README.md": b"petoolbench"})
+    hub.add(*SPACE, {"README.md": b"petoolbench"})
     done = push("--private")
-    assert (done.code, hub.commits(*PLACE)) == (2, [])
-    assert "is there already, and public; make it private in its settings" in done.output
+    assert (done.code, hub.commits(*SPACE)) == (2, [])
+    assert "exists already and is public; make it private in its settings" in done.output
 
 
 def test_a_name_that_is_none_is_refused(hub, push):
     done = push(name="score")
     assert (done.code, hub.requests) == (2, [])
-    assert "Error: 'score' is no name on the Hub; write it as USER/NAME." in done.output
+    assert "Error: 'score' is not a name on the Hub; write it as USER/NAME." in done.output
 
 
 def test_offline_nothing_is_pushed_and_a_dry_run_still_shows_the_files(hub, home):

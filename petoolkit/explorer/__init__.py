@@ -1,1 +1,1 @@
-"""A dataset's rows and models' answers to them, in the browser: what `petoolbench explore` shows, and a Space."""
+"""A page in the browser that shows rows and models' answers: `petoolbench explore`, and a Space on the Hub."""

@@ -1,51 +1,40 @@
-"""Which rows a view shows."""
-
-from dataclasses import dataclass
+"""The rows that a view shows."""
 
 import numpy as np
 
 from petoolbench import SETTINGS
-from petoolkit.explorer.index import Index
-from petoolkit.explorer.judged_runs import OUTCOMES, Evaluations
+from petoolkit.explorer.content import Content
+from petoolkit.explorer.judged_evaluations import OUTCOMES
 from petoolkit.explorer.view import MODELS, ROWS, View
 
 PAGE_ROWS = 20
 
 
-@dataclass(frozen=True)
-class Shelf:
-    """All that can be looked at."""
-
-    title: str  # the dataset's name
-    index: Index
-    evaluations: Evaluations
-
-
-def checked(shelf: Shelf, view: View) -> View:
-    """The view without what this dataset and these evaluations don't have: a link may be older than they are."""
+def valid_view(content: Content, view: View) -> View:
+    """The view without values that this content does not have: a link may be older than the content."""
     allowed = {
-        **shelf.index.choices,
+        **content.index.choices,
         "tab": [ROWS, MODELS],
-        "model": list(shelf.evaluations.runs),
-        "outcome": list(OUTCOMES) if shelf.evaluations.runs else [],
-        "place": list(SETTINGS),
+        "model": list(content.evaluations.by_name),
+        "outcome": list(OUTCOMES) if content.evaluations.by_name else [],
+        "board_setting": list(SETTINGS),
     }
-    usual = View()
-    strange = {name: getattr(usual, name) for name in allowed if getattr(view, name) not in allowed[name]}
-    return view.but(page=view.page, **strange)
+    defaults = View()
+    changes = {name: getattr(defaults, name) for name in allowed if getattr(view, name) not in allowed[name]}
+    return view.but(page=view.page, **changes)
 
 
-def matching(shelf: Shelf, view: View) -> np.ndarray:
-    """Numbers of the rows that all of the view's filters let through, in the index's order."""
-    index = shelf.index
+def matching(content: Content, view: View) -> np.ndarray:
+    """Numbers of the rows that pass all filters of the view, in the index's order."""
+    index = content.index
     found = np.ones(len(index), bool)
     for column in ("setting", "split", "category", "length"):
         if wanted := getattr(view, column):
             found &= getattr(index, column) == wanted
     if view.outcome:
-        runs = shelf.evaluations.runs
-        chosen = [runs[view.model]] if view.model else runs.values()
-        found &= np.any([run.outcomes[view.outcome] for run in chosen], axis=0)
+        by_name = content.evaluations.by_name
+        chosen = [by_name[view.model]] if view.model else by_name.values()
+        found &= np.any([evaluation.outcomes[view.outcome] for evaluation in chosen], axis=0)
     if view.text:
         found &= index.holding(view.text)
     return np.flatnonzero(found)

@@ -1,13 +1,13 @@
-// Runs once, with Gradio's `props` and `trigger`: links change the page without loading it again, and the address bar holds
-// a link to what is shown. The page says `pe-followed` when a link's view is there, and `pe-filtered` when a filter's is.
+// Runs once, with Gradio's `props` and `trigger`. Links change the page without loading it again, and the address bar holds
+// a link to the view. The page dispatches `pe-followed` when it shows a link's view, and `pe-filtered` when a filter's.
 let following = false;
-let focusNext = null; // a selector: what a link led to, for the link itself is drawn anew
+let focusNext = null; // a selector of what a link leads to, since the link itself is replaced
 
-const follow = () => { // the address bar, which is read when it is this request's turn
+const follow = () => { // the request reads the address bar when its turn comes
   following = true;
   trigger("select");
 };
-const tellTheHub = () => { // as a Space, the page is a frame on the Hub, whose address is the one people copy
+const reportToHub = () => { // the Hub shows a Space in a frame, and people copy the address of the page around it
   if (window.parent !== window) {
     window.parent.postMessage({ queryString: location.search.slice(1) }, "https://huggingface.co");
   }
@@ -16,15 +16,15 @@ const leadsTo = (query) => {
   const next = new URLSearchParams(query);
   const row = next.get("row");
   if (row && row !== new URLSearchParams(location.search).get("row")) return "#pe-row-title";
-  return next.get("tab") === "models" ? ".places [aria-current]" : ".pe-list .count";
+  return next.get("tab") === "models" ? ".board-settings [aria-current]" : ".pe-list .count";
 };
-const giveFocus = (selector, frames) => { // what it stands in may come to sight a few frames later
+const giveFocus = (selector, frames) => { // its container may become visible some frames later
   const next = selector && document.querySelector(selector);
   if (next && next.offsetParent) {
     next.focus({ preventScroll: true });
-    const whole = next.closest("article") || next;
-    const top = whole.getBoundingClientRect().top;
-    if (top < 0 || top > window.innerHeight / 2) whole.scrollIntoView({ block: "start" });
+    const block = next.closest("article") || next;
+    const top = block.getBoundingClientRect().top;
+    if (top < 0 || top > window.innerHeight / 2) block.scrollIntoView({ block: "start" });
   } else if (selector && frames) {
     requestAnimationFrame(() => giveFocus(selector, frames - 1));
   }
@@ -47,11 +47,11 @@ document.addEventListener("click", (event) => {
 window.addEventListener("popstate", follow);
 window.addEventListener("pe-followed", () => {
   following = false;
-  tellTheHub();
+  reportToHub();
   giveFocus(focusNext, 60);
   focusNext = null;
 });
 window.addEventListener("pe-filtered", () => {
   if (!following) history.replaceState(null, "", props.value);
-  tellTheHub();
+  reportToHub();
 });

@@ -1,20 +1,29 @@
-"""The page: Gradio's fields for the filters, and pieces of HTML that are links to other views of it."""
+"""The page: Gradio's fields for the filters, and pieces of HTML with links to other views."""
 
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from petoolkit.explorer.browse import Shelf, checked
-from petoolkit.explorer.judged_runs import OUTCOMES
+from petoolkit.explorer.browse import valid_view
+from petoolkit.explorer.content import Content
+from petoolkit.explorer.judged_evaluations import OUTCOMES
 from petoolkit.explorer.templating import plain
 from petoolkit.explorer.view import MODELS, ROWS, View
 from petoolkit.explorer.view_html import models_html, nav_html, rows_html
-from petoolkit.text import setting_label
+from petoolkit.scoring import ERROR_TYPES
+from petoolkit.text import ALL, setting_label
 
 _FOLDER = Path(__file__).parent
-# As part of the head: Gradio would prefix each rule given as its `css`, those about its own container too.
-STYLE = f"<style>{(_FOLDER / 'explorer.css').read_text(encoding='utf-8')}</style>"
+# Light forms of Okabe and Ito's colours, which colour-blind readers can tell apart; all carry dark letters.
+_ERROR_COLOURS = ("#b4b8bd", "#d79cc0", "#e98a4b", "#f2c14e", "#8cc4ea", "#e3dc6a")
+_ERROR_STYLES = "".join(
+    f".pe .{error} {{ background: {colour}; }}\n"
+    for error, colour in zip(ERROR_TYPES, cycle(_ERROR_COLOURS), strict=False)
+)
+# In the page's head, since Gradio would prefix each rule of its argument `css`, those about its own container too.
+STYLE = f"<style>{(_FOLDER / 'explorer.css').read_text(encoding='utf-8')}{_ERROR_STYLES}</style>"
 _SCRIPT = (_FOLDER / "explorer.js").read_text(encoding="utf-8")
 _INVITATION = (
     '<p class="pe"><span class="quiet">Open a row to see its history, its candidates, and what each model called.'
@@ -22,19 +31,20 @@ _INVITATION = (
 )
 
 
-def make_page(shelf: Shelf) -> gr.Blocks:
-    """Make the page; its first sight is ready in it, so that it needs no further request.
+def make_page(content: Content) -> gr.Blocks:
+    """Make the page, with its first view already in it.
 
-    A view is what a link holds: the fields make one of what they say, links carry one, and `show` answers both.
+    A view is what a link holds. The fields make a view of their values, links carry one, and `show` answers both.
     """
     start = View()
-    first_list, _ = rows_html(shelf, start)
+    first_list, _ = rows_html(content, start)
+    index, models_asked = content.index, list(content.evaluations.by_name)
     choices = {
-        "setting": [("all settings", ""), *((setting_label(s), s) for s in shelf.index.choices["setting"])],
-        "split": _choices("all splits", shelf.index.choices["split"]),
-        "category": _choices("all categories", shelf.index.choices["category"]),
-        "length": _choices("any length", shelf.index.choices["length"]),
-        "model": _choices("any model", list(shelf.evaluations.runs)),
+        "setting": [(setting_label(ALL), ""), *((setting_label(name), name) for name in index.choices["setting"])],
+        "split": _choices("all splits", index.choices["split"]),
+        "category": _choices("all categories", index.choices["category"]),
+        "length": _choices("any length", index.choices["length"]),
+        "model": _choices("any model", models_asked),
         "outcome": [("any", ""), *((words, outcome) for outcome, words in OUTCOMES.items())],
     }
     labels = {
@@ -45,8 +55,8 @@ def make_page(shelf: Shelf) -> gr.Blocks:
         "model": "Model",
         "outcome": "Outcome",
     }
-    with gr.Blocks(title=f"{plain(shelf.title)} explorer", analytics_enabled=False) as page:
-        nav = gr.HTML(nav_html(shelf, start), apply_default_css=False)
+    with gr.Blocks(title=f"{plain(content.title)} explorer", analytics_enabled=False) as page:
+        nav = gr.HTML(nav_html(content, start), apply_default_css=False)
         with gr.Column(visible=True) as rows_half:
             with gr.Row(elem_classes="pe-filters"):
                 text = gr.Textbox(label="Search", placeholder="any words", max_lines=1, min_width=150)
@@ -57,7 +67,7 @@ def make_page(shelf: Shelf) -> gr.Blocks:
                         label=labels[name],
                         scale=2 if name == "outcome" else 1,
                         min_width=130,
-                        visible=name not in ("model", "outcome") or bool(shelf.evaluations.runs),
+                        visible=name not in ("model", "outcome") or bool(models_asked),
                     )
                     for name, given in choices.items()
                 }
@@ -74,25 +84,25 @@ def make_page(shelf: Shelf) -> gr.Blocks:
         outputs = [*inputs, nav, rows_half, listed, opened, models_half, models, address]
 
         def show(view: View, typed: bool = False) -> list[Any]:
-            view = checked(shelf, view)
+            view = valid_view(content, view)
             is_rows = view.tab == ROWS
             given = [gr.skip() if typed else getattr(view, name) for name in ("text", *fields)]
-            halves = (*rows_html(shelf, view), "") if is_rows else ("", "", models_html(shelf, view))
+            pieces = (*rows_html(content, view), "") if is_rows else ("", "", models_html(content, view))
             return [
                 *given,
-                nav_html(shelf, view),
+                nav_html(content, view),
                 gr.update(visible=is_rows),
-                halves[0],
-                halves[1] or _INVITATION,
+                pieces[0],
+                pieces[1] or _INVITATION,
                 gr.update(visible=view.tab == MODELS),
-                halves[2],
+                pieces[2],
                 view.query,
             ]
 
         def filtered(query: str, *given: str) -> list[Any]:
             before = View.of(query)
             after = before.but(page=before.page, **dict(zip(("text", *fields), given, strict=True)))
-            # A link that was followed fills the fields too, and they say so.
+            # A link that was followed fills the fields too, which then report a change.
             return [gr.skip()] * len(outputs) if after == before else show(after.but(), typed=True)
 
         def followed(query: str) -> list[Any]:
@@ -107,8 +117,8 @@ def make_page(shelf: Shelf) -> gr.Blocks:
             **quick,
         }
         page.load(**linked)
-        address.select(**linked, trigger_mode="always_last").then(js=_said("pe-followed"), **quick)
-        # A paste by mouse is a change of the text, but no input to Gradio.
+        address.select(**linked, trigger_mode="always_last").then(js=_dispatch("pe-followed"), **quick)
+        # Pasting with the mouse is a change of the text, but not an input to Gradio.
         gr.on(
             [text.change, *(field.input for field in fields.values())],
             filtered,
@@ -116,11 +126,12 @@ def make_page(shelf: Shelf) -> gr.Blocks:
             outputs,
             trigger_mode="always_last",
             **quick,
-        ).then(js=_said("pe-filtered"), **quick)
+        ).then(js=_dispatch("pe-filtered"), **quick)
     return page
 
 
-def _said(event: str) -> str:
+def _dispatch(event: str) -> str:
+    """JavaScript that reports an event to explorer.js."""
     return f"() => {{ window.dispatchEvent(new Event('{event}')); }}"
 
 

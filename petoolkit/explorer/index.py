@@ -1,4 +1,4 @@
-"""The rows of a dataset, so that 12,000 of them are filtered in a blink; a whole row is read when it is looked at."""
+"""An index of a dataset's rows to filter them by; a whole row is read when it is shown."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from petoolbench import SETTINGS, InputError
-from petoolkit.evaluator.dataset_rows import load_setting
+from petoolbench import InputError
+from petoolkit.evaluator.dataset_rows import load_setting, present_settings
 from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
 
 _length_band, _band_order = DIMENSIONS["history_length"]
 
 
-class Part(NamedTuple):
-    """The rows of one setting and split, which stand together."""
+class RowBlock(NamedTuple):
+    """The rows of one setting and split; the index holds them one after the other."""
 
     setting: str
     split: str
@@ -29,17 +29,17 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Index:
-    """What rows are filtered by; every column holds one value a row, in the parts' order."""
+    """Columns to filter rows by; each holds one value a row, in the blocks' order."""
 
-    parts: list[Part]
+    blocks: list[RowBlock]
     ids: list[str]
     instructions: list[str]
     setting: np.ndarray
     split: np.ndarray
     category: np.ndarray
     lengths: list[int]  # of the histories
-    length: np.ndarray  # the bands of those
-    searched: pa.ChunkedArray  # small letters
+    length: np.ndarray  # bands of `lengths`
+    searched: pa.ChunkedArray  # lower-case text
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -51,24 +51,24 @@ class Index:
 
     @cached_property
     def choices(self) -> dict[str, list[str]]:
-        """What there is to choose from, by column: in the contract's order, categories by the alphabet."""
+        """The values of each column: settings in the contract's order, categories in alphabetical order."""
         return {
-            "setting": list(dict.fromkeys(part.setting for part in self.parts)),
-            "split": list(dict.fromkeys(part.split for part in self.parts)),
+            "setting": list(dict.fromkeys(block.setting for block in self.blocks)),
+            "split": list(dict.fromkeys(block.split for block in self.blocks)),
             "category": sorted(set(self.category)),
             "length": sorted(set(self.length), key=_band_order),
         }
 
     def row(self, number: int) -> dict:
-        """A whole row."""
-        part = self.parts[bisect_right([part.start for part in self.parts], number) - 1]
-        return part.rows[number - part.start]
+        """A whole row, by its number."""
+        block = self.blocks[bisect_right([block.start for block in self.blocks], number) - 1]
+        return block.rows[number - block.start]
 
     def holding(self, text: str) -> np.ndarray:
         """Which rows hold every word of a text in their id, instruction, category, history, or a tool's name.
 
         Returns:
-            Booleans, one a row; capitals make no difference.
+            Booleans, one a row. Upper and lower case are the same.
         """
         found = np.ones(len(self), bool)
         for word in text.lower().split():
@@ -84,29 +84,32 @@ def read_index(dataset: str, revision: str | None = None) -> Index:
         revision: of a Hub dataset.
 
     Raises:
-        InputError: if there is no such dataset, or it has no rows.
+        InputError: if there is no such dataset, or it does not have rows.
     """
     loaded = [
         (setting, str(split), rows)
-        for setting in _settings(dataset, revision)
+        for setting in present_settings(dataset, revision)
         for split, rows in load_setting(dataset, setting, revision).items()
         if rows.num_rows
     ]
     if not loaded:
-        raise InputError(f"{dataset} has no rows to show; build it anew.")
-    loaded.sort(key=lambda part: part[1] != "test")  # those that models were asked about come first
+        raise InputError(f"{dataset} does not have rows to show; build it anew.")
+    loaded.sort(key=lambda block: block[1] != "test")  # the rows that models are asked about come first
     sizes = [rows.num_rows for _, _, rows in loaded]
     starts = [0, *accumulate(sizes)]
-    parts = [Part(*part[:2], start, part[2]) for part, start in zip(loaded, starts, strict=False)]
+    blocks = [
+        RowBlock(setting, split, start, rows)
+        for (setting, split, rows), start in zip(loaded, starts[:-1], strict=True)
+    ]
     tables = [rows.with_format("arrow")[:] for _, _, rows in loaded]
     lengths = [length for table in tables for length in table["history_length"].to_pylist()]
     bands = {length: _length_band({"history_length": length}) for length in set(lengths)}
     return Index(
-        parts=parts,
+        blocks=blocks,
         ids=[row_id for table in tables for row_id in table["id"].to_pylist()],
         instructions=[text for table in tables for text in table["instruction"].to_pylist()],
-        setting=np.repeat(np.array([part.setting for part in parts], object), sizes),
-        split=np.repeat(np.array([part.split for part in parts], object), sizes),
+        setting=np.repeat(np.array([block.setting for block in blocks], object), sizes),
+        split=np.repeat(np.array([block.split for block in blocks], object), sizes),
         category=np.concatenate([table["category"].to_numpy() for table in tables]),
         lengths=lengths,
         length=np.array([bands[length] for length in lengths], object),
@@ -114,17 +117,8 @@ def read_index(dataset: str, revision: str | None = None) -> Index:
     )
 
 
-def _settings(dataset: str, revision: str | None) -> list[str]:
-    """The settings that a dataset has; all where that can't be told, and reading them says why."""
-    try:
-        names = datasets.get_dataset_config_names(dataset, revision=revision)
-    except (ValueError, OSError, datasets.exceptions.DatasetsError):
-        return list(SETTINGS)
-    return [setting for setting in SETTINGS if setting in names] or list(SETTINGS)
-
-
 def _searched(table: pa.Table) -> pa.Array:
-    """What a search looks at, a text a row."""
+    """The text of each row that a search looks at."""
     history, tools = table["history"].combine_chunks(), table["candidate_tools"].combine_chunks()
     texts = [
         *(table[name].combine_chunks() for name in ("id", "category", "instruction")),
@@ -138,7 +132,7 @@ def _searched(table: pa.Table) -> pa.Array:
 
 
 def _joined(lists: pa.ListArray, field: str) -> pa.Array:
-    """One field of a list of structs, as one text a row."""
+    """One field of a list of structs, joined to one text a row."""
     ends = pc.cumulative_sum(pc.list_value_length(lists)).cast(pa.int32())
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
     values = pc.fill_null(pc.struct_field(pc.list_flatten(lists), field), "")

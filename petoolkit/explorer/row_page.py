@@ -1,4 +1,4 @@
-"""One row as a person understands it, as plain data for the template."""
+"""One row, as plain data for the template."""
 
 import json
 from collections import Counter
@@ -8,14 +8,9 @@ from typing import Any
 
 from petoolbench import ToolName, to_json_text
 from petoolkit.evaluator.scores.judgements import documented_types
-from petoolkit.explorer.judged_runs import HALF_RIGHT, READER, RIGHT, WRONG, Run
+from petoolkit.explorer.judged_evaluations import HALF_RIGHT, READER, RIGHT, WRONG, JudgedEvaluation
 from petoolkit.replies import ToolCall, parse_reply
-from petoolkit.scoring import (
-    has_right_parameters,
-    parameter_error,
-    read_gold_call,
-    tool_error,
-)
+from petoolkit.scoring import has_right_parameters, parameter_error, read_gold_call, tool_error
 from petoolkit.text import counted
 
 _RATINGS = {1: "liked", 0: "disliked", None: "called"}
@@ -34,21 +29,21 @@ class Argument:
 class Candidate:
     """A tool that could be called, and who called it."""
 
-    place: int  # among the candidates, from 1
+    position: int  # among the candidates, from 1
     name: ToolName
     tool: dict
     is_gold: bool
     past: list[str]  # what the history says of its provider, such as `2 liked` or `3 calls`
-    callers: list[tuple[str, str]]  # a model's name, and RIGHT, HALF_RIGHT (the parameters are not) or WRONG
+    callers: list[tuple[str, str]]  # a model's name, and RIGHT, HALF_RIGHT (only the tool is right) or WRONG
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A model's call, and what it was judged to be."""
+    """A model's call, and the judgement of it."""
 
     model: str
-    repeat: int | None  # from 1; none where each row was asked once
-    tool: ToolName | None  # none where the reply holds no call, or there is no reply
+    repeat: int | None  # from 1; `None` where each row was asked once
+    tool: ToolName | None  # `None` without a reply, or where the reply does not hold a call
     tool_error: str | None
     parameter_error: str | None
     arguments: list[Argument]
@@ -58,7 +53,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class RowPage:
-    """All that is shown of a row."""
+    """Everything that is shown of a row."""
 
     row: dict
     history: list[dict]  # `rating` (a word), `instruction`, `name`, `arguments`
@@ -69,31 +64,31 @@ class RowPage:
     answers: list[Answer]
 
 
-def row_page(row: dict, runs: list[Run]) -> RowPage:
-    """Put together what is shown of a row.
+def row_page(row: dict, evaluations: list[JudgedEvaluation]) -> RowPage:
+    """Collect what is shown of a row.
 
     Args:
         row: of the dataset.
-        runs: the evaluations that asked about it.
+        evaluations: those that asked about the row.
     """
     gold = read_gold_call(row["tool_call"])
-    answers = [answer for run in runs for answer in _answers(row, gold, run)]
+    answers = [answer for evaluation in evaluations for answer in _answers(row, gold, evaluation)]
     past = _past_of_providers(row["history"])
     called: dict[ToolName, list[tuple[str, str]]] = {}
     for answer in answers:
         if answer.tool:
             mark = WRONG if answer.tool_error else HALF_RIGHT if answer.parameter_error else RIGHT
-            called.setdefault(answer.tool, []).append((_who(answer), mark))
+            called.setdefault(answer.tool, []).append((_caller(answer), mark))
     candidates = [
         Candidate(
-            place=place,
+            position=position,
             name=(name := ToolName.parse(tool["tool_name"])),
             tool=tool,
             is_gold=tool["tool_name"] == gold.tool_name,
             past=past.get(name.provider, []) if name.provider else [],
             callers=called.get(name, []),
         )
-        for place, tool in enumerate(row["candidate_tools"], 1)
+        for position, tool in enumerate(row["candidate_tools"], 1)
     ]
     same = set(row["same_function_tools"])
     history = [
@@ -118,7 +113,7 @@ def row_page(row: dict, runs: list[Run]) -> RowPage:
     )
 
 
-def _who(answer: Answer) -> str:
+def _caller(answer: Answer) -> str:
     return answer.model if answer.repeat is None else f"{answer.model} ({answer.repeat})"
 
 
@@ -135,10 +130,10 @@ def _past_of_providers(history: list[dict]) -> dict[str, list[str]]:
     return past
 
 
-def _answers(row: dict, gold: ToolCall, run: Run) -> Iterator[Answer]:
-    for repeat in range(run.repeats):
-        line = run.replies.get((row["id"], repeat), {"reply": None, "error": "there is no reply yet"})
-        yield _answer(row, gold, run.name, repeat + 1 if run.repeats > 1 else None, line)
+def _answers(row: dict, gold: ToolCall, evaluation: JudgedEvaluation) -> Iterator[Answer]:
+    for repeat in range(evaluation.repeats):
+        line = evaluation.replies.get((row["id"], repeat), {"reply": None, "error": "there is no reply yet"})
+        yield _answer(row, gold, evaluation.name, repeat + 1 if evaluation.repeats > 1 else None, line)
 
 
 def _answer(row: dict, gold: ToolCall, model: str, repeat: int | None, line: dict) -> Answer:
@@ -147,7 +142,7 @@ def _answer(row: dict, gold: ToolCall, model: str, repeat: int | None, line: dic
     names = {tool["tool_name"] for tool in row["candidate_tools"]}
     notes = [str(line["error"])] if line.get("error") else []
     if line.get("dropped_interactions"):
-        notes.append(f"the prompt lost its {line['dropped_interactions']} oldest interactions")
+        notes.append(f"the prompt left out the {counted(line['dropped_interactions'], 'oldest interaction')}")
     if line.get("cut"):
         notes.append("the prompt was cut")
     return Answer(
@@ -163,7 +158,7 @@ def _answer(row: dict, gold: ToolCall, model: str, repeat: int | None, line: dic
 
 
 def _compared(call: ToolCall, gold: ToolCall, types: dict[str, str] | None) -> list[Argument]:
-    """A call's parameters, each held against the gold one, and those it lacks."""
+    """A call's parameters, each compared with the gold one, and those that are missing."""
 
     def right(name: str) -> bool:
         if name not in gold.parameters:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -10,61 +11,62 @@ from jinja2 import Environment, StrictUndefined
 
 import petoolbench
 import petoolkit
-from petoolbench import InputError
-from petoolkit.evaluator.results_folder import MANIFEST, PREDICTIONS, SCORES, evaluations_in, read_results
-from petoolkit.explorer.server import read_shelf
-from petoolkit.files import read_json, replacing, write_json, write_json_lines
+from petoolkit.evaluator.records import Manifest, Scores
+from petoolkit.evaluator.report.score_files import scored_evaluations_in
+from petoolkit.evaluator.results_folder import PREDICTIONS, read_results
+from petoolkit.explorer.content import read_content
+from petoolkit.extras import missing_package
+from petoolkit.files import replacing, write_json, write_json_lines
 from petoolkit.text import counted
 
 _TEMPLATES = Path(__file__).with_name("space")
-_ROOMS = ("evaluator", "explorer")  # of petoolkit, that the page imports, beside its single files
-_NEEDED = (
-    "click",
-    "datasets",
-    "jinja2",
-    "numpy",
-    "pyarrow",
-    "pydantic",
-    "pyyaml",
-    "rich",
-)  # gradio comes with the Space
-_TELLS_OF_A_MACHINE = ("base_url",)
+_ROOMS = ("evaluator", "explorer")  # of petoolkit, that the page imports beside its single files
+# Packages that the page imports; gradio comes with the Space.
+_NEEDED = ("click", "datasets", "jinja2", "numpy", "pyarrow", "pydantic", "pyyaml", "rich")
 
 
-def write_space(folder: Path, dataset: str, revision: str | None, results: list[Path]) -> None:
+def write_space(
+    folder: Path,
+    dataset: str,
+    revision: str | None,
+    results: list[Path],
+    say: Callable[[str], None] = lambda text: None,
+) -> None:
     """Write the folder of a Space that shows a dataset and evaluations, ready for `upload_folder(repo_type="space")`.
 
         write_space(Path("space"), "user/petoolbench", "<commit>", [Path("results/gpt-4o-mini")])
 
     The folder runs by `python app.py` on port 7860. It holds the explorer's code, `explorer.json` (what to show) and
-    the evaluations' manifests, predictions and scores, about the published dataset instead of this machine's folder.
-    The rows stay in the dataset: make the Space after it, with the commit that was pushed.
+    the evaluations' manifests, predictions and scores, in which the published dataset stands instead of this machine's
+    folder. The rows stay in the dataset: make the Space after the dataset was pushed, with the commit of the push.
 
     Args:
-        folder: what it writes, in one piece; what was there goes.
-        dataset: a Hub id (a folder only to try the Space where it was written).
-        revision: of the dataset; a commit, so that rows and evaluations keep belonging together.
-        results: folders that `petoolbench evaluate --out` wrote, about these rows, or folders of such.
+        folder: is written in one piece, and replaced if it exists.
+        dataset: a Hub id; a folder only to try the Space on this machine.
+        revision: of the dataset; a commit, so that rows and evaluations keep fitting together.
+        results: evaluations of these rows, or folders that hold some.
+        say: is told which folders were skipped.
 
     Raises:
-        InputError: if the dataset can't be read, an evaluation is about other rows, gradio is not installed, or the
-            folder can't be written.
+        InputError: if the dataset cannot be read, an evaluation is about other rows, gradio is not installed, or the
+            folder cannot be written.
     """
-    results = [found for folder in results for found in evaluations_in(folder)]
-    shelf = read_shelf(dataset, revision, results)
-    title = f"{shelf.title.rpartition('/')[2]} explorer"
+    evaluations = scored_evaluations_in(results, say) if results else []
+    content = read_content(dataset, revision, evaluations)
+    title = f"{content.title.rpartition('/')[2]} explorer"
     with replacing(folder) as beside:
         beside.mkdir()
         _copy_code(beside)
         shutil.copy(_TEMPLATES / "app.py", beside / "app.py")
-        names = [_write_results(beside, number, path, dataset, revision) for number, path in enumerate(results, 1)]
+        names = [_write_results(beside, number, path, dataset, revision) for number, path in enumerate(evaluations, 1)]
         write_json(beside / "explorer.json", {"dataset": dataset, "revision": revision, "results": names})
         _write(beside / "requirements.txt", "".join(f"{name}=={_version(name)}\n" for name in _NEEDED))
-        models = counted(len(shelf.evaluations.runs), "model") if results else ""
+        models = counted(len(content.evaluations.by_name), "model") if evaluations else ""
         _write(beside / "README.md", _readme(title, dataset, revision, models))
 
 
 def _copy_code(space: Path) -> None:
+    """Copy the installed modules that the page imports."""
     shutil.copy(petoolbench.__file__, space)
     kit = Path(petoolkit.__file__).parent
     (space / "petoolkit").mkdir()
@@ -76,11 +78,11 @@ def _copy_code(space: Path) -> None:
 
 
 def _write_results(space: Path, number: int, path: Path, dataset: str, revision: str | None) -> str:
-    """Put an evaluation into the Space; returns its place there."""
+    """Write an evaluation into the Space, without the endpoint's address; returns its path there."""
     name = f"results/{number:02}-{re.sub(r'[^A-Za-z0-9._-]+', '-', path.resolve().name)}"
-    for file in (MANIFEST, SCORES):
-        kept = {key: value for key, value in read_json(path / file).items() if key not in _TELLS_OF_A_MACHINE}
-        write_json(space / name / file, {**kept, "dataset": dataset, "revision": revision})
+    changes = {"base_url": None, "dataset": dataset, "revision": revision}
+    for record in (Manifest.read(path), Scores.read(path)):
+        record.model_copy(update=changes).write(space / name)
     write_json_lines(space / name / PREDICTIONS, read_results(path).predictions)
     return name
 
@@ -110,7 +112,7 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        raise InputError(f"a Space needs the package {package}: pip install 'petoolbench[explore]'") from None
+        raise missing_package("a Space needs", package, "explore") from None
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,5 +1,5 @@
-"""Data to HTML. Every value is other people's text: it is escaped, and what would steer a page or turn it around
-becomes a mark."""
+"""The templates' environment. All values are other people's text: they are escaped, and control and direction
+characters become marks."""
 
 from functools import cache
 from pathlib import Path
@@ -9,13 +9,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from petoolbench import SETTINGS
-from petoolkit.evaluator.report.score_files import ERRORS, METRICS
-from petoolkit.explorer.judged_runs import HALF_RIGHT, OUTCOMES, RIGHT, RIGHT_PARAMETERS, RIGHT_TOOL, WRONG
+from petoolkit.explorer.judged_evaluations import HALF_RIGHT, OUTCOMES, RIGHT, RIGHT_PARAMETERS, RIGHT_TOOL, WRONG
+from petoolkit.scoring import ERROR_TYPES, METRICS
 from petoolkit.text import interval, percent, printable, setting_label, shortened
 
 _MARK_SIGNS = {RIGHT: "✓", HALF_RIGHT: "◐", WRONG: "✗"}
-_MARK_WORDS = {RIGHT: "right tool and parameters", HALF_RIGHT: "right in part", WRONG: "wrong tool"}
-_KINDS = {RIGHT_TOOL: "right", RIGHT_PARAMETERS: "right"}  # what fits into a bar
+_MARK_WORDS = {RIGHT: "right tool and parameters", HALF_RIGHT: "partly right", WRONG: "wrong tool"}
+_SHORT_OUTCOMES = {RIGHT_TOOL: "right", RIGHT_PARAMETERS: "right"}  # that fit into a bar
 _FOLDER = Path(__file__).parent / "templates"
 
 
@@ -25,7 +25,7 @@ def render(template: str, **values: Any) -> str:
 
 
 def plain(text: str) -> str:
-    """Text without control and direction characters; tabs and foreign line ends become ordinary white space."""
+    """Text without control and direction characters; tabs and line ends of other systems become ordinary ones."""
     return printable(text.replace("\t", "    ").replace("\r\n", "\n"))
 
 
@@ -44,10 +44,10 @@ def _environment() -> Environment:
         "interval": interval,
         "setting_label": setting_label,
         "shorten": lambda text, most: shortened(plain(text), most),
-        "kind_name": lambda kind: _KINDS.get(kind, kind),
+        "short_outcome": lambda outcome: _SHORT_OUTCOMES.get(outcome, outcome),
     }
     environment.globals |= {
-        "ERRORS": ERRORS,
+        "ERROR_TYPES": ERROR_TYPES,
         "METRICS": METRICS,
         "OUTCOMES": OUTCOMES,
         "SETTINGS": SETTINGS,

@@ -18,16 +18,16 @@ class View:
     category: str = ""
     length: str = ""  # a band of history lengths
     model: str = ""
-    outcome: str = ""  # one of `petoolkit.explorer.judged_runs.OUTCOMES`
+    outcome: str = ""  # one of `petoolkit.explorer.judged_evaluations.OUTCOMES`
     text: str = ""
     page: int = 1
     row: str = ""  # an id
-    place: str = ""  # what the leaderboard is about: a setting; empty for all
+    board_setting: str = ""  # of the leaderboard; empty for all
 
     @classmethod
     def of(cls, query: str) -> "View":
-        """The view that a link's query stands for, such as `?row=u000007/chronological`; what makes no sense is left
-        out."""
+        """The view of a link's query, such as `?row=u000007/chronological`; unknown keys and wrong page numbers are
+        left out."""
         given = {key: values[-1][:_LONGEST] for key, values in parse_qs(query.removeprefix("?")).items()}
         names = {field.name for field in fields(cls)}
         page = given.pop("page", "1")
@@ -35,12 +35,12 @@ class View:
         return cls(**known, page=max(1, int(page)) if page.isdecimal() and len(page) < 10 else 1)
 
     def but(self, page: int = 1, **changes: Any) -> "View":
-        """The same view with other values; unless a page is given, the first one."""
+        """The same view with other values, on the first page unless a page is given."""
         return replace(self, page=page, **changes)
 
     @property
     def query(self) -> str:
-        """The query of a link to this view: `?` and what is not as usual."""
-        usual = View()
-        chosen = {f.name: getattr(self, f.name) for f in fields(self)}
-        return "?" + urlencode({k: v for k, v in chosen.items() if v != getattr(usual, k)}, safe="/")
+        """The query of a link to this view: `?` and all values that are not the defaults."""
+        defaults = View()
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return "?" + urlencode({k: v for k, v in values.items() if v != getattr(defaults, k)}, safe="/")

@@ -1,92 +1,107 @@
-"""What the rule models score on a dataset, for its card."""
+"""Scores of the rule models, and of other evaluations, for a dataset's card."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from petoolbench import SETTINGS, InputError
-from petoolkit.evaluator.dataset_rows import load_rows, settings_of
+from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.evaluate import SPLIT
 from petoolkit.evaluator.evaluate import evaluate as run_evaluation
 from petoolkit.evaluator.models.baselines import BASELINES
-from petoolkit.evaluator.report.score_files import Result, Score, read_scores
+from petoolkit.evaluator.records import Scores
+from petoolkit.evaluator.report.score_files import read_scores, scored_evaluations_in
 from petoolkit.evaluator.results_folder import fingerprint
-from petoolkit.publisher.local_paths import told
-from petoolkit.publisher.row_checks import Checked
-from petoolkit.text import ALL
+from petoolkit.publisher.local_paths import without_folders
+from petoolkit.publisher.row_checks import CheckedDataset
+from petoolkit.scoring import METRICS
+from petoolkit.text import ALL, counted, markdown_table, percent, setting_label, with_interval
+
+_METRIC = METRICS["tool_acc"]
 
 
-def score_rules(folder: Path, checked: Checked, console: Console) -> list[Result]:
-    """Evaluate the rule models on a dataset folder's test split; those that can't be run here are left out, and named.
+def score_rules(folder: Path, checked: CheckedDataset, console: Console) -> list[Scores]:
+    """Evaluate the rule models on a dataset folder's test split; a rule that cannot run here is left out by name.
 
     Returns:
-        None for a dataset without test rows, or with two of the three settings.
+        Nothing for a dataset without test rows, or with test rows in some of its settings only.
     """
-    setting = _setting(checked)
+    setting = _tested(checked)
     if setting is None:
         return []
-    with tempfile.TemporaryDirectory() as place:
-        done = []
+    done = []
+    with tempfile.TemporaryDirectory() as results:
         for name in BASELINES:
-            out = Path(place, name)
+            spec = f"baseline:{name}"
             try:
-                run_evaluation(str(folder), setting, f"baseline:{name}", out, console=console)
+                scores = run_evaluation(str(folder), setting, spec, Path(results, name), console=console)
             except InputError as error:
-                console.print(f"baseline:{name} is left out of the card: {error}", markup=False, highlight=False)
+                console.print(f"{spec} is left out of the card: {error}", markup=False, highlight=False)
             else:
-                done.append(out)
-        return read_scores(done) if done else []
+                done += [scores] if scores else []
+    return done
 
 
-def read_given_scores(folders: list[Path], dataset: Path, checked: Checked) -> list[Result]:
-    """Evaluations of this dataset's test rows by others.
+def read_given_scores(
+    folders: Sequence[Path], dataset: Path, checked: CheckedDataset, console: Console
+) -> list[Scores]:
+    """Scores of evaluations of this dataset's test rows.
+
+    Args:
+        folders: evaluations, or folders that hold some.
+        dataset: the dataset's folder.
+        checked: the dataset.
+        console: for messages.
 
     Raises:
-        InputError: if one is of other rows.
+        InputError: if an evaluation is about other rows.
     """
-    setting = _setting(checked)
+    setting = _tested(checked)
     if setting is None:
-        raise InputError(f"{dataset} has no test rows of all settings to hold --scores against; leave them out.")
-    rows = [row for name in settings_of(setting) for row in load_rows(str(dataset), name, SPLIT)]
-    results, expected = read_scores(folders), fingerprint(rows)
-    for folder, result in zip(folders, results, strict=True):
+        raise InputError(
+            f"{dataset} does not have test rows in all its settings, so --scores cannot be compared with it; leave "
+            "them out."
+        )
+    found = scored_evaluations_in(folders, lambda text: console.print(text, markup=False, highlight=False))
+    expected = fingerprint(load_split(str(dataset), setting, SPLIT))
+    results = read_scores(found)
+    for folder, result in zip(found, results, strict=True):
         if result.fingerprint != expected:
-            raise InputError(f"{folder} holds scores of other rows than {dataset}'s; evaluate on it, or leave it out.")
+            raise InputError(
+                f"{folder} holds scores of other rows than {dataset} has; evaluate on this dataset, or leave it out."
+            )
     return results
 
 
-def _setting(checked: Checked) -> str | None:
-    settings = [setting for setting, splits in checked.rows.items() if splits.get(SPLIT)]
-    if set(settings) == set(SETTINGS):
-        return ALL
-    return settings[0] if len(settings) == 1 else None
+def _tested(checked: CheckedDataset) -> str | None:
+    """The `--setting` that stands for all test rows of a dataset; `None` if there is none."""
+    tested = [setting for setting in SETTINGS if checked.rows.get(setting, {}).get(SPLIT)]
+    if len(tested) == 1:
+        return tested[0]
+    return ALL if tested and len(tested) == len(checked.rows) else None
 
 
-def scores_section(results: list[Result]) -> str:
-    """A table of Tool Acc by setting, with chance; empty without results."""
+def scores_section(results: list[Scores]) -> str:
+    """A table of Tool Acc by setting, with chance, in Markdown; empty without results.
+
+    Args:
+        results: evaluations of the same rows.
+    """
     if not results:
         return ""
-    places = list(results[0].rows)
+    first = results[0]
+    settings = list(first.rows)
+    by_score = sorted(results, key=lambda result: result.score(ALL, _METRIC.name).value or 0)
     lines = [
-        f"| model | {' | '.join(place.replace('_', ' ') for place in places)} |",
-        "| --- |" + " --- |" * len(places),
+        [without_folders(result.model), *(with_interval(result.score(name, _METRIC.name)) for name in settings)]
+        for result in by_score
     ]
-    for result in sorted(results, key=lambda result: result.score(ALL, "tool_acc").value or 0):
-        name = told(result.model).replace("|", "\\|")
-        lines.append(f"| {name} | {' | '.join(_share(result.score(place, 'tool_acc')) for place in places)} |")
-    chance = [results[0].chance[place]["tool_acc"] for place in places]
-    lines.append(f"| chance | {' | '.join('' if share is None else f'{100 * share:.1f}' for share in chance)} |")
-    number = results[0].rows[ALL]
+    lines.append(["chance", *(percent(first.chance[setting][_METRIC.name]) for setting in settings)])
     return (
-        f"## Scores\n\nTool Acc in % on the {number:,} rows of the test split (95 % intervals, by function groups; "
-        "the robust reader). The `baseline:` models are rules without a language model: they score what the rows give "
-        "away.\n\n" + "\n".join(lines)
+        f"## Scores\n\n{_METRIC.label} in % on the {counted(first.rows[ALL], 'row')} of the test split, with 95 % "
+        "intervals by function groups, read by the robust reader. The `baseline:` models are rules without a language "
+        "model; they show what can be guessed from the rows.\n\n"
+        + markdown_table(["model", *map(setting_label, settings)], lines)
     )
-
-
-def _share(score: Score) -> str:
-    if score.value is None:
-        return ""
-    interval = "" if score.low is None or score.high is None else f" ({100 * score.low:.1f} to {100 * score.high:.1f})"
-    return f"{100 * score.value:.1f}{interval}"

@@ -1,4 +1,4 @@
-"""Pictures of what a dataset holds, after the paper's Figures 3 and 4."""
+"""Figures of a dataset for its card, after the paper's Figures 3 and 4."""
 
 import io
 from collections import Counter
@@ -7,44 +7,46 @@ from typing import Any
 
 from petoolbench import SETTINGS, SPLITS
 from petoolkit.figure_style import BLUE, GREY, PALE, figure_style, setting_colour
-from petoolkit.publisher.row_checks import Checked
+from petoolkit.publisher.row_checks import CheckedDataset
+from petoolkit.text import counted, shortened
 
 _FOLDER = "figures"
 _WIDTH = 7.0  # inches
 _MOST_CATEGORIES = 30
 _MOST_BARS = 25
+_LONGEST_NAME = 40  # characters of a category
 
 
-def draw_figures(checked: Checked) -> dict[str, bytes] | None:
+def draw_figures(checked: CheckedDataset) -> dict[str, bytes] | None:
     """PNG files by path; `None` where matplotlib is missing."""
     if find_spec("matplotlib") is None:
         return None
     with figure_style(font_size=9):
-        return {f"{_FOLDER}/rows.png": _rows(checked), f"{_FOLDER}/categories.png": _categories(checked.categories)}
+        return {f"{_FOLDER}/rows.png": _rows_figure(checked), f"{_FOLDER}/categories.png": _categories_figure(checked)}
 
 
-def figures_section(checked: Checked) -> str:
-    """The pictures with what they show in words."""
+def figures_section(checked: CheckedDataset) -> str:
+    """The figures in Markdown, with alternative texts."""
     lengths: Counter[int] = sum(checked.lengths.values(), Counter())
-    middle = sorted(lengths.elements())[lengths.total() // 2]
+    median = sorted(lengths.elements())[lengths.total() // 2]
     (_, number), *_ = checked.categories.most_common(1)
     share = 100 * number / checked.total
     return (
-        f"![{checked.total:,} rows by setting and split; histories hold {min(lengths)} to {max(lengths)} calls, "
-        f"{middle} in the middle]({_FOLDER}/rows.png)\n\n"
-        f"![{len(checked.categories)} categories of gold tools; the largest has {share:.0f} % of the rows]"
+        f"![{counted(checked.total, 'row')} by setting and split; histories hold {min(lengths)} to {max(lengths)} "
+        f"calls, their median is {median}]({_FOLDER}/rows.png)\n\n"
+        f"![Rows by the gold tool's category ({len(checked.categories)}); the largest has {share:.0f} % of the rows]"
         f"({_FOLDER}/categories.png)"
     )
 
 
 def _png(figure: Any) -> bytes:
     png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=150, metadata={"Software": None})  # the same picture has the same bytes
+    figure.savefig(png, format="png", dpi=150, metadata={"Software": None})  # the same figure has the same bytes
     return png.getvalue()
 
 
-def _rows(checked: Checked) -> bytes:
-    """Figure 3: rows by setting, and the histories' lengths."""
+def _rows_figure(checked: CheckedDataset) -> bytes:
+    """The paper's Figure 3: rows by setting, and by length of the history."""
     from matplotlib.figure import Figure
 
     settings = [setting for setting in SETTINGS if setting in checked.rows]
@@ -57,10 +59,10 @@ def _rows(checked: Checked) -> bytes:
         colours = [setting_colour(setting) if split == "train" else PALE for setting in settings]
         for bar, number in zip(left.bar(names, numbers, 0.6, below, color=colours), numbers, strict=True):
             if number:
-                place = (bar.get_x() + bar.get_width() / 2, bar.get_y() + number / 2)
+                middle = (bar.get_x() + bar.get_width() / 2, bar.get_y() + number / 2)
                 left.annotate(
                     f"{number:,}\n{split}",
-                    place,
+                    middle,
                     ha="center",
                     va="center",
                     color="white" if split == "train" else "black",
@@ -68,13 +70,13 @@ def _rows(checked: Checked) -> bytes:
         below = [low + number for low, number in zip(below, numbers, strict=True)]
     left.set_title("Rows by setting")
     longest = max(length for lengths in checked.lengths.values() for length in lengths)
-    wide = -(-(longest + 1) // _MOST_BARS)
-    starts = range(0, longest + 1, wide)
+    width = -(-(longest + 1) // _MOST_BARS)  # lengths of a bar
+    starts = range(0, longest + 1, width)
     below = [0] * len(starts)
     for setting in settings:
-        numbers = [sum(checked.lengths[setting][start + n] for n in range(wide)) for start in starts]
+        numbers = [sum(checked.lengths[setting][start + n] for n in range(width)) for start in starts]
         right.bar(
-            starts, numbers, 0.8 * wide, below, align="edge" if wide > 1 else "center", color=setting_colour(setting)
+            starts, numbers, 0.8 * width, below, align="edge" if width > 1 else "center", color=setting_colour(setting)
         )
         below = [low + number for low, number in zip(below, numbers, strict=True)]
     right.set_xlabel("calls in the history")
@@ -82,22 +84,23 @@ def _rows(checked: Checked) -> bytes:
     return _png(figure)
 
 
-def _categories(categories: Counter[str]) -> bytes:
-    """Figure 4: the gold tools' categories."""
+def _categories_figure(checked: CheckedDataset) -> bytes:
+    """The paper's Figure 4: rows by category of the gold tool."""
     from matplotlib.figure import Figure
 
+    categories = checked.categories
     shown = categories.most_common(_MOST_CATEGORIES)
     if rest := categories.total() - sum(number for _, number in shown):
-        shown.append((f"{len(categories) - len(shown)} others", rest))
+        shown.append((f"{len(categories) - len(shown)} more", rest))
     figure = Figure((_WIDTH, 0.7 + 0.22 * len(shown)))
     axes = figure.subplots()
-    names = [name if len(name) <= 40 else name[:38] + " ..." for name, _ in shown]
-    places = range(len(shown))
-    axes.barh(places, [number for _, number in shown], 0.7, color=BLUE)
-    axes.set_yticks(places, names)
+    names = [shortened(name, _LONGEST_NAME) for name, _ in shown]
+    positions = range(len(shown))
+    axes.barh(positions, [number for _, number in shown], 0.7, color=BLUE)
+    axes.set_yticks(positions, names)
     axes.invert_yaxis()
-    for place, (_, number) in zip(places, shown, strict=True):
-        axes.annotate(f" {number:,}", (number, place), va="center", color=GREY)
+    for position, (_, number) in zip(positions, shown, strict=True):
+        axes.annotate(f" {number:,}", (number, position), va="center", color=GREY)
     axes.margins(x=0.1, y=0.01)
     axes.set_title("Rows by category of the gold tool")
     return _png(figure)

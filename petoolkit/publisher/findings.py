@@ -1,4 +1,4 @@
-"""What must not get out with a text: keys, e-mail addresses and telephone numbers of other people."""
+"""Keys, e-mail addresses and telephone numbers in texts, which should not be published."""
 
 import re
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ _KEYS = re.compile(
     """,
     re.VERBOSE,
 )
-# A value beside a name that says what it is; it counts if it looks drawn by chance.
+# A value beside a name such as `api_key`; it counts if it looks random.
 _SECRET_NAME = r"(?:api|app|access|secret|auth|private|client)[-_ ]?(?:key|token|secret)|apikey|token|password|passwd"
 _NAMED = re.compile(rf"""(?i)({_SECRET_NAME})["'\\]*\s*[:=]\s*["'\\]*([A-Za-z0-9_\-+/=.]{{16,}})""")
 _SECRET = re.compile(rf"(?i)(?:^|[-_ ])(?:{_SECRET_NAME}|key)$")
 _DRAWN = re.compile(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_\-+/=.]{16,}")
 
 _EMAIL = re.compile(r"(?<![\w.+%/-])[A-Za-z0-9][\w.+%-]*@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})\b")
-# Reserved by RFC 2606, and what documents write in the place of a domain.
+# Domains that RFC 2606 reserves, and those that documents use as placeholders.
 _EXAMPLE_DOMAIN = re.compile(
     r"(?i)(?:.*\.)?(?:example\.(?:com|net|org|edu)|[\w-]+\.(?:example|test|invalid|localhost)"
     r"|(?:test|domain|email|yourdomain|mydomain|yourcompany|company|acme|foo|bar|abc|xyz|sample|mailinator)\.com"
@@ -38,60 +38,70 @@ _EXAMPLE_DOMAIN = re.compile(
 
 _EXAMPLE_NAME = re.compile(r"(?i)(?:example|test|user|username|email|name|someone|foo|abc|xyz|your[\w.]*)\d*")
 
-_PHONE = re.compile(
-    r"""(?<![\w.,/+:=#-])
-    (?: \+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,5}(?:[ .-]?\d{2,5}){1,4}    # international
-      | \(\d{3}\)[ ]?\d{3}[ .-]\d{4} | \d{3}-\d{3}-\d{4}                      # North American
-    )(?![\w/]|[.,-]\d)""",
-    re.VERBOSE,
-)
+# At least seven digits, as close together as in a telephone number; most texts have none.
+_SEVERAL_DIGITS = re.compile(r"(?:\d\D{0,3}){6}\d")
+_LONGEST_GROUP = 4  # digits of a number that is written in groups
 _PHONE_NAME = re.compile(r"(?i)(?:^|[-_ ]|(?<=[a-z]))(?:phone|mobile|msisdn|telephone|cell)[-_ ]?(?:number|no|num)?$")
 _BARE_PHONE = re.compile(r"\+?\d{8,15}")
-_DIGITS = re.compile(r"\d")
+_DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
-class Found:
-    """One thing in a text."""
+class Finding:
+    """A piece of a text that should not be published."""
 
     kind: str  # one of `KINDS`
     value: str
 
     @property
     def masked(self) -> str:
-        """As much of it as helps to find it, and no more."""
+        """Enough of the value to find it in the text, and no more."""
         if self.kind == "emails":
             name, _, domain = self.value.partition("@")
             return f"{name[0]}***@{domain[0]}***.{domain.rpartition('.')[2]}"
-        shown = self.value[:4]
-        return f"{shown}*** ({len(self.value)} characters)"
+        return f"{self.value[:4]}*** ({len(self.value)} characters)"
 
 
-def find(text: str) -> Iterator[Found]:
-    """What stands in a text, obvious examples left out (example.com, 555 numbers, 1234567890)."""
+def find(text: str) -> Iterator[Finding]:
+    """Find keys, addresses and numbers in a text, except obvious examples (example.com, 555 numbers, 1234567890)."""
     if len(text) > 7:
         keys = [match[0] for match in _KEYS.finditer(text)]
         keys += [match[2] for match in _NAMED.finditer(text) if _DRAWN.fullmatch(match[2]) and match[2] not in keys]
-        yield from (Found("keys", key) for key in keys)
+        yield from (Finding("keys", key) for key in keys)
         if "@" in text:
             for match in _EMAIL.finditer(text):
                 name, _, domain = match[0].partition("@")
                 example = _EXAMPLE_DOMAIN.fullmatch(domain) or _EXAMPLE_NAME.fullmatch(name)
                 if not example and not any(match[0] in key for key in keys):  # a password and its host
-                    yield Found("emails", match[0])
-        yield from (Found("phones", match[0]) for match in _PHONE.finditer(text) if not _is_example(match[0]))
+                    yield Finding("emails", match[0])
+        yield from (Finding("phones", number) for number in _phone_numbers(text) if not _is_example(number))
 
 
-def find_by_name(name: str, value: str) -> Iterator[Found]:
-    """What a parameter's value is that says nothing by itself, from the parameter's name."""
+def find_by_name(name: str, value: str) -> Iterator[Finding]:
+    """Find a parameter's value that only the parameter's name shows to be a key or a telephone number."""
     if _SECRET.search(name) and _DRAWN.fullmatch(value):
-        yield Found("keys", value)
+        yield Finding("keys", value)
     if _PHONE_NAME.search(name) and _BARE_PHONE.fullmatch(value) and not _is_example(value):
-        yield Found("phones", value)
+        yield Finding("phones", value)
+
+
+def _phone_numbers(text: str) -> Iterator[str]:
+    """Valid telephone numbers: with a country code, or North American ones that are written in groups.
+
+    Digits in a row without a country code are most often an id.
+    """
+    if not _SEVERAL_DIGITS.search(text):
+        return
+    from phonenumbers import Leniency, PhoneNumberMatcher
+
+    for match in PhoneNumberMatcher(text, "US", Leniency.STRICT_GROUPING):
+        number = match.raw_string
+        if "+" in number or max(map(len, _DIGITS.findall(number))) <= _LONGEST_GROUP:
+            yield number if ")" in number else number.lstrip("(")
 
 
 def _is_example(phone: str) -> bool:
-    """Numbers nobody has: 555 (kept for films in North America), digits in a row, or few different ones."""
+    """Whether nobody has a number: 555 (kept for films in North America), digits in a row, or few different ones."""
     digits = "".join(_DIGITS.findall(phone))
     if not 8 <= len(digits) <= 15:
         return True

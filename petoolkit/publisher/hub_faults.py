@@ -1,4 +1,7 @@
-"""What goes wrong at the Hub, as one sentence with the next step; never with the token in it."""
+"""Faults of pushing to the Hub, each as one sentence with the next step; the token never stands in it.
+
+`petoolkit.hub_reading` does the same for faults of reading.
+"""
 
 import re
 from typing import Any
@@ -8,18 +11,19 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError,
 
 from petoolbench import InputError
 
-# What a call of huggingface_hub raises: answers of the Hub, a broken network, a file, a card that it refuses.
+# What calls of huggingface_hub raise: answers of the Hub, a broken network, an unreadable file, a card it refuses.
 HUB_ERRORS = (HTTPError, OSError, RuntimeError, ValueError)
 _TOKENS = "https://huggingface.co/settings/tokens"
-_BROKEN = re.compile(r"(?i)reqwest|connection|timed? ?out")  # hf_xet has no error of its own for it
+_BROKEN = re.compile(r"(?i)reqwest|connection|timed? ?out")  # hf_xet raises a plain RuntimeError for it
 _LONGEST_WAIT = 120.0  # seconds that a Retry-After may ask for
+_LONGEST_REASON = 300  # characters
 
 
 def need_token(token: str | None = None) -> None:
-    """Refuse to go on without a token.
+    """Check that there is a token.
 
     Args:
-        token: one that was given in place of the one that is logged in.
+        token: one that was given instead of the one that is logged in.
 
     Raises:
         InputError: if there is none.
@@ -39,16 +43,16 @@ def status_of(error: BaseException) -> int | None:
 
 def _response(error: BaseException) -> Any:
     """The Hub's answer behind an error, which an upload wraps in others."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, HfHubHTTPError) and seen.response is not None:
-            return seen.response
-        seen = seen.__cause__ or seen.__context__
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, HfHubHTTPError) and cause.response is not None:
+            return cause.response
+        cause = cause.__cause__ or cause.__context__
     return None
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether it may work a little later: too many requests, a fault of the Hub, a broken connection."""
+    """Whether a later try may work: too many requests, a fault of the Hub, a broken connection."""
     if isinstance(error, InputError | OfflineModeIsEnabled | HFValidationError):
         return False
     status = status_of(error)
@@ -56,58 +60,58 @@ def is_passing(error: BaseException) -> bool:
 
 
 def is_network(error: BaseException) -> bool:
-    """Whether no answer came because of the connection."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, HTTPError | ConnectionError | TimeoutError) and not isinstance(seen, HfHubHTTPError):
+    """Whether the connection is the reason why no answer came."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, HTTPError | ConnectionError | TimeoutError) and not isinstance(cause, HfHubHTTPError):
             return True
-        if type(seen) is RuntimeError and _BROKEN.search(str(seen)):
+        if type(cause) is RuntimeError and _BROKEN.search(str(cause)):
             return True
-        seen = seen.__cause__ or seen.__context__
+        cause = cause.__cause__ or cause.__context__
     return False
 
 
 def asked_wait(error: BaseException) -> float | None:
-    """Seconds that the Hub asks to wait, at most two minutes; `None` if it doesn't say."""
+    """Seconds that the Hub asks to wait, at most two minutes; `None` if it does not ask."""
     response = _response(error)
     value = "" if response is None else response.headers.get("Retry-After", "")
     return min(float(value), _LONGEST_WAIT) if value.isdecimal() else None
 
 
-def sentence(error: BaseException, name: str, kind: str, token: str | None = None) -> InputError:
-    """An error of huggingface_hub, told.
+def as_input_error(error: BaseException, repo_id: str, kind: str, token: str | None = None) -> InputError:
+    """An error of huggingface_hub as a sentence for the user.
 
     Args:
         error: one of `HUB_ERRORS`.
-        name: `USER/NAME`.
+        repo_id: `USER/NAME`.
         kind: `dataset`, `model` or `space`.
-        token: the one that was sent, if it is not the one that is logged in.
+        token: the token that was sent, if it is not the one that is logged in.
     """
     if isinstance(error, InputError):
         return error
     if isinstance(error, OfflineModeIsEnabled):
         return InputError("offline mode is on, so nothing can be pushed; unset HF_HUB_OFFLINE, then push again.")
     if isinstance(error, HFValidationError):
-        return InputError(f"{name!r} is no name on the Hub; write it as USER/NAME.")
-    status, said = status_of(error), _said(error, token or get_token())
-    known = {
+        return InputError(f"{repo_id!r} is not a name on the Hub; write it as USER/NAME.")
+    status, reason = status_of(error), _reason(error, token or get_token())
+    by_status = {
         401: f"the Hub does not accept this token; make one with write rights at {_TOKENS}, then run `hf auth login` "
         "or set HF_TOKEN.",
-        403: f"this token may not write to the {kind} {name}; take one with write rights there ({_TOKENS}), or push "
-        "to a USER/NAME of your own.",
-        404: f"there is no {kind} {name} on the Hub, or this token can't see it; check USER/NAME and the token.",
-        409: f"the name {name} is taken on the Hub by another kind of repository than a {kind}; give another name.",
-        412: f"the branch of {name} moved while this was sent, and nothing was changed; look at what is new there, "
+        403: f"this token may not write to the {kind} {repo_id}; take one with write rights there ({_TOKENS}), or "
+        "push to a USER/NAME of your own.",
+        404: f"there is no {kind} {repo_id} on the Hub, or this token cannot see it; check USER/NAME and the token.",
+        409: f"the name {repo_id} is taken on the Hub by another kind of repository than a {kind}; give another name.",
+        412: f"the branch of {repo_id} moved while this was sent, and nothing was changed; look at what is new there, "
         "then push again.",
-        413: f"a file is over the Hub's limit{said}, and nothing was published; make the files smaller (fewer rows, a "
-        "smaller adapter), then push again.",
-        429: f"the Hub gets too many requests{said}, and nothing was published; wait some minutes, then push again.",
+        413: f"a file is over the Hub's limit{reason}, and nothing was published; make the files smaller (fewer rows, "
+        "a smaller adapter), then push again.",
+        429: f"the Hub gets too many requests{reason}, and nothing was published; wait some minutes, then push again.",
     }
-    if status in known:
-        return InputError(known[status])
+    if status in by_status:
+        return InputError(by_status[status])
     if status is not None and status >= 500:
         return InputError(
-            f"the Hub has a fault ({status}), also after several tries, and nothing was published; push again later."
+            f"the Hub has a fault ({status}), after several tries too, and nothing was published; push again later."
         )
     if status is None and is_network(error):
         return InputError(
@@ -115,14 +119,14 @@ def sentence(error: BaseException, name: str, kind: str, token: str | None = Non
             "that arrived all the same is not made twice."
         )
     if status is None and isinstance(error, OSError) and error.filename:
-        return InputError(f"{error.filename} can't be read ({error.strerror}); check it, then push again.")
-    return InputError(f"the Hub refuses the {kind} {name}{said}; mend that, then push again.")
+        return InputError(f"{error.filename} cannot be read ({error.strerror}); check it, then push again.")
+    return InputError(f"the Hub refuses the {kind} {repo_id}{reason}; fix that, then push again.")
 
 
-def _said(error: BaseException, token: str | None) -> str:
-    """What the Hub says about it, in parentheses and without the token, should it stand there."""
+def _reason(error: BaseException, token: str | None) -> str:
+    """The reason that the Hub gives, in parentheses, with the token masked if it stands there."""
     message = getattr(error, "server_message", None) or str(error)
     if (response := _response(error)) is not None:
         message = response.headers.get("X-Error-Message") or message
-    text = " ".join(message.split())[:300]
+    text = " ".join(message.split())[:_LONGEST_REASON]
     return f" ({text.replace(token, '***') if token else text})"

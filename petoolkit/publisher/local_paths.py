@@ -1,4 +1,4 @@
-"""Names of models and datasets as others may read them: without this machine's folders."""
+"""Names of models and datasets for other readers, without this machine's folders."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,23 +6,29 @@ from typing import Any
 
 from petoolbench import InputError
 
-_TEXTS = (".json", ".jsonl", ".md", ".txt", ".html", ".py", ".yaml", ".jinja")
-_VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")  # pieces of words, some like folders
+_TEXT_FILES = (".json", ".jsonl", ".md", ".txt", ".html", ".py", ".yaml", ".jinja")
+_VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")  # some of their tokens look like folders
 
 
-def told(spec: str) -> str:
-    """A model's or dataset's name as a card may tell it: folders of this machine by their last part only."""
-    kind, colon, places = spec.rpartition(":")
-    parts = [Path(place).resolve().name if _is_local(place) else place for place in places.split("+")]
-    return f"{kind}{colon}{'+'.join(parts)}"
+def without_folders(spec: str) -> str:
+    """The spec of a model or dataset, with folders of this machine shortened to their names.
+
+        without_folders("hf:/home/me/base+/home/me/adapter")  # "hf:base+adapter"
+
+    Args:
+        spec: such as `hf:MODEL+ADAPTER`, a folder, or a Hub id.
+    """
+    kind, colon, paths = spec.rpartition(":")
+    names = [Path(path).resolve().name if _is_local(path) else path for path in paths.split("+")]
+    return f"{kind}{colon}{'+'.join(names)}"
 
 
-def _is_local(place: str) -> bool:
-    return bool(place) and (place.startswith(("/", "~", "./", "../")) or Path(place).exists())
+def _is_local(path: str) -> bool:
+    return bool(path) and (path.startswith(("/", "~", "./", "../")) or Path(path).exists())
 
 
 def without_local_paths(value: Any) -> Any:
-    """A JSON value whose strings that are paths of this machine keep their last part only."""
+    """A JSON value in which strings that are paths of this machine are shortened to their last part."""
     if isinstance(value, str):
         return Path(value).name if value.startswith(("/", "~")) and Path(value).expanduser().exists() else value
     if isinstance(value, dict):
@@ -34,17 +40,17 @@ def check_no_local_paths(files: Mapping[str, Path | bytes], folder: Path) -> Non
     """Refuse texts that name this machine's folders.
 
     Args:
-        files: what would be sent, by its path on the Hub.
+        files: what would be sent, by path on the Hub.
         folder: where it comes from.
 
     Raises:
         InputError: naming the first such file.
     """
-    ours = {f"{place}/" for place in (Path.home(), Path.cwd(), folder.resolve()) if len(place.parts) > 1}
+    folders = {f"{path}/" for path in (Path.home(), Path.cwd(), folder.resolve()) if len(path.parts) > 1}
     for path, content in files.items():
-        if not path.endswith(_TEXTS) or path in _VOCABULARIES:
+        if not path.endswith(_TEXT_FILES) or path in _VOCABULARIES:
             continue
         text = (content if isinstance(content, bytes) else content.read_bytes()).decode("utf-8", errors="replace")
-        for place in ours:
-            if place in text:
-                raise InputError(f"{path} names a folder of this machine ({place}); take it out of the file first.")
+        for name in folders:
+            if name in text:
+                raise InputError(f"{path} names a folder of this machine ({name}); take it out of the file first.")

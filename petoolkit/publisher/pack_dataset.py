@@ -1,4 +1,4 @@
-"""A dataset folder as it is published: checked whole, its card completed, its pictures drawn."""
+"""A dataset's folder as it is published: all rows checked, the card completed, figures drawn."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,36 +8,30 @@ from huggingface_hub import DatasetCard
 from rich.console import Console
 
 from petoolbench import SETTINGS, InputError
+from petoolkit.dataset_record import RECORD_FILE, DatasetRecord, read_dataset_record
+from petoolkit.extras import missing_package
 from petoolkit.publisher.dataset_figures import draw_figures, figures_section
 from petoolkit.publisher.hub import Package
 from petoolkit.publisher.pack_pairs import COUNTS, pack_pairs
-from petoolkit.publisher.published_card import (
-    check_files,
-    check_section,
-    known_licence,
-    promised_split,
-    published_card,
-    read_card,
-    recipe_of,
-    row_section,
-)
-from petoolkit.publisher.row_checks import Checked, check_rows, data_files
+from petoolkit.publisher.published_card import check_files, check_section, published_card, read_card, row_section
+from petoolkit.publisher.row_checks import CheckedDataset, check_rows, data_files
 from petoolkit.publisher.text_search import judge_findings
 from petoolkit.released import PROMPTS_FOLDER
+from petoolkit.text import counted
 
-_BENCHMARK = "petoolbench"  # the `library_name` in the card of a benchmark that this project wrote
-_OWNED = ("data/*.parquet", "figures/*.png", f"{PROMPTS_FOLDER}/*.parquet")
+_LIBRARY = "petoolbench"  # `library_name` in the card of a benchmark that this project wrote
+_OWNED = ("data/*.parquet", "figures/*.png", f"{PROMPTS_FOLDER}/*.parquet", RECORD_FILE)
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the publisher says about a dataset.
+class DatasetOptions:
+    """How a dataset is published.
 
     Args:
         licence: its id on the Hub, such as `apache-2.0`.
-        allowed: kinds of findings that are let stand (`petoolkit.publisher.findings.KINDS`).
+        allowed: kinds of findings that the publisher accepts (`petoolkit.publisher.findings.KINDS`).
         findings: a file that gets all findings, with the tools whose documents hold them.
-        scores: folders of `petoolbench evaluate` for the card.
+        scores: folders of `petoolbench evaluate` for the card, or folders that hold some.
         rules: whether the rule models are scored for the card.
     """
 
@@ -48,63 +42,86 @@ class Wishes:
     rules: bool = True
 
 
-def pack_dataset(folder: Path, repo_id: str, wishes: Wishes, console: Console) -> Package:
-    """Check a benchmark that `petoolbench build` or `import` wrote, or preference pairs, and make what is to be sent.
+def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: Console) -> Package:
+    """Check a benchmark that `petoolbench build` or `import` wrote, or preference pairs, and collect its files.
 
     Raises:
-        InputError: if it is none, is damaged or not what its card says, or holds what should not get out.
+        InputError: if the folder holds neither, is damaged, differs from what its card says, or holds findings that
+            are not allowed.
     """
     card = read_card(folder)
     if (folder / COUNTS).is_file():
-        return pack_pairs(folder, card, repo_id, wishes.licence, wishes.allowed, wishes.findings, console)
-    if card.data.get("library_name") != _BENCHMARK:
-        raise InputError(f"{folder} is no dataset that petoolbench wrote; name a folder of `petoolbench build`.")
+        return pack_pairs(folder, card, repo_id, options.licence, options.allowed, options.findings, console)
+    if card.data.get("library_name") != _LIBRARY:
+        raise InputError(f"{folder} is not a dataset that petoolbench wrote; name a folder of `petoolbench build`.")
     if unknown := check_files(card, folder).keys() - SETTINGS.keys():
-        raise InputError(f"{folder} has a config that is no setting ({', '.join(sorted(unknown))}); build it anew.")
-    recipe = recipe_of(card)
-    promise = promised_split(recipe)
-    checked = check_rows(folder, promise, console)
+        raise InputError(f"{folder} has configs that are not settings ({', '.join(sorted(unknown))}); build it anew.")
+    record = read_dataset_record(str(folder))
+    split_by = record.split if record else "user"
+    checked = check_rows(folder, split_by, console)
     if not checked.total:
-        raise InputError(f"{folder} holds no rows; build it anew.")
-    _check_head(folder, card, checked)
-    judge_findings(checked.findings, wishes.allowed, wishes.findings, console)
-    licence = wishes.licence or card.data.get("license") or known_licence(recipe)
-    if not licence:
-        console.print("The card names no licence; give --licence if you know it.", highlight=False)
-    sections = {"check": check_section(checked, promise), "row": row_section(checked.example)}
+        raise InputError(f"{folder} does not hold any rows; build it anew.")
+    _check_counts(folder, card, checked)
+    judge_findings(checked.findings, options.allowed, options.findings, console)
+    sections = {"check": check_section(checked, split_by), "row": row_section(checked.example)}
     figures = draw_figures(checked)
     if figures is None:
-        console.print(
-            "No pictures in the card: they need matplotlib (pip install 'petoolbench[report]').", markup=False
-        )
+        message = missing_package("The card gets no figures: they need", "matplotlib", "report")
+        console.print(str(message), markup=False, highlight=False)
     else:
         sections["figures"] = figures_section(checked)
-    sections["scores"] = _scores(folder, checked, wishes, console)
+    sections["scores"] = _scores(folder, checked, options, console)
+    licence = _licence(card, record, options, console)
     files: dict[str, Path | bytes] = {"README.md": published_card(card, repo_id, licence, sections), **(figures or {})}
+    if record:
+        files[RECORD_FILE] = folder / RECORD_FILE
     for file in [*data_files(folder), *sorted(folder.glob(f"{PROMPTS_FOLDER}/*.parquet"))]:
         files[file.relative_to(folder).as_posix()] = file
-    return Package(files, _OWNED, f"{checked.total:,} rows")
+    return Package(files, _OWNED, counted(checked.total, "row"))
 
 
-def _check_head(folder: Path, card: DatasetCard, checked: Checked) -> None:
-    """Hold the rows' numbers against those in the card's YAML, by which `load_dataset` checks what it loads."""
+def _check_counts(folder: Path, card: DatasetCard, checked: CheckedDataset) -> None:
+    """Compare the numbers of rows with those in the card's YAML, by which `load_dataset` checks what it loads."""
     infos = card.data.to_dict().get("dataset_info") or []
-    told = {
+    counts = {
         info["config_name"]: {split["name"]: split["num_examples"] for split in info["splits"]}
         for info in (infos if isinstance(infos, list) else [infos])
     }
-    if told != checked.rows:
-        raise InputError(f"{folder}: `dataset_info` in the card counts other rows than there are; build it anew.")
+    if counts != checked.rows:
+        raise InputError(
+            f"{folder}: `dataset_info` in the card counts other numbers of rows than there are; build it anew."
+        )
 
 
-def _scores(folder: Path, checked: Checked, wishes: Wishes, console: Console) -> str:
-    if not wishes.rules and not wishes.scores:
+def _licence(card: DatasetCard, record: DatasetRecord | None, options: DatasetOptions, console: Console) -> str | None:
+    """The licence that was given, or that the card names; that of the embedded catalogue if rules made all texts of a
+    dataset out of it alone. A message says if it is not known."""
+    known = options.licence or card.data.get("license")
+    if known:
+        return known
+    if record is None:
+        console.print(
+            f"The folder has no {RECORD_FILE}, since an older version wrote it: that training and test share no user "
+            "is all that was checked of the split, and the licence is not known. Give --licence if you know it, or "
+            "build the dataset anew.",
+            markup=False,
+            highlight=False,
+        )
+        return None
+    if record.author == "offline" and (record.recipe or {}).get("catalogue") == ["embedded"]:
+        return "apache-2.0"
+    console.print("The licence is not known; give --licence if you know it.", highlight=False)
+    return None
+
+
+def _scores(folder: Path, checked: CheckedDataset, options: DatasetOptions, console: Console) -> str:
+    if not options.rules and not options.scores:
         return ""
     from petoolkit.publisher.card_scores import read_given_scores, score_rules, scores_section
 
-    given = read_given_scores(list(wishes.scores), folder, checked) if wishes.scores else []
+    given = read_given_scores(options.scores, folder, checked, console) if options.scores else []
     rules = []
-    if wishes.rules:
+    if options.rules:
         with console.status("Scoring the rule models for the card"):
             rules = score_rules(folder, checked, console)
     return scores_section(rules + given)

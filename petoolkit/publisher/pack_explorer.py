@@ -1,44 +1,49 @@
 """The explorer as it is published: a Space that shows a dataset of the Hub, and evaluations on it."""
 
-import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from petoolbench import InputError
 from petoolkit.evaluator.dataset_rows import resolved_revision
+from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest, Scores
 from petoolkit.evaluator.results_folder import PREDICTIONS
 from petoolkit.explorer.space_folder import write_space
-from petoolkit.files import read_json, read_json_lines
+from petoolkit.files import read_json_lines
 from petoolkit.publisher.hub import Package
-from petoolkit.publisher.pack_results import public, refuse_keys
+from petoolkit.publisher.pack_results import as_json, published_record
+from petoolkit.publisher.text_search import refuse_keys
 
 SDK = "gradio"
 _OWNED = ("*.py", "*.json", "*.jsonl", "*.css", "*.js", "*.jinja", "*.yaml", "requirements.txt")
 
 
-def pack_explorer(dataset: str, revision: str | None, results: list[Path]) -> Package:
-    """What the Space needs: the explorer's code, which dataset it shows at which commit, and the evaluations.
+def pack_explorer(
+    dataset: str, revision: str | None, results: list[Path], say: Callable[[str], None] = lambda text: None
+) -> Package:
+    """Collect what the Space needs: the explorer's code, the dataset's name and commit, and the evaluations.
 
     Args:
         dataset: a dataset's id on the Hub.
-        revision: a branch, tag or commit of it; the commit that it stands for now is shown.
-        results: folders that `petoolbench evaluate --out` wrote about these rows, or folders of such.
+        revision: a branch, tag or commit of it; the Space shows the commit that it stands for now.
+        results: evaluations of these rows, or folders that hold some.
+        say: is told which folders were skipped.
 
     Raises:
-        InputError: for a folder of this machine, a dataset or evaluation that can't be read or don't belong together.
+        InputError: for a folder of this machine, or a dataset and evaluations that cannot be read or are about
+            different rows.
     """
     if Path(dataset).is_dir():
-        raise InputError(f"a Space can't show the folder {dataset}; push the dataset, then give its id on the Hub.")
+        raise InputError(f"a Space cannot show the folder {dataset}; push the dataset, then give its id on the Hub.")
     commit = resolved_revision(dataset, revision)
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place, "space")
-        write_space(folder, dataset, commit, results)
+    with tempfile.TemporaryDirectory() as temporary:
+        space = Path(temporary, "space")
+        write_space(space, dataset, commit, results, say)
         files: dict[str, Path | bytes] = {
-            path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+            path.relative_to(space).as_posix(): path.read_bytes() for path in space.rglob("*") if path.is_file()
         }
-        for path in folder.glob(f"results/*/{PREDICTIONS}"):
-            refuse_keys(read_json_lines(path), path.relative_to(folder))
-        for path in folder.glob("results/*/*.json"):
-            shown = json.dumps(public(read_json(path)), ensure_ascii=False, indent=2) + "\n"
-            files[path.relative_to(folder).as_posix()] = shown.encode()
+        for folder in space.glob("results/*"):
+            refuse_keys(read_json_lines(folder / PREDICTIONS), folder.relative_to(space) / PREDICTIONS)
+            for name, record in {MANIFEST: Manifest.read(folder), SCORES: Scores.read(folder)}.items():
+                files[(folder.relative_to(space) / name).as_posix()] = as_json(published_record(record))
     return Package(files, _OWNED, f"The explorer of {dataset}")

@@ -1,15 +1,14 @@
-"""A metric's folder as a Space that `evaluate.load("USER/NAME")` takes, also where petoolbench is not installed."""
+"""A metric as a Space that `evaluate.load("USER/NAME")` loads, where petoolbench is not installed too."""
 
 import re
 from pathlib import Path
 
 import petoolbench
 from petoolbench import InputError
-from petoolkit import replies, scoring
+from petoolkit import replies, scoring, shipped
 from petoolkit.publisher.hub import Package
-from petoolkit.shipped import ROOT
 
-# Modules that the metrics import, in the order in which they import each other. In a Space they lie beside the metric.
+# Modules that the metrics import, each after those that it imports. In a Space they lie beside the metric.
 _MODULES = {module.__name__: module for module in (petoolbench, replies, scoring)}
 _SIBLINGS = {name: name.rpartition(".")[2] for name in _MODULES}
 _PAGE = """\
@@ -26,39 +25,46 @@ metric = evaluate.load("{repo_id}")
 """
 
 
-def pack_metric(folder: Path, repo_id: str) -> Package:
-    """What a Space needs: the module under the Space's name, what it imports beside it, its card and a page.
+def pack_metric(metric: str, repo_id: str) -> Package:
+    """Collect what a Space needs: the module under the Space's name, the modules that it imports, a card and a page.
 
     Args:
-        folder: `metrics/...`, with the module of the same name and its card.
+        metric: the name of a metric that ships with petoolbench, such as `tool_acc`, or a folder that holds a module
+            of the same name and its card.
         repo_id: `USER/NAME`; `evaluate` looks for the file NAME.py there.
 
     Raises:
-        InputError: if there is no metric in `folder`, or NAME can't be a module's.
+        InputError: if there is no such metric, or NAME cannot be the name of a module.
     """
-    module, name = folder / f"{folder.resolve().name}.py", repo_id.rpartition("/")[2]
-    if not module.is_file() or not (folder / "README.md").is_file():
-        raise InputError(f"{folder} holds no metric ({module.name} and README.md); name one of metrics/.")
+    folder = Path(metric if Path(metric).is_dir() else shipped.metric(metric)).resolve()
+    module, card, name = folder / f"{folder.name}.py", folder / "README.md", repo_id.rpartition("/")[2]
+    if not module.is_file() or not card.is_file():
+        raise InputError(
+            f"{folder} does not hold a metric ({module.name} and {card.name}); name one of metrics/, such as tool_acc."
+        )
     if "." in name or name in _SIBLINGS.values():
-        raise InputError(f"a metric can't be called {name}: evaluate imports {name}.py; give a name without dots.")
-    title = re.search(r"^title: (.*)$", (folder / "README.md").read_text("utf-8"), re.MULTILINE)
+        raise InputError(
+            f"a metric cannot have the name {name}, since evaluate imports {name}.py; give a name without dots that "
+            f"is not one of: {', '.join(_SIBLINGS.values())}."
+        )
+    title = re.search(r"^title: (.*)$", card.read_text("utf-8"), re.MULTILINE)
     page = _PAGE.format(title=title[1] if title else name, repo_id=repo_id)
     files: dict[str, Path | bytes] = {
-        f"{name}.py": _beside(module, repo_id).encode(),
-        "README.md": _card(folder, repo_id).encode(),
+        f"{name}.py": _with_siblings(module, repo_id).encode(),
+        "README.md": _card(card, repo_id).encode(),
         "index.html": page.encode(),
-        "LICENSE": ROOT / "LICENSE",
+        "LICENSE": shipped.ROOT / "LICENSE",
     }
-    for name, sibling in _SIBLINGS.items():
-        files[f"{sibling}.py"] = _beside(Path(str(_MODULES[name].__file__)), repo_id).encode()
-    return Package(files, ("*.py", "index.html"), f"The metric {folder.resolve().name}")
+    for imported, sibling in _SIBLINGS.items():
+        files[f"{sibling}.py"] = _with_siblings(Path(str(_MODULES[imported].__file__)), repo_id).encode()
+    return Package(files, ("*.py", "index.html"), f"The metric {folder.name}")
 
 
-def _beside(module: Path, repo_id: str) -> str:
-    """A module that imports its neighbours in place of installed packages.
+def _with_siblings(module: Path, repo_id: str) -> str:
+    """A module's text, in which imports of petoolbench are imports of the files beside it.
 
-    `evaluate` fetches what the first module imports by `from .neighbour import ...`, with no comment behind it; it does
-    not fetch what that imports in turn.
+    `evaluate` fetches the files that the first module imports by `from .sibling import ...`, without a comment behind
+    it; it does not fetch what these import in turn.
     """
     text = module.read_text("utf-8")
     for name, sibling in _SIBLINGS.items():
@@ -66,9 +72,9 @@ def _beside(module: Path, repo_id: str) -> str:
     return text.replace(f'evaluate.load("metrics/{module.stem}")', f'evaluate.load("{repo_id}")')
 
 
-def _card(folder: Path, repo_id: str) -> str:
-    """The card, with what a Space's YAML head must say."""
-    text = (folder / "README.md").read_text("utf-8")
-    loading = rf'evaluate\.load\("metrics/{re.escape(folder.resolve().name)}"\).*'
+def _card(card: Path, repo_id: str) -> str:
+    """The card, with the fields that a Space's YAML head must have."""
+    text = card.read_text("utf-8")
+    loading = rf'evaluate\.load\("metrics/{re.escape(card.parent.name)}"\).*'
     text = re.sub(loading, f'evaluate.load("{repo_id}")', text)
     return text.replace("---\n", "---\nsdk: static\napp_file: index.html\npinned: false\nlicense: apache-2.0\n", 1)

@@ -2,31 +2,34 @@
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from petoolbench import CITATION, InputError
-from petoolkit.evaluator.report.score_files import Result, read_scores
-from petoolkit.evaluator.results_folder import MANIFEST, PREDICTIONS, SCORES, evaluations_in, read_results
+from petoolbench import CITATION
+from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest, Scores
+from petoolkit.evaluator.report.score_files import read_scores, scored_evaluations_in
+from petoolkit.evaluator.results_folder import PREDICTIONS, read_results
 from petoolkit.publisher.card_scores import scores_section
-from petoolkit.publisher.findings import find
 from petoolkit.publisher.hub import Package
-from petoolkit.publisher.local_paths import told, without_local_paths
+from petoolkit.publisher.local_paths import without_folders, without_local_paths
+from petoolkit.publisher.text_search import refuse_keys
 from petoolkit.replies import READERS
-from petoolkit.text import ALL
+from petoolkit.text import ALL, counted
 
-_SCHEMA = pa.schema(
+_Record = TypeVar("_Record", bound=Manifest)
+
+_SCORE_COLUMNS = pa.schema(
     [
         ("evaluation", pa.string()),  # its folder's name
         ("model", pa.string()),
         ("dataset", pa.string()),
         ("revision", pa.string()),
-        ("place", pa.string()),  # a setting, or all
+        ("setting", pa.string()),  # or all
         ("reader", pa.string()),
         ("metric", pa.string()),
         ("rows", pa.int64()),
@@ -35,15 +38,15 @@ _SCHEMA = pa.schema(
         ("high", pa.float64()),
     ]
 )
-_REPLIES = pa.schema(
+_REPLY_COLUMNS = pa.schema(
     [("evaluation", pa.string()), ("id", pa.string()), ("repeat", pa.int64()), ("reply", pa.string())]
 )
-_TEXT = """
+_CARD = """
 # Evaluations on personalised tool use
 
 Scores of {number} on rows of a [PEToolBench](https://github.com/travis-xu/PEToolBench) dataset, made with
-`petoolbench evaluate`. The config `scores` has a line for each evaluation, place (a setting, or all), reader and
-metric, with a 95 % interval; `evaluations/` holds what was run, and the breakdowns.{replies}
+`petoolbench evaluate`. The config `scores` has a line for each evaluation, setting (or `all`), reader, and metric or
+error type, with a 95 % interval; `evaluations/` holds manifests and breakdowns.{replies}
 
 {table}
 
@@ -55,91 +58,87 @@ metric, with a 95 % interval; `evaluations/` holds what was run, and the breakdo
 """
 
 
-def pack_results(folder: Path, predictions: bool) -> Package:
-    """What of evaluations is sent; addresses and folders of this machine are not.
+def pack_results(folder: Path, predictions: bool, say: Callable[[str], None] = lambda text: None) -> Package:
+    """Collect evaluations, without the addresses and folders of this machine.
 
     Args:
-        folder: an evaluation's, or one with several.
-        predictions: whether the models' replies go too.
+        folder: an evaluation's, or one that holds several.
+        predictions: whether the models' replies are published too.
+        say: is told which folders were skipped.
 
     Raises:
         InputError: if there is no evaluation, or a reply holds a key.
     """
-    folders = evaluations_in(folder)
+    folders = scored_evaluations_in([folder], say)
     results = read_scores(folders)
     files: dict[str, Path | bytes] = {}
-    for place, result in zip(folders, results, strict=True):
-        name = place.resolve().name
-        for file in (MANIFEST, SCORES):
-            text = json.dumps(public(json.loads((place / file).read_text("utf-8"))), ensure_ascii=False, indent=2)
-            files[f"evaluations/{name}/{file}"] = (text + "\n").encode()
-        result.folder = name
+    for path, scores in zip(folders, results, strict=True):
+        for name, record in {MANIFEST: Manifest.read(path), SCORES: scores}.items():
+            files[f"evaluations/{scores.folder}/{name}"] = as_json(published_record(record))
     configs = [_config("scores", default=True)]
-    files["scores.parquet"] = _parquet([line for result in results for line in _lines(result)], _SCHEMA)
+    files["scores.parquet"] = _parquet([line for scores in results for line in _score_lines(scores)], _SCORE_COLUMNS)
     if predictions:
-        replies = [line for place in folders for line in _replies(place)]
-        files["predictions.parquet"] = _parquet(replies, _REPLIES)
+        replies = [
+            line for path, scores in zip(folders, results, strict=True) for line in _reply_lines(path, scores.folder)
+        ]
+        files["predictions.parquet"] = _parquet(replies, _REPLY_COLUMNS)
         configs.append(_config("predictions"))
     data = DatasetCardData(language="en", tags=["tool-use", "personalization", "evaluation"], configs=configs)
-    card = _TEXT.format(
-        number="one evaluation" if len(results) == 1 else f"{len(results)} evaluations",
-        replies=" The config `predictions` has the replies." if predictions else "",
-        table="\n\n".join(scores_section(group) for group in _groups(results)),
+    number = counted(len(results), "evaluation")
+    card = _CARD.format(
+        number=number,
+        replies=" The config `predictions` holds the replies." if predictions else "",
+        table="\n\n".join(scores_section(same_rows) for same_rows in _by_rows(results)),
         citation=CITATION,
     )
     files["README.md"] = str(DatasetCard(f"---\n{data.to_yaml()}\n---\n{card}")).encode()
-    return Package(files, ("evaluations/*.json", "*.parquet"), f"Scores of {len(results)} evaluations")
+    return Package(files, ("evaluations/*.json", "*.parquet"), f"Scores of {number}")
+
+
+def published_record(record: _Record) -> _Record:
+    """A manifest or scores without the endpoint's address and this machine's folders."""
+    changes = {
+        "base_url": None,
+        "model": without_folders(record.model),
+        "dataset": without_folders(record.dataset),
+        "options": type(record.options).model_validate(without_local_paths(record.options.model_dump(mode="json"))),
+        "versions": without_local_paths(record.versions),
+    }
+    return record.model_copy(update=changes)
+
+
+def as_json(record: Manifest) -> bytes:
+    """A manifest or scores as their file holds them."""
+    return (json.dumps(record.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def _config(name: str, **more: Any) -> dict:
     return {"config_name": name, "data_files": [{"split": "test", "path": f"{name}.parquet"}], **more}
 
 
-def public(manifest: dict) -> dict:
-    """What was run, without where the endpoint is and where things lay."""
-    return without_local_paths(
-        {**manifest, "base_url": None, "model": told(manifest["model"]), "dataset": told(manifest["dataset"])}
-    )
-
-
-def _lines(result: Result) -> list[dict]:
+def _score_lines(scores: Scores) -> list[dict]:
     return [
         {
-            "evaluation": result.folder,
-            "model": told(result.model),
-            "dataset": told(result.dataset),
-            "revision": result.revision,
-            "place": place,
+            "evaluation": scores.folder,
+            "model": without_folders(scores.model),
+            "dataset": without_folders(scores.dataset),
+            "revision": scores.revision,
+            "setting": setting,
             "reader": reader,
             "metric": metric,
-            "rows": result.rows[place],
+            "rows": scores.rows[setting],
             **score.model_dump(),
         }
-        for place in result.rows
+        for setting in scores.rows
         for reader in READERS
-        for metric, score in result.scores[place][reader].items()
+        for metric, score in scores.scores[setting][reader].items()
     ]
 
 
-def _replies(folder: Path) -> list[dict]:
+def _reply_lines(folder: Path, evaluation: str) -> list[dict]:
     lines = read_results(folder).predictions
     refuse_keys(lines, folder / PREDICTIONS)
-    name = folder.resolve().name
-    return [{"evaluation": name, **{key: line[key] for key in ("id", "repeat", "reply")}} for line in lines]
-
-
-def refuse_keys(predictions: Iterable[dict], file: Path) -> None:
-    """Refuse replies that hold a key.
-
-    Raises:
-        InputError: naming the first one's row.
-    """
-    for line in predictions:
-        if found := next((one for one in find(line["reply"] or "") if one.kind == "keys"), None):
-            raise InputError(
-                f"{file}: the reply to {line['id']} holds what looks like a key ({found.masked}); leave the replies "
-                "out, or remove the line."
-            )
+    return [{"evaluation": evaluation, **{key: line[key] for key in ("id", "repeat", "reply")}} for line in lines]
 
 
 def _parquet(rows: list[dict], schema: pa.Schema) -> bytes:
@@ -148,9 +147,9 @@ def _parquet(rows: list[dict], schema: pa.Schema) -> bytes:
     return buffer.getvalue()
 
 
-def _groups(results: list[Result]) -> list[list[Result]]:
-    """Results on the same rows."""
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        groups.setdefault(f"{result.fingerprint} {result.rows[ALL]}", []).append(result)
+def _by_rows(results: list[Scores]) -> list[list[Scores]]:
+    """Evaluations grouped by the rows that they are about."""
+    groups: dict[str, list[Scores]] = {}
+    for scores in results:
+        groups.setdefault(f"{scores.fingerprint} {scores.rows[ALL]}", []).append(scores)
     return list(groups.values())

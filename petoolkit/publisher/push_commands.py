@@ -1,28 +1,37 @@
-"""The commands `petoolbench push ...`: options in, a package made, and sent."""
+"""The commands `petoolbench push ...`: each reads options, collects a package and sends it."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
+
+from petoolkit.publisher.findings import KINDS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from petoolkit.publisher.hub import Package
 
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+_folder = click.argument("folder", type=_FOLDER, metavar="DIR")
+_repo_id = click.argument("repo_id", metavar="USER/NAME")
 
 
 @click.group()
 def push() -> None:
-    """Publish on the Hugging Face Hub: in one commit, or none.
+    """Publish on the Hugging Face Hub, in one commit.
 
-    With --dry-run, what would be sent is shown, and nothing is sent. Log in with `hf auth login`, or set HF_TOKEN.
+    With --dry-run, a command shows what it would send, and sends nothing. Log in with `hf auth login`, or set HF_TOKEN
+    to a token with write rights.
     """
 
 
 def _target_options(command: Callable) -> Callable:
     options = (
-        click.option("--private", is_flag=True, help="Make it a private repository."),
+        click.option("--private", is_flag=True, help="Make the repository private, if it is new."),
         click.option("--revision", "branch", metavar="BRANCH", help="The branch to push to.  [default: main]"),
-        click.option("--create-pr", is_flag=True, help="Open a pull request in place of a commit on main."),
+        click.option("--create-pr", is_flag=True, help="Open a pull request instead of committing to main."),
         click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing."),
     )
     for option in reversed(options):
@@ -30,123 +39,146 @@ def _target_options(command: Callable) -> Callable:
     return command
 
 
-def _publish(kind: str, folder: Path, repo_id: str, dry_run: bool, pack: Callable, **where: Any) -> None:
-    """Ask whether the Hub would take it, make the package, and push it."""
+def _publish(
+    kind: str,
+    folder: Path,
+    repo_id: str,
+    dry_run: bool,
+    pack: "Callable[[Console], Package]",
+    **target_options: Any,
+) -> None:
+    """Check that the Hub would accept a push, then collect the package and push it."""
+    from petoolkit.console import make_console
     from petoolkit.publisher.hub import Target
     from petoolkit.publisher.push import check_target
     from petoolkit.publisher.push import push as run_push
 
-    console = Console(stderr=True, soft_wrap=True)
-    target = Target(repo_id, kind, **where)
+    console = make_console(stderr=True, soft_wrap=True)
+    target = Target(repo_id, kind, **target_options)
     check_target(target, dry_run)
     run_push(target, pack(console), folder, dry_run, console)
 
 
+def _say(console: "Console") -> Callable[[str], None]:
+    return lambda text: console.print(text, markup=False, highlight=False)
+
+
 @push.command()
-@click.argument("folder", type=_FOLDER, metavar="DIR")
-@click.argument("repo_id", metavar="USER/NAME")
+@_folder
+@_repo_id
 @_target_options
 @click.option("--licence", "--license", metavar="ID", help="The data's licence, by its id on the Hub (cc-by-4.0 ...).")
 @click.option(
     "--allow-findings",
     "allowed",
-    type=click.Choice(["keys", "emails", "phones"]),
+    type=click.Choice(list(KINDS)),
     multiple=True,
-    help="Let findings of this kind stand, which the card will say. Repeatable.",
+    help="Publish findings of this kind; the card will say so. Repeatable.",
 )
-@click.option("--findings", type=click.Path(path_type=Path), metavar="FILE", help="Gets all findings, as JSON lines.")
+@click.option(
+    "--findings",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write all findings, unmasked, to this file, as JSON lines.",
+)
 @click.option(
     "--scores",
-    type=click.Path(path_type=Path),
+    type=_FOLDER,
     multiple=True,
     metavar="DIR",
-    help="An evaluation of this dataset, for the card. Repeatable.",
+    help="An evaluation of this dataset for the card, or a folder that holds some. Repeatable.",
 )
 @click.option("--no-rules", "rules", flag_value=False, default=True, help="Leave the rule models' scores out.")
-def dataset(folder, repo_id, dry_run, private, branch, create_pr, **wishes) -> None:
+def dataset(folder, repo_id, dry_run, private, branch, create_pr, **options) -> None:
     """Publish a benchmark, or preference pairs.
 
-    DIR is what `petoolbench build`, `petoolbench import` or trainer/pairs.py wrote.
+    DIR is a folder that `petoolbench build`, `petoolbench import` or trainer/pairs.py wrote.
 
-    Before anything is sent, all rows are checked, and their texts searched for keys, e-mail addresses and telephone
-    numbers. The card gets pictures, a row, and the scores of the rule models.
+    Before anything is sent, all rows are checked, and their texts are searched for keys, e-mail addresses and
+    telephone numbers. The card gets figures, an example row, and the scores of the rule models.
     """
-    from petoolkit.publisher.pack_dataset import Wishes, pack_dataset
+    from petoolkit.publisher.pack_dataset import DatasetOptions, pack_dataset
 
-    def pack(console: Console) -> Any:
-        return pack_dataset(folder, repo_id, Wishes(**wishes), console)
+    def pack(console: "Console") -> "Package":
+        return pack_dataset(folder, repo_id, DatasetOptions(**options), console)
 
     _publish("dataset", folder, repo_id, dry_run, pack, private=private, branch=branch, create_pr=create_pr)
 
 
 @push.command()
-@click.argument("folder", type=_FOLDER, metavar="DIR")
-@click.argument("repo_id", metavar="USER/NAME")
+@_folder
+@_repo_id
 @_target_options
-def adapter(folder, repo_id, dry_run, **where) -> None:
-    """Publish an adapter with tokenizer and card.
+def adapter(folder, repo_id, dry_run, **target_options) -> None:
+    """Publish an adapter with its tokenizer and card.
 
-    DIR is the output_dir of trainer/sft.py or trainer/dpo.py; checkpoints and logs in it stay here.
+    DIR is the output_dir of trainer/sft.py or trainer/dpo.py. Checkpoints and logs in it are not sent.
     """
     from petoolkit.publisher.pack_adapter import pack_adapter
 
-    def pack(console: Console) -> Any:
-        return pack_adapter(folder, repo_id, lambda text: console.print(text, markup=False, highlight=False))
+    def pack(console: "Console") -> "Package":
+        return pack_adapter(folder, repo_id, _say(console))
 
-    _publish("model", folder, repo_id, dry_run, pack, **where)
+    _publish("model", folder, repo_id, dry_run, pack, **target_options)
 
 
 @push.command()
-@click.argument("folder", type=_FOLDER, metavar="DIR")
-@click.argument("repo_id", metavar="USER/NAME")
+@click.argument("metric", metavar="METRIC")
+@_repo_id
 @_target_options
-def metric(folder, repo_id, dry_run, **where) -> None:
-    """Publish one of metrics/ as a Space.
+def metric(metric, repo_id, dry_run, **target_options) -> None:
+    """Publish a metric as a Space.
 
-    Then `evaluate.load("USER/NAME")` takes it anywhere, also where petoolbench is not installed.
+    METRIC is the name of a metric that ships with petoolbench, such as tool_acc, or the folder of one.
+
+    Afterwards, `evaluate.load("USER/NAME")` loads it on any machine, even without petoolbench.
     """
     from petoolkit.publisher.pack_metric import pack_metric
 
-    _publish("space", folder, repo_id, dry_run, lambda console: pack_metric(folder, repo_id), **where)
+    folder = Path(metric) if Path(metric).is_dir() else Path.cwd()
+    _publish("space", folder, repo_id, dry_run, lambda console: pack_metric(metric, repo_id), **target_options)
 
 
 @push.command()
-@click.argument("folder", type=_FOLDER, metavar="DIR")
-@click.argument("repo_id", metavar="USER/NAME")
+@_folder
+@_repo_id
 @_target_options
-@click.option("--predictions", is_flag=True, help="The models' replies too.")
-def results(folder, repo_id, dry_run, predictions, **where) -> None:
-    """Publish scores of evaluations as a dataset.
+@click.option("--predictions", is_flag=True, help="Publish the models' replies too.")
+def results(folder, repo_id, dry_run, predictions, **target_options) -> None:
+    """Publish the scores of evaluations as a dataset.
 
-    DIR is what `petoolbench evaluate --out` wrote, or a folder of such.
+    DIR is a folder that `petoolbench evaluate --out` wrote, or one that holds several of them.
     """
     from petoolkit.publisher.pack_results import pack_results
 
-    _publish("dataset", folder, repo_id, dry_run, lambda console: pack_results(folder, predictions), **where)
+    def pack(console: "Console") -> "Package":
+        return pack_results(folder, predictions, _say(console))
+
+    _publish("dataset", folder, repo_id, dry_run, pack, **target_options)
 
 
 @push.command()
-@click.argument("repo_id", metavar="USER/NAME")
+@_repo_id
 @_target_options
-@click.option("--dataset", required=True, metavar="HUB_ID", help="The dataset to show, which is on the Hub already.")
-@click.option("--dataset-revision", metavar="REV", help="Branch, tag or commit of it.  [default: what it is at now]")
+@click.option("--dataset", required=True, metavar="HUB_ID", help="The dataset to show; it must be on the Hub.")
+@click.option("--dataset-revision", metavar="REV", help="Its branch, tag or commit.  [default: its latest commit]")
 @click.option(
     "--results",
     type=_FOLDER,
     multiple=True,
     metavar="DIR",
-    help="An evaluation to show, or a folder of such. Repeatable.",
+    help="An evaluation to show, or a folder that holds some. Repeatable.",
 )
-def explorer(repo_id, dataset, dataset_revision, results, dry_run, **where) -> None:
+def explorer(repo_id, dataset, dataset_revision, results, dry_run, **target_options) -> None:
     """Publish the explorer as a Space.
 
-    It shows the rows of a dataset that is on the Hub, and what models called there: the replies of the evaluations in
+    The Space shows the rows of a dataset that is on the Hub, and what models called there. The models' replies in
     --results are published with it.
     """
     from petoolkit.publisher.pack_explorer import SDK, pack_explorer
 
-    def pack(console: Console) -> Any:
+    def pack(console: "Console") -> "Package":
         with console.status("Reading the dataset"):
-            return pack_explorer(dataset, dataset_revision, list(results))
+            return pack_explorer(dataset, dataset_revision, list(results), _say(console))
 
-    _publish("space", Path.cwd(), repo_id, dry_run, pack, sdk=SDK, **where)
+    _publish("space", Path.cwd(), repo_id, dry_run, pack, sdk=SDK, **target_options)

@@ -1,9 +1,8 @@
-"""Reading a dataset as a whole before it is published: is each row what the card promises, and fit to be seen?"""
+"""Checks of all rows of a dataset before it is published, and the counts that its card and figures show."""
 
-import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,25 +10,29 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import track
 
-from petoolbench import FEATURES, SETTINGS, SPLITS, InputError, setting_of
-from petoolkit.publisher.findings import Found
-from petoolkit.publisher.text_search import Seen, Texts
+from petoolbench import FEATURES, SETTINGS, SPLITS, InputError, breaches, setting_of
+from petoolkit.publisher.text_search import Findings, TextSearch
+from petoolkit.text import listing
 
-# What no test row may share with a training row, by what `export.split` of a recipe promises.
-PROMISES = ("user", "tool", "function")
+# What a test row may not share with a training row, by `DatasetRecord.split`.
+_SHARED: dict[str, Callable[[dict], str]] = {
+    "user": lambda row: row["user_id"],
+    "tool": lambda row: row["tool_call"]["tool_name"],
+    "function": lambda row: row["group_id"],
+}
 _ROWS_AT_ONCE = 500
-_NAMED = 3  # examples in a message
+_NAMED = 4  # examples in a message
 
 
 @dataclass
-class Checked:
+class CheckedDataset:
     """What a dataset holds."""
 
-    rows: dict[str, dict[str, int]] = field(default_factory=dict)  # by setting and split
-    lengths: dict[str, Counter[int]] = field(default_factory=dict)  # rows by history length, by setting
-    categories: Counter[str] = field(default_factory=Counter)  # rows
+    rows: dict[str, dict[str, int]] = field(default_factory=dict)  # number of rows by setting and split
+    lengths: dict[str, Counter[int]] = field(default_factory=dict)  # number of rows by setting and history length
+    categories: Counter[str] = field(default_factory=Counter)  # number of rows by category
     example: dict = field(default_factory=dict)  # a row with a short history, of the test split if there is one
-    findings: dict[Found, Seen] = field(default_factory=dict)
+    findings: Findings = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -38,7 +41,7 @@ class Checked:
 
     @property
     def has_both_splits(self) -> bool:
-        """Whether there is something that training and test could share."""
+        """Whether there are training and test rows, which could share something."""
         return all(any(splits.get(split) for splits in self.rows.values()) for split in SPLITS)
 
 
@@ -48,58 +51,58 @@ def data_files(folder: Path) -> list[Path]:
     return sorted(files, key=lambda file: [*SETTINGS, file.parent.name].index(file.parent.name))
 
 
-def check_rows(folder: Path, promise: str | None, console: Console) -> Checked:
-    """Read all rows of a dataset folder, and hold them against the contract.
+def check_rows(folder: Path, split_by: str, console: Console) -> CheckedDataset:
+    """Read all rows of a dataset's folder, and check them against the contract.
 
     Args:
-        folder: that `petoolbench build` or `import` wrote.
-        promise: what test and training rows do not share, one of `PROMISES`; `None` if the card doesn't say.
+        folder: that `petoolbench build` or `petoolbench import` wrote.
+        split_by: what no test row shares with a training row beside the user (`DatasetRecord.split`).
         console: for a bar.
 
     Raises:
-        InputError: naming what is wrong, how often and where first.
+        InputError: naming what is wrong, how often, and the first rows.
     """
-    checked, breaches = Checked(), _Breaches()
-    reader = _Reader(checked, breaches)
+    checker = _RowChecker()
     files = [(file, _open(file)) for file in data_files(folder)]
     total = sum(parquet.metadata.num_rows for _, parquet in files)
-    rows = (item for file, parquet in files for item in _rows(file, parquet, breaches))
+    rows = (item for file, parquet in files for item in _rows(file, parquet, checker.problems))
     for setting, split, row in track(rows, "Checking the rows", total, console=console, transient=True):
-        reader.read(setting, split, row)
-    reader.check_splits(promise)
-    breaches.raise_if_any(folder)
-    return checked
+        checker.read(setting, split, row)
+    checker.check_splits(split_by)
+    checker.problems.raise_if_any(folder)
+    return checker.checked
 
 
-class _Breaches:
-    """What is wrong, how often, and where first."""
+class _Problems:
+    """What is wrong, and in which rows or files."""
 
     def __init__(self) -> None:
         self._found: dict[str, list[str]] = {}
 
-    def add(self, what: str, where: str) -> None:
-        self._found.setdefault(what, []).append(where)
+    def add(self, problem: str, where: str) -> None:
+        self._found.setdefault(problem, []).append(where)
 
     def raise_if_any(self, folder: Path) -> None:
         if self._found:
-            told = "; ".join(
-                f"{what} ({len(places):,}: {', '.join(places[:_NAMED])}{', ...' if len(places) > _NAMED else ''})"
-                for what, places in self._found.items()
+            problems = "; ".join(
+                f"{problem} ({len(where):,}: {listing(where, _NAMED)})" for problem, where in self._found.items()
             )
-            raise InputError(f"{folder} can't be published, since its card would not be true: {told}; build it anew.")
+            raise InputError(
+                f"{folder} cannot be published, since its card would not be true: {problems}; build it anew."
+            )
 
 
 def _open(file: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(file)
     except (OSError, ValueError) as error:
-        raise InputError(f"{file} can't be read ({' '.join(str(error).split())}); build the dataset anew.") from None
+        raise InputError(f"{file} cannot be read ({' '.join(str(error).split())}); build the dataset anew.") from None
 
 
-def _rows(file: Path, parquet: pq.ParquetFile, breaches: _Breaches) -> Iterator[tuple[str, str, dict]]:
-    """Setting, split and row of each row of a file with the right columns."""
+def _rows(file: Path, parquet: pq.ParquetFile, problems: _Problems) -> Iterator[tuple[str, str, dict]]:
+    """Setting, split and row of each row of a file; none of a file with other columns."""
     if not parquet.schema_arrow.remove_metadata().equals(FEATURES.arrow_schema.remove_metadata()):
-        breaches.add("columns are not the contract's", f"{file.parent.name}/{file.name}")
+        problems.add("columns are not the contract's", f"{file.parent.name}/{file.name}")
         return
     split = file.name.partition("-")[0]
     for batch in parquet.iter_batches(_ROWS_AT_ONCE):
@@ -107,66 +110,47 @@ def _rows(file: Path, parquet: pq.ParquetFile, breaches: _Breaches) -> Iterator[
             yield file.parent.name, split, row
 
 
-class _Reader:
-    """Takes rows one by one."""
+class _RowChecker:
+    """Checks rows one by one, and counts them."""
 
-    def __init__(self, checked: Checked, breaches: _Breaches):
-        self._checked, self._breaches = checked, breaches
-        self._texts = Texts(checked.findings)
+    def __init__(self) -> None:
+        self.checked, self.problems = CheckedDataset(), _Problems()
+        self._search = TextSearch(self.checked.findings)
         self._ids: set[str] = set()
-        self._units: dict[str, dict[str, set[str]]] = {promise: {} for promise in PROMISES}  # by split
-        self._shown = (False, False, -math.inf)  # how well the example fits
+        self._by_split: dict[str, dict[str, set[str]]] = {kind: {} for kind in _SHARED}  # kind, split: values
+        self._example_rank = (False, False, -math.inf)  # of the best example so far
 
     def read(self, setting: str, split: str, row: dict) -> None:
-        """Count a row, and note what is wrong with it."""
-        checked, name = self._checked, row["id"] or "a row without id"
-        for what in _broken(row, setting, self._ids):
-            self._breaches.add(what, name)
-        self._ids.add(name)
+        """Count a row, and note what is wrong with it.
+
+        Args:
+            setting: of the folder in which its file lies.
+            split: of its file.
+            row: of the contract's columns.
+        """
+        checked, name = self.checked, row["id"] or "a row without id"
+        row = {**row, "id": row["id"] or ""}
+        for breach in breaches(row):
+            self.problems.add(breach, name)
+        if setting_of(row) != setting:
+            self.problems.add("rows lie in another setting's folder", name)
+        if row["id"] in self._ids:
+            self.problems.add("ids repeat", name)
+        self._ids.add(row["id"])
         splits = checked.rows.setdefault(setting, {})
         splits[split] = splits.get(split, 0) + 1
         checked.lengths.setdefault(setting, Counter())[len(row["history"])] += 1
         checked.categories[row["category"]] += 1
-        shown = (split == "test", setting == "rating_integrated", -len(row["history"]))
-        if shown > self._shown:
-            self._shown, checked.example = shown, row
-        units = (row["user_id"], row["tool_call"]["tool_name"], row["group_id"])
-        for promise, unit in zip(PROMISES, units, strict=True):
-            self._units[promise].setdefault(split, set()).add(unit)
-        self._texts.read(row)
+        is_rated = setting in SETTINGS and SETTINGS[setting].is_rated
+        if (rank := (split == "test", is_rated, -len(row["history"]))) > self._example_rank:
+            self._example_rank, checked.example = rank, row
+        for kind, value_of in _SHARED.items():
+            self._by_split[kind].setdefault(split, set()).add(value_of(row))
+        self._search.read(row)
 
-    def check_splits(self, promise: str | None) -> None:
-        """Whether training and test share what they must not; users never."""
-        for kept_apart in dict.fromkeys(("user", promise)):
-            units = self._units.get(kept_apart or "", {})
-            for shared in sorted(units.get("train", set()) & units.get("test", set())):
-                self._breaches.add(f"train and test share a {kept_apart}", shared)
-
-
-def _broken(row: dict, setting: str, seen: set[str]) -> list[str]:
-    names = [tool["tool_name"] for tool in row["candidate_tools"]]
-    gold = row["tool_call"]["tool_name"]
-    rated = setting == "rating_integrated"
-    broken = {
-        "ids repeat": row["id"] in seen,
-        "ids do not name their user and setting": row["id"] != f"{row['user_id']}/{setting}"
-        or setting_of(row) not in SETTINGS,
-        "instructions are empty": not row["instruction"],
-        "history_length is not the history's": row["history_length"] != len(row["history"]),
-        "ratings do not fit the setting": any((call["rating"] in (0, 1)) != rated for call in row["history"]),
-        "candidates repeat": len(set(names)) != len(names),
-        "the gold tool is no candidate": gold not in names,
-        "same-function tools are no candidates": not set(row["same_function_tools"]) <= set(names),
-        "the gold tool is not among the same-function tools": gold not in row["same_function_tools"],
-        "parameters are no JSON object": not all(
-            _is_object(call["parameters"]) for call in [row["tool_call"], *row["history"]]
-        ),
-    }
-    return [what for what, holds in broken.items() if holds]
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except (TypeError, ValueError, RecursionError):
-        return False
+    def check_splits(self, split_by: str) -> None:
+        """Note what training and test rows share and must not; they never share a user."""
+        for kind in dict.fromkeys(("user", split_by)):
+            train, test = (self._by_split[kind].get(split, set()) for split in SPLITS)
+            for value in sorted(train & test):
+                self.problems.add(f"train and test share a {kind}", value)
