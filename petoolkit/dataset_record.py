@@ -1,4 +1,4 @@
-"""How a dataset came about: a file beside its data, written and read by one class."""
+"""The record of how a dataset was made: `dataset_record.json`, written and read by one class."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -13,14 +13,15 @@ RECORD_FILE = "dataset_record.json"
 
 
 class DatasetRecord(BaseModel):
-    """What a dataset's folder says of itself, for programs; its card says the same for people.
+    """How a dataset was made, for programs; the dataset's card says the same for people.
 
     Args:
-        origin: the command that wrote it: `build`, or `import` for the authors' released files.
-        author: who wrote its texts: `offline`, `openai`, or what wrote each stage.
-        split: what no test row shares with a training row, beside users: `user` (nothing more), `tool` or `function`.
-        recipe: everything that a build was told, without this machine's folders and addresses; `None` of an import.
-        statistics: numbers by what they count.
+        origin: the command that wrote the dataset: `build`, or `import` for the authors' released files.
+        author: the author of the texts: `offline`, `openai`, or the author of each stage.
+        split: what training and test rows do not share: `user` (users only), `tool` (users and gold tools) or
+            `function` (users and gold tools' functions).
+        recipe: the recipe of a build, without folders and addresses of the machine; `None` for an import.
+        statistics: numbers by the name of what they count.
     """
 
     origin: Literal["build", "import"]
@@ -35,10 +36,10 @@ class DatasetRecord(BaseModel):
 
 
 def read_dataset_record(dataset: str, revision: str | None = None) -> DatasetRecord | None:
-    """The record of a dataset's folder, or of a dataset on the Hub; `None` if it has none, as older ones do.
+    """The record of a dataset's folder or of a dataset on the Hub; `None` if it has no record (older datasets).
 
     Raises:
-        InputError: if the record is damaged, or the dataset can't be reached.
+        InputError: if the record is damaged, or the dataset cannot be read.
     """
     path = fetch_file(dataset, RECORD_FILE, revision)
     if path is None:
@@ -48,4 +49,4 @@ def read_dataset_record(dataset: str, revision: str | None = None) -> DatasetRec
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path}: `{field}`: {first['msg'].lower()}; build or fetch the dataset anew.") from None
+        raise InputError(f"{path}: `{field}`: {first['msg'].lower()}; build or download the dataset again.") from None

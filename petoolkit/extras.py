@@ -1,4 +1,4 @@
-"""Packages that only some work needs: what to type where one is missing."""
+"""Optional packages, and the command that installs them."""
 
 import re
 from importlib.metadata import PackageNotFoundError, requires
@@ -10,19 +10,19 @@ _REQUIREMENT = re.compile(r'(?P<package>[^;]+?)\s*;\s*extra == ["\'](?P<extra>[\
 _OWN = re.compile(r"petoolbench\[([\w-]+)\]")
 
 
-def missing_package(what: str, package: str, extra: str) -> InputError:
-    """The error for work that needs a package which is not installed.
+def missing_package(who_needs: str, package: str, extra: str) -> InputError:
+    """The error for a package that is needed and not installed.
 
     Args:
-        what: what needs it, as the beginning of a sentence: `the explorer needs`.
-        package: its name.
-        extra: the extra of `pyproject.toml` that lists it.
+        who_needs: the beginning of the sentence, up to the package: `the explorer needs`.
+        package: the name of the package.
+        extra: the extra of `pyproject.toml` that lists the package.
     """
-    return InputError(f"{what} the package {package}: {install_command(extra)}")
+    return InputError(f"{who_needs} the package {package}: {install_command(extra)}")
 
 
 def install_command(extra: str) -> str:
-    """A command that installs what an extra lists, here: it names the packages, since no index need know this project."""
+    """The command that installs the packages of an extra; it names them, since this project may not be in an index."""
     try:
         listed = requires("petoolbench") or []
     except PackageNotFoundError:  # a checkout that was never installed
@@ -35,7 +35,7 @@ def install_command(extra: str) -> str:
 
 
 def _packages(by_extra: dict[str, list[str]], extra: str) -> list[str]:
-    """What an extra lists, with the other extras that it names replaced by what they list."""
+    """The packages of an extra; an extra of this project that it lists is replaced by the packages of that extra."""
     found = []
     for package in by_extra.get(extra, []):
         own = _OWN.fullmatch(package)

@@ -1,4 +1,4 @@
-"""Files that are read with a clear word about what is wrong, and never half-written: write beside, then rename."""
+"""Reading and writing files. A file is written under a temporary name and then renamed, so it is never incomplete."""
 
 import gzip
 import hashlib
@@ -16,32 +16,31 @@ from petoolbench import InputError, to_json_text
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Give a path beside `target` to write a file or folder at; it takes the place of `target` when the block ends
-    well.
+    """Yield a temporary path to write a file or folder to; it replaces `target` when the block ends without an error.
 
-    After an error, or a kill at any moment, `target` is what it was.
+    After an error, or after the process was killed at any moment, `target` is unchanged.
 
     Raises:
-        InputError: if the disk is full, or the place can't be written.
+        InputError: if the disk is full, or `target` cannot be written.
     """
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(target)
-        yield beside
-        if beside.is_dir():
-            _replace_folder(beside, target)
+        yield temporary
+        if temporary.is_dir():
+            _replace_folder(temporary, target)
         else:
-            os.replace(beside, target)
+            os.replace(temporary, target)
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"{target} cannot be written ({reason}); free some space or name another place.") from error
+        raise InputError(f"{target} cannot be written ({reason}); free some space or give another path.") from error
     finally:
-        _remove(beside)
+        _remove(temporary)
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove what killed processes were writing for `target`; what a living one writes stays."""
+    """Remove the temporary files for `target` of processes that no longer run."""
     for leftover in target.parent.glob(f".{target.name}.*.tmp"):
         writer = leftover.name.split(".")[-2]
         if writer.isdecimal() and not is_alive(int(writer)):
@@ -49,9 +48,9 @@ def _remove_leftovers(target: Path) -> None:
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process of this number runs on this machine."""
+    """Whether a process with this number runs on this machine."""
     try:
-        os.kill(process, 0)  # sends nothing; only asks
+        os.kill(process, 0)  # signal 0 only checks that the process exists
     except ProcessLookupError:
         return False
     except PermissionError:
@@ -67,7 +66,7 @@ def _remove(path: Path) -> None:
 
 
 def _replace_folder(new: Path, target: Path) -> None:
-    old = _set_aside(target)
+    old = _old_folder(target)
     if old.exists():
         shutil.rmtree(old)
     if target.exists():
@@ -76,20 +75,21 @@ def _replace_folder(new: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _set_aside(folder: Path) -> Path:
+def _old_folder(folder: Path) -> Path:
+    """The path to which a folder is renamed while a new one replaces it."""
     return folder.with_name(f".{folder.name}.old")
 
 
 def restore_folder(folder: Path) -> None:
-    """Bring back what a kill between the two renames of a replacement had set aside."""
-    if not folder.exists() and _set_aside(folder).exists():
-        os.rename(_set_aside(folder), folder)
+    """Restore the old folder if a process was killed between the two renames of a replacement."""
+    if not folder.exists() and _old_folder(folder).exists():
+        os.rename(_old_folder(folder), folder)
 
 
 def write_json_lines(path: Path, rows: Iterable[dict]) -> int:
-    """Write rows as JSON lines, in one piece; returns their number."""
+    """Write rows as JSON lines, all or none; returns the number of rows."""
     number = 0
-    with replacing(path) as beside, open(beside, "w", encoding="utf-8") as file:
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         for row in rows:
             file.write(to_json_text(row) + "\n")
             number += 1
@@ -97,20 +97,20 @@ def write_json_lines(path: Path, rows: Iterable[dict]) -> int:
 
 
 def read_json_lines(path: Path) -> Iterator[dict]:
-    """Rows of a file that `write_json_lines` wrote."""
+    """The rows of a file that `write_json_lines` wrote."""
     with open(path, encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write one JSON value, indented, in one piece."""
-    with replacing(path) as beside:
-        beside.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    """Write one JSON value, indented."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def content_hash(*paths: Path) -> str:
-    """SHA-256 of files' contents, in the order given; 64 hexadecimal digits."""
+    """SHA-256 of the contents of files, in the given order, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for path in paths:
         with open(path, "rb") as file:
@@ -119,9 +119,10 @@ def content_hash(*paths: Path) -> str:
 
 
 def content_version(*paths: Path) -> str:
-    """A config's version in the form that `datasets` accepts (x.y.z), its last part the content's hash.
+    """The version of a config in the form that `datasets` accepts (x.y.z); the last part is a hash of the content.
 
-    The cache of `datasets` goes by a card's YAML alone: without a trace of the content it would return old rows.
+    The cache key of `datasets` depends on the YAML of a card only: without a hash of the content in that YAML, the
+    cache would return old rows.
     """
     return f"1.0.{int(content_hash(*paths)[:12], 16)}"
 
@@ -130,7 +131,7 @@ def read_json(path: str | Path) -> Any:
     """Decode a JSON file, gzipped or not.
 
     Raises:
-        InputError: if it is missing, cut short or no JSON; names the file and the line.
+        InputError: if the file is missing, incomplete or not JSON; names the file and the line.
     """
     path = Path(path)
     try:
@@ -138,9 +139,11 @@ def read_json(path: str | Path) -> Any:
             return json.load(file)
     except json.JSONDecodeError as error:
         raise InputError(
-            f"{path}, line {error.lineno}: not valid JSON ({error.msg}); mend or remove the file."
+            f"{path}, line {error.lineno}: not valid JSON ({error.msg}); correct or remove the file."
         ) from None
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; check the path.") from None
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read ({error}); it may be damaged or cut short: fetch it again.") from None
+        raise InputError(
+            f"{path} cannot be read ({error}); it may be damaged or cut short; download or create it again."
+        ) from None

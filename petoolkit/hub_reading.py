@@ -1,25 +1,31 @@
-"""What goes wrong when something is read from the Hub, told in one way everywhere."""
+"""Reading files from the Hub, and one explanation of what went wrong for all parts of the toolkit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from petoolbench import InputError
 from petoolkit.text import on_one_line
 
+# Errors of `from_pretrained` for a folder or repository that is missing, incomplete or of another kind.
+LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError)
 _LONGEST_REASON = 300  # characters
 
 
-def why_not_read(error: BaseException) -> str:
-    """Why a library could not read something from a folder or from the Hub, as a clause for a sentence.
+def why_not_read(error: BaseException, source: str = "") -> str:
+    """The reason why a library could not read something from a folder or from the Hub, as a clause for a sentence.
 
     Args:
-        error: what `huggingface_hub`, `datasets` or `transformers` raised; they wrap each other's errors.
+        error: what `huggingface_hub`, `datasets`, `transformers` or `peft` raised; they wrap each other's errors.
+        source: the folder or repository, if it is known. For a folder that exists, the reason is the library's own
+            message: the libraries look for a file on the Hub when the folder does not have it.
     """
+    if source and Path(source).is_dir():
+        return first_sentence(error)
     from huggingface_hub import errors
 
     known: dict[type[BaseException] | tuple[type[BaseException], ...], str] = {
         errors.OfflineModeIsEnabled: "offline mode is on; unset HF_HUB_OFFLINE, or give a folder",
-        errors.LocalEntryNotFoundError: "it is not in the cache and the Hub can't be reached",
+        errors.LocalEntryNotFoundError: "it is not in the cache and the Hub cannot be reached",
         errors.HFValidationError: "there is no such folder here, and it is not an id on the Hub, which is USER/NAME",
         errors.GatedRepoError: "it is gated: ask for access on its page, then log in with `hf auth login`",
         errors.RepositoryNotFoundError: "there is no such folder here, and no such repository on the Hub that this "
@@ -32,7 +38,12 @@ def why_not_read(error: BaseException) -> str:
         if any(isinstance(one, kind) for one in chain):
             return reason
     if any(isinstance(one, errors.HTTPError | ConnectionError | TimeoutError) for one in chain):
-        return f"the Hub can't be reached or refuses ({type(error).__name__})"
+        return f"the Hub cannot be reached or refuses ({type(error).__name__})"
+    return first_sentence(error)
+
+
+def first_sentence(error: BaseException) -> str:
+    """The first sentence of an error's message, at most 300 characters; the error's type if it has no message."""
     sentence = on_one_line(str(error)).partition(". ")[0].rstrip(".")
     return sentence[:_LONGEST_REASON] or type(error).__name__
 
@@ -47,10 +58,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def fetch_file(repository: str, file: str, revision: str | None = None, repo_type: str = "dataset") -> Path | None:
-    """A file of a folder, or of a repository on the Hub; `None` where it has no such file.
+    """The path of a file in a folder, or in a repository on the Hub; `None` if the file does not exist there.
 
     Raises:
-        InputError: if the repository or its revision is not there, or the Hub can't be reached.
+        InputError: if the repository or its revision does not exist, or the Hub cannot be reached.
     """
     if Path(repository).is_dir():
         path = Path(repository, file)
@@ -64,3 +75,25 @@ def fetch_file(repository: str, file: str, revision: str | None = None, repo_typ
         if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
             return None
         raise InputError(f"{file} of {repository} cannot be read: {why_not_read(error)}.") from None
+
+
+def fetch_folder(model: str, noun: str, ignore_patterns: Sequence[str] = ()) -> Path:
+    """The folder of a model: `model` itself if it is a folder, else a copy of the repository on the Hub.
+
+    Args:
+        model: a folder or a Hub id.
+        noun: what it is, for the message, such as `adapter`.
+        ignore_patterns: files that are not needed.
+
+    Raises:
+        InputError: if the repository does not exist, or the Hub cannot be reached.
+    """
+    if Path(model).is_dir():
+        return Path(model)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HTTPError
+
+    try:
+        return Path(snapshot_download(model, ignore_patterns=list(ignore_patterns)))
+    except (HTTPError, OSError, ValueError) as error:
+        raise InputError(f"the {noun} {model} cannot be loaded: {why_not_read(error)}.") from None

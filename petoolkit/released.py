@@ -1,4 +1,4 @@
-"""What the paper's authors released: their test files, row by row, and the prompts that an import keeps of them."""
+"""The test files that the paper's authors released, as rows, and their own prompts, which an import keeps."""
 
 import json
 from collections.abc import Iterator
@@ -8,34 +8,36 @@ import pyarrow.parquet as pq
 
 from petoolbench import PARAMETER_KINDS, SETTINGS, InputError, ToolName, to_json_text
 from petoolkit.files import read_json
+from petoolkit.hub_reading import fetch_file
 
 HISTORY_HEADING = "Interaction history is:"  # in a released prompt; the history follows as a JSON list
-PROMPTS_FOLDER = "released_prompts"  # of an imported dataset: a parquet file a setting, columns id, prompt
+PROMPTS_FOLDER = "released_prompts"  # in an imported dataset: one parquet file per setting, columns id and prompt
 _PROMPT_KEYS = {setting.name: setting.released_prompt for setting in SETTINGS.values() if setting.released_prompt}
 _DECODER = json.JSONDecoder()
 
 
 def read_released(path: str | Path) -> Iterator[tuple[dict, str]]:
-    """Rows (columns of `petoolbench.COLUMNS`) of one of the authors' released test files, losslessly, each with its own prompt.
+    """Rows (columns of `petoolbench.COLUMNS`) of one of the authors' released test files, each with its own prompt.
 
-    History, candidates and their order come out of the rendered prompts (`instruction_preferred`,
-    `instruction_ratings`, `instruction_chronological`; whichever an entry has). The prompts hold no provider
-    descriptions, so the column stays empty: the entry's own notes describe the same-function tools only, which would
-    give them away.
+    No information is lost. History, candidates and their order are read from the rendered prompts of an entry
+    (`instruction_preferred`, `instruction_ratings`, `instruction_chronological`; an entry has one or more of them).
+    The prompts do not hold provider descriptions, so this column stays empty: the entry's own notes describe only the
+    same-function tools, and would reveal which ones they are.
 
     Raises:
-        InputError: naming the file and the entry.
+        InputError: if the file is not a released test file; names the file and the entry.
     """
     entries = read_json(path)
     if not isinstance(entries, list):
-        raise InputError(f"{path} is not a released test file: it should hold a JSON list of entries.")
+        raise InputError(f"{path} is not a released test file: it should hold a JSON list of entries; check the path.")
     for index, entry in enumerate(entries):
         try:
             yield from _released_entry_rows(entry, index)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
-                f"{path}, entry {index}: not of the released form ({type(error).__name__}: {error}); an entry has "
-                f"`query`, `api_call_ground_truth` and at least one of: {', '.join(_PROMPT_KEYS.values())}."
+                f"{path}, entry {index}: not an entry of a released test file ({type(error).__name__}: {error}); it "
+                "needs `query`, `api_call_ground_truth` and at least one of: "
+                f"{', '.join(_PROMPT_KEYS.values())}."
             ) from None
 
 
@@ -86,7 +88,7 @@ def _released_entry_rows(entry: dict, index: int) -> Iterator[tuple[dict, str]]:
 
 
 def _json_list_after(prompt: str, heading: str, position: int = 0) -> tuple[list, int]:
-    """Decode the JSON list that follows `heading`; also gives the position behind it."""
+    """The JSON list that follows `heading`, decoded, and the position after its end."""
     return _DECODER.raw_decode(prompt, prompt.index("[", prompt.index(heading, position)))
 
 
@@ -94,33 +96,19 @@ def released_prompts(dataset: str, setting: str, revision: str | None = None) ->
     """The released prompts of one setting by row id, byte for byte.
 
     Args:
-        dataset: an imported dataset's folder, or the Hub id of one that was uploaded.
+        dataset: the folder of an imported dataset, or its Hub id.
         setting: one of `petoolbench.SETTINGS`.
-        revision: of the Hub dataset; a branch, tag or commit.
+        revision: branch, tag or commit of a dataset on the Hub.
 
     Raises:
-        InputError: if the dataset has none.
+        InputError: if the dataset does not have released prompts, or cannot be read.
     """
     file = f"{PROMPTS_FOLDER}/{setting}.parquet"
-    path = Path(dataset, file) if Path(dataset).is_dir() else _fetch(dataset, file, revision)
-    if path is None or not path.is_file():
+    path = fetch_file(dataset, file, revision)
+    if path is None:
         raise InputError(
             f"{dataset} has no {file}: only a dataset made by `petoolbench import` has the released prompts; import "
             "the released test file, or leave --prompt out."
         )
     columns = pq.read_table(path).to_pydict()
     return dict(zip(columns["id"], columns["prompt"], strict=True))
-
-
-def _fetch(dataset: str, file: str, revision: str | None) -> Path | None:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(dataset, file, repo_type="dataset", revision=revision))
-    except LocalEntryNotFoundError:
-        raise InputError(
-            f"{file} of {dataset} cannot be fetched: the Hub can't be reached; try again later."
-        ) from None
-    except (EntryNotFoundError, HfHubHTTPError, HFValidationError):
-        return None

@@ -1,7 +1,7 @@
-"""Judging a call: is the tool right, are the parameters, and which of the paper's error types is it if not.
+"""Metrics and error types of tool calls.
 
-`METRICS` and `ERROR_TYPES` are the tables of what can be said about calls; scores, reports, cards and the explorer loop
-over them. What a call is, and how one is read out of a reply, is in `petoolkit.replies`.
+`METRICS` and `ERROR_TYPES` list them; scores, reports, cards and the explorer loop over these tables.
+`petoolkit.replies` defines a call and reads it from a reply.
 """
 
 import json
@@ -18,23 +18,25 @@ from petoolkit.replies import ToolCall, as_call
 
 
 class Outcome(NamedTuple):
-    """What is right about calls: booleans, or boolean arrays of one shape."""
+    """Which parts of a call are right, as booleans; of many calls, boolean arrays of one shape."""
 
     right_tool: Any
     right_parameters: Any
-    right_function: Any  # the tool does the job; the gold one does
+    right_function: Any  # the called tool is a same-function tool, or the gold tool
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A share of calls; chance is the same share of calls of a candidate drawn at random.
+    """A metric: the share of right calls among the calls that are counted.
+
+    Chance is the expected share if the called tool is drawn from the candidates at random.
 
     Args:
-        name: its key in `scores.json` and in results of `evaluate` modules.
-        label: its name for people.
-        description: what it says, in one sentence.
-        is_right: which calls count as right.
-        is_counted: of which calls the share is taken; of all, if `None`.
+        name: key in `scores.json` and in the results of `evaluate` modules.
+        label: name for people.
+        description: one sentence about what is measured.
+        is_right: returns whether calls are right.
+        is_counted: returns whether calls are counted; `None` counts all calls.
     """
 
     name: str
@@ -74,7 +76,7 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
-# Metrics that are shares of all rows: each reply is right or wrong, whatever the others are.
+# Names of the metrics that are shares of all rows.
 ACCURACIES = tuple(metric.name for metric in METRICS.values() if metric.is_counted is None)
 
 
@@ -83,9 +85,10 @@ class ErrorType:
     """One of the paper's error types (its Table 2, section 5.5).
 
     Args:
-        name: its abbreviation, which the paper and `scores.json` use.
-        label: its whole name.
-        partitions: what it is an error of. The types of a partition exclude each other, and sum with its accuracy to 1.
+        name: abbreviation, which the paper and `scores.json` use.
+        label: full name.
+        partitions: whether it is an error of the tool, of the parameters, or of both. The types of one partition
+            exclude each other; their shares and the accuracy (Tool Acc or Param Acc) sum to 1.
     """
 
     name: str
@@ -110,12 +113,12 @@ TOOL_ERRORS, PARAMETER_ERRORS = (
     for partition in ("tool", "parameters")
 )
 
-# Inputs of the accuracies' `evaluate` modules: raw replies, and gold calls as structs or as JSON text.
+# Inputs of the `evaluate` modules tool_acc and param_acc: raw replies, and gold calls as structs or as JSON text.
 METRIC_FEATURES = [
     datasets.Features({"predictions": datasets.Value("string"), "references": references})
     for references in (FEATURES["tool_call"], datasets.Value("string"))
 ]
-# Inputs of the module of error types: raw replies, and what `error_reference` makes of rows.
+# Inputs of the `evaluate` module tool_call_errors: raw replies, and references made by `error_reference`.
 ERROR_METRIC_FEATURES = datasets.Features(
     {
         "predictions": datasets.Value("string"),
@@ -129,8 +132,7 @@ ERROR_METRIC_FEATURES = datasets.Features(
 
 
 def error_reference(row: dict) -> dict:
-    """The columns that the error types need of a row: its gold call, and the names of its candidates and of those that
-    do the same job."""
+    """The columns of a row that the error types need: gold call, names of the candidates, same-function tools."""
     return {
         "tool_call": row["tool_call"],
         "candidate_tools": [tool["tool_name"] for tool in row["candidate_tools"]],
@@ -139,25 +141,27 @@ def error_reference(row: dict) -> dict:
 
 
 def read_gold_call(reference: str | dict) -> ToolCall:
-    """Read a gold call: the `tool_call` struct of a row, or the same as JSON text. Do not change its parameters.
+    """Read a gold call: the `tool_call` struct of a row, or the same as JSON text.
+
+    The result is cached and shared: do not change its parameters.
 
     Raises:
-        InputError: if it is no call.
+        InputError: if the reference is not a tool call.
     """
     try:
         key = reference if isinstance(reference, str) else (reference["tool_name"], reference["parameters"])
         call = _read_gold(key)
-    except (KeyError, TypeError):  # a struct whose parameters are an object, which is no key, or no struct at all
+    except (KeyError, TypeError):  # parameters that are a dictionary cannot be a cache key; or this is not a struct
         call = as_call(reference)
     if call is None:
         raise InputError(
-            f"this reference is no tool call: {str(reference)[:200]!r}; give the row's `tool_call`, or JSON text like "
-            '{"tool_name": "<Category>.<Provider>.<Api>", "parameters": {}}.'
+            f"this reference is not a tool call: {str(reference)[:200]!r}; give the row's `tool_call`, or JSON text "
+            'like {"tool_name": "<Category>.<Provider>.<Api>", "parameters": {}}.'
         )
     return call
 
 
-@lru_cache(maxsize=65_536)  # one gold call stands behind many replies
+@lru_cache(maxsize=65_536)  # many replies have the same gold call
 def _read_gold(reference: str | tuple[str, str]) -> ToolCall | None:
     if not isinstance(reference, str):
         return as_call(dict(zip(("tool_name", "parameters"), reference, strict=True)))
@@ -168,27 +172,27 @@ def _read_gold(reference: str | tuple[str, str]) -> ToolCall | None:
 
 
 def parameter_types(tool: dict) -> dict[str, str]:
-    """Documented types by parameter name, of one tool document (a row's `candidate_tools` entry)."""
+    """Documented types by parameter name, in upper case, of one entry of a row's `candidate_tools`."""
     return {p["name"]: (p["type"] or "").upper() for kind in PARAMETER_KINDS for p in tool[kind]}
 
 
 def is_right_tool(call: ToolCall | None, gold: ToolCall) -> bool:
-    """Tool Acc of one row (paper, section 3.4): the called tool is the gold one. An unreadable reply is wrong."""
+    """Whether the called tool is the gold one (Tool Acc of one row; paper, section 3.4); `None` is wrong."""
     return call is not None and call.tool_name == gold.tool_name
 
 
 def has_right_parameters(
     call: ToolCall | None, gold: ToolCall, reader: str = "robust", types: dict[str, str] | None = None
 ) -> bool:
-    """Param Acc of one row (paper, section 3.4): the parameters equal the gold ones, whatever the tool.
+    """Whether the parameters equal the gold ones, whatever the tool is (Param Acc of one row; paper, section 3.4).
 
     Args:
         call: the call as `reader` read it; `None` (unreadable) is wrong.
         gold: the gold call.
-        reader: `paper` compares as Python does (3 equals 3.0, 1 equals true, "3" is not 3); `robust` keeps booleans
-            apart from numbers and uses `types`.
-        types: documented types of the gold tool (`parameter_types`). With them, `robust` takes the text "3" of a
-            NUMBER as 3 and "true" of a BOOLEAN as true, on both sides.
+        reader: `paper` compares as Python does (3 equals 3.0, 1 equals true, "3" is not 3); `robust` distinguishes
+            booleans from numbers and uses `types`.
+        types: documented types of the gold tool (`parameter_types`). With them, `robust` reads the text "3" of a
+            NUMBER as 3, and "true" of a BOOLEAN as true, in both calls.
     """
     if call is None:
         return False
@@ -206,17 +210,17 @@ def has_right_parameters(
 def tool_error(
     call: ToolCall | None, gold: ToolCall, candidate_tools: Collection[str], same_function_tools: Collection[str]
 ) -> str | None:
-    """Which of `TOOL_ERRORS` a call is, `None` if its tool is right (paper, section 5.5).
+    """The error of `TOOL_ERRORS` that a call has, `None` if its tool is right (paper, section 5.5).
 
-    IF: there is no call. TH: its tool is no candidate. TFM: a candidate of another function. TPM: one of the same
-    function, but not the gold one. The gold tool is right even where a row leaves it out of its candidates or of the
-    same-function tools; what the paper reader lets through as a name that is no text is TH.
+    IF: there is no call. TH: the called tool is not a candidate. TFM: it is a candidate with another function. TPM:
+    it is a same-function tool, but not the gold one. The gold tool is right even if the row does not list it among
+    its candidates or same-function tools. The paper reader accepts tool names that are not text; these are TH.
 
     Args:
         call: the call as it was read; `None` (unreadable) is IF.
         gold: the gold call.
         candidate_tools: names of the row's candidates.
-        same_function_tools: names of those that do the same job.
+        same_function_tools: names of the candidates with the gold tool's function.
     """
     if call is None:
         return "IF"
@@ -230,11 +234,11 @@ def tool_error(
 def parameter_error(
     call: ToolCall | None, gold: ToolCall, reader: str = "robust", types: dict[str, str] | None = None
 ) -> str | None:
-    """Which of `PARAMETER_ERRORS` a call is, `None` if its parameters are right (paper, section 5.5).
+    """The error of `PARAMETER_ERRORS` that a call has, `None` if its parameters are right (paper, section 5.5).
 
-    IF: there is no call. PNM: the set of parameter names is not the gold one; what the paper reader lets through as
-    parameters that are no object has no names, and is PNM too. PVM: the names are right and a value is not.
-    Arguments are those of `has_right_parameters`.
+    IF: there is no call. PNM: the set of parameter names is not the gold one; the paper reader accepts parameters
+    that are not a JSON object, and these are PNM too. PVM: the names are right, and at least one value is wrong.
+    The arguments are those of `has_right_parameters`.
     """
     if call is None:
         return "IF"

@@ -1,4 +1,4 @@
-"""Where the files lie that ship with the project: at the root of a checkout, or inside the installed package."""
+"""Paths of the files that ship with the project: in the root of a checkout, or inside the installed package."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ RECIPES = ROOT / "recipes"
 
 
 def recipe_path(kind: str, name: str | Path) -> Path:
-    """A recipe by its path, or a shipped one by its bare name.
+    """The path of a recipe, given as a path or as the name of a shipped recipe.
 
     Args:
         kind: the folder in `recipes/`, such as `build`.
-        name: a file's path, or a name such as `quickstart`.
+        name: a path, or a name such as `quickstart`.
 
     Raises:
-        InputError: if there is neither such a file nor such a recipe; lists the names.
+        InputError: if neither the file nor the shipped recipe exists; lists the names.
     """
     if Path(name).is_file():
         return Path(name)
@@ -28,12 +28,12 @@ def recipe_path(kind: str, name: str | Path) -> Path:
 
 
 def recipes(kind: str) -> list[Path]:
-    """The shipped recipes of a kind, in the order of their names."""
+    """Paths of the shipped recipes of a kind, sorted by name."""
     return sorted((RECIPES / kind).glob("*.yaml"))
 
 
 def recipe_title(path: Path) -> str:
-    """What a recipe says it is for: the first sentence of the comment that it begins with."""
+    """The first sentence of the comment at the beginning of a recipe."""
     lines = path.read_text(encoding="utf-8").splitlines()
     comment = []
     for line in lines:
@@ -44,12 +44,12 @@ def recipe_title(path: Path) -> str:
 
 
 def metric(name: str) -> str:
-    """The folder of one of the metrics, for `evaluate.load` from anywhere.
+    """The folder of a metric, for `evaluate.load` from any working directory.
 
         evaluate.load(petoolkit.shipped.metric("tool_acc"))
 
     Raises:
-        InputError: for a name that is not a metric's; lists the names.
+        InputError: if there is no metric of this name; lists the names.
     """
     names = sorted(path.parent.name for path in ROOT.glob("metrics/*/README.md"))
     if name not in names:

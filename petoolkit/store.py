@@ -1,4 +1,4 @@
-"""What was costly to get, kept by key in one SQLite file: embeddings, and a language model's replies."""
+"""Caches of results that are slow or cost money: embeddings and replies of language models, each in a SQLite file."""
 
 import os
 import sqlite3
@@ -6,23 +6,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from rich.console import Console
-
 from petoolbench import InputError
+from petoolkit.console import make_console
 
 
 def cache_folder() -> Path:
-    """Where the stores are: `$PETOOLBENCH_CACHE`, else `~/.cache/petoolbench`."""
+    """The folder of the stores: `$PETOOLBENCH_CACHE`, else `~/.cache/petoolbench`."""
     return Path(os.environ.get("PETOOLBENCH_CACHE") or Path.home() / ".cache" / "petoolbench")
 
 
 EMBEDDINGS = "embeddings.sqlite"
 REPLIES = "replies.sqlite"
-BATCHES = "batches"  # folder of what is on record about batches under way
+BATCHES = "batches"  # folder with the records of batches that are not answered yet
 
 
 class Store:
-    """Values by key, safe for several processes and for a kill at any moment; `Store.open` makes one."""
+    """A key-value store for several processes at once, which stays valid if a process is killed; see `Store.open`."""
 
     def __init__(self, database: sqlite3.Connection):
         self._database = database
@@ -33,10 +32,12 @@ class Store:
     @classmethod
     @contextmanager
     def open(cls, path: Path) -> Iterator["Store"]:
-        """The store at `path`, made if there is none. A file that is no store is moved aside, with a note.
+        """Open the store at `path`, and create it if it does not exist.
+
+        A file that is not an SQLite database is renamed, and a message on standard error says so.
 
         Raises:
-            InputError: if it can't be used: no permission, a full disk, damage inside.
+            InputError: if the store cannot be used: no permission, a full disk, or damaged content.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,16 +51,17 @@ class Store:
             raise _unusable(path, error) from error
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """Those of the values that are kept."""
+        """The stored values of these keys; a key without a value is left out."""
         select = "SELECT key, value FROM kept WHERE key = ?"
         found = (self._database.execute(select, (key,)).fetchone() for key in keys)
         return dict(row for row in found if row)
 
     def __len__(self) -> int:
+        """Number of stored values."""
         return self._database.execute("SELECT count(*) FROM kept").fetchone()[0]
 
     def put(self, values: Mapping[bytes, bytes]) -> None:
-        """Keep all of these, or none; returns when they are on the disk's way."""
+        """Store all of these values, or none of them; replaces values that the keys had before."""
         self._database.execute("BEGIN")
         self._database.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", values.items())
         self._database.execute("COMMIT")
@@ -73,9 +75,11 @@ def _connect(path: Path) -> sqlite3.Connection:
         raise
     except sqlite3.DatabaseError:
         database.close()
-        aside = path.with_suffix(f".damaged-{os.getpid()}{path.suffix}")
-        os.replace(path, aside)
-        Console(stderr=True).print(f"The cache {path} is damaged: moved aside as {aside.name}, and begun anew.")
+        damaged = path.with_suffix(f".damaged-{os.getpid()}{path.suffix}")
+        os.replace(path, damaged)
+        make_console(stderr=True).print(
+            f"The cache {path} is damaged; it is now {damaged.name}, and a new one is used."
+        )
         database = sqlite3.connect(path, timeout=60, isolation_level=None)
     return database
 
@@ -88,7 +92,7 @@ def _unusable(path: Path, error: Exception) -> InputError:
 
 
 def store_sizes() -> dict[str, tuple[int, int]]:
-    """For each store that there is: how many values it keeps, and its size in bytes."""
+    """Number of values and size in bytes of each store that exists, by its file name."""
     sizes = {}
     for name in (EMBEDDINGS, REPLIES):
         path = cache_folder() / name
@@ -99,14 +103,14 @@ def store_sizes() -> dict[str, tuple[int, int]]:
 
 
 def batches_under_way() -> list[Path]:
-    """What is on record about batches that a provider has not answered yet, a file each."""
+    """The record files of batches that a provider has not answered yet."""
     return sorted((cache_folder() / BATCHES).glob("*.json"))
 
 
 def clear_store(name: str) -> bool:
-    """Remove a store with all that it keeps; whether there was one."""
+    """Delete a store; returns whether it existed."""
     files = [cache_folder() / f"{name}{suffix}" for suffix in ("", "-wal", "-shm")]
-    there = files[0].exists()
+    existed = files[0].exists()
     for file in files:
         file.unlink(missing_ok=True)
-    return there
+    return existed

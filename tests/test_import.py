@@ -162,9 +162,9 @@ def test_released_prompts_of_a_dataset_that_cannot_be_had_are_refused(dataset):
     [
         ("{", "released.json, line 1: not valid JSON"),
         ('{"a": 1}', "should hold a JSON list"),
-        ("[1]", "entry 0: not of the released form"),
-        ('[{"query": "x"}]', "entry 0: not of the released form"),
-        (json.dumps([entry(), entry(instruction_ratings="no list")]), "entry 1: not of the released form"),
+        ("[1]", "entry 0: not an entry of a released test file"),
+        ('[{"query": "x"}]', "entry 0: not an entry of a released test file"),
+        (json.dumps([entry(), entry(instruction_ratings="no list")]), "entry 1: not an entry of a released test file"),
         (json.dumps([entry(api_call_ground_truth=None)]), "entry 0"),
         ("[]", "no row is left"),
     ],

@@ -89,11 +89,11 @@ def test_error_types_are_counted_as_by_hand(options, counts):
     assert shares == pytest.approx({name: count / 7 for name, count in expected.items()})
 
 
-def test_a_wrong_reader_or_reference_is_told_in_a_sentence():
+def test_a_wrong_reader_or_reference_gives_one_sentence():
     metric = evaluate.load("metrics/tool_acc")
     with pytest.raises(ValueError, match="unknown reader"):
         metric.compute(predictions=[GOLD], references=[GOLD], reader="x")
-    with pytest.raises(ValueError, match="no tool call: 'nothing'"):
+    with pytest.raises(ValueError, match="not a tool call: 'nothing'"):
         metric.compute(predictions=[GOLD], references=["nothing"])
 
 

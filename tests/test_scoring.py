@@ -124,6 +124,6 @@ def test_gold_calls_are_read_as_struct_or_text(reference):
 
 
 @pytest.mark.parametrize("reference", ["", "T", "[]", '{"name": "T"}', {"tool_name": "T", "parameters": "{"}])
-def test_a_reference_that_is_no_call_is_refused(reference):
-    with pytest.raises(InputError, match="no tool call"):
+def test_a_reference_that_is_not_a_call_is_refused(reference):
+    with pytest.raises(InputError, match="this reference is not a tool call"):
         read_gold_call(reference)

@@ -1,1 +1,1 @@
-"""A language model behind an OpenAI-compatible endpoint: requests, batches, costs. Nothing is paid for twice."""
+"""Language models behind an OpenAI-compatible endpoint: requests, batches, costs. Replies are cached."""

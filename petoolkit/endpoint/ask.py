@@ -1,4 +1,4 @@
-"""Many jobs, each with its questions to a language model: concurrent, in order, no answer paid for twice."""
+"""Many jobs that each ask a language model: they run concurrently, and a reply in the cache is not paid for again."""
 
 import asyncio
 import os
@@ -11,16 +11,16 @@ import numpy as np
 
 from petoolbench import InputError
 from petoolkit.endpoint.batch import Batches
+from petoolkit.endpoint.client import EndpointClient, RunStopped
 from petoolkit.endpoint.llm_settings import LlmSettings
 from petoolkit.endpoint.request import Ask, Dialect, OnReply, Reply, Request
 from petoolkit.endpoint.usage import Usage
-from petoolkit.endpoint.wire import Stopped, Wire
 from petoolkit.store import REPLIES, Store, cache_folder
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-_WINDOW = 4  # jobs begun, as a multiple of the requests in flight: a slow one at the head holds up no other
+_JOBS_PER_REQUEST = 4  # jobs begun for each request in flight, so that a slow first job does not block the others
 
 
 class Endpoint:
@@ -29,11 +29,11 @@ class Endpoint:
     Args:
         settings: model, address, limits. The key is read from `$OPENAI_API_KEY`.
         usage: counts calls, tokens, retries.
-        on_reply: gets each request and its reply, to be shown.
-        keep_replies: whether replies go to the cache, and come from it; without, each request is sent.
+        on_reply: called with each request and its reply, for example to show them.
+        keep_replies: whether replies are stored in the cache and read from it; if not, every request is sent.
 
     Raises:
-        InputError: if there is no key.
+        InputError: if `$OPENAI_API_KEY` is not set.
     """
 
     def __init__(
@@ -56,11 +56,17 @@ class Endpoint:
     def answer_all(
         self, jobs: Iterable[Job], work: Callable[[Job, Ask], Coroutine[Any, Any, Result]], in_order: bool = True
     ) -> Iterator[Result]:
-        """Do jobs concurrently and give their results in the jobs' order, or else as they come.
+        """Run jobs concurrently, and yield their results.
 
-        However many jobs there are, few are begun at a time (of a batch: as many as two batch files hold). When the
-        run ends early (Ctrl-C, a limit, a refusal), what is in flight is waited for and kept; a second Ctrl-C does not
-        wait. A batch is not waited for: the provider goes on with it, and the next run collects it.
+        A limited number of jobs is begun at a time (with batches: as many as two batch files hold). If the run ends
+        early (Ctrl-C, a limit, a refusal), it waits for the requests in flight and keeps their replies; a second
+        Ctrl-C does not wait. It does not wait for batches: the provider continues them, and the next run collects
+        their replies.
+
+        Args:
+            jobs: arguments of `work`.
+            work: does one job; it gets a function that sends a request and returns the reply.
+            in_order: whether results come in the order of the jobs; if not, as they are ready.
 
         Raises:
             InputError: if the endpoint refuses the key or the model, the quota or `max_cost` is used up, or the
@@ -75,8 +81,8 @@ class Endpoint:
     def embed_all(self, texts: Iterable[list[str]], model: str) -> Iterator[np.ndarray]:
         """Unit vectors, (len(list), dimension) float32, of each list of texts; raises what `answer_all` raises."""
 
-        async def embed(some: list[str], session: "_Session") -> np.ndarray:
-            return await session.embed(some, model)
+        async def embed(one_list: list[str], session: "_Session") -> np.ndarray:
+            return await session.embed(one_list, model)
 
         return self._do_all(texts, embed, in_order=True, batch=False)
 
@@ -87,7 +93,7 @@ class Endpoint:
         in_order: bool,
         batch: bool,
     ) -> Iterator[Result]:
-        window = 2 * self.settings.batch_size if batch else _WINDOW * self.settings.concurrency
+        most_begun = 2 * self.settings.batch_size if batch else _JOBS_PER_REQUEST * self.settings.concurrency
         with asyncio.Runner() as runner, ExitStack() as stack:
             store = stack.enter_context(Store.open(cache_folder() / REPLIES)) if self._keep_replies else None
             session = runner.run(self._begin(store, batch))
@@ -95,50 +101,51 @@ class Endpoint:
             waiting = iter(jobs)
             try:
                 while True:
-                    for job in islice(waiting, window - len(begun)):
+                    for job in islice(waiting, most_begun - len(begun)):
                         begun[runner.get_loop().create_task(work(job, session))] = None
                     if not begun:
                         return
                     for task in runner.run(_first_done([next(iter(begun))] if in_order else list(begun))):
                         try:
                             result = task.result()
-                        except Stopped:
-                            raise session.wire.end_of_run from None
+                        except RunStopped:
+                            raise session.client.run_error from None
                         del begun[task]
                         yield result
             except (KeyboardInterrupt, InputError):
                 runner.run(session.end(begun))
-                if not in_order:  # what was in flight is here by now
+                if not in_order:  # by now, the requests that were in flight are answered
                     yield from (task.result() for task in begun if not task.cancelled() and not task.exception())
                 raise
             finally:
                 runner.run(session.end(begun))
 
     async def _begin(self, store: Store | None, batch: bool) -> "_Session":
-        wire = Wire(self.settings, self.base_url, self._key, self.dialect, self.usage)
-        return _Session(wire, store, Batches(wire, store) if batch and store is not None else None, self._on_reply)
+        client = EndpointClient(self.settings, self.base_url, self._key, self.dialect, self.usage)
+        batches = Batches(client, store) if batch and store is not None else None
+        return _Session(client, store, batches, self._on_reply)
 
 
 class _Session:
-    """The questions of one `answer_all`: everything that belongs to one event loop."""
+    """The requests of one call of `answer_all`; it belongs to one event loop."""
 
-    def __init__(self, wire: Wire, store: Store | None, batches: Batches | None, on_reply: OnReply):
-        self.wire = wire
+    def __init__(self, client: EndpointClient, store: Store | None, batches: Batches | None, on_reply: OnReply):
+        self.client = client
         self._store = store
         self._batches = batches
         self._on_reply = on_reply
 
     async def ask(self, request: Request) -> Reply:
-        """A reply from the store, else from the endpoint.
+        """The reply to a request, from the store or from the endpoint.
 
         Raises:
-            RequestFailed: if there is none after all retries.
+            RequestFailed: if there is no reply after all retries.
             InputError: see `Endpoint.answer_all`.
         """
-        key = self.wire.dialect.key(request)
-        reply = self._kept(key)
+        key = self.client.dialect.key(request)
+        reply = self._cached(key)
         if reply:
-            self.wire.usage.count(
+            self.client.usage.count(
                 cached=1,
                 cached_prompt_tokens=reply.prompt_tokens,
                 cached_completion_tokens=reply.completion_tokens,
@@ -148,10 +155,10 @@ class _Session:
             if self._batches:
                 reply = await self._batches.answer(key, request)
             else:
-                reply = await self.wire.chat(request)
+                reply = await self.client.chat(request)
                 if self._store is not None:
                     self._store.put({key: reply.to_bytes()})
-            self.wire.usage.count(
+            self.client.usage.count(
                 calls=1,
                 prompt_tokens=reply.prompt_tokens,
                 completion_tokens=reply.completion_tokens,
@@ -160,29 +167,29 @@ class _Session:
         self._on_reply(request, reply)
         return reply
 
-    def _kept(self, key: bytes) -> Reply | None:
-        if self._store is None or not self.wire.settings.cache:
+    def _cached(self, key: bytes) -> Reply | None:
+        if self._store is None or not self.client.settings.cache:
             return None
-        kept = self._store.get([key]).get(key)
-        return Reply.from_bytes(kept) if kept else None
+        stored = self._store.get([key]).get(key)
+        return Reply.from_bytes(stored) if stored else None
 
     async def embed(self, texts: list[str], model: str) -> np.ndarray:
         """Unit vectors of texts, (len(texts), dimension) float32; raises what `ask` raises."""
-        vectors, tokens = await self.wire.embed(texts, model)
-        self.wire.usage.count(calls=1, embedding_tokens=tokens)
+        vectors, tokens = await self.client.embed(texts, model)
+        self.client.usage.count(calls=1, embedding_tokens=tokens)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     async def end(self, begun: Iterable[asyncio.Task]) -> None:
-        """Wait for what is in flight; begin nothing more."""
-        self.wire.stopping.set()
+        """Send no further request, and wait for those in flight."""
+        self.client.stopping.set()
         begun = list(begun)
         await asyncio.gather(*begun, return_exceptions=True)
         if self._batches:
             await self._batches.end()
-        await self.wire.close()
+        await self.client.close()
 
 
 async def _first_done(tasks: "list[asyncio.Task[Result]]") -> "set[asyncio.Task[Result]]":
-    """Those tasks that are done first; Ctrl-C stops the waiting, and not the tasks."""
+    """The tasks that are done first; Ctrl-C ends the waiting, and does not cancel the tasks."""
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     return done

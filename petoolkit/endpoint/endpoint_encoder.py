@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from petoolkit.embedding import encode_once
+from petoolkit.embedding import encode_with_cache
 from petoolkit.endpoint.ask import Endpoint
 
-_EMBEDDED_AT_ONCE = 128  # texts in a request
+_TEXTS_PER_REQUEST = 128
 
 
 class EndpointEncoder:
-    """Stands in the place of `petoolkit.embedding.Encoder`.
+    """A `petoolkit.embedding.TextEncoder` whose model is behind an endpoint.
 
     Args:
-        model: its name there, such as `text-embedding-ada-002` (the paper's).
-        endpoint: where to ask.
+        model: the name of the model there, such as `text-embedding-ada-002` (the paper's).
+        endpoint: the endpoint to ask.
     """
 
     def __init__(self, model: str, endpoint: Endpoint):
@@ -27,13 +27,13 @@ class EndpointEncoder:
         self.seconds_embedding = 0.0
         self._endpoint = endpoint
 
-    def encode(self, texts: Sequence[str], what: str = "texts") -> np.ndarray:
-        """See `petoolkit.embedding.TextEncoder`."""
-        return encode_once(texts, self.fingerprint, self._embed)
+    def encode(self, texts: Sequence[str], noun: str = "texts") -> np.ndarray:
+        """See `petoolkit.embedding.TextEncoder`; no progress is shown."""
+        return encode_with_cache(texts, self.fingerprint, self._embed)
 
     def _embed(self, texts: list[str]) -> Iterator[tuple[list[str], np.ndarray]]:
         started = time.perf_counter()
-        batches = [texts[start : start + _EMBEDDED_AT_ONCE] for start in range(0, len(texts), _EMBEDDED_AT_ONCE)]
-        yield from zip(batches, self._endpoint.embed_all(batches, self.model), strict=True)
+        requests = [texts[start : start + _TEXTS_PER_REQUEST] for start in range(0, len(texts), _TEXTS_PER_REQUEST)]
+        yield from zip(requests, self._endpoint.embed_all(requests, self.model), strict=True)
         self.texts_embedded += len(texts)
         self.seconds_embedding += time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Which language model is asked, where, and how: the section `llm` of a build's recipe, options of an evaluation."""
+"""Settings of a language model behind an endpoint: the section `llm` of a build's recipe, options of an evaluation."""
 
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -9,14 +9,14 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Prices(BaseModel):
-    """US dollars for a million tokens, as the provider's list says; 0 for a server of your own."""
+    """Prices in US dollars for a million tokens; 0 for a server of your own."""
 
     model_config = ConfigDict(extra="forbid")
 
     input: Annotated[float, Field(ge=0)]
     output: Annotated[float, Field(ge=0)]
-    embedding: Annotated[float, Field(ge=0)] | None = None  # of an embedding model behind the endpoint, if one is used
-    batch_share: Annotated[float, Field(ge=0, le=1)] | None = None  # of these prices, that a batch's replies cost
+    embedding: Annotated[float, Field(ge=0)] | None = None  # if an embedding model behind the endpoint is used
+    batch_share: Annotated[float, Field(ge=0, le=1)] | None = None  # price of a batch's replies, as a share of these
 
 
 class LlmSettings(BaseModel):
@@ -27,15 +27,15 @@ class LlmSettings(BaseModel):
     model: str = "gpt-4o-mini"  # the paper's
     base_url: str | None = None  # by default `$OPENAI_BASE_URL`, else OpenAI's own
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
-    max_tokens: Count = 4096  # of a reply
-    attempts: Count = 3  # at a valid reply, before a record is rejected
-    retries: Annotated[int, Field(ge=0)] = 6  # of a request that failed
+    max_tokens: Count = 4096  # in a reply
+    attempts: Count = 3  # requests for a valid reply, before a record is rejected
+    retries: Annotated[int, Field(ge=0)] = 6  # of a failed request
     timeout: Annotated[float, Field(gt=0)] = 120  # seconds, of a request
     concurrency: Count = 32  # requests in flight
-    cache: bool = True  # whether a reply that was paid for before is taken again
+    cache: bool = True  # whether a cached reply is used instead of a new request
     batch: bool = False  # whether requests go in the provider's batch files: cheaper, answered within a day
-    batch_size: Count = 10_000  # requests in a batch file; lower it where the provider's queue is full
-    batch_poll: Annotated[float, Field(gt=0)] = 30  # seconds between two looks at a batch
+    batch_size: Count = 10_000  # requests in a batch file; lower it if the provider's queue is full
+    batch_poll: Annotated[float, Field(gt=0)] = 30  # seconds between two checks of a batch
     prices: Prices | None = None
     max_cost: Annotated[float, Field(gt=0)] | None = None  # US dollars; needs `prices`
 
@@ -44,14 +44,14 @@ class LlmSettings(BaseModel):
         if self.max_cost and not self.prices:
             raise ValueError("max_cost needs llm.prices: {input, output} in US dollars for a million tokens")
         if self.batch and self.prices and self.prices.batch_share is None:
-            raise ValueError("batch needs llm.prices.batch_share, such as 0.5 where a batch is half the price")
+            raise ValueError("batch needs llm.prices.batch_share, such as 0.5 if a batch is half the price")
         if self.batch and not self.cache:
-            raise ValueError("a batch's replies come through the cache: batch and no cache exclude each other")
+            raise ValueError("a batch's replies come through the cache: leave out batch, or leave the cache on")
         return self
 
     @property
     def chat_prices(self) -> Prices | None:
-        """What a token costs in the way that these settings ask."""
+        """Prices of chat tokens with these settings: the batch prices if `batch` is set."""
         if self.prices is None or not self.batch:
             return self.prices
         share = self.prices.batch_share or 0
@@ -60,12 +60,12 @@ class LlmSettings(BaseModel):
         )
 
     def answer_settings(self) -> dict[str, Any]:
-        """Those settings that change what is answered; the address without a user name or password in it."""
+        """The settings that change the replies; the address is without user name and password."""
         settings = self.model_dump(include={"model", "base_url", "temperature", "max_tokens", "attempts"})
         return {**settings, "base_url": without_login(self.base_url)}
 
 
 def without_login(url: str | None) -> str | None:
-    """An address as it may be written down: without a user name or password."""
+    """An address without user name and password, so that it can be stored; `None` for no address."""
     parts = urlsplit(url or "")
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() or None

@@ -1,4 +1,4 @@
-"""What is sent to a language model, in the form that its endpoint takes, and what comes back."""
+"""Requests to a language model, in the form that its endpoint takes, and its replies."""
 
 import hashlib
 import json
@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
-from rich.console import Console
 
+from petoolkit.console import make_console
 from petoolkit.endpoint.llm_settings import LlmSettings
 from petoolkit.extras import missing_package
 
@@ -18,16 +18,23 @@ try:
 except ImportError:
     raise missing_package("asking an endpoint needs", "openai", "openai") from None
 
-_FORMATS = ("json_schema", "json_object", "text")  # of a reply, best first; what a server refuses is not asked again
+_FORMATS = ("json_schema", "json_object", "text")  # of a reply, best first; a refused format is not tried again
 
 
 class RequestFailed(Exception):
-    """A request that stayed without an answer after its retries; the message says why."""
+    """A request has no answer after all its retries; the message says why."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One question. `schema` asks for JSON of that form; `tools` are native functions, in the endpoint's own form."""
+    """A request to a language model.
+
+    Args:
+        messages: the prompt, as {`role`, `content`}.
+        seed: random seed, for endpoints that support it.
+        schema: asks for a reply in JSON of this form.
+        tools: native functions, in the form that endpoints take.
+    """
 
     messages: list[dict[str, str]]
     seed: int
@@ -37,7 +44,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `finish_reason` and `refusal` are as the endpoint gives them."""
+    """A reply of a language model; `finish_reason` and `refusal` are as the endpoint gives them."""
 
     content: str
     finish_reason: str | None
@@ -45,11 +52,11 @@ class Reply:
     prompt_tokens: int
     completion_tokens: int
     called: tuple[str, str] | None = None  # name and arguments (JSON text) of the first native function call
-    seconds: float | None = None  # from asking to answer; not known of a batch's
+    seconds: float | None = None  # from request to answer; not known for batches
 
     @classmethod
     def of(cls, completion: ChatCompletion, seconds: float | None = None) -> "Reply":
-        """What matters of an endpoint's answer."""
+        """The reply in an endpoint's answer; an answer without choices is an empty reply."""
         choice = completion.choices[0] if completion.choices else None
         usage = completion.usage
         functions = (
@@ -66,13 +73,13 @@ class Reply:
         )
 
     def to_bytes(self) -> bytes:
-        """As it is kept."""
+        """The reply as JSON, for the cache."""
         return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def from_bytes(cls, kept: bytes) -> "Reply":
-        """As `to_bytes` gave it."""
-        values = json.loads(kept)
+    def from_bytes(cls, stored: bytes) -> "Reply":
+        """The reply that `to_bytes` wrote."""
+        values = json.loads(stored)
         called = values.pop("called", None)
         return cls(**values, called=tuple(called) if called else None)
 
@@ -82,28 +89,28 @@ OnReply = Callable[[Request, Reply], None]
 
 
 class Dialect:
-    """The form in which one endpoint takes requests: found out once, by what it refuses.
+    """The form in which an endpoint takes requests: reply format, and names of options; learnt from its refusals.
 
     Args:
-        settings: of the model.
-        base_url: of the endpoint.
+        settings: settings of the model.
+        base_url: address of the endpoint; `None` is OpenAI's own.
     """
 
     def __init__(self, settings: LlmSettings, base_url: str | None):
         self._settings = settings
         self._base_url = base_url
         self._format = 0
-        self._length = "max_tokens"
+        self._length_option = "max_tokens"
         self.left_out: set[str] = set()  # options that the endpoint does not take
 
     def body(self, request: Request) -> dict[str, Any]:
-        """A request as JSON values."""
+        """The JSON body of a request."""
         sampling = {"temperature": self._settings.temperature, "seed": request.seed}
         body = {
             "model": self._settings.model,
             "messages": request.messages,
             **{name: value for name, value in sampling.items() if name not in self.left_out},
-            self._length: self._settings.max_tokens,
+            self._length_option: self._settings.max_tokens,
         }
         if request.tools:
             body["tools"] = request.tools
@@ -112,7 +119,7 @@ class Dialect:
         return body
 
     def key(self, request: Request) -> bytes:
-        """Names everything that changes the answer, whatever form the server takes it in."""
+        """The cache key: a hash of everything that changes the reply; it does not depend on the endpoint's form."""
         schema = _json_schema(request.schema) if request.schema else None
         plain = Dialect(self._settings, self._base_url).body(
             Request(request.messages, request.seed, tools=request.tools)
@@ -120,18 +127,23 @@ class Dialect:
         return hashlib.sha256(json.dumps([self._base_url, plain, schema], sort_keys=True).encode()).digest()
 
     def adapt(self, refused: dict[str, Any], refusal: str) -> bool:
-        """Learn from a refused body; whether the same request would now be sent in another form."""
+        """Learn from a refusal; returns whether the same request would now be sent in another form.
+
+        Args:
+            refused: the body that was refused.
+            refusal: the endpoint's message.
+        """
         if "response_format" in refusal and "response_format" in refused:
             tried = _FORMATS.index(refused["response_format"]["type"])
             self._format = max(self._format, tried + 1)
             return True
         if "max_tokens" in refusal and "max_tokens" in refused:
-            self._length = "max_completion_tokens"
+            self._length_option = "max_completion_tokens"
             return True
         for option in ("temperature", "seed"):
             if option in refusal and option in refused:
                 if option not in self.left_out:
-                    Console(stderr=True).print(f"The endpoint does not take this {option}: it is left out.")
+                    make_console(stderr=True).print(f"The endpoint does not take this {option}: it is left out.")
                 self.left_out.add(option)
                 return True
         return False

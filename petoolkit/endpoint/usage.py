@@ -1,34 +1,36 @@
-"""What a language model was asked, and what that cost."""
+"""Numbers of calls and tokens, and their cost."""
 
 from collections import Counter
 
 from petoolkit.endpoint.llm_settings import Prices
 
-_PER = 1_000_000  # tokens that a price is for
+_PER = 1_000_000  # prices are for so many tokens
 
 
 class Usage:
-    """Counts by stage: `calls` answered by the endpoint, `cached` ones, `retries`, `invalid` replies (cached ones
-    too), `texts_cut` for a prompt, `seconds` of all calls together, and tokens (`cached_...` are those of replies that
-    were not paid for again).
+    """Counts by stage.
+
+    They are `calls` that the endpoint answered, `cached` replies, `retries`, `invalid` replies (cached ones too),
+    `texts_cut` for a prompt, `seconds` of all calls together, and tokens. Names that begin with `cached_` are about
+    cached replies, which are not paid for again.
 
     Args:
-        prices: of the model; without them there is no cost.
+        prices: prices of the model; without them, the cost is not known.
     """
 
     def __init__(self, prices: Prices | None):
         self._prices = prices
-        self.stage = ""  # what is counted now
-        self.waiting = ""  # what is waited for, in a few words
+        self.stage = ""  # the current stage
+        self.waiting = ""  # a few words for the progress bar: what the run waits for
         self.by_stage: dict[str, Counter] = {}
 
     def count(self, **numbers: float) -> None:
-        """Add to the current stage's numbers."""
+        """Add to the numbers of the current stage."""
         self.of_stage.update(numbers)
 
     @property
     def of_stage(self) -> Counter:
-        """The current stage's numbers."""
+        """The numbers of the current stage."""
         return self.by_stage.setdefault(self.stage, Counter())
 
     @property
@@ -37,14 +39,14 @@ class Usage:
         return sum(self.by_stage.values(), Counter())
 
     def cost(self, numbers: Counter) -> float | None:
-        """US dollars of the tokens in `numbers` that were paid for; `None` where prices are not known."""
+        """Cost of the paid tokens in `numbers`, in US dollars; `None` if prices are not known."""
         if self._prices is None:
             return None
         paid = numbers["prompt_tokens"] * self._prices.input + numbers["completion_tokens"] * self._prices.output
         return (paid + numbers["embedding_tokens"] * (self._prices.embedding or 0)) / _PER
 
     def mean_cost(self) -> float | None:
-        """US dollars of a reply, on average of all so far; `None` without replies, or where prices are not known."""
+        """Mean cost of all replies so far, in US dollars; `None` without replies, or if prices are not known."""
         total = self.total
         if not (replies := total["calls"] + total["cached"]):
             return None
@@ -53,7 +55,7 @@ class Usage:
         return None if cost is None else cost / replies
 
     def status(self) -> str:
-        """The current stage in a few words, for a progress bar."""
+        """The numbers of the current stage in a few words, for a progress bar."""
         numbers = self.of_stage
         if not numbers:
             return self.waiting
@@ -66,6 +68,6 @@ class Usage:
         return ", ".join([*parts, self.waiting] if self.waiting else parts)
 
     def as_json(self) -> dict:
-        """By stage and in total, with the cost where prices are known."""
+        """Numbers and cost (`cost_usd`, `None` if prices are not known), by stage and as `total`."""
         stages = {name: numbers for name, numbers in self.by_stage.items() if numbers} | {"total": self.total}
         return {name: {**numbers, "cost_usd": self.cost(numbers)} for name, numbers in stages.items()}

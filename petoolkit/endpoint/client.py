@@ -1,0 +1,224 @@
+"""Requests to an endpoint: the only file that opens connections. Temporary failures are repeated."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import openai
+from openai.types.chat import ChatCompletion
+
+from petoolbench import InputError
+from petoolkit.endpoint.llm_settings import LlmSettings
+from petoolkit.endpoint.request import Dialect, Reply, Request, RequestFailed
+from petoolkit.endpoint.usage import Usage
+from petoolkit.extras import missing_package
+
+try:
+    import tenacity
+except ImportError:
+    raise missing_package("asking an endpoint needs", "tenacity", "openai") from None
+
+Result = TypeVar("Result")
+
+_MOST_FAILURES = 20  # failed requests in a row, after which the run ends
+_MOST_FIRST_REFUSALS = 3  # refused requests before any answer: then the model's name or an option is wrong
+_LONGEST_PAUSE = 120.0  # seconds; a server's Retry-After is followed up to this
+LONGEST_MESSAGE = 300  # characters of a server's message
+
+
+class RunStopped(Exception):
+    """The run is ending, so no further request is sent."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The reason why a request has no answer; `status` and `code` are `None` if they are not known."""
+
+    status: int | None
+    code: str | None
+    message: str
+    kind: str  # such as the type of the error
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Failure":
+        """The failure behind an exception of the client."""
+        status = error.status_code if isinstance(error, openai.APIStatusError) else None
+        code = error.code if isinstance(error, openai.APIError) else None
+        # The client's own message leaves out an answer that does not have OpenAI's form.
+        body = error.body if isinstance(error, openai.APIStatusError) else None
+        detail = body.get("message") or body.get("detail") if isinstance(body, dict) else body
+        text = f"{error}: {detail}" if detail and str(detail) not in str(error) else str(error)
+        return cls(status, code, " ".join(text.split()).rstrip("."), type(error).__name__)
+
+    @property
+    def is_quota_used_up(self) -> bool:
+        """Whether the account has no money left."""
+        return self.code == "insufficient_quota"
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the same request may succeed later."""
+        if self.is_quota_used_up:
+            return False
+        return self.status is None or self.status in (408, 409, 429) or self.status >= 500
+
+
+class EndpointClient:
+    """A client with limits on requests in flight, retries and cost; it belongs to one event loop.
+
+    Args:
+        settings: settings of the model.
+        base_url: address of the endpoint; `None` is OpenAI's own.
+        key: sent to the endpoint, and never shown.
+        dialect: the form in which the endpoint takes requests, learnt from its refusals.
+        usage: counts retries.
+    """
+
+    def __init__(self, settings: LlmSettings, base_url: str | None, key: str, dialect: Dialect, usage: Usage):
+        self.dialect = dialect
+        self.usage = usage
+        self.settings = settings
+        self.stopping = asyncio.Event()
+        self.run_error = InputError("stopped")  # replaced by the error that ends the run
+        # The library's own retries cannot be counted, nor stopped when the run ends, and include a used-up quota.
+        self.openai = openai.AsyncOpenAI(base_url=base_url, api_key=key, timeout=settings.timeout, max_retries=0)
+        self._key = key
+        self._in_flight = asyncio.Semaphore(settings.concurrency)
+        self._failures = 0  # in a row
+        self._answered = False
+
+    async def chat(self, request: Request) -> Reply:
+        """Send a request, and repeat it after temporary failures.
+
+        Raises:
+            RequestFailed: if there is no answer after all retries.
+            InputError: if the whole run must end: a wrong key or model, a used-up quota, `max_cost` reached, or an
+                endpoint that is down.
+            RunStopped: if the run is ending.
+        """
+        async with self._in_flight:
+            self._check_limits()
+            return await self.with_retries(partial(self._send, request))
+
+    async def embed(self, texts: list[str], model: str) -> tuple[np.ndarray, int]:
+        """Vectors of texts, (len(texts), dimension) float32, and the number of tokens; raises what `chat` raises."""
+        async with self._in_flight:
+            self._check_limits()
+            answer = await self.with_retries(partial(self.openai.embeddings.create, input=texts, model=model))
+        items = sorted(answer.data, key=lambda item: item.index)
+        return np.array([item.embedding for item in items], dtype=np.float32), answer.usage.prompt_tokens
+
+    async def with_retries(self, send: Callable[[], Awaitable[Result]]) -> Result:
+        """Call `send`, and call it again after temporary failures; raises what `chat` raises."""
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(
+                lambda error: isinstance(error, openai.APIError) and Failure.of(error).is_temporary
+            ),
+            wait=_pause,
+            stop=tenacity.stop_after_attempt(self.settings.retries + 1),
+            sleep=self.sleep,
+            reraise=True,
+        )
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    if attempt.retry_state.attempt_number > 1:
+                        self.usage.count(retries=1)
+                    answer = await send()
+        except openai.OpenAIError as error:
+            self._failures += 1
+            raise self.error_of(Failure.of(error)) from None
+        self._failures, self._answered = 0, True
+        return answer
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; raises `RunStopped` as soon as the run is ending."""
+        try:
+            await asyncio.wait_for(self.stopping.wait(), seconds)
+        except TimeoutError:
+            return
+        raise RunStopped
+
+    def end_run(self, error: InputError) -> InputError:
+        """Let no further request begin, of any job; returns the error, to be raised."""
+        self.run_error = error
+        self.stopping.set()
+        return error
+
+    def error_of(self, failure: Failure) -> Exception:
+        """The error for a request that failed for good.
+
+        Returns:
+            `InputError` if the whole run must end, which it then does; `RequestFailed` if only this request failed.
+        """
+        message = failure.message.replace(self._key, "[key]")[:LONGEST_MESSAGE]
+        if failure.is_quota_used_up:
+            return self.end_run(
+                InputError(
+                    f"the account's quota is used up ({message}); every reply so far is kept: add to the quota, and "
+                    "run the same command again."
+                )
+            )
+        if failure.status in (401, 403):
+            return self.end_run(InputError(f"the endpoint refuses the key ({message}); check OPENAI_API_KEY."))
+        if failure.status == 404:
+            return self.end_run(
+                InputError(f"the endpoint does not know this ({message}); check the model's name and the base URL.")
+            )
+        refused_at_first = not self._answered and not failure.is_temporary and self._failures >= _MOST_FIRST_REFUSALS
+        if refused_at_first or self._failures >= _MOST_FAILURES:
+            return self.end_run(
+                InputError(
+                    f"{self._failures} requests in a row failed, the last with: {message}. Every reply so far is "
+                    "kept: run the same command again when the endpoint answers."
+                )
+            )
+        return RequestFailed(f"request failed ({failure.kind})")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.openai.close()
+
+    def _check_limits(self) -> None:
+        if self.stopping.is_set():
+            raise RunStopped
+        limit, spent = self.settings.max_cost, self.usage.cost(self.usage.total)
+        if limit is not None and spent is not None and spent >= limit:
+            raise self.end_run(cost_limit_error(limit, spent))
+
+    async def _send(self, request: Request) -> Reply:
+        body = self.dialect.body(request)
+        started = time.perf_counter()
+        try:
+            # Not `chat.completions.create`: it walks the whole typed body, schema included, for each request.
+            completion = await self.openai.post("/chat/completions", body=body, cast_to=ChatCompletion)
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            if self.dialect.adapt(body, Failure.of(error).message):
+                return await self._send(request)
+            raise
+        return Reply.of(completion, time.perf_counter() - started)
+
+
+def cost_limit_error(limit: float, spent: float) -> InputError:
+    """The error that ends a run whose cost has reached `max_cost`; both amounts are US dollars."""
+    return InputError(
+        f"stopped at the limit of ${limit}: ${spent:.4f} are spent. Every reply is kept: run the same command again "
+        "with a higher --max-cost to continue."
+    )
+
+
+_backoff = tenacity.wait_exponential_jitter(multiplier=0.5, max=8)
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    """Seconds until the next attempt: the server's Retry-After, else a time that grows with each attempt."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, openai.APIStatusError):
+        asked = error.response.headers.get("retry-after", "")
+        if asked.replace(".", "", 1).isdecimal():
+            return min(float(asked), _LONGEST_PAUSE)
+    return _backoff(state)
