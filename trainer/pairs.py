@@ -11,8 +11,7 @@ share of the rows.
 
 from pathlib import Path
 
-from rich.console import Console
-
+from petoolkit.console import make_console
 from petoolkit.evaluator.models.ranks import this_rank
 from petoolkit.training.arguments import PairArguments
 from petoolkit.training.pair_dataset import count_pairs, counts_table, find_pairs, pair_records, write_pairs
@@ -29,7 +28,7 @@ def main(script_args: PairArguments) -> None:
             `max_unfit_rows` allows, or no row gives a pair.
     """
     options = sampling_options(script_args)
-    console, rank = Console(stderr=True), this_rank()
+    console, rank = make_console(stderr=True), this_rank()
 
     # Load the rows
     chosen = choose_rows(script_args, script_args.seed)
@@ -47,7 +46,8 @@ def main(script_args: PairArguments) -> None:
 
     # Save the pairs
     write_pairs(Path(script_args.output_dir), records, counts, describe_sampling(script_args, chosen))
-    console.print(counts_table(script_args.output_dir, counts))
+    console.print(counts_table(counts))
+    console.print(f"The pairs and the replies that they were made of are in {script_args.output_dir}.")
 
 
 def make_parser() -> RecipeParser:

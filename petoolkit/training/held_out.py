@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-import datasets
-
-from petoolbench import SETTINGS, InputError
+from petoolbench import InputError
 from petoolkit.dataset_record import read_dataset_record
-from petoolkit.evaluator.dataset_rows import load_setting
+from petoolkit.evaluator.dataset_rows import load_setting, present_settings
 from petoolkit.text import counted, listing
 from petoolkit.training.script import say
 
@@ -42,6 +40,5 @@ def check_held_out(rows: Iterable[dict], dataset: str, revision: str | None = No
 
 
 def _test_rows(dataset: str, revision: str | None) -> list[dict]:
-    names = datasets.get_dataset_config_names(dataset, revision=revision)
-    loaded = [load_setting(dataset, name, revision) for name in SETTINGS if name in names]
+    loaded = [load_setting(dataset, setting, revision) for setting in present_settings(dataset, revision)]
     return [row for splits in loaded if "test" in splits for row in splits["test"].select_columns(_COLUMNS)]

@@ -9,9 +9,9 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard, DatasetCardData
-from rich.table import Table
 
 from petoolbench import FEATURES, SETTINGS, InputError, render_messages, setting_of
+from petoolkit.evaluator.terminal_layout import FittedTable
 from petoolkit.files import content_version, replacing, write_json
 from petoolkit.hub_reading import why_not_read
 from petoolkit.text import ALL, markdown_table, setting_label
@@ -170,12 +170,12 @@ def count_lines(counts: dict[str, dict[str, int]]) -> list[list[str]]:
     return lines
 
 
-def counts_table(folder: str, counts: dict[str, dict[str, int]]) -> Table:
+def counts_table(counts: dict[str, dict[str, int]]) -> FittedTable:
     """The result of `count_pairs` as a table for a terminal."""
-    head, *lines = count_lines(counts)
-    table = Table(*head, title=f"{folder}: {counts[ALL]['pairs']:,} pairs")
-    for cells in lines:
-        table.add_row(*cells)
+    (what, *settings), *lines = count_lines(counts)
+    table = FittedTable(what, settings)
+    for name, *numbers in lines:
+        table.add_row(name, *numbers)
     return table
 
 

@@ -31,7 +31,7 @@ def make_random_model(folder: Path, texts: Iterable[str], vocabulary: int, seed:
         texts: the tokenizer is trained on them.
         vocabulary: the most tokens that it learns.
         seed: decides the weights.
-        shape: values of `LlamaConfig` in place of the small ones above.
+        shape: values of `LlamaConfig` instead of the small ones above.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM

@@ -54,7 +54,7 @@ def run_script(
     Args:
         parser: makes the arguments of `main`.
         main: the script.
-        without_options: called if the command line is empty; returns the words to parse in its place.
+        without_options: called if the command line is empty; returns the words to parse instead.
     """
     try:
         options = parser.parse_args_and_config(sys.argv[1:] or without_options())

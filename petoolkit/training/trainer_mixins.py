@@ -20,7 +20,7 @@ class FiniteLossMixin:
         if not torch.isfinite(loss):
             raise InputError(
                 f"the loss of step {self.state.global_step + 1} is {loss.item()}, so training stopped before it; "  # type: ignore[attr-defined]
-                "lower learning_rate or max_grad_norm, train in bf16 in place of fp16, or look into that step's rows."
+                "lower learning_rate or max_grad_norm, train in bf16 instead of fp16, or look into that step's rows."
             )
         return loss
 

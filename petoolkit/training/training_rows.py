@@ -40,8 +40,8 @@ def choose_rows(data: DataArguments, seed: int) -> TrainingRows:
     """Load the rows that the options choose, and make sure that no test row is among them.
 
     Raises:
-        InputError: if there is no such dataset, setting or train split, a row may not be trained on, or a share leaves
-            nobody to train or to validate on.
+        InputError: if there is no such dataset, setting or train split, a row may not be trained on, or the validation
+            share leaves no user on one side.
     """
     revision = resolved_revision(data.dataset_name, data.dataset_revision)
     rows = load_training_rows(data.dataset_name, data.settings, seed, revision)
