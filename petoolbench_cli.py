@@ -182,15 +182,14 @@ def recipes() -> None:
     from petoolkit.shipped import RECIPES, ROOT, recipe_title
     from petoolkit.shipped import recipes as shipped_recipes
 
-    console = make_console(soft_wrap=True)
     table = Table("for", Column("name", no_wrap=True), "what it is", box=None, pad_edge=False)
-    for folder in sorted(path for path in RECIPES.iterdir() if path.is_dir()):
-        for path in shipped_recipes(folder.name):
-            table.add_row(folder.name, path.stem, recipe_title(path))
+    for kind in ("build", "sft", "pairs", "dpo", "accelerate"):
+        for number, path in enumerate(shipped_recipes(kind)):
+            table.add_row(kind if not number else "", path.stem, recipe_title(path))
     make_console().print(table)
-    console.print(f"\nA build takes a name:   petoolbench build --recipe {shipped_recipes('build')[0].stem}")
-    console.print(f"A training script too:  accelerate launch {_short(ROOT)}/trainer/sft.py --config tiny")
-    console.print(f"To change one, copy it: {_short(RECIPES)}/")
+    click.echo("\nA build takes a name:   petoolbench build --recipe rapidapi")
+    click.echo(f"A training script too:  accelerate launch {_short(ROOT / 'trainer' / 'sft.py')} --config llama3.1-8b")
+    click.echo(f"To change one, copy it: {_short(RECIPES)}/")
 
 
 def _short(path: Path) -> str:

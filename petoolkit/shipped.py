@@ -33,14 +33,9 @@ def recipes(kind: str) -> list[Path]:
 
 
 def recipe_title(path: Path) -> str:
-    """The first sentence of the comment at the beginning of a recipe."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    comment = []
-    for line in lines:
-        if not line.startswith("#"):
-            break
-        comment.append(line.lstrip("# "))
-    return " ".join(comment).partition(". ")[0].rstrip(".")
+    """The title of a recipe: the comment in its first line."""
+    first, *_ = path.read_text(encoding="utf-8").splitlines()
+    return first.lstrip("# ").rstrip(".")
 
 
 def metric(name: str) -> str:

@@ -6,9 +6,11 @@ import sys
 from importlib.metadata import requires
 
 import pytest
+from click.testing import CliRunner
 from conftest import ROOT
 
 from petoolbench import InputError
+from petoolbench_cli import main
 from petoolkit import extras, shipped
 from petoolkit.console import make_console
 
@@ -22,9 +24,11 @@ def test_a_recipe_is_found_by_its_name_and_by_its_path(tmp_path):
         shipped.recipe_path("build", "nothing")
 
 
-def test_every_recipe_says_what_it_is_for():
+def test_every_recipe_is_listed_with_a_title_that_fits_into_a_line():
+    shown = CliRunner().invoke(main, ["recipes"], env={"COLUMNS": "80"}).output
     for path in (ROOT / "recipes").glob("*/*.yaml"):
-        assert 5 < len(shipped.recipe_title(path)) < 200, path
+        assert path.read_text().startswith("# ")
+        assert any(path.stem in line and shipped.recipe_title(path) in line for line in shown.splitlines()), path
 
 
 def test_a_metrics_folder_is_found_by_its_name():

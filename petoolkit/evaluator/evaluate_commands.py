@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from petoolkit.evaluator.records import Scores
 
 _FOLDER = click.Path(path_type=Path)
-_SPEC_WIDTH = 26  # characters for a spec in the help
 
 read_dataset = click.option(
     "--dataset", default="petoolbench", show_default=True, metavar="DIR_OR_HUB_ID", help="The dataset to read."
@@ -21,20 +20,27 @@ read_dataset = click.option(
 revision = click.option("--revision", help="Branch, tag or commit of a dataset on the Hub.")
 
 
-def _evaluate_help() -> str:
-    models = "\n".join(f"{spec:<{_SPEC_WIDTH}}{description}" for spec, description in model_help())
-    return (
-        "Ask a model about the test split and score its replies, with both readers, intervals and chance.\n\n"
-        f"\b\n{models}\n\n"
-        "Every reply is kept as it arrives: the same command goes on where it was stopped, and asks again what failed."
-    )
+class _EvaluateCommand(click.Command):
+    """A command whose help lists the models that it can ask."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the models before the options."""
+        with formatter.section("Models (--model)"):
+            formatter.write_dl(model_help())
+        super().format_options(ctx, formatter)
 
 
-@click.command(help=_evaluate_help())
+@click.command(cls=_EvaluateCommand)
 @read_dataset
-@click.option("--setting", default="all", show_default=True, metavar="NAME", help="One setting, or all that are there.")
+@click.option(
+    "--setting",
+    default="all",
+    show_default=True,
+    metavar="NAME",
+    help="One setting; `all` means those that are there.",
+)
 @revision
-@click.option("--model", required=True, metavar="SPEC", help="The model to ask; see above.")
+@click.option("--model", required=True, metavar="SPEC", help="The model to ask.")
 @click.option(
     "--out",
     type=_FOLDER,
@@ -88,7 +94,10 @@ def _evaluate_help() -> str:
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="How often each row is asked.")
 @click.pass_context
 def evaluate(context, dataset, setting, revision, model, out, base_url, concurrency, prices, **options) -> None:
-    """Ask a model and score its replies; `_evaluate_help` is what users read."""
+    """Ask a model about the test split and score its replies, with both readers, intervals and chance.
+
+    Every reply is kept as it arrives: the same command goes on where it was stopped, and asks again what failed.
+    """
     from petoolkit.endpoint.llm_settings import Prices
     from petoolkit.evaluator.evaluate import evaluate as run_evaluation
     from petoolkit.evaluator.options import Connection, Options
