@@ -3,8 +3,8 @@
     python benchmarks/build_cost.py
 
 No model is asked: a scripted server answers by rules, with replies of a true form and length, and counts a token for
-each 3.8 characters (`petoolkit.evaluator.models.openai_model` says why). The prompts are the real ones, prices are the recipe's, and a
-call is taken to last 4 seconds.
+each 3.8 characters (`petoolkit.evaluator.models.openai_model` says why). The prompts are the real ones, prices are the
+recipe's, and a call is taken to last 4 seconds.
 """
 
 import os

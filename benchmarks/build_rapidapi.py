@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from machine import heading, shared_file
-from petoolkit.builder.run_folder import STAGES
+from petoolkit.builder.pipeline import STAGES
 
 from petoolkit.text import markdown_table
 
@@ -32,12 +32,13 @@ def main() -> None:
         subprocess.run(command, cwd=ROOT, env={**os.environ, "PETOOLBENCH_CACHE": f"{folder}/cache"}, check=True)
         seconds = time.perf_counter() - started
         gigabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-        manifests = [
-            json.loads(next(Path(folder, "run").glob(f"*{stage}.manifest.json")).read_text()) for stage in STAGES
-        ]
-        last = manifests[STAGES.index("candidates")]["extra"]  # counts from the build's start
+        manifests = {
+            stage: json.loads(next(Path(folder, "run").glob(f"*{stage}.manifest.json")).read_text())
+            for stage in STAGES
+        }
+        last = manifests["candidates"]["extra"]  # counts from the build's start
         embedding, texts = last["seconds embedding"], last["texts embedded"]
-        rows = [[m["stage"], f"{m['rows']:,}", m["seconds"]] for m in manifests]
+        rows = [[stage, f"{m['rows']:,}", m["seconds"]] for stage, m in manifests.items()]
         print(markdown_table(["stage (its last round)", "rows", "seconds"], rows), "\n")
         figures = [
             ["the whole command", f"{seconds:.0f} s"],

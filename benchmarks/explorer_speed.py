@@ -2,8 +2,8 @@
 
     python benchmarks/explorer_speed.py
 
-Rows and replies are invented, as long as the built benchmark's; making them is not measured. A filter's time is from
-the click, or the paste of a word, until the list shows its rows.
+Rows and replies are invented, and about as long as those of a built benchmark. The time of a filter is from the click,
+or the paste of a word, until the list shows its rows.
 """
 
 import os
@@ -25,15 +25,17 @@ from petoolkit.builder.dataset_folder import write_dataset
 from playwright.sync_api import Page, sync_playwright
 
 from petoolbench import SETTINGS, to_json_text
-from petoolkit.evaluator.results_folder import MANIFEST, PREDICTIONS, SCORES, fingerprint
+from petoolkit.dataset_record import DatasetRecord
+from petoolkit.evaluator.records import AskedOptions, Manifest, Scores
+from petoolkit.evaluator.results_folder import PREDICTIONS, fingerprint
 from petoolkit.evaluator.scores.score import score
-from petoolkit.files import write_json, write_json_lines
-from petoolkit.text import markdown_table
+from petoolkit.files import write_json_lines
+from petoolkit.text import ALL, markdown_table
 
 USERS, MODELS, CANDIDATES, CALLS, CATEGORIES, ROUNDS = 4_000, 10, 10, 12, 46, 5
 TEXT = "find the weather forecast of a city and convert an amount with free open data for planners in Europe"
 WORDS = TEXT.split()
-FACTS = {"folder": "petoolbench", "author": "offline", "origin": "", "statistics": {}, "citation": ""}
+FACTS = DatasetRecord(origin="build", author="offline")
 
 
 def text(drawn: random.Random, words: int) -> str:
@@ -60,7 +62,7 @@ def row(user: int, setting: str) -> dict:
             "instruction": text(drawn, 20),
             "tool_name": f"<{category}>.<Provider {drawn.randrange(500)}>.<other>",
             "parameters": '{"city": "Oslo"}',
-            "rating": None if setting != "rating_integrated" else drawn.randrange(2),
+            "rating": drawn.randrange(2) if SETTINGS[setting].is_rated else None,
         }
         for _ in range(drawn.randrange(1, 2 * CALLS))
     ]
@@ -79,7 +81,7 @@ def row(user: int, setting: str) -> dict:
 
 
 def reply(one: dict, model: int) -> str:
-    """The gold tool more often the higher the model's number; in 1 of 20, no call."""
+    """A reply: it calls the gold tool more often the higher the model's number; one of 20 replies is not a call."""
     drawn = random.Random(f"{one['id']} {model}")
     if drawn.random() < 0.05:
         return "Sorry."
@@ -89,28 +91,28 @@ def reply(one: dict, model: int) -> str:
 
 
 def write_all(folder: Path) -> None:
-    """The dataset, and an evaluation a model."""
+    """Write the dataset, and an evaluation of each model."""
     rows = [row(user, setting) for setting in SETTINGS for user in range(USERS)]
     write_dataset(folder / "petoolbench", (("test", one) for one in rows), lambda: FACTS)
     digest = fingerprint(rows)
     for number in range(MODELS):
         lines = [{"id": one["id"], "repeat": 0, "reply": reply(one, number), "error": None} for one in rows]
-        manifest = {
-            "model": f"hf:organisation/model-{number}-instruct",
-            "dataset": "petoolbench",
-            "fingerprint": digest,
-            "split": "test",
-            "setting": "all",
-            "options": {"history": True, "repeat": 1},
-            "versions": {},
-        }
-        write_json(folder / "results" / str(number) / MANIFEST, manifest)
-        write_json_lines(folder / "results" / str(number) / PREDICTIONS, lines)
-        write_json(folder / "results" / str(number) / SCORES, manifest | score(rows, lines, rounds=10))
+        manifest = Manifest(
+            model=f"hf:organisation/model-{number}-instruct",
+            dataset="petoolbench",
+            fingerprint=digest,
+            split="test",
+            setting=ALL,
+            options=AskedOptions(),
+        )
+        evaluation = folder / "results" / str(number)
+        manifest.write(evaluation)
+        write_json_lines(evaluation / PREDICTIONS, lines)
+        Scores(**manifest.model_dump(), **score(rows, lines, rounds=10)).write(evaluation)
 
 
 def start(folder: Path, url: str, port: int) -> tuple[subprocess.Popen, float]:
-    """The command, and how long it took until it answered."""
+    """Start the command; also returns the seconds until it answered."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "petoolbench_cli", "explore", "--dataset", str(folder / "petoolbench")]
     command += ["--results", str(folder / "results"), "--port", str(port)]
@@ -127,7 +129,7 @@ def start(folder: Path, url: str, port: int) -> tuple[subprocess.Popen, float]:
 
 
 def first_pages(browser, url: str) -> Iterator[float]:
-    """Seconds until the list is there, each with an empty cache."""
+    """Seconds until the page shows its list, each time with an empty cache."""
     for _ in range(ROUNDS):
         context = browser.new_context()
         page = context.new_page()
@@ -139,7 +141,7 @@ def first_pages(browser, url: str) -> Iterator[float]:
 
 
 def until_listed(page: Page, act: Callable[[], None]) -> float:
-    """Seconds from an act until the list says another number of rows."""
+    """Seconds from an action until the list shows another number of rows."""
     before = page.locator(".pe .count").inner_text()
     started = time.perf_counter()
     act()
@@ -150,12 +152,12 @@ def until_listed(page: Page, act: Callable[[], None]) -> float:
 def choose(page: Page, field: str, option: str) -> float:
     page.get_by_label(field).click()
     listed = page.get_by_role("option", name=option).first
-    listed.hover()  # waits until the list of options stands still
+    listed.hover()  # waits until the list of options does not move any more
     return until_listed(page, listed.click)
 
 
 def filters(browser, url: str) -> dict[str, list[float]]:
-    """Seconds by kind of filter; each goes over those before it, as people narrow a list down."""
+    """Seconds by kind of filter; each is added to those before it, as people narrow a list down."""
     found: dict[str, list[float]] = {}
     for number in range(ROUNDS):
         page = browser.new_page()
@@ -189,7 +191,7 @@ def main() -> None:
         process, seconds = start(Path(folder), url, port)
         try:
             browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            next(first_pages(browser, url))  # the browser's own start
+            next(first_pages(browser, url))  # the browser itself starts
             measured = {"first page": list(first_pages(browser, url))} | filters(browser, url)
             megabytes = psutil.Process(process.pid).memory_info().rss / 1e6
         finally:

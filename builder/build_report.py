@@ -1,16 +1,18 @@
-"""A run's report, for people: what each stage kept and dropped, and how the grouping's eps was chosen."""
+"""A run's report: what each stage kept and dropped, and what each eps of the grouping gives."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from petoolkit.files import replacing
+from petoolkit.text import markdown_table
 
 from .recipe import Recipe
-from .run_folder import STAGES, RunFolder
+from .run_folder import RunFolder
 
 
-def write_report(run: RunFolder, recipe: Recipe) -> None:
-    """Write `report.md` into the run's folder, out of the stages' manifests."""
-    manifests = {stage: run.manifest(stage) for stage in STAGES}
+def write_report(run: RunFolder, stages: Sequence[str], recipe: Recipe) -> None:
+    """Write `report.md` into the run's folder, out of the stages' manifests and the groups."""
+    manifests = {stage: run.manifest(stage) for stage in stages}
     parts = [
         "# What this build kept and dropped",
         f"{recipe.users:,} users, seed {recipe.seed}, author `{recipe.authors}`.",
@@ -22,8 +24,10 @@ def write_report(run: RunFolder, recipe: Recipe) -> None:
             ],
         ),
         "## Grouping: what each eps gives",
-        "Purity is the share of clustered tools that agree with most of their cluster. A cluster is then split into "
-        "uniform groups, so a low purity loses tools but makes no wrong group. The recipe says why it has its eps.",
+        "Purity is the share of clustered tools that agree with most of their cluster, in category or parameters. A "
+        "cluster is then split into groups that are uniform in both, so a low purity loses tools. Purity does not "
+        "show whether the descriptions within a group mean the same: clusters are chains of neighbours, and the ends "
+        "of a chain can be further apart than eps. Read some groups before you trust an eps.",
         _sweep_table(manifests["group"]["extra"]["sweep"], recipe.group.eps),
         "## Groups",
         _group_table(list(run.rows("group"))),
@@ -39,12 +43,6 @@ def write_report(run: RunFolder, recipe: Recipe) -> None:
     )
     with replacing(run.folder / "report.md") as beside:
         beside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-
-
-def markdown_table(columns: list[str], rows: list[list]) -> str:
-    """A table in Markdown; other people's text must not come here unescaped."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _sweep_table(sweep: list[dict], chosen: float) -> str:

@@ -1,73 +1,126 @@
-"""Writing a dataset folder in Hub layout: README.md with its YAML, and parquet files by config and split."""
+"""Writing a dataset folder in Hub layout: README.md with its YAML, parquet files by config and split, and a record."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
-import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
-from datasets.info import DatasetInfosDict
-from huggingface_hub import DatasetCard, DatasetCardData
 
-from petoolbench import FEATURES, SETTINGS, SPLITS, InputError, setting_of
-from petoolkit.files import content_hash, content_version, replacing, restore_folder
+from petoolbench import FEATURES, InputError, setting_of
+from petoolkit.dataset_record import RECORD_FILE, DatasetRecord, Origin, read_dataset_record
+from petoolkit.files import content_hash, replacing, restore_folder
 from petoolkit.released import PROMPTS_FOLDER
-from petoolkit.shipped import ROOT
+from petoolkit.text import counted
 
-CARD_TEMPLATE = ROOT / "dataset_card.md"
+from .dataset_card import WrittenSplit, write_card
+
 _ROWS_AT_ONCE = 500  # rows a row group; also what is held in memory
 _MARK = "library_name: petoolbench"  # in the card's YAML; says that the folder is ours to replace
+_MARK_OF_AN_IMPORT = "Imported by `petoolbench import`"  # in the card
+_WITH_ARTICLE: dict[Origin, str] = {"build": "a build", "import": "an import"}
 
 
-def check_replaceable(folder: Path) -> None:
+def check_replaceable(folder: Path, origin: Origin | None = None, replace: bool = False) -> str | None:
     """Refuse a folder that holds anything but a dataset of ours.
+
+    Args:
+        folder: where a dataset is to be written.
+        origin: of that dataset; one of another origin is refused too.
+        replace: whether a dataset of another origin may be replaced after all.
+
+    Returns:
+        The dataset that stands there, in words; `None` if there is none.
 
     Raises:
         InputError: naming what stands there.
     """
     restore_folder(folder)
     if not folder.exists():
-        return
+        return None
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; give another --dataset folder.")
     content = {entry.name for entry in folder.iterdir()}
-    if content and not is_dataset(folder):
+    if not content:
+        return None
+    if not is_dataset(folder):
         raise InputError(
             f"{folder}/ is not a dataset that petoolbench wrote (it holds {', '.join(sorted(content)[:3])}); "
             "move it away or give another --dataset folder."
         )
-    if foreign := content - {"README.md", "data", PROMPTS_FOLDER}:
+    if foreign := content - {"README.md", "data", PROMPTS_FOLDER, RECORD_FILE}:
         raise InputError(
             f"{folder}/ also holds {', '.join(sorted(foreign)[:3])}, which would be lost; move it away first."
         )
+    standing_origin, standing = _standing(folder)
+    if origin and standing_origin != origin and not replace:
+        raise InputError(
+            f"{folder}/ holds {standing}, which {_WITH_ARTICLE[origin]} would replace; give another --dataset folder, "
+            "or --replace."
+        )
+    return standing
 
 
 def is_dataset(folder: Path) -> bool:
     """Whether a folder is a dataset that `write_dataset` wrote."""
+    return _MARK in _card_text(folder)
+
+
+def _card_text(folder: Path) -> str:
     card = folder / "README.md"
-    return card.is_file() and _MARK in card.read_text(encoding="utf-8", errors="replace")
+    return card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+
+
+def _standing(folder: Path) -> tuple[Origin, str]:
+    """The origin of a dataset of ours, and a description for messages."""
+    try:
+        record = read_dataset_record(str(folder))
+    except InputError:  # a damaged record: the card says enough
+        record = None
+    rows = _row_count(folder)
+    if record is None:
+        origin: Origin = "import" if _MARK_OF_AN_IMPORT in _card_text(folder) else "build"
+        return origin, f"{_WITH_ARTICLE[origin]} written by an earlier version ({rows})"
+    if record.recipe is None:
+        return record.origin, f"{_WITH_ARTICLE[record.origin]}, texts by {record.author} ({rows})"
+    catalogue = ", ".join(map(str, record.recipe.get("catalogue", [])))
+    return record.origin, (
+        f"{_WITH_ARTICLE[record.origin]} of {counted(record.recipe.get('users', 0), 'user')}, seed "
+        f"{record.recipe.get('seed')}, catalogue {catalogue}, author {record.author} ({rows})"
+    )
+
+
+def _row_count(folder: Path) -> str:
+    try:
+        return counted(sum(pq.read_metadata(file).num_rows for file in _data_files(folder)), "row")
+    except (OSError, pa.ArrowException):
+        return "with damaged files"
+
+
+def _data_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("data/*/*.parquet"))
 
 
 def fingerprint(folder: Path) -> str | None:
     """Names the content of a dataset folder (64 hexadecimal digits); `None` if there is none."""
-    files = sorted(folder.glob("data/*/*.parquet"))
-    return content_hash(*files, folder / "README.md") if files and is_dataset(folder) else None
+    files = _data_files(folder)
+    if not files or not is_dataset(folder):
+        return None
+    return content_hash(*files, *(folder / name for name in ("README.md", RECORD_FILE) if (folder / name).is_file()))
 
 
 def write_dataset(
     folder: Path,
     rows: Iterable[tuple[str, dict]],
-    facts: Callable[[], dict[str, Any]],
+    record: Callable[[], DatasetRecord],
     released_prompts: dict[str, dict[str, str]] | None = None,
 ) -> str:
     """Write a dataset in one piece; whatever was in `folder` stays until the new one is complete.
 
     Args:
         folder: where `load_dataset` will read it.
-        rows: (split, row) pairs, rows with the columns of `petoolbench.FEATURES`; each config keeps their order.
-        facts: gives what the card's template says about the rows, once all are written.
+        rows: (split, row) pairs, rows with the columns of `petoolbench.COLUMNS`; each config keeps their order.
+        record: gives what the dataset says of itself, once all rows are written; the card says the same.
         released_prompts: the authors' own prompts by setting and row id, of an import; read once all rows are written.
 
     Returns:
@@ -78,53 +131,55 @@ def write_dataset(
     """
     check_replaceable(folder)
     with replacing(folder) as beside:
-        writers: dict[tuple[str, str], _SplitWriter] = {}
+        writers: dict[tuple[str, str], _SplitWriter] = {}  # by setting and split
         buffers: dict[tuple[str, str], list[dict]] = defaultdict(list)
 
-        def flush(place: tuple[str, str]) -> None:
-            if place not in writers:
-                writers[place] = _SplitWriter(beside / "data" / place[0] / f"{place[1]}-00000-of-00001.parquet")
-            writers[place].write(buffers.pop(place))
+        def flush(setting: str, split: str) -> None:
+            if (setting, split) not in writers:
+                file = beside / "data" / setting / f"{split}-00000-of-00001.parquet"
+                writers[setting, split] = _SplitWriter(file)
+            writers[setting, split].write(buffers.pop((setting, split)))
 
         for split, row in rows:
-            place = (setting_of(row), split)
-            buffers[place].append(row)
-            if len(buffers[place]) == _ROWS_AT_ONCE:
-                flush(place)
-        for place in list(buffers):
-            flush(place)
-        for writer in writers.values():
-            writer.close()
-        if not writers:
+            setting = setting_of(row)
+            buffers[setting, split].append(row)
+            if len(buffers[setting, split]) == _ROWS_AT_ONCE:
+                flush(setting, split)
+        for setting, split in list(buffers):
+            flush(setting, split)
+        splits = {key: writer.close() for key, writer in writers.items()}
+        if not splits:
             raise InputError("no row is left to write; see the run's report for what was dropped.")
         for setting, prompts in (released_prompts or {}).items():
             _write_prompts(beside / PROMPTS_FOLDER / f"{setting}.parquet", prompts)
-        _write_card(beside, writers, facts())
-    written = fingerprint(folder)
-    assert written is not None
-    return written
+        written = record()
+        written.write(beside)
+        write_card(beside, folder.name, splits, written)
+    written_fingerprint = fingerprint(folder)
+    assert written_fingerprint is not None
+    return written_fingerprint
 
 
 class _SplitWriter:
-    """One parquet file, written in row groups, and its size."""
+    """Writes one parquet file in row groups."""
 
     # Without the schema note of datasets 5: datasets 3 does not know the type `List` in it.
     _SCHEMA = FEATURES.arrow_schema.remove_metadata()
 
     def __init__(self, path: Path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self.num_examples = self.num_bytes = 0
+        self._written = WrittenSplit(path)
         self._writer = pq.ParquetWriter(path, self._SCHEMA, compression="zstd", compression_level=9)
 
     def write(self, rows: list[dict]) -> None:
         table = pa.Table.from_pylist(rows, schema=self._SCHEMA)
         self._writer.write_table(table)
-        self.num_examples += table.num_rows
-        self.num_bytes += table.nbytes
+        self._written.num_examples += table.num_rows
+        self._written.num_bytes += table.nbytes
 
-    def close(self) -> None:
+    def close(self) -> WrittenSplit:
         self._writer.close()
+        return self._written
 
 
 def _write_prompts(path: Path, prompts: dict[str, str]) -> None:
@@ -132,55 +187,3 @@ def _write_prompts(path: Path, prompts: dict[str, str]) -> None:
     path.parent.mkdir(exist_ok=True)
     table = pa.table({"id": list(prompts), "prompt": list(prompts.values())})
     pq.write_table(table, path, compression="zstd", compression_level=9, use_dictionary=False)
-
-
-def _write_card(folder: Path, writers: dict[tuple[str, str], _SplitWriter], facts: dict[str, Any]) -> None:
-    present = [setting for setting in SETTINGS if any(place[0] == setting for place in writers)]
-    configs, infos = [], DatasetInfosDict()
-    for setting in present:
-        splits = {split: writers[setting, split] for split in SPLITS if (setting, split) in writers}
-        files = [writer.path for writer in splits.values()]
-        configs.append(
-            {
-                "config_name": setting,
-                "data_files": [{"split": s, "path": str(w.path.relative_to(folder))} for s, w in splits.items()],
-                "version": content_version(*files),
-                **({"default": True} if setting == present[0] else {}),
-            }
-        )
-        infos[setting] = datasets.DatasetInfo(
-            config_name=setting,
-            features=FEATURES,
-            splits=datasets.SplitDict.from_split_dict(
-                {s: {"name": s, "num_bytes": w.num_bytes, "num_examples": w.num_examples} for s, w in splits.items()}
-            ),
-            download_size=sum(file.stat().st_size for file in files),
-            dataset_size=sum(writer.num_bytes for writer in splits.values()),
-        )
-    total = sum(writer.num_examples for writer in writers.values())
-    data = DatasetCardData(
-        language="en",
-        task_categories=["text-generation"],
-        tags=["tool-use", "function-calling", "personalization"],
-        size_categories=_size_category(total),
-        pretty_name="PEToolBench",
-        configs=configs,
-        library_name="petoolbench",
-    )
-    infos.to_dataset_card_data(data)
-    sizes = [
-        {
-            "setting": setting,
-            **{split: writers[setting, split].num_examples for split in SPLITS if (setting, split) in writers},
-        }
-        for setting in present
-    ]
-    card = DatasetCard.from_template(data, template_path=str(CARD_TEMPLATE), sizes=sizes, total=total, **facts)
-    (folder / "README.md").write_text(str(card), encoding="utf-8")
-
-
-def _size_category(rows: int) -> str:
-    for limit, name in ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")):
-        if rows < limit:
-            return name
-    return "1M<n<10M"

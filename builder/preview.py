@@ -11,46 +11,58 @@ from petoolbench import InputError
 from petoolkit.endpoint.request import Reply, Request
 from petoolkit.endpoint.usage import Usage
 
+from .authors import AUTHORS, any_asks_a_model, authors_that_ask_a_model
 from .authors.author import UnderstandJob
-from .authors.openai import OpenAIAuthor
-from .pipeline import asked, build
-from .recipe import Recipe, record_rng
+from .pipeline import STAGES, asked, build
+from .recipe import Recipe
+from .record_rng import record_rng
 from .run_folder import RunFolder
+from .stage_arguments import EMBEDDING, Materials, make_author
 
 
 @dataclass
 class Preview:
-    """What was tried, and what the whole run would take."""
+    """What was tried, and what the whole run would take.
+
+    Args:
+        conversations: each request to the model, with its reply.
+        rows: columns of `petoolbench.COLUMNS`, and `split`.
+        estimate: by stage, calls, prompt_tokens, completion_tokens, cost_usd, and seconds with the recipe's requests
+            in flight.
+        problem: why there are no rows, if there are none.
+    """
 
     conversations: list[tuple[Request, Reply]] = field(default_factory=list)
-    rows: list[dict] = field(default_factory=list)  # columns of `petoolbench.FEATURES`, and `split`
-    # By stage: calls, prompt_tokens, completion_tokens, cost_usd, and seconds with the recipe's requests in flight.
+    rows: list[dict] = field(default_factory=list)
     estimate: list[dict] = field(default_factory=list)
-    problem: str | None = None  # why there are no rows, if there are none
+    problem: str | None = None
 
 
 def preview(recipe: Recipe, number: int, console: Console) -> Preview:
     """Have `number` tools understood, and `number` users written end to end, by the recipe's model.
 
-    The users' tools are grouped by what rules understand of them, which costs nothing. Replies are kept like any
-    others. The estimate takes the tried records as typical, also in how many users are drawn in vain.
+    The users' tools are grouped by what an author that asks no model understands of them, which costs nothing. Replies
+    are kept like any others. The estimate takes the tried records as typical, also in how many users are drawn in
+    vain.
 
     Raises:
-        InputError: if no stage of the recipe has the author `openai`; and what a build raises.
+        InputError: if no author of the recipe asks a model; and what a build raises.
     """
-    if "openai" not in recipe.author.model_dump().values():
-        raise InputError("--preview shows what a language model writes: give --author openai, or set it.")
+    if not any_asks_a_model(recipe.author.by_stage().values()):
+        choices = " or ".join(authors_that_ask_a_model())
+        raise InputError(f"--preview shows what a language model writes: give --author {choices}, or set it.")
     seen = Preview()
 
     def on_reply(request: Request, reply: Reply) -> None:
         seen.conversations.append((request, reply))
 
-    free = recipe.author.model_copy(update={"understand": "offline"})
-    now = recipe.llm.model_copy(update={"batch": False})  # who looks before spending does not wait a day
-    tried = recipe.model_copy(update={"users": number, "author": free, "llm": now})
+    free = next(kind.name for kind in AUTHORS.values() if not kind.asks_a_model)
+    authors = recipe.author.model_copy(update={"understand": free})
+    at_once = recipe.llm.model_copy(update={"batch": False})  # a preview does not wait a day
+    tried = recipe.model_copy(update={"users": number, "author": authors, "llm": at_once})
     with tempfile.TemporaryDirectory() as folder:
         usage = Usage(recipe.llm.chat_prices)
-        run = RunFolder(Path(folder, "run"), console)
+        run = RunFolder(Path(folder, "run"), list(STAGES), console)
         try:
             build(tried, run.folder, Path(folder, "dataset"), console, usage, on_reply)
             seen.rows = list(run.rows("export"))
@@ -59,9 +71,9 @@ def preview(recipe: Recipe, number: int, console: Console) -> Preview:
                 raise
             seen.problem = str(error)
         tools = list(run.rows("collect"))
-        if recipe.author.understand == "openai":
-            usage.stage = "understand"
-            author = OpenAIAuthor(now, recipe.seed, usage, on_reply)
+        understands = AUTHORS[recipe.author.understand]
+        if understands.asks_a_model:
+            author = make_author(understands, "understand", Materials(tried, run, usage, on_reply))
             chosen = record_rng(recipe.seed, "preview", "tools").sample(tools, min(number, len(tools)))
             jobs = (UnderstandJob(tool, record_rng(recipe.seed, "understand", tool["tool_name"])) for tool in chosen)
             rejected = sum(written.rejected is not None for written in author.understand_all(jobs))
@@ -73,19 +85,24 @@ def preview(recipe: Recipe, number: int, console: Console) -> Preview:
 def _estimate(usage: Usage, run: RunFolder, recipe: Recipe, tools_tried: int, tools: int) -> list[dict]:
     """Scale what was asked for the tried tools, and for the users accepted at last with those drawn in vain."""
     accepted = run.manifest("instruct").get("counts", {}).get("accepted") or run.manifest("prefer").get("rows", 1)
+    # All tools are embedded for the preview already.
+    times_of = {"understand": tools / tools_tried, EMBEDDING: 1.0}
     lines = []
-    for stage, numbers in usage.by_stage.items():
+    for heading, of_stage in usage.stages.items():
+        numbers = of_stage.numbers
         if not numbers:
             continue
-        times = tools / tools_tried if stage == "understand" else recipe.users / min(accepted, recipe.users)
-        tried = run.manifest(stage)["extra"].get("asked") if stage != "understand" else None
-        tried = tried or asked(numbers)
+        times = times_of.get(heading, recipe.users / min(accepted, recipe.users))
+        tried = asked(numbers)
+        if heading not in times_of:
+            tried = run.manifest(heading).get("extra", {}).get("asked") or tried
         whole = {
             "calls": round(tried["replies"] * times),
             "prompt_tokens": round(tried["tokens sent"] * times),
             "completion_tokens": round(tried["tokens written"] * times),
         }
+        paid = Counter({**whole, "embedding_tokens": numbers["embedding_tokens"]})
         each = (numbers["seconds"] + numbers["cached_seconds"]) / max(numbers["calls"] + numbers["cached"], 1)
         seconds = None if recipe.llm.batch else round(each * whole["calls"] / recipe.llm.concurrency, 1)
-        lines.append({"stage": stage, **whole, "cost_usd": usage.cost(Counter(whole)), "seconds": seconds})
+        lines.append({"stage": heading, **whole, "cost_usd": usage.cost(paid), "seconds": seconds})
     return lines

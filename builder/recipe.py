@@ -1,18 +1,27 @@
 """A build's settings: a YAML file, checked key by key, with options of the command line over it."""
 
-import random
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from petoolbench import InputError
+from petoolbench import InputError, check_choice
 from petoolkit.embedding import DEFAULT_MODEL
 from petoolkit.endpoint.llm_settings import Count, LlmSettings
 
+from .authors import AUTHORS, DEFAULT_AUTHOR, any_asks_a_model
+from .encoders import is_of_the_endpoint
+
+
+def _known_author(name: str) -> str:
+    check_choice(name, AUTHORS, "author")
+    return name
+
+
 Share = Annotated[float, Field(gt=0, lt=1)]
-AuthorName = Literal["offline", "openai"]
+AuthorName = Annotated[str, AfterValidator(_known_author)]
 
 
 class _Settings(BaseModel):
@@ -38,20 +47,25 @@ class PreferSettings(_Settings):
     """Stage 4."""
 
     neighbours: Annotated[int, Field(ge=0)] = 5  # tools nearest in attributes, fetched for each preferred tool
-    # How often a further group is drawn from the gold tool's category, where the gold tool's rivals are; 0 draws from
-    # all, and the providers that a user dislikes are then seldom among the candidates.
+    # How often a further group is drawn from the gold tool's category, where the gold tool's rivals are. With 0 it is
+    # drawn from all, and the providers that a user dislikes are then seldom among the candidates.
     same_category: Annotated[float, Field(ge=0, le=1)] = 0
-    # Whether the rivals, providers that could do the gold tool's job too, are what a user dislikes, and never likes:
-    # what the history says of the candidates' providers then decides between them.
+    # Whether a user dislikes the rivals (providers that could do the gold tool's job too) and nothing else. What the
+    # history says of the candidates' providers then decides between them.
     dislike_rivals: bool = False
 
 
-class HistorySettings(_Settings):
-    """Stage 5."""
+class HistoryNeeds(_Settings):
+    """Stage 5, as far as stage 4 must know it: how many tools a history takes."""
 
     min_length: Count = 5
     max_length: Count = 20
-    min_disliked: Share = 0.2  # of a mixed history's calls
+    min_disliked: Share = 0.2  # of the calls of a history with disliked tools
+
+
+class HistorySettings(HistoryNeeds):
+    """Stage 5."""
+
     max_disliked: Share = 0.45
 
     @model_validator(mode="after")
@@ -82,9 +96,13 @@ class ExportSettings(_Settings):
 class AuthorSettings(_Settings):
     """Who writes each stage."""
 
-    understand: AuthorName = "offline"
-    history: AuthorName = "offline"
-    instruct: AuthorName = "offline"
+    understand: AuthorName = DEFAULT_AUTHOR
+    history: AuthorName = DEFAULT_AUTHOR
+    instruct: AuthorName = DEFAULT_AUTHOR
+
+    def by_stage(self) -> dict[str, str]:
+        """The authors' names by stage."""
+        return self.model_dump()
 
 
 class Recipe(_Settings):
@@ -116,19 +134,27 @@ class Recipe(_Settings):
 
     @property
     def _endpoint_embeds(self) -> bool:
-        return any(name.startswith("openai:") for name in (self.group.model, self.candidates.retriever or ""))
+        return any(is_of_the_endpoint(name) for name in (self.group.model, self.candidates.retriever or ""))
 
     @property
     def asks_a_model(self) -> bool:
         """Whether anything is asked of the endpoint in `llm`."""
-        return "openai" in self.author.model_dump().values() or self._endpoint_embeds
+        return any_asks_a_model(self.author.by_stage().values()) or self._endpoint_embeds
 
     @property
     def authors(self) -> str:
-        """Who writes, in words for a card: one name, or each stage's."""
-        by_stage = self.author.model_dump()
+        """Who writes: one author's name, or each stage's."""
+        by_stage = self.author.by_stage()
         names = set(by_stage.values())
         return names.pop() if len(names) == 1 else ", ".join(f"{stage}: {name}" for stage, name in by_stage.items())
+
+    def publishable(self) -> dict[str, Any]:
+        """The recipe without this machine's folders and addresses, and without a model that was not asked."""
+        shown = self.model_dump(exclude={"llm": {"base_url"}})
+        shown["catalogue"] = [Path(name).name for name in self.catalogue]
+        if not self.asks_a_model:
+            del shown["llm"]
+        return shown
 
 
 def load_recipe(path: Path, llm: dict[str, Any] | None = None, **overrides: Any) -> Recipe:
@@ -136,8 +162,8 @@ def load_recipe(path: Path, llm: dict[str, Any] | None = None, **overrides: Any)
 
     Args:
         path: of the YAML file.
-        llm: what is not None replaces keys of its section `llm`.
-        overrides: what is not None replaces its top-level keys.
+        llm: values that are not None replace keys of its section `llm`.
+        overrides: values that are not None replace its top-level keys.
 
     Raises:
         InputError: naming the file and the key.
@@ -146,35 +172,36 @@ def load_recipe(path: Path, llm: dict[str, Any] | None = None, **overrides: Any)
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"recipe {path} does not exist; recipes ship in recipes/build/.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(f"recipe {path} cannot be read: {' '.join(str(error).split())}.") from None
     if not isinstance(content, dict):
         raise InputError(f"recipe {path} should hold `key: value` lines.")
     content |= {key: value for key, value in overrides.items() if value is not None}
-    if asked := {key: value for key, value in (llm or {}).items() if value is not None}:
-        content["llm"] = {**(content.get("llm") or {}), **asked}
+    given = {key: value for key, value in (llm or {}).items() if value is not None}
+    section = content.get("llm") or {}
+    if given and isinstance(section, dict):
+        content["llm"] = {**section, **given}
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
         raise InputError(f"recipe {path}: {'; '.join(_problems(error))}.") from None
 
 
-def _problems(error: ValidationError):
+def _problems(error: ValidationError) -> Iterator[str]:
     for problem in error.errors():
         key = ".".join(map(str, problem["loc"]))
         if problem["type"] == "extra_forbidden":
             yield f"unknown key `{key}`; known are {', '.join(_known_keys(problem['loc'][:-1]))}"
+        elif problem["type"] == "value_error":
+            yield f"`{key}`: {str(problem['ctx']['error']).rstrip('.')}"
         else:
             yield f"`{key}`: {problem['msg'].lower()}"
 
 
-def _known_keys(place: tuple) -> list[str]:
+def _known_keys(section: tuple) -> list[str]:
     model: Any = Recipe
-    for key in place:
-        model = model.model_fields[key].annotation
+    for key in section:
+        annotation = model.model_fields[key].annotation
+        kinds = [annotation, *get_args(annotation)]  # a section may be left out: `Prices | None`
+        model = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
     return list(model.model_fields)
-
-
-def record_rng(seed: int, stage: str, record_id: str) -> random.Random:
-    """Chance belongs to the record: rebuilding one record alone, in any order, gives the same one."""
-    return random.Random(f"{seed}:{stage}:{record_id}")

@@ -1,9 +1,9 @@
-"""What a person would ask of a finished set of rows (paper, section 3.3 and Table 3)."""
+"""Statistics of a finished set of rows (paper, section 3.3 and Table 3)."""
 
 import json
 from collections import Counter
 
-from petoolbench import ToolName, setting_of
+from petoolbench import SETTINGS, ToolName, setting_of
 
 
 class RowStatistics:
@@ -20,13 +20,13 @@ class RowStatistics:
         self._disliked = self._rated = 0
 
     def add(self, row: dict) -> None:
-        """Count a row with the columns of `petoolbench.FEATURES`."""
+        """Count a row with the columns of `petoolbench.COLUMNS`."""
         candidates = [tool["tool_name"] for tool in row["candidate_tools"]]
         self._tools.update(candidates)
         self._tools.update(call["tool_name"] for call in row["history"])
         self._rows += 1
         self._lengths.append(row["history_length"])
-        if setting_of(row) == "rating_integrated":
+        if SETTINGS[setting_of(row)].is_rated:
             self._rated += len(row["history"])
             self._disliked += sum(call["rating"] == 0 for call in row["history"])
         self._instructions.add(row["instruction"])

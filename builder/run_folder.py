@@ -1,13 +1,8 @@
-"""A run's folder: one JSON lines file a stage, its manifest last. What has not changed is not done again."""
+"""A run's folder: one JSON lines file a stage, its manifest last. Finished stages are not done again."""
 
-import importlib.metadata
 import json
-import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +10,17 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, Task
 from rich.text import Text
 
-import petoolbench
-import petoolkit
 from petoolbench import InputError
 from petoolkit.files import content_hash, read_json_lines, write_json, write_json_lines
 
-STAGES = ("collect", "understand", "group", "prefer", "history", "instruct", "candidates", "export")
-_PACKAGES = ("datasets", "numpy", "pyarrow", "scikit-learn", "scipy", "sentence-transformers", "torch")
+from .stage_notes import Notes
 
-
-@dataclass
-class Notes:
-    """What a stage says of its work beside its rows: numbers by reason, and anything else for the report."""
-
-    counts: Counter = field(default_factory=Counter)
-    extra: dict[str, Any] = field(default_factory=dict)
-    status: Callable[[], str] = str  # a few words for the progress bar, asked for as it is drawn
+_KEYS = {"rows", "sha256", "seconds", "counts", "extra", "key"}  # of a manifest
+_LAST = "export"  # its rows are the build's, under a name that `petoolbench.PEToolBench` knows
 
 
 class _Status(ProgressColumn):
-    """What a stage says of itself, also while it waits."""
+    """A stage's speed and status."""
 
     def __init__(self, notes: Notes):
         super().__init__()
@@ -51,11 +37,16 @@ class RunFolder:
 
     Args:
         folder: made if it does not exist.
+        stages: the stages' names, in their order.
         console: for progress and one line a stage.
+
+    Raises:
+        InputError: if the folder can't be made.
     """
 
-    def __init__(self, folder: Path, console: Console):
+    def __init__(self, folder: Path, stages: Sequence[str], console: Console):
         self.folder = folder
+        self._stages = stages
         self._console = console
         self.redone: list[str] = []  # stages that this build had to do
         try:
@@ -66,8 +57,9 @@ class RunFolder:
             ) from None
 
     def path(self, stage: str) -> Path:
-        """The stage's rows."""
-        return self.folder / ("export.jsonl" if stage == "export" else f"{STAGES.index(stage) + 1}-{stage}.jsonl")
+        """The file of the stage's rows."""
+        number = self._stages.index(stage) + 1
+        return self.folder / (f"{stage}.jsonl" if stage == _LAST else f"{number}-{stage}.jsonl")
 
     def rows(self, stage: str) -> Iterator[dict]:
         """The stage's rows, as they were written."""
@@ -76,40 +68,33 @@ class RunFolder:
     def manifest(self, stage: str) -> dict[str, Any]:
         """What is known of the stage's last complete work; empty if there is none."""
         try:
-            return json.loads(self._manifest_path(stage).read_text(encoding="utf-8"))
+            manifest = json.loads(self._manifest_path(stage).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
+        return manifest if isinstance(manifest, dict) and manifest.keys() >= _KEYS else {}
 
     def do(
         self,
         stage: str,
         make: Callable[[Notes], Iterable[dict]],
-        inputs: Iterable[str],
-        settings: dict[str, Any],
-        total: int | None = None,
+        key: dict[str, Any],
+        expected_rows: int | None = None,
     ) -> None:
-        """Do a stage, unless its inputs, settings, code and libraries are those of its last complete work.
+        """Do a stage, unless its last complete work had the same key.
 
         Args:
-            stage: one of `STAGES`.
+            stage: one of the run's stages.
             make: gives the stage's rows, and may leave notes.
-            inputs: the stages whose rows it reads.
-            settings: everything else that its rows depend on, as JSON values.
-            total: expected number of rows, for the progress bar.
+            key: everything that the rows depend on, as JSON values.
+            expected_rows: for the progress bar.
         """
-        key = {
-            "inputs": {name: self.manifest(name)["sha256"] for name in inputs},
-            "settings": settings,
-            "code": self._code,
-            "versions": self._versions,
-        }
         path, manifest = self.path(stage), self.manifest(stage)
-        if manifest.get("key") == key and path.exists() and content_hash(path) == manifest["sha256"]:
+        if manifest and manifest["key"] == key and path.exists() and content_hash(path) == manifest["sha256"]:
             self._console.print(f"  {stage:<11} unchanged, {manifest['rows']:,} rows", style="dim")
             return
         started = time.perf_counter()
         notes = Notes()
-        number = write_json_lines(path, self._with_progress(stage, make(notes), notes, total))
+        number = write_json_lines(path, self._with_progress(stage, make(notes), notes, expected_rows))
         seconds = time.perf_counter() - started
         write_json(
             self._manifest_path(stage),
@@ -136,11 +121,11 @@ class RunFolder:
                 yield row
 
     def record(self, name: str, value: dict[str, Any]) -> None:
-        """Keep a note beside the stages, such as what was written elsewhere."""
+        """Keep a JSON value beside the stages, such as what was written elsewhere."""
         write_json(self.folder / f"{name}.json", value)
 
     def is_recorded(self, name: str, value: dict[str, Any]) -> bool:
-        """Whether the last note of this name says just this."""
+        """Whether just this value was recorded under the name."""
         try:
             return json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8")) == value
         except (OSError, ValueError):
@@ -148,15 +133,3 @@ class RunFolder:
 
     def _manifest_path(self, stage: str) -> Path:
         return self.path(stage).with_suffix(".manifest.json")
-
-    @cached_property
-    def _code(self) -> str:
-        builder, kit = Path(__file__).parent, Path(petoolkit.__file__).parent
-        parts = [*builder.rglob("*.py"), *builder.rglob("*.jinja"), Path(petoolbench.__file__)]
-        parts += [*kit.glob("*.py"), *kit.glob("endpoint/*.py")]
-        return content_hash(*sorted(parts))
-
-    @cached_property
-    def _versions(self) -> dict[str, str]:
-        python = {"python": ".".join(map(str, sys.version_info[:2]))}
-        return python | {package: importlib.metadata.version(package) for package in _PACKAGES}

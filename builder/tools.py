@@ -2,25 +2,37 @@
 
 from collections.abc import Iterable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from petoolbench import ToolName
-from petoolkit.embedding import TextEncoder
+
+if TYPE_CHECKING:
+    from petoolkit.embedding import TextEncoder
 
 
-class Tools:
-    """Tools with the columns of `collect` and `understand`, in catalogue order.
+def understood_tools(collected: Iterable[dict], understood: Iterable[dict]) -> dict[str, dict]:
+    """Tools by name, in catalogue order, with the columns of both stages.
 
     Args:
         collected, understood: rows of the two stages, in the same order; tools rejected in the second are left out.
+    """
+    both = zip(collected, understood, strict=True)
+    return {tool["tool_name"]: {**tool, **read} for tool, read in both if not read["rejected"]}
+
+
+class Tools:
+    """Tools with the columns of `collect` and `understand`, in catalogue order, and their texts as vectors.
+
+    Args:
+        collected, understood: see `understood_tools`.
         encoder: turns functionality and attributes into vectors.
         eps: cosine distance within which two tools count as doing the same job.
     """
 
-    def __init__(self, collected: Iterable[dict], understood: Iterable[dict], encoder: TextEncoder, eps: float):
-        both = zip(collected, understood, strict=True)
-        self.rows = [{**tool, **said} for tool, said in both if not said["rejected"]]
+    def __init__(self, collected: Iterable[dict], understood: Iterable[dict], encoder: "TextEncoder", eps: float):
+        self.rows = list(understood_tools(collected, understood).values())
         self.index = {tool["tool_name"]: index for index, tool in enumerate(self.rows)}
         self._encoder = encoder
         self._eps = eps

@@ -10,6 +10,7 @@ from petoolkit.files import read_json, write_json
 from petoolkit.hub_reading import fetch_file
 
 RECORD_FILE = "dataset_record.json"
+Origin = Literal["build", "import"]
 
 
 class DatasetRecord(BaseModel):
@@ -21,13 +22,17 @@ class DatasetRecord(BaseModel):
         split: what training and test rows do not share: `user` (users only), `tool` (users and gold tools) or
             `function` (users and gold tools' functions).
         recipe: the recipe of a build, without folders and addresses of the machine; `None` for an import.
-        statistics: numbers by the name of what they count.
+        counts: by stage of a build, the numbers of rows, and of what was kept and dropped for each reason.
+        asked: by stage of a build, the numbers of replies and tokens that a language model was asked for.
+        statistics: numbers of the rows, by the name of what they count.
     """
 
-    origin: Literal["build", "import"]
+    origin: Origin
     author: str
     split: Literal["user", "tool", "function"] = "user"
     recipe: dict[str, Any] | None = None
+    counts: dict[str, dict[str, int]] = {}
+    asked: dict[str, dict[str, int]] = {}
     statistics: dict[str, Any] = {}
 
     def write(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a good model would answer to the prompts of `petoolkit.builder.authors.author_prompts`; served by `scripted_server.ScriptedServer`."""
+"""The answers of a good model to the prompts of `builder.authors.author_prompts`, for `scripted_server`."""
 
 import json
 import re
@@ -18,8 +18,8 @@ def good_answer(body: dict) -> str:
     preferred, disliked = data[0], data[1] if len(data) > 1 else []
     if "Tools that the user dislikes:" in prompt:
         order = [(tool, 1) for tool in preferred]
-        for place, tool in enumerate(disliked):
-            order.insert(2 * place, (tool, 0))
+        for position, tool in enumerate(disliked):
+            order.insert(2 * position, (tool, 0))
         calls = [{**_named_call(tool), "rating": rating} for tool, rating in order]
     else:
         calls = [_named_call(tool) for tool in [*disliked, *preferred]]

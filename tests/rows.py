@@ -1,5 +1,7 @@
 """Rows small enough to count on one's fingers: two tools that do the job, two that do not."""
 
+from petoolkit.dataset_record import DatasetRecord
+
 CITY = {"name": "city", "type": "STRING", "description": "", "default": '"Paris"'}
 
 
@@ -47,4 +49,4 @@ def prediction(row, reply, repeat=0, **more):
     return {"id": row["id"], "repeat": repeat, "reply": reply, **more}
 
 
-DATASET_FACTS = {"folder": "petoolbench", "author": "offline", "origin": "", "statistics": {}, "citation": ""}
+DATASET_FACTS = DatasetRecord(origin="build", author="offline")

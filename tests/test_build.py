@@ -8,17 +8,22 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from inspect import signature
 from pathlib import Path
 
 import datasets
 import pytest
-from petoolkit.builder.pipeline import build
+from conftest import ROOT
+from petoolkit.builder.authors import AUTHORS
+from petoolkit.builder.pipeline import STAGES, build
 from petoolkit.builder.recipe import load_recipe
-from petoolkit.builder.run_folder import STAGES
-from petoolkit.builder.stages.export import check_row
+from petoolkit.builder.stage_arguments import FromRecipe
+from petoolkit.builder.stage_code import source_files
 from rich.console import Console
 
 import petoolbench
+from petoolbench import InputError
+from petoolkit.dataset_record import DatasetRecord, read_dataset_record
 
 QUICKSTART = Path("recipes/build/quickstart.yaml")
 USERS = 24
@@ -58,12 +63,13 @@ def test_each_config_loads_by_name_with_the_promised_columns(built, monkeypatch)
         streamed = load(built, monkeypatch, setting, streaming=True)
         assert list(streamed["test"]) == loaded["test"].to_list()
         for row in loaded["train"]:
-            check_row(row)
+            assert petoolbench.breaches(row, of_a_build=True) == []
             assert petoolbench.setting_of(row) == setting
 
 
 def test_the_dataset_holds_no_code(built):
-    assert {file.suffix for file in (built / "petoolbench").rglob("*") if file.is_file()} == {".md", ".parquet"}
+    suffixes = {file.suffix for file in (built / "petoolbench").rglob("*") if file.is_file()}
+    assert suffixes == {".md", ".parquet", ".json"}
 
 
 def test_rows_keep_their_promises(built):
@@ -184,8 +190,8 @@ def kill_while_writing(folder: Path, name: str) -> bool:
     command = [sys.executable, "-m", "petoolbench_cli", "build", "--users", str(USERS)]
     command += ["--run", str(folder / "run"), "--dataset", str(folder / "petoolbench")]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    place = folder if name == "petoolbench" else folder / "run"
-    while process.poll() is None and not list(place.glob(f".{name}*")):
+    parent = folder if name == "petoolbench" else folder / "run"
+    while process.poll() is None and not list(parent.glob(f".{name}*")):
         time.sleep(0.0005)
     process.send_signal(signal.SIGKILL)
     return process.wait() == -signal.SIGKILL and not (folder / "petoolbench").exists()
@@ -211,3 +217,179 @@ def test_the_report_and_the_card_tell_what_was_done(built):
         assert said in card
     assert "llm:" not in card, "no language model was asked"
     assert "{{ " not in card and "{%" not in card and str(built) not in card
+
+
+# --- what a stage's key holds ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+def test_a_stage_is_given_what_its_entry_declares_and_nothing_else(stage):
+    assert signature(stage.make).parameters.keys() == stage.arguments.keys()
+    assert set(stage.inputs) <= set(list(STAGES)[: list(STAGES).index(stage.name)])
+
+
+def test_a_key_of_the_recipe_that_is_not_declared_cannot_be_read():
+    class Materials:
+        recipe = recipe()
+
+    declared = FromRecipe("history", only=("min_length", "max_length"))
+    given = declared.value(Materials, None)
+    assert {"min_length": given.min_length, "max_length": given.max_length} == declared.key(Materials)
+    with pytest.raises(AttributeError):
+        given.max_disliked  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("module", "holds", "lacks"),
+    [
+        ("stages.prefer", {"prefer.py", "tools.py", "record_rng.py", "petoolbench.py"}, {"group.py", "embedding.py"}),
+        ("stages.export", {"export.py", "row_statistics.py"}, {"prefer.py", "tools.py"}),
+        ("catalogue.catalogue_files", {"rapidapi.py", "toolbench.py", "embedded_catalogue.py"}, {"collect.py"}),
+        ("authors.offline", {"offline.py", "offline_phrases.py"}, {"openai.py", "collect.py"}),
+        (
+            "authors.openai",
+            {"openai.py", "author_prompts.py", "author_replies.py"},
+            {"offline.py", "ask.py", "text.py"},
+        ),
+    ],
+)
+def test_code_is_what_a_module_imports_of_ours(module, holds, lacks):
+    names = {file.name for file in source_files([f"petoolkit.builder.{module}"])}
+    assert holds <= names and not lacks & names
+    assert not {"petoolbench_cli.py", "build_report.py", "preview.py", "pipeline.py", "recipe.py"} & names
+
+
+def test_the_data_of_an_author_counts_as_its_code():
+    assert [file.name for file in AUTHORS["offline"].files()] == ["offline_words.yaml"]
+    assert "instruction.jinja" in [file.name for file in AUTHORS["openai"].files()]
+
+
+CHANGES = {
+    "builder/build_report.py": [],
+    "builder/pipeline.py": [],
+    "builder/authors/openai.py": [],
+    "petoolbench_cli.py": [],
+    "petoolkit/text.py": [],
+    "builder/stages/prefer.py": ["prefer"],
+    "builder/authors/offline_words.yaml": ["understand", "history", "instruct"],
+    "builder/tools.py": ["group", "prefer", "history", "instruct", "candidates", "export"],
+    "builder/authors/prompts/example.jinja": [],
+    "petoolkit/embedding.py": [],
+}
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from rich.console import Console
+from petoolkit.builder.pipeline import build
+from petoolkit.builder.recipe import load_recipe
+
+def redone():
+    recipe = load_recipe(Path("recipes/build/quickstart.yaml"), users=5)
+    return build(recipe, Path("run"), Path("petoolbench"), Console(quiet=True)).redone
+
+done = {"first": redone()}
+for name in sys.argv[1:]:
+    file = Path(name)
+    before = file.read_text()
+    file.write_text(before + "# A comment more.\\n")
+    done[name] = redone()
+    file.write_text(before)
+    redone()
+print(json.dumps(done))
+"""
+
+
+def test_changed_code_redoes_only_the_stages_that_run_it(tmp_path):
+    """The rows come out the same here, so what follows a redone stage is not done again."""
+    for name in ("builder", "petoolkit", "recipes", "petoolbench.py", "petoolbench_cli.py", "dataset_card.md"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    command = [sys.executable, "-c", SCRIPT, *CHANGES]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    redone = json.loads(done.stdout)
+    assert redone.pop("first") == list(STAGES)
+    assert redone == CHANGES
+
+
+def test_a_further_setting_needs_no_change_of_the_builder(tmp_path, monkeypatch):
+    further = petoolbench.Setting("further", "", "Calls, rated, disliked first:", dislikes="first", is_rated=True)
+    monkeypatch.setitem(petoolbench.SETTINGS, "further", further)
+    quiet_build(tmp_path)
+    rows = load(tmp_path, monkeypatch, "further")["train"].to_list()
+    assert len(rows) == 18
+    for row in rows:
+        ratings = [call["rating"] for call in row["history"]]
+        assert ratings == sorted(ratings) and set(ratings) == {0, 1}
+    card = (tmp_path / "petoolbench" / "README.md").read_text()
+    assert '"further")  # or "preferred_only"' in card and "in `rating_integrated`, `further` and" in card
+
+
+# --- the record, and what stands in the folder ----------------------------------------------------------------------
+
+
+def test_the_record_says_how_the_dataset_came_about(built):
+    record = read_dataset_record(str(built / "petoolbench"))
+    assert (record.origin, record.author, record.split) == ("build", "offline", "user")
+    assert (record.recipe["seed"], record.recipe["users"], record.recipe["catalogue"]) == (42, USERS, ["embedded"])
+    assert record.statistics["rows"] == 3 * USERS and record.counts["collect"]["read"] == 401
+    assert "llm" not in record.recipe and str(built) not in record.model_dump_json()
+
+
+def test_a_changed_record_is_written_anew(tmp_path):
+    quiet_build(tmp_path)
+    file = tmp_path / "petoolbench" / "dataset_record.json"
+    written = file.read_bytes()
+    file.write_text(file.read_text().replace('"seed": 42', '"seed": 43'))
+    quiet_build(tmp_path)
+    assert file.read_bytes() == written
+
+
+def said(folder, **options):
+    console = Console(record=True, file=io.StringIO(), width=500)
+    build(recipe(**options.pop("recipe", {})), folder / "run", folder / "petoolbench", console, **options)
+    return console.export_text()
+
+
+def test_a_build_says_what_it_replaces(tmp_path):
+    assert "replaces" not in said(tmp_path)
+    assert "replaces" not in said(tmp_path), "nothing has changed"
+    standing = f"a build of {USERS} users, seed 42, catalogue embedded, author offline ({3 * USERS} rows)"
+    assert f"petoolbench/ holds {standing}; this build replaces it." in said(tmp_path, recipe={"users": 10})
+
+
+def test_an_import_is_replaced_by_a_build_only_where_told(tmp_path):
+    quiet_build(tmp_path)
+    DatasetRecord(origin="import", author="the authors of the paper").write(tmp_path / "petoolbench")
+    before = (tmp_path / "petoolbench" / "dataset_record.json").read_bytes()
+    with pytest.raises(InputError, match=r"holds an import, texts by the authors of the paper \(72 rows\).*--replace"):
+        quiet_build(tmp_path, users=10)
+    assert (tmp_path / "petoolbench" / "dataset_record.json").read_bytes() == before
+    assert "holds an import, texts by the authors of the paper (72 rows); this build replaces it" in said(
+        tmp_path, recipe={"users": 10}, replace=True
+    )
+    assert read_dataset_record(str(tmp_path / "petoolbench")).origin == "build"
+
+
+@pytest.mark.parametrize(
+    ("card", "standing"),
+    [
+        ("", "a build written by an earlier version (72 rows)"),
+        ("Imported by `petoolbench import` from x", "an import written by an earlier version (72 rows)"),
+    ],
+)
+def test_a_dataset_without_a_record_is_what_its_card_says(tmp_path, card, standing):
+    quiet_build(tmp_path)
+    (tmp_path / "petoolbench" / "dataset_record.json").unlink()
+    with open(tmp_path / "petoolbench" / "README.md", "a") as file:
+        file.write(card)
+    assert f"holds {standing}; this build replaces it" in said(tmp_path, replace=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "absent"),
+    [({"users": 1}, "test"), ({"users": 3, "export": {"test_share": 0.9}}, "train"), ({}, None)],
+)
+def test_a_dataset_without_a_split_is_pointed_out(tmp_path, changes, absent):
+    assert [f"has no {split} split" in said(tmp_path, recipe=changes) for split in petoolbench.SPLITS] == [
+        split == absent for split in petoolbench.SPLITS
+    ]

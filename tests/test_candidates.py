@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from fakes import WordEncoder, full, market, tool, tool_set
 from petoolkit.builder.recipe import CandidateSettings
+from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.candidates import candidates
 
 from petoolbench import InputError
@@ -16,8 +17,8 @@ def chosen(tools, groups, number, retrieved, users, instruction="please", seed=0
     rows = [{"user_id": user, "group_id": group_of[gold], "gold_tool": gold} for user, gold in users.items()]
     asked = [{"user_id": user, "instruction": instruction, "rejected": None} for user in users]
     settings = CandidateSettings(number=number, retrieved=retrieved, same_function=same_function)
-    counts = Counter() if counts is None else counts
-    return list(candidates(rows, asked, groups, tools, WordEncoder(), settings, seed, counts))
+    notes = Notes(Counter() if counts is None else counts)
+    return list(candidates(rows, asked, groups, tools, WordEncoder(), settings, len(users), seed, notes))
 
 
 GOLD, PEER = full("Data.Alder.weather"), full("Data.Birch.weather")
@@ -102,17 +103,17 @@ def test_a_group_as_large_as_the_number_is_not_cut():
 
 
 def test_the_gold_tool_stands_anywhere():
-    """A fixed place would be an answer.
+    """A fixed position would be an answer.
 
-    2,000 users, 8 places: 250 each, standard deviation 14.8. More than 90 off (six deviations) at any of the places
+    2,000 users, 8 positions: 250 each, standard deviation 14.8. More than 90 off (six deviations) at any position
     happens by chance for about one seed in 10^7.
     """
     tools, groups = market()
     gold = groups[0]["tools"][1]
     rows = chosen(tools, groups, 8, 2, {f"u{number}": gold for number in range(2000)}, "get news")
-    places = Counter(row["candidate_tools"].index(gold) for row in rows)
-    assert sorted(places) == list(range(8))
-    assert all(abs(times - 250) <= 90 for times in places.values())
+    positions = Counter(row["candidate_tools"].index(gold) for row in rows)
+    assert sorted(positions) == list(range(8))
+    assert all(abs(times - 250) <= 90 for times in positions.values())
 
 
 def test_a_rejected_instruction_gets_no_candidates():
@@ -121,8 +122,19 @@ def test_a_rejected_instruction_gets_no_candidates():
         {"user_id": "u1", "instruction": "songs", "rejected": "names a tool"},
         {"user_id": "u2", "instruction": "songs", "rejected": None},
     ]
-    rows = candidates(users, asked, GROUPS, TOOLS, WordEncoder(), CandidateSettings(number=3), 0, Counter())
+    rows = candidates(users, asked, GROUPS, TOOLS, WordEncoder(), CandidateSettings(number=3), 2, 0, Notes())
     assert [row["user_id"] for row in rows] == ["u2"]
+
+
+def test_only_as_many_accepted_users_as_are_asked_for_get_candidates():
+    """More are drawn where some are rejected; the first ones are taken, so that the rest changes nothing."""
+    users = [{"user_id": f"u{number}", "group_id": "g1", "gold_tool": GOLD} for number in range(5)]
+    asked = [
+        {"user_id": user["user_id"], "instruction": "songs", "rejected": "names a tool" if number == 1 else None}
+        for number, user in enumerate(users)
+    ]
+    rows = candidates(users, asked, GROUPS, TOOLS, WordEncoder(), CandidateSettings(number=3), 2, 0, Notes())
+    assert [row["user_id"] for row in rows] == ["u0", "u2"]
 
 
 def test_a_user_alone_has_the_same_candidates():

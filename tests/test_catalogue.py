@@ -6,7 +6,12 @@ import re
 from collections import defaultdict
 
 import pytest
-from petoolkit.builder.catalogue.formats import Parameter, ToolDocument, catalogue_files, read_catalogue
+import yaml
+from petoolkit.builder.catalogue import FORMATS
+from petoolkit.builder.catalogue import catalogue_files as catalogue_module
+from petoolkit.builder.catalogue.catalogue_files import catalogue_files, read_catalogue
+from petoolkit.builder.catalogue.catalogue_format import CatalogueFormat
+from petoolkit.builder.catalogue.tool_document import Parameter, ToolDocument
 
 from petoolbench import InputError
 
@@ -39,6 +44,28 @@ DOCUMENT = ToolDocument(
     pricing="FREE",
     latency_ms=120,
     success_rate=99.5,
+)
+EMBEDDED = {
+    "category": "Weather",
+    "functions": {"now": {"required_parameters": [CITY], "optional_parameters": [], "response": {"t": "float"}}},
+    "providers": [
+        {
+            "name": "Sunny",
+            "description": "Weather for everyone.",
+            "pricing": "FREE",
+            "apis": {"now": {"name": "get_now", "description": "Gets the weather of a city."}},
+        }
+    ],
+}
+EMBEDDED_DOCUMENT = ToolDocument(
+    category="Weather",
+    tool="Sunny",
+    tool_description="Weather for everyone.",
+    api="get_now",
+    api_description="Gets the weather of a city.",
+    required_parameters=[Parameter(**CITY)],
+    response_schema={"t": "float"},
+    pricing="FREE",
 )
 BARE = {"category": "Weather", "tool": "Rainy", "api": "later"}
 BARE_DOCUMENT = ToolDocument(category="Weather", tool="Rainy", api="later")
@@ -90,6 +117,11 @@ def read(*catalogues):
     return [document for file in catalogue_files([*map(str, catalogues)]) for document in read_catalogue(file)]
 
 
+def write_json(path, value):
+    path.write_text(json.dumps(value))
+    return path
+
+
 def lines(*rows):
     return "\n".join(map(json.dumps, rows)).encode()
 
@@ -127,8 +159,24 @@ def damaged(content):
         ("tools.jsonl", lines({**ROW, "required_parameters": "city"}), "line 1: `required_parameters`"),
         ("tools.jsonl", lines({**ROW, "required_parameters": [{"type": "STRING"}]}), "`required_parameters.0.name`"),
         ("tools.jsonl", lines({"tool": "Sunny", "api": "now"}), "line 1: `category`: field required"),
-        ("tools.json", b"5", "tools.json, entry 1: `the row`"),
-        ("tools.jsonl", lines(ROW) + b'\n"Sunny"', "tools.jsonl, line 2: `the row`"),
+        ("tools.json", b"5", "tools.json, entry 1: this is not a tool in a form that can be read"),
+        ("tools.jsonl", lines(ROW) + b'\n"Sunny"', "tools.jsonl, line 2: this is not a tool in a form"),
+        ("tools.jsonl", lines({"name": "now"}), "line 1: this is not a tool in a form that can be read"),
+        ("tools.yaml", yaml.safe_dump(ROW).encode(), [DOCUMENT]),
+        ("tools.yaml", yaml.safe_dump(EMBEDDED).encode(), [EMBEDDED_DOCUMENT]),
+        ("tools.json", json.dumps(EMBEDDED).encode(), [EMBEDDED_DOCUMENT]),
+        (
+            "Weather/tools.json",
+            json.dumps([EMBEDDED, ROW, NESTED]).encode(),
+            [EMBEDDED_DOCUMENT, DOCUMENT, *NESTED_DOCUMENTS],
+        ),
+        ("tools.yaml", b"- [", "tools.yaml cannot be read as YAML"),
+        ("tools.yaml", b"when: 2027-13-45", "tools.yaml cannot be read as YAML"),
+        (
+            "tools.json",
+            json.dumps({**EMBEDDED, "functions": {}}).encode(),
+            "functions that are not described: now",
+        ),
         ("Weather/sunny.json", lines({**NESTED, "tool_name": ["Sunny"]}), "sunny.json, entry 1: `tool_name`"),
         ("Weather/sunny.json", lines({**NESTED, "api_list": None}), "sunny.json, entry 1: `api_list`"),
         ("Weather/sunny.json", lines({**NESTED, "api_list": [{}]}), "sunny.json, entry 1: `api_list.0.name`"),
@@ -143,6 +191,31 @@ def test_a_file_gives_its_documents_or_names_the_place_that_is_wrong(tmp_path, n
             read(file)
     else:
         assert read(file) == expected
+
+
+@pytest.mark.parametrize("known", FORMATS, ids=lambda known: known.name)
+def test_a_message_names_the_forms_that_are_known_and_the_one_that_was_recognised(tmp_path, known):
+    with pytest.raises(InputError, match=re.escape(f"{known.name} ({known.form})")):
+        read(write_json(tmp_path / "tools.json", {"some": "thing"}))
+    broken = {
+        "a RapidAPI row": {**ROW, "api": None},
+        "a ToolBench provider": {**NESTED, "tool_name": None},
+        "a category of the embedded catalogue": {**EMBEDDED, "category": None},
+    }
+    with pytest.raises(InputError, match=re.escape(f"(in {known.name}); mend it or leave it out")):
+        read(write_json(tmp_path / "tools.json", broken[known.name]))
+
+
+def test_a_further_format_is_one_line_of_the_table(tmp_path, monkeypatch):
+    listed = CatalogueFormat(
+        "a list of names",
+        "an object with names",
+        lambda value: isinstance(value, dict) and "names" in value,
+        lambda value, file: (ToolDocument(category=file.stem, tool="x", api=name) for name in value["names"]),
+    )
+    monkeypatch.setattr(catalogue_module, "FORMATS", (listed, *FORMATS))
+    file = write_json(tmp_path / "tools.json", [{"names": ["a", "b"]}, ROW])
+    assert [document.api for document in read(file)] == ["a", "b", "now"]
 
 
 def test_a_folder_is_searched_in_depth_and_in_a_fixed_order(tmp_path):

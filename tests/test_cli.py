@@ -62,7 +62,7 @@ def two_providers(number):
 MISTAKES = {
     "missing catalogue": (lambda folder: ["build", "--catalogue", folder / "none.json"], "none.json does not exist"),
     "catalogue of another kind": (catalogue("x", ".csv"), "is of no known kind"),
-    "catalogue that is no JSON": (catalogue('{"a": 1}\n{no'), "tools.jsonl, line 1: `category`: field required"),
+    "catalogue that is no JSON": (catalogue('{"a": 1}\n{no'), "tools.jsonl, line 1: this is not a tool"),
     "damaged line": (catalogue(json.dumps(TOOL) + "\n{no"), "tools.jsonl, line 2: not valid JSON"),
     "truncated catalogue": (truncated, "cannot be read"),
     "wrong type": (catalogue(json.dumps({**TOOL, "api": ["now"]})), "line 1: `api`: input should be a valid string"),

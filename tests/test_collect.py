@@ -3,8 +3,11 @@
 from collections import Counter
 
 import pytest
-from petoolkit.builder.catalogue.formats import Parameter, ToolDocument
+from petoolkit.builder.catalogue.tool_document import Parameter, ToolDocument
+from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.collect import clean_text, collect
+
+from petoolbench import InputError
 
 
 def document(**changes):
@@ -22,8 +25,8 @@ def document(**changes):
 
 
 def collected(*documents, max_description=800):
-    counts = Counter()
-    return list(collect(documents, max_description, counts)), counts
+    notes = Notes()
+    return list(collect(documents, max_description, notes)), notes.counts
 
 
 OTHER = {"api": "later", "api_description": "Gets the forecast of a city."}
@@ -73,6 +76,11 @@ def test_a_dropped_tool_does_not_make_the_next_one_a_duplicate():
     rows, counts = collected(document(tool_description=None), document())
     assert [row["tool_name"] for row in rows] == ["<Weather>.<Sunny>.<now>"]
     assert counts == Counter({"read": 2, "kept": 1, "dropped: provider not described": 1})
+
+
+def test_a_catalogue_of_which_nothing_is_left_is_refused():
+    with pytest.raises(InputError, match=r"no tool of the catalogue is left: .*'dropped: no description': 1"):
+        collected(document(api_description=""))
 
 
 def test_a_kept_row_has_one_form():

@@ -8,62 +8,16 @@ import datasets
 import pytest
 from fakes import full, parameter, tool, tool_set
 from petoolkit.builder.recipe import ExportSettings
-from petoolkit.builder.stages.export import check_row, draw_test_users, export
+from petoolkit.builder.stage_notes import Notes
+from petoolkit.builder.stages.export import draw_test_users, export
 
-from petoolbench import FEATURES, SETTINGS, SPLITS
+from petoolbench import FEATURES, SETTINGS, SPLITS, breaches
 
 GOLD, PEER, OTHER, LIKED, DISLIKED = (full(f"Data.{name}") for name in ("A.x", "B.x", "A.y", "A.z", "B.z"))
 
 
 def call(name, rating=None, instruction="Get maps."):
     return {"instruction": instruction, "tool_name": name, "parameters": "{}", "rating": rating}
-
-
-def row(setting="preferred_only", candidates=(OTHER, GOLD, PEER), **changes):
-    """A row that keeps the contract, with some columns changed."""
-    return {
-        "id": f"u1/{setting}",
-        "instruction": "Get news.",
-        "history": [call(LIKED)],
-        "candidate_tools": [{"tool_name": name} for name in candidates],
-        "tool_call": {"tool_name": GOLD, "parameters": "{}"},
-        "same_function_tools": [GOLD, PEER],
-        **changes,
-    }
-
-
-@pytest.mark.parametrize(
-    ("checked", "breach"),
-    [
-        (row(), None),
-        (row("chronological", history=[call(DISLIKED), call(LIKED)]), None),
-        (row("rating_integrated", history=[call(DISLIKED, 0), call(LIKED, 1)]), None),
-        (row(candidates=[GOLD, PEER]), None),
-        (row(candidates=[OTHER, GOLD, PEER, OTHER]), "candidates repeat"),
-        (
-            row(candidates=[OTHER, PEER, LIKED]),
-            "the gold tool is no candidate; a same-function tool is no candidate",
-        ),
-        (row(same_function_tools=[PEER, OTHER]), "the gold tool is not among the same-function tools"),
-        (row(candidates=[OTHER, GOLD]), "a same-function tool is no candidate"),
-        (row(same_function_tools=[GOLD]), "only one candidate does the job"),
-        (row(history=[]), "the history is empty"),
-        (row(history=[call(LIKED), call(PEER)]), "the history holds a tool of the gold function"),
-        (row(history=[call(LIKED), call(GOLD)]), "the history holds a tool of the gold function"),
-        (row(history=[call(LIKED, instruction="Get news.")]), "the history holds the instruction"),
-        (row(history=[call(LIKED, 1)]), "ratings do not fit the setting"),
-        (row("chronological", history=[call(DISLIKED, 0), call(LIKED)]), "ratings do not fit the setting"),
-        (row("rating_integrated"), "ratings do not fit the setting"),
-        (row("rating_integrated", history=[call(DISLIKED, 0), call(LIKED)]), "ratings do not fit the setting"),
-        (row(same_function_tools=[GOLD], history=[]), "only one candidate does the job; the history is empty"),
-    ],
-)
-def test_each_breach_of_the_contract_is_named_with_its_row(checked, breach):
-    if breach:
-        with pytest.raises(ValueError, match=re.escape(f"row {checked['id']}: {breach}") + "$"):
-            check_row(checked)
-    else:
-        check_row(checked)
 
 
 # --- splitting ------------------------------------------------------------------------------------------------------
@@ -144,8 +98,8 @@ CANDIDATES = [
 ]
 
 
-def exported(histories=HISTORIES, candidates=CANDIDATES):
-    return list(export(USERS, histories, INSTRUCTIONS, candidates, TOOLS, ExportSettings(), 0))
+def exported(histories=HISTORIES, candidates=CANDIDATES, instructions=INSTRUCTIONS, notes=None):
+    return list(export(USERS, histories, instructions, candidates, TOOLS, ExportSettings(), 0, notes or Notes()))
 
 
 def test_a_user_becomes_one_row_a_setting():
@@ -210,7 +164,52 @@ def test_a_users_rows_are_all_in_one_split_and_without_candidates_there_are_none
     assert Counter(split for _, split in splits) == {"train": 4, "test": 2}
 
 
-def test_a_row_that_breaks_the_contract_stops_the_export():
-    broken = [{**HISTORIES[0], "chronological": []}, *HISTORIES[1:]]
-    with pytest.raises(ValueError, match="row u0/chronological: the history is empty"):
-        exported(histories=broken)
+def test_rows_are_counted_by_split():
+    notes = Notes()
+    rows = exported(notes=notes)
+    assert notes.counts == {"train rows": 18, "test rows": 6}
+    assert notes.extra["rows"] == len(rows) and notes.extra["distinct gold tools"] == 1
+
+
+GOOD_HISTORY = {
+    "preferred_only": [call(LIKED)],
+    "rating_integrated": [call(LIKED, 1), call(DISLIKED, 0)],
+    "chronological": [call(DISLIKED), call(LIKED)],
+}
+
+
+@pytest.mark.parametrize(
+    ("history", "candidates", "breach"),
+    [
+        ({}, {"candidate_tools": [GOLD, PEER]}, None),
+        ({}, {"candidate_tools": [OTHER, GOLD, PEER, OTHER]}, "candidates repeat"),
+        ({}, {"candidate_tools": [OTHER, PEER, LIKED]}, "the gold tool is no"),
+        ({}, {"candidate_tools": [OTHER, GOLD]}, "same-function tools are no"),
+        ({}, {"same_function_tools": [PEER, OTHER]}, "the gold tool is not among the same-function tools"),
+        ({}, {"same_function_tools": [GOLD]}, "only one candidate does the job"),
+        ({"chronological": []}, {}, "the history is empty"),
+        ({"chronological": [call(LIKED), call(PEER)]}, {}, "the history holds a tool of the gold function"),
+        ({"chronological": [call(LIKED), call(GOLD)]}, {}, "the history holds a tool of the gold function"),
+        ({"chronological": [call(LIKED, instruction="Get news.")]}, {}, "the history holds the instruction"),
+        ({"chronological": [call(LIKED, 1)]}, {}, "ratings do not fit the setting"),
+        ({"chronological": [call(DISLIKED, 0), call(LIKED)]}, {}, "ratings do not fit the setting"),
+        ({"rating_integrated": [call(LIKED)]}, {}, "ratings do not fit the setting"),
+        ({"rating_integrated": [call(DISLIKED, 0), call(LIKED)]}, {}, "ratings do not fit the setting"),
+    ],
+)
+def test_a_row_that_breaks_the_contract_stops_the_export_and_is_named(history, candidates, breach):
+    histories = [{**HISTORIES[0], **GOOD_HISTORY, **history}, *HISTORIES[1:]]
+    chosen = [{**CANDIDATES[0], **candidates}, *CANDIDATES[1:]]
+    if breach is None:
+        assert all(breaches(row, of_a_build=True) == [] for row in exported(histories, chosen))
+        return
+    setting = next(iter(history), "preferred_only")
+    with pytest.raises(ValueError, match=re.escape(f"row u0/{setting}: ") + f".*{breach}"):
+        exported(histories, chosen)
+
+
+def test_all_breaches_of_a_row_are_named():
+    broken = [{**HISTORIES[0], "preferred_only": []}, *HISTORIES[1:]]
+    chosen = [{**CANDIDATES[0], "same_function_tools": [GOLD]}, *CANDIDATES[1:]]
+    with pytest.raises(ValueError, match=r"only one candidate does the job; the history is empty$"):
+        exported(broken, chosen)

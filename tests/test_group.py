@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fakes import VectorEncoder, full, parameter, tool, tool_set
 from petoolkit.builder.recipe import GroupSettings
+from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.group import cluster_graph, euclidean, group, uniform_groups
 from petoolkit.builder.tools import Tools
 from scipy.sparse import csr_matrix
@@ -14,6 +15,13 @@ from sklearn.cluster import DBSCAN
 from petoolbench import InputError
 
 CITY = parameter("city")
+
+
+def grouped(tools, **settings):
+    """Rows, sweep and counts."""
+    notes = Notes()
+    rows = group(tools, GroupSettings(**settings), notes)
+    return rows, notes.extra["sweep"], notes.counts
 
 
 def graph_of(*points):
@@ -65,7 +73,7 @@ def test_groups_of_distinct_providers_are_the_clusters_of_sklearn(min_samples, e
     assert 2 <= len(expected) < len(texts) / 2
     assert -1 in labels
 
-    rows, (sweep,) = group(tools, GroupSettings(eps=eps, min_samples=min_samples), Counter())
+    rows, (sweep,), _ = grouped(tools, eps=eps, min_samples=min_samples)
     assert {frozenset(row["tools"]) for row in rows} == set(map(frozenset, expected.values()))
     assert (sweep["clusters"], sweep["clustered"]) == (len(expected), sum(map(len, expected.values())))
     assert sweep["largest"] == max(map(len, expected.values()))
@@ -79,7 +87,7 @@ def test_strangers_never_become_a_group():
         tool("Data.Cedar.jokes", "tell jokes", "fast"),
         tool("Data.Dogwood.maps", "draw maps", "slow"),
     )
-    rows, _ = group(tools, GroupSettings(eps=0.1), Counter())
+    rows, _, _ = grouped(tools, eps=0.1)
     assert rows == [
         {
             "group_id": "g00001",
@@ -99,7 +107,7 @@ def test_groups_stand_in_order_of_category_and_name_with_the_words_of_the_most_c
         tool("Data.Birch.z", "b c", "paid"),
         tool("Data.Alder.z", "a b", "free"),
     )
-    rows, _ = group(tools, GroupSettings(eps=0.51), Counter())
+    rows, _, _ = grouped(tools, eps=0.51)
     assert rows == [
         {
             "group_id": "g00001",
@@ -182,8 +190,7 @@ def test_the_sweep_reports_what_one_can_count_by_hand():
         tool("Music.Alder.y", "k l", "paid"),
         tool("Music.Birch.z", "q", "paid"),
     )
-    counts = Counter()
-    rows, sweep = group(tools, GroupSettings(eps=0.1, sweep=[0.3, 0.1]), counts)
+    rows, sweep, counts = grouped(tools, eps=0.1, sweep=[0.3, 0.1])
     assert sweep == [
         {
             "eps": 0.1,
@@ -221,4 +228,4 @@ def test_the_sweep_reports_what_one_can_count_by_hand():
 )
 def test_a_catalogue_without_a_group_is_refused(tools):
     with pytest.raises(InputError, match=f"no group .* is left of {len(tools)} tools at eps 0.1"):
-        group(tool_set(*tools), GroupSettings(eps=0.1), Counter())
+        grouped(tool_set(*tools), eps=0.1)

@@ -9,9 +9,9 @@ from petoolkit.builder.authors.offline import OfflineAuthor
 from petoolkit.builder.recipe import HistorySettings
 from petoolkit.builder.stages.history import apart_by_provider, draw_calls, history
 
-from petoolbench import SETTINGS
+from petoolbench import SETTINGS, Setting
 
-MIXED = ("rating_integrated", "chronological")
+MIXED = [setting.name for setting in SETTINGS.values() if setting.dislikes != "none"]
 NEIGHBOURS = [full(f"Data.Alder.n{number}") for number in range(3)]
 PREFERRED = NEIGHBOURS + [full(f"Data.Birch.p{number}") for number in range(22)]
 NOT_PREFERRED = [full(f"Data.{'CD'[number % 2]}.d{number}") for number in range(10)]
@@ -32,6 +32,7 @@ def user(length, **changes):
 
 def drawn(length, setting, settings=None, seeds=50, **changes):
     settings = settings or HistorySettings()
+    setting = SETTINGS[setting] if isinstance(setting, str) else setting
     return [draw_calls(user(length, **changes), setting, settings, Random(seed)) for seed in range(seeds)]
 
 
@@ -97,10 +98,10 @@ def test_several_disliked_calls_never_stand_in_one_block(length):
     """A block would be the chronological setting. A false alarm needs 20 shuffles into a block: (4/10)^20 at worst."""
     several = 0
     for calls in drawn(length, "rating_integrated", seeds=200):
-        places = [place for place, (_, rating) in enumerate(calls) if rating == 0]
-        if len(places) > 1:
+        positions = [position for position, (_, rating) in enumerate(calls) if rating == 0]
+        if len(positions) > 1:
             several += 1
-            assert places[-1] - places[0] >= len(places)
+            assert positions[-1] - positions[0] >= len(positions)
     assert several > 50
 
 
@@ -124,14 +125,29 @@ def test_every_history_shows_two_neighbours_of_the_gold_tool(setting):
 
 
 def test_liked_calls_stand_in_any_order():
-    """Were the gold tool's neighbours first, their place would tell. A false alarm's chance is below 5 * (3/5)^50."""
-    places = {
+    """Were the gold tool's neighbours first, their position would tell. A false alarm: below 5 * (3/5)^50."""
+    positions = {
         calls.index((name, None))
         for calls in drawn(5, "preferred_only")
         for name in NEIGHBOURS
         if (name, None) in calls
     }
-    assert places == set(range(5))
+    assert positions == set(range(5))
+
+
+@pytest.mark.parametrize("is_rated", [True, False])
+@pytest.mark.parametrize("dislikes", ["none", "mixed", "first"])
+def test_a_further_setting_says_what_its_histories_hold(dislikes, is_rated):
+    """Also in combinations that the three settings do not have."""
+    setting = Setting("further", "", "", dislikes=dislikes, is_rated=is_rated)
+    for calls in drawn(10, setting):
+        liked = [name in PREFERRED for name, _ in calls]
+        assert len(liked) == 10
+        assert [rating for _, rating in calls] == [int(one) if is_rated else None for one in liked]
+        assert all(liked) == (dislikes == "none")
+        assert dislikes == "mixed" or liked == sorted(liked)
+    if dislikes == "mixed":
+        assert any(name in PREFERRED for name, _ in (calls[0] for calls in drawn(10, setting)))
 
 
 @pytest.mark.parametrize(

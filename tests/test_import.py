@@ -1,6 +1,7 @@
 """The authors' released test files become rows without loss."""
 
 import gzip
+import io
 import json
 import re
 from pathlib import Path
@@ -9,9 +10,11 @@ import datasets
 import pytest
 from petoolkit.builder.dataset_folder import write_dataset
 from petoolkit.builder.released_import import import_released
+from rich.console import Console
 
 import petoolbench
 from petoolbench import InputError
+from petoolkit.dataset_record import DatasetRecord, read_dataset_record
 from petoolkit.released import read_released, released_prompts
 
 PROMPT_KEYS = {setting.name: setting.released_prompt for setting in petoolbench.SETTINGS.values()}
@@ -137,11 +140,36 @@ def test_a_dataset_written_over_an_imported_one_has_none_of_its_prompts(tmp_path
     assert list(released_prompts(str(out), "chronological")) == ["7/chronological"]
     with pytest.raises(InputError, match="only a dataset made by `petoolbench import` has"):
         released_prompts(str(out), "rating_integrated")
-    facts = {"folder": "out", "author": "a", "origin": "o", "statistics": {}, "citation": ""}
-    write_dataset(out, (("test", row) for row, _ in read_released(released)), lambda: facts)
+    record = DatasetRecord(origin="build", author="offline")
+    write_dataset(out, (("test", row) for row, _ in read_released(released)), lambda: record)
     for setting in petoolbench.SETTINGS:
         with pytest.raises(InputError, match="only a dataset made by `petoolbench import` has the released prompts"):
             released_prompts(str(out), setting)
+
+
+def test_an_import_is_recorded_and_says_what_it_replaces(tmp_path):
+    released, out = write(tmp_path / "released.json", [entry()]), tmp_path / "out"
+    console = Console(record=True, file=io.StringIO(), width=500)
+    import_released(released, out, console)
+    assert console.export_text(clear=False) == ""
+    record = read_dataset_record(str(out))
+    assert (record.origin, record.author, record.recipe) == ("import", "the authors of the paper", None)
+    assert record.statistics["rows"] == 3
+    assert "Imported by `petoolbench import`" in (out / "README.md").read_text()
+    import_released(released, out, console)
+    assert "holds an import, texts by the authors of the paper (3 rows); this import replaces" in console.export_text()
+
+
+def test_a_build_is_replaced_by_an_import_only_where_told(tmp_path):
+    released, out = write(tmp_path / "released.json", [entry()]), tmp_path / "out"
+    record = DatasetRecord(origin="build", author="offline", recipe={"users": 1, "seed": 7, "catalogue": ["mine"]})
+    write_dataset(out, (("test", row) for row, _ in read_released(released)), lambda: record)
+    standing = re.escape("holds a build of 1 user, seed 7, catalogue mine, author offline (3 rows), which an import")
+    with pytest.raises(InputError, match=f"{standing}.*--replace"):
+        import_released(released, out)
+    assert read_dataset_record(str(out)) == record
+    import_released(released, out, Console(quiet=True), replace=True)
+    assert read_dataset_record(str(out)).origin == "import"
 
 
 def test_a_row_whose_prompt_differs_in_two_files_is_refused(tmp_path):

@@ -4,10 +4,11 @@ import doctest
 import json
 from random import Random
 
-import petoolkit.builder.authors.offline
+import petoolkit.builder.authors.offline_phrases
 import pytest
 from fakes import parameter, tool
-from petoolkit.builder.authors.offline import OfflineAuthor, attribute_sentences, function_phrase, write_request
+from petoolkit.builder.authors.offline import OfflineAuthor
+from petoolkit.builder.authors.offline_phrases import attribute_sentences, function_phrase, write_request
 
 OPENINGS = ("I want to {}", "I need to {}", "Please {}", "Can you {}", "Help me {}", "I would like to {}")
 
@@ -18,7 +19,7 @@ def drawn(function, times=300):
 
 
 def test_docstring_examples_hold():
-    results = doctest.testmod(petoolkit.builder.authors.offline)
+    results = doctest.testmod(petoolkit.builder.authors.offline_phrases)
     assert results.failed == 0
     assert results.attempted >= 2
 

@@ -16,14 +16,15 @@ import scripted_server
 import yaml
 from click.testing import CliRunner
 from fake_model import good_answer
+from petoolkit.builder.authors.author_prompts import FOLDER
+from petoolkit.builder.catalogue.catalogue_files import catalogue_files, read_catalogue
 from petoolkit.builder.pipeline import build
 from petoolkit.builder.preview import preview
 from petoolkit.builder.recipe import load_recipe
-from petoolkit.builder.stages.export import check_row
 from rich.console import Console
 from scripted_server import ScriptedServer
 
-from petoolbench import InputError, ToolName
+from petoolbench import SETTINGS, InputError, Setting, ToolName, breaches
 from petoolbench_cli import main
 from petoolkit.endpoint.ask import Endpoint
 from petoolkit.endpoint.endpoint_encoder import EndpointEncoder
@@ -44,15 +45,8 @@ def _key_and_cache(monkeypatch, tmp_path):
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory) -> Path:
     """Two categories of the embedded catalogue, as a ToolBench file: some fifty tools."""
-    import petoolkit.builder.catalogue.formats as catalogue_module
-
-    rows = [
-        document.model_dump()
-        for name in CATEGORIES
-        for document in catalogue_module.read_catalogue(
-            Path(catalogue_module.__file__).parent / "embedded" / f"{name}.yaml"
-        )
-    ]
+    files = catalogue_files([f"embedded/{name}" for name in CATEGORIES])
+    rows = [document.model_dump() for file in files for document in read_catalogue(file)]
     path = tmp_path_factory.mktemp("catalogue") / "tools.json"
     path.write_text(json.dumps(rows))
     return path
@@ -92,7 +86,7 @@ def test_a_model_writes_a_whole_benchmark(tmp_path, catalogue):
     assert len(rows) == 3 * USERS
     for row in rows:
         row.pop("split")
-        check_row(row)
+        assert breaches(row, of_a_build=True) == []
         assert row["instruction"].startswith("Today: ")
     usage = done.manifest("history")["extra"]["usage"]
     assert usage["calls"] == 3 * done.manifest("prefer")["rows"] and usage["prompt_tokens"] > 0
@@ -100,6 +94,24 @@ def test_a_model_writes_a_whole_benchmark(tmp_path, catalogue):
     asked = done.manifest("history")["extra"]["asked"]
     assert asked["replies"] == usage["calls"] and f"| history | {asked['replies']} | {asked['tokens sent']} |" in card
     assert "Rules wrote" not in (tmp_path / "a" / "petoolbench" / "README.md").read_text()
+
+
+def test_usage_is_counted_by_stage_and_in_total(tmp_path, catalogue):
+    with ScriptedServer(good_answer) as server:
+        done = run(tmp_path, catalogue, server)
+    usage = json.loads((tmp_path / "a" / "run" / "usage.json").read_text())
+    total = usage.pop("total")
+    assert usage.keys() == {"understand", "history", "instruct"}
+    assert total["calls"] == sum(numbers["calls"] for numbers in usage.values()) == len(server.requests)
+    for stage, numbers in usage.items():
+        assert {**done.manifest(stage)["extra"]["usage"], "cost_usd": None} == numbers
+
+
+def test_a_setting_without_a_prompt_is_refused_in_one_sentence(tmp_path, catalogue, monkeypatch):
+    monkeypatch.setitem(SETTINGS, "further", Setting("further", "", "", dislikes="mixed"))
+    said = f"no prompt .* of the setting further; write history_further.jinja into {FOLDER}/, or take an author"
+    with ScriptedServer(good_answer) as server, pytest.raises(InputError, match=said):
+        run(tmp_path, catalogue, server)
 
 
 def test_nothing_is_asked_twice(tmp_path, catalogue):
@@ -251,7 +263,7 @@ def test_ctrl_c_keeps_what_is_in_flight(tmp_path, catalogue):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=60)[1]
-        assert (process.returncode, "Stopped; what was finished is kept" in said) == (130, True), said
+        assert (process.returncode, "hat was finished is kept" in said) == (130, True), said
         asked = len(server.requests)
         run(tmp_path, catalogue, server)
         repeated = len(server.requests) - len({json.dumps(body["messages"]) for body in server.requests})
@@ -438,8 +450,8 @@ def test_with_every_fault_mixed_in_each_row_is_accepted_or_rejected_with_a_reaso
     """Each fault hits 1 in 20 requests. The server counts: nothing is asked beyond replies, retries and failures."""
 
     def faults(number, body):
-        place = random.Random(f"fault {number}").randrange(20)
-        return MIXED[place] if place < len(MIXED) else None
+        drawn = random.Random(f"fault {number}").randrange(20)
+        return MIXED[drawn] if drawn < len(MIXED) else None
 
     with ScriptedServer(good_answer, faults=faults, slow_seconds=0.2) as server:
         done = run(tmp_path, catalogue, server, retries=6)

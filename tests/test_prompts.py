@@ -1,4 +1,4 @@
-"""builder/prompts.py and its templates: what a model is asked, and other people's text kept behind its fence."""
+"""The prompts of the author `openai`: what a model is asked, and other people's text kept behind its fence."""
 
 import json
 import re

@@ -1,47 +1,65 @@
-"""The seam between the stages and who writes: by rules (`builder.authors.offline`) or by a language model
-(`builder.authors.openai`). The stages say what is to be written and hold it against their rules; an author writes it.
-"""
+"""What an author is, and the jobs that it does: the stages say what is to be written and check it."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from petoolbench import Setting
+
 
 @dataclass
 class UnderstandJob:
-    """A tool's document to be read."""
+    """A tool's document to be read.
 
-    tool: dict  # columns of `collect`
+    Args:
+        tool: columns of `collect`.
+        rng: for this job alone.
+    """
+
+    tool: dict
     rng: random.Random
 
 
 @dataclass
 class HistoryJob:
-    """A user's past calls to be written, in one setting."""
+    """A user's past calls to be written, in one setting.
 
-    setting: str
-    calls: list[
-        tuple[dict, int | None]
-    ]  # tools (columns of `collect` and `understand`) in order, each with its rating
-    not_preferred: set[str]  # names of those tools that the user does not like
+    Args:
+        setting: of the history.
+        calls: tools (columns of `collect` and `understand`) in order, each with its rating.
+        not_preferred: names of those tools that the user does not like.
+        rng: for this job alone.
+    """
+
+    setting: Setting
+    calls: list[tuple[dict, int | None]]
+    not_preferred: set[str]
     rng: random.Random
 
 
 @dataclass
 class InstructJob:
-    """What a user asks now, to be written."""
+    """What a user asks now, to be written.
 
-    tool: dict  # the gold tool: columns of `collect` and `understand`
-    functionality: str  # of the gold tool's group, in the group's own words
-    history: list[dict]  # {instruction, tool_name, parameters (JSON text), rating}
-    objection: Callable[[str], str | None]  # why an instruction may not stand
+    Args:
+        tool: the gold tool; columns of `collect` and `understand`.
+        functionality: of the gold tool's group, in the group's own words.
+        history: past calls, {instruction, tool_name, parameters (JSON text), rating}.
+        objection: gives the reason why an instruction may not stand, or `None`.
+        rng: for this job alone.
+    """
+
+    tool: dict
+    functionality: str
+    history: list[dict]
+    objection: Callable[[str], str | None]
     rng: random.Random
 
 
 @dataclass
 class Written:
-    """What became of a job: its value, or why there is none and what was written last."""
+    """The result of a job: its value, or why there is none and what was written last."""
 
     value: Any
     rejected: str | None = None

@@ -1,4 +1,4 @@
-"""A language model's replies: the form that is asked for, and what must hold of them beyond their form."""
+"""A language model's replies: the forms that are asked for, and checks of what a form cannot say."""
 
 import json
 from collections import Counter
@@ -6,11 +6,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from petoolbench import PARAMETER_KINDS, Setting
+
 from .author import HistoryJob, InstructJob
 
 
 class InvalidReply(ValueError):
-    """What is wrong with a reply, in words that a model can mend it by."""
+    """A reply cannot be used; the message tells the model what is wrong with it."""
 
 
 class _Form(BaseModel):
@@ -18,7 +20,7 @@ class _Form(BaseModel):
 
 
 class CallReply(_Form):
-    """A request and the parameters that fulfil it; `parameters` is JSON text, for strict schemas know no free form."""
+    """A request and the parameters that fulfil it, as JSON text: a strict schema can't describe free-form values."""
 
     instruction: str
     parameters: str
@@ -61,10 +63,10 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 
 def read_reply(content: str, schema: type[Schema]) -> Schema:
-    """Decode a reply: the first JSON object in it, after any thinking or fence.
+    """Decode a reply: the first JSON object in it, behind any reasoning or code fence.
 
     Raises:
-        InvalidReply: if there is none, or it is not of the schema.
+        InvalidReply: if it holds no JSON object, or one that does not fit the schema.
     """
     text = content.rpartition("</think>")[2]
     start = text.find("{")
@@ -84,7 +86,8 @@ def check_call(reply: CallReply | InteractionReply, tool: dict) -> dict[str, Any
     """The parameters of a reply, if they fit the tool and the request says something.
 
     Raises:
-        InvalidReply: for an empty request, parameters that are no object, that the tool lacks, or that are missing.
+        InvalidReply: for an empty request; for parameters that are not an object, that the tool lacks, or that are
+            missing.
     """
     name = tool["tool_name"]
     if not reply.instruction.strip():
@@ -96,7 +99,7 @@ def check_call(reply: CallReply | InteractionReply, tool: dict) -> dict[str, Any
     if not isinstance(parameters, dict):
         raise InvalidReply(f"the parameters of {name} are not a string that holds a JSON object")
     required = {parameter["name"] for parameter in tool["required_parameters"]}
-    known = required | {parameter["name"] for parameter in tool["optional_parameters"]}
+    known = {parameter["name"] for kind in PARAMETER_KINDS for parameter in tool[kind]}
     if unknown := parameters.keys() - known:
         raise InvalidReply(f"{name} has no parameter {', '.join(sorted(unknown))}; it has: {', '.join(sorted(known))}")
     if missing := required - parameters.keys():
@@ -110,10 +113,10 @@ def check_attributes(reply: AttributesReply) -> dict:
     Raises:
         InvalidReply: if one is empty.
     """
-    said = {"functionality": reply.functionality.strip(), "attributes": reply.attributes.strip()}
-    if empty := [name for name, text in said.items() if not text]:
+    descriptions = {"functionality": reply.functionality.strip(), "attributes": reply.attributes.strip()}
+    if empty := [name for name, text in descriptions.items() if not text]:
         raise InvalidReply(f"{' and '.join(empty)} must not be empty")
-    return said
+    return descriptions
 
 
 def check_history(reply: HistoryReply | RatedHistoryReply, job: HistoryJob) -> list[dict]:
@@ -146,12 +149,12 @@ def check_history(reply: HistoryReply | RatedHistoryReply, job: HistoryJob) -> l
     return calls
 
 
-def _check_order(disliked: list[bool], setting: str) -> None:
+def _check_order(disliked: list[bool], setting: Setting) -> None:
     number = sum(disliked)
-    if setting == "chronological" and any(disliked[number:]):
+    if setting.dislikes == "first" and any(disliked[number:]):
         raise InvalidReply("all calls of tools that are not preferred must come before the calls of preferred ones")
-    places = [place for place, is_disliked in enumerate(disliked) if is_disliked]
-    if setting == "rating_integrated" and 1 < number < len(disliked) and places[-1] - places[0] < number:
+    positions = [position for position, is_disliked in enumerate(disliked) if is_disliked]
+    if setting.dislikes == "mixed" and 1 < number < len(disliked) and positions[-1] - positions[0] < number:
         raise InvalidReply("the disliked calls all stand together; mix them with the liked ones")
 
 

@@ -1,18 +1,17 @@
-"""The `openai` author: a language model writes (paper, section 3.2, appendix C); its replies are held to the rules."""
+"""The `openai` author: a language model writes (paper, section 3.2, appendix C), and its replies are checked."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from . import author_prompts as prompts
 from pydantic import BaseModel
 
+from petoolbench import PARAMETER_KINDS, default_of
 from petoolkit.endpoint.ask import Endpoint
-from petoolkit.endpoint.llm_settings import LlmSettings
-from petoolkit.endpoint.request import Ask, OnReply, Request, RequestFailed
-from petoolkit.endpoint.usage import Usage
+from petoolkit.endpoint.request import Ask, Request, RequestFailed
 
+from . import author_prompts as prompts
 from .author import HistoryJob, InstructJob, UnderstandJob, Written
 from .author_replies import (
     AttributesReply,
@@ -32,26 +31,26 @@ class OpenAIAuthor:
     """Asks a model behind an OpenAI-compatible endpoint; an invalid reply goes back with what is wrong with it.
 
     Args:
-        settings: of the model and its endpoint; `attempts` is how often a record is asked for before it is rejected.
+        endpoint: where to ask. Its settings' `attempts` is how often a record is asked for before it is rejected; its
+            usage counts invalid replies and texts that were cut, too.
         seed: sent along with each request.
-        usage: counts calls, tokens and invalid replies.
-        on_reply: gets each request and its reply, to be shown.
     """
 
-    def __init__(
-        self, settings: LlmSettings, seed: int, usage: Usage, on_reply: OnReply = lambda request, reply: None
-    ):
-        self._attempts = settings.attempts
+    def __init__(self, endpoint: Endpoint, seed: int):
+        self._endpoint = endpoint
         self._seed = seed
-        self._endpoint = Endpoint(settings, usage, on_reply)
-        self._usage = usage
 
     def understand_all(self, jobs: Iterable[UnderstandJob]) -> Iterator[Written]:
         """See `builder.authors.author.Author`."""
         return self._endpoint.answer_all(jobs, self._understand)
 
     def write_histories(self, jobs: Iterable[HistoryJob]) -> Iterator[Written]:
-        """See `builder.authors.author.Author`."""
+        """See `builder.authors.author.Author`.
+
+        Raises:
+            InputError: if there is a setting without a prompt.
+        """
+        prompts.check_history_prompts()
         return self._endpoint.answer_all(jobs, self._write_history)
 
     def instruct_all(self, jobs: Iterable[InstructJob]) -> Iterator[Written]:
@@ -67,19 +66,19 @@ class OpenAIAuthor:
         example = await self._converse(ask, "example", CallReply, check_example, tool=document)
         if example.rejected:
             return example
-        said = await self._converse(
+        attributes = await self._converse(
             ask, "attributes", AttributesReply, check_attributes, tool=document, example=example.value
         )
-        return said if said.rejected else Written({"example": example.value, **said.value})
+        return attributes if attributes.rejected else Written({"example": example.value, **attributes.value})
 
     async def _write_history(self, job: HistoryJob, ask: Ask) -> Written:
-        schema = RatedHistoryReply if job.setting == "rating_integrated" else HistoryReply
+        schema = RatedHistoryReply if job.setting.is_rated else HistoryReply
         called = {tool["tool_name"]: _understood(tool) for tool, _ in job.calls}
         values = {"preferred": [tool for name, tool in called.items() if name not in job.not_preferred]}
-        if job.setting != "preferred_only":
+        if job.setting.dislikes != "none":
             values["not_preferred"] = [tool for name, tool in called.items() if name in job.not_preferred]
         check = partial(check_history, job=job)
-        return await self._converse(ask, f"history_{job.setting}", schema, check, **values)
+        return await self._converse(ask, prompts.history_task(job.setting), schema, check, **values)
 
     async def _instruct(self, job: InstructJob, ask: Ask) -> Written:
         check = partial(check_instruction, job=job)
@@ -90,11 +89,12 @@ class OpenAIAuthor:
     async def _converse(
         self, ask: Ask, task: str, schema: type[BaseModel], check: Callable[[Any], Any], **values: Any
     ) -> Written:
-        """Ask until a reply stands, at most `attempts` times."""
+        """Ask until a reply can be used, at most `attempts` times."""
+        usage, attempts = self._endpoint.usage, self._endpoint.settings.attempts
         messages = prompts.messages(task, **values)
         if cut := prompts.number_cut(values):
-            self._usage.count(texts_cut=cut)
-        for _ in range(self._attempts):
+            usage.count(texts_cut=cut)
+        for _ in range(attempts):
             try:
                 reply = await ask(Request(messages, self._seed, schema))
             except RequestFailed as error:
@@ -106,14 +106,14 @@ class OpenAIAuthor:
                     raise InvalidReply("it was cut off at the longest reply allowed; answer more briefly")
                 return Written(check(read_reply(reply.content, schema)))
             except InvalidReply as error:
-                self._usage.count(invalid=1)
+                usage.count(invalid=1)
                 wrong = str(error)
             messages = [
                 *messages,
                 {"role": "assistant", "content": reply.content},
                 {"role": "user", "content": f"This can't be used: {wrong}. Answer again, with the whole JSON alone."},
             ]
-        return Written(None, f"invalid reply after {self._attempts} attempts ({task})", f"{wrong}\n{reply.content}")
+        return Written(None, f"invalid reply after {attempts} attempts ({task})", f"{wrong}\n{reply.content}")
 
 
 def _document(tool: dict) -> dict:
@@ -134,9 +134,9 @@ def _parameters(tool: dict) -> dict:
         kind: [
             {
                 **{key: parameter[key] for key in ("name", "type", "description")},
-                "default": None if parameter["default"] is None else json.loads(parameter["default"]),
+                "default": default_of(parameter),
             }
             for parameter in tool[kind]
         ]
-        for kind in ("required_parameters", "optional_parameters")
+        for kind in PARAMETER_KINDS
     }

@@ -1,1 +1,8 @@
-"""Catalogues of tools, one file a format."""
+"""Catalogues of tools: one table of the formats that can be read. A further format is one file and one line here."""
+
+from .catalogue_format import CatalogueFormat
+from .embedded_catalogue import EMBEDDED_CATALOGUE
+from .rapidapi import RAPIDAPI
+from .toolbench import TOOLBENCH
+
+FORMATS: tuple[CatalogueFormat, ...] = (TOOLBENCH, EMBEDDED_CATALOGUE, RAPIDAPI)  # the first that fits is taken

@@ -1,58 +1,65 @@
 """Stage 7, candidates: the tools a model may choose from (paper, section 5.1, "Implementation details")."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from petoolbench import InputError
-from petoolkit.embedding import TextEncoder
 
-from ..recipe import CandidateSettings, record_rng
-from ..tools import Tools
+from ..record_rng import record_rng
+from ..stage_notes import Notes
+
+if TYPE_CHECKING:
+    from petoolkit.embedding import TextEncoder
+
+    from ..recipe import CandidateSettings
+    from ..tools import Tools
 
 
 def candidates(
-    users: list[dict],
-    instructions: list[dict],
+    users: Iterable[dict],
+    instructions: Iterable[dict],
     groups: Iterable[dict],
-    tools: Tools,
-    retriever: TextEncoder,
-    settings: CandidateSettings,
+    tools: "Tools",
+    retriever: "TextEncoder",
+    settings: "CandidateSettings",
+    number_of_users: int,
     seed: int,
-    counts: Counter,
+    notes: Notes,
 ) -> Iterator[dict]:
-    """Choose and order the candidate tools of each accepted user, the same for all three settings.
+    """Choose and order the candidate tools of the first accepted users, the same for every setting.
 
-    The gold tool, its group (at most `settings.same_function` in all), those that the retriever finds for the
-    instruction, and the rest at random. A tool outside the group that could do the job, going by its description, is
-    no candidate: it would be right and count as wrong.
+    Candidates are the gold tool, its group (at most `settings.same_function` in all), the tools that the retriever
+    finds for the instruction, and others at random. A tool outside the group that could do the job, going by its
+    description, is left out: it would be right and count as wrong.
 
     Input columns: those of `prefer`, `instruct` and `group`.
     Output columns:
         user_id (str)
-        candidate_tools (list of str): `settings.number` names in the order that a model sees; the gold tool's place is
-            uniform.
+        candidate_tools (list of str): `settings.number` names in the order that a model sees; the gold tool's position
+            is uniform.
         same_function_tools (list of str): those of the gold tool's group, in the same order.
 
     Raises:
         InputError: if the catalogue has too few tools.
     """
     by_group = {group["group_id"]: group["tools"] for group in groups}
-    accepted = [row for row in instructions if not row["rejected"]]
-    gold = {user["user_id"]: user for user in users}
+    accepted = list(islice((row for row in instructions if not row["rejected"]), number_of_users))
+    user_of = {user["user_id"]: user for user in users}
     documents = retriever.encode([tool["functionality"] for tool in tools.rows], "functionality descriptions")
     queries = retriever.encode([row["instruction"] for row in accepted], "instructions")
     names = list(tools.index)
     most = min(settings.number, settings.same_function or settings.number)
 
     for row, query in zip(accepted, queries, strict=True):
-        user = gold[row["user_id"]]
+        user = user_of[row["user_id"]]
         rng = record_rng(seed, "candidates", row["user_id"])
         group = by_group[user["group_id"]]
         others = [name for name in group if name != user["gold_tool"]]
         if len(group) > most:
-            counts[f"groups cut to {most} candidates"] += 1
+            notes.counts[f"groups cut to {most} candidates"] += 1
             others = rng.sample(others, most - 1)
         chosen = [user["gold_tool"], *others]
 

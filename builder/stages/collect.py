@@ -3,13 +3,13 @@
 import html
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from petoolbench import ToolName, to_json_text
+from petoolbench import PARAMETER_KINDS, InputError, ToolName, to_json_text
 
-from ..catalogue.formats import Parameter, ToolDocument
+from ..catalogue.tool_document import PERFORMANCE_LABEL, PRICING_LABEL, Parameter, ToolDocument
+from ..stage_notes import Notes
 
 _DEPRECATED = re.compile(
     r"(?<![^\W_])(deprecated|obsolete|discontinued|no longer (available|supported|maintained))(?![^\W_])",
@@ -24,16 +24,15 @@ _FEWEST_WORDS = 3
 _CREDENTIAL = re.compile(
     r"credentials|api.?key|app.?(id|key)|token|secret|passw|authori[sz]ation|\bauth\b", re.IGNORECASE
 )
-FACT_OPENINGS = ("Pricing: ", "Answers in about ")
 
 
-def collect(documents: Iterable[ToolDocument], max_description: int, counts: Counter) -> Iterator[dict]:
+def collect(documents: Iterable[ToolDocument], max_description: int, notes: Notes) -> Iterator[dict]:
     """Drop what is deprecated, undocumented, a duplicate or asks for credentials; put the rest in one form.
 
     Args:
         documents: tool documents in catalogue order; of duplicates, the first is kept.
         max_description: longest description in characters; longer ones are cut, with a mark.
-        counts: gets the number of tools read, kept, and dropped for each reason.
+        notes: its counts get the number of tools read, kept, and dropped for each reason.
 
     Output columns:
         tool_name (str): the full name.
@@ -41,7 +40,11 @@ def collect(documents: Iterable[ToolDocument], max_description: int, counts: Cou
             known.
         required_parameters, optional_parameters (list of {name, type, description, default (JSON text), examples}).
         response (str or null): the response schema as canonical JSON text.
+
+    Raises:
+        InputError: if no tool is left.
     """
+    counts = notes.counts
     names: set[str] = set()
     descriptions: set[tuple] = set()
     for document in documents:
@@ -73,6 +76,8 @@ def collect(documents: Iterable[ToolDocument], max_description: int, counts: Cou
             names.add(tool["tool_name"])
             descriptions.add(description)
             yield tool
+    if not counts["kept"]:
+        raise InputError(f"no tool of the catalogue is left: {dict(counts)}; give a catalogue with documents.")
 
 
 def clean_text(text: str | None) -> str:
@@ -85,7 +90,7 @@ def _tool(document: ToolDocument, max_description: int) -> dict:
         "tool_name": str(ToolName(document.category, document.tool, document.api)),
         "tool_description": _cut(clean_text(document.api_description), max_description),
         "provider_description": " ".join(
-            [_cut(clean_text(document.tool_description), max_description), *_facts(document)]
+            [_cut(clean_text(document.tool_description), max_description), *_provider_facts(document)]
         ),
         "required_parameters": [_parameter(p, max_description) for p in document.required_parameters],
         "optional_parameters": [_parameter(p, max_description) for p in document.optional_parameters],
@@ -94,16 +99,17 @@ def _tool(document: ToolDocument, max_description: int) -> dict:
 
 
 def _texts(tool: dict) -> list[str]:
-    parameters = tool["required_parameters"] + tool["optional_parameters"]
+    parameters = [parameter for kind in PARAMETER_KINDS for parameter in tool[kind]]
     return [tool["tool_description"], tool["provider_description"], *(p["description"] for p in parameters)]
 
 
-def _facts(document: ToolDocument) -> Iterator[str]:
-    """What the catalogue knows of a provider's price and performance, as sentences."""
+def _provider_facts(document: ToolDocument) -> Iterator[str]:
+    """Sentences on a provider's price and performance, as far as the catalogue knows them."""
     if document.pricing:
-        yield f"{FACT_OPENINGS[0]}{clean_text(document.pricing).lower()}."
+        yield f"{PRICING_LABEL}{clean_text(document.pricing).lower()}."
     if document.latency_ms and document.success_rate:
-        yield f"{FACT_OPENINGS[1]}{document.latency_ms / 1000:.1f} s; {document.success_rate:.0f} % of calls succeed."
+        seconds = document.latency_ms / 1000
+        yield f"{PERFORMANCE_LABEL}{seconds:.1f} s; {document.success_rate:.0f} % of calls succeed."
 
 
 def _parameter(parameter: Parameter, max_description: int) -> dict:

@@ -1,11 +1,16 @@
-"""Stage 8, export: check and split the rows (the dataset folder is `builder.dataset_folder`'s)."""
+"""Stage 8, export: check and split the rows. `builder.dataset_folder` writes them as a dataset."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from petoolbench import SETTINGS
+from petoolbench import PARAMETER_KINDS, SETTINGS, breaches
 
-from ..recipe import ExportSettings, record_rng
-from ..tools import Tools
+from ..record_rng import record_rng
+from ..row_statistics import RowStatistics
+from ..stage_notes import Notes
+
+if TYPE_CHECKING:
+    from ..recipe import ExportSettings
 
 
 def export(
@@ -13,14 +18,16 @@ def export(
     histories: Iterable[dict],
     instructions: Iterable[dict],
     candidates: Iterable[dict],
-    tools: Tools,
-    settings: ExportSettings,
+    tools: Mapping[str, dict],
+    settings: "ExportSettings",
     seed: int,
+    notes: Notes,
 ) -> Iterator[dict]:
     """Join the stages into rows, one a user and setting, of every user that has candidates.
 
-    Input columns: those of `prefer`, `history`, `instruct` and `candidates`.
-    Output columns: those of `petoolbench.FEATURES`, and `split` (train or test).
+    Input columns: those of `prefer`, `history`, `instruct` and `candidates`; `tools` by name, with the columns of
+        `collect` and `understand`.
+    Output columns: those of `petoolbench.COLUMNS`, and `split` (train or test).
 
     Raises:
         ValueError: if a row breaks the contract; that is a fault of the build, not of its input.
@@ -31,6 +38,7 @@ def export(
     accepted = [user for user in users if user["user_id"] in candidates_of]
     test_users = draw_test_users(accepted, settings, seed)
     document = {"full": _document, "brief": _brief_document}[settings.documents]
+    statistics = RowStatistics()
     for user in accepted:
         user_id = user["user_id"]
         instruction, chosen = instruction_of[user_id], candidates_of[user_id]
@@ -48,11 +56,16 @@ def export(
                 "tool_call": {"tool_name": user["gold_tool"], "parameters": instruction["parameters"]},
                 "same_function_tools": chosen["same_function_tools"],
             }
-            check_row(row)
-            yield {"split": "test" if user_id in test_users else "train", **row}
+            if broken := breaches(row, of_a_build=True):
+                raise ValueError(f"row {row['id']}: {'; '.join(broken)}")
+            split = "test" if user_id in test_users else "train"
+            notes.counts[f"{split} rows"] += 1
+            statistics.add(row)
+            yield {"split": split, **row}
+    notes.extra.update(statistics.summary())
 
 
-def draw_test_users(users: list[dict], settings: ExportSettings, seed: int) -> set[str]:
+def draw_test_users(users: list[dict], settings: "ExportSettings", seed: int) -> set[str]:
     """Users of the test split: `test_share` of them, rounded.
 
     `split: user` draws single users. `tool` and `function` draw all users of a gold tool, or of a function group, at
@@ -71,30 +84,6 @@ def draw_test_users(users: list[dict], settings: ExportSettings, seed: int) -> s
     return test
 
 
-def check_row(row: dict) -> None:
-    """Hold a row against the contract; see the errors for what is held."""
-    names = [tool["tool_name"] for tool in row["candidate_tools"]]
-    gold = row["tool_call"]["tool_name"]
-    past = row["history"]
-    broken = {
-        "candidates repeat": len(set(names)) != len(names),
-        "the gold tool is no candidate": gold not in names,
-        "the gold tool is not among the same-function tools": gold not in row["same_function_tools"],
-        "a same-function tool is no candidate": not set(row["same_function_tools"]) <= set(names),
-        "only one candidate does the job": len(row["same_function_tools"]) < 2,
-        "the history is empty": not past,
-        "the history holds a tool of the gold function": any(
-            c["tool_name"] in row["same_function_tools"] for c in past
-        ),
-        "the history holds the instruction": any(call["instruction"] == row["instruction"] for call in past),
-        "ratings do not fit the setting": any(
-            (call["rating"] is None) == (row["id"].endswith("/rating_integrated")) for call in past
-        ),
-    }
-    if reasons := [reason for reason, holds in broken.items() if holds]:
-        raise ValueError(f"row {row['id']}: {'; '.join(reasons)}")
-
-
 def _document(tool: dict) -> dict:
     return {
         "tool_name": tool["tool_name"],
@@ -104,13 +93,13 @@ def _document(tool: dict) -> dict:
             kind: [
                 {key: parameter[key] for key in ("name", "type", "description", "default")} for parameter in tool[kind]
             ]
-            for kind in ("required_parameters", "optional_parameters")
+            for kind in PARAMETER_KINDS
         },
     }
 
 
 def _brief_document(tool: dict) -> dict:
     document = _document(tool)
-    for kind in ("required_parameters", "optional_parameters"):
+    for kind in PARAMETER_KINDS:
         document[kind] = [{**parameter, "description": "", "default": None} for parameter in document[kind]]
     return {**document, "tool_description": tool["functionality"], "provider_description": ""}

@@ -3,21 +3,25 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.cluster import DBSCAN
 from sklearn.neighbors import NearestNeighbors
 
-from petoolbench import InputError, ToolName
+from petoolbench import PARAMETER_KINDS, InputError, ToolName
 
-from ..recipe import GroupSettings
+from ..stage_notes import Notes
 from ..tools import Tools, provider_of
+
+if TYPE_CHECKING:
+    from ..recipe import GroupSettings
 
 NOISE = -1  # DBSCAN's label of what belongs to no cluster
 
 
-def group(tools: Tools, settings: GroupSettings, counts: Counter) -> tuple[list[dict], list[dict]]:
+def group(tools: Tools, settings: "GroupSettings", notes: Notes) -> list[dict]:
     """Cluster tools by functionality, then keep what is uniform.
 
     A group's tools have the same category, required and optional parameters (names and types) and response schema,
@@ -26,17 +30,17 @@ def group(tools: Tools, settings: GroupSettings, counts: Counter) -> tuple[list[
 
     Args:
         tools: the collected and understood tools.
-        settings: model, eps, min_samples, and further eps to report on.
-        counts: gets what was kept, and what was dropped for each reason.
+        settings: eps, min_samples, and further eps to report on.
+        notes: its counts get what was kept, and what was dropped for each reason. Its extra gets the `sweep`: for each
+            eps {eps, clusters, clustered, purity by category and by parameters (share of the clustered tools that
+            agree with most of their cluster), groups, kept}.
 
     Output columns:
         group_id (str), category (str), tools (list of str, sorted)
         functionality (str): of the group's most central tool, the group's own words for its function.
 
     Returns:
-        The groups in order of category and first tool, and the sweep: for each eps {eps, clusters, clustered, purity
-            by category and by parameters (share of the clustered tools that agree with most of their cluster), groups,
-            kept}.
+        The groups in order of category and first tool.
 
     Raises:
         InputError: if no group is left.
@@ -47,23 +51,23 @@ def group(tools: Tools, settings: GroupSettings, counts: Counter) -> tuple[list[
         labels = cluster_graph(graph, weights, eps, settings.min_samples)
         return labels[text_index]
 
-    sweep = []
+    notes.extra["sweep"] = sweep = []
     for eps in sorted({settings.eps, *settings.sweep}):
         labels = cluster(eps)
         members = [group for cluster in _clusters(labels) for group in uniform_groups(tools, cluster, Counter())]
         sweep.append({"eps": eps, **_purity(tools, labels), "groups": len(members), "kept": sum(map(len, members))})
 
-    found = [g for c in _clusters(cluster(settings.eps)) for g in uniform_groups(tools, c, counts)]
+    found = [g for c in _clusters(cluster(settings.eps)) for g in uniform_groups(tools, c, notes.counts)]
     if not found:
         raise InputError(
             f"no group of same-function tools is left of {len(tools):,} tools at eps {settings.eps}: the catalogue "
             "needs tools of two or more providers with the same category, parameters and response; raise group.eps or "
             "add catalogues."
         )
-    counts["groups"] = len(found)
-    counts["tools in groups"] = sum(map(len, found))
+    notes.counts["groups"] = len(found)
+    notes.counts["tools in groups"] = sum(map(len, found))
     found.sort(key=lambda names: (ToolName.parse(names[0]).category, names[0]))
-    return [_row(tools, number, names) for number, names in enumerate(found, start=1)], sweep
+    return [_row(tools, number, names) for number, names in enumerate(found, start=1)]
 
 
 def _row(tools: Tools, number: int, names: list[str]) -> dict:
@@ -125,10 +129,7 @@ def uniform_groups(tools: Tools, cluster: Iterable[int], counts: Counter) -> Ite
 
 
 def _signature(tool: dict) -> tuple:
-    return tuple(
-        tuple(sorted((p["name"], (p["type"] or "").upper()) for p in tool[kind]))
-        for kind in ("required_parameters", "optional_parameters")
-    )
+    return tuple(tuple(sorted((p["name"], (p["type"] or "").upper()) for p in tool[kind])) for kind in PARAMETER_KINDS)
 
 
 def _purity(tools: Tools, labels: np.ndarray) -> dict:

@@ -1,41 +1,45 @@
-"""Stage 5, history: past calls in three forms, from the same tools of a user (paper, section 3.2.3, Figure 7)."""
+"""Stage 5, history: a user's past calls, in each setting's form (paper, section 3.2.3, Figure 7)."""
 
 import math
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from petoolbench import SETTINGS, to_json_text
+from petoolbench import SETTINGS, Setting, to_json_text
 
 from ..authors.author import Author, HistoryJob
-from ..recipe import HistorySettings, record_rng
-from ..tools import Tools, provider_of
+from ..record_rng import record_rng
+from ..tools import provider_of
+
+if TYPE_CHECKING:
+    from ..recipe import HistorySettings
 
 _FEWEST_GOLD_NEIGHBOURS = 2  # shown in each history, so that the preference can be known at all
 _MOST_SHUFFLES = 20
 
 
 def history(
-    users: Iterable[dict], tools: Tools, author: Author, settings: HistorySettings, seed: int
+    users: Iterable[dict], tools: Mapping[str, dict], author: Author, settings: "HistorySettings", seed: int
 ) -> Iterator[dict]:
-    """Have each accepted user's past calls written, in each of the three settings.
+    """Have each accepted user's past calls written, in each setting.
 
-    `preferred_only` calls preferred tools, unrated. `rating_integrated` mixes in disliked ones, each call rated 1 or
-    0. `chronological` has disliked ones too, unrated: these come first, for the user's taste has changed since.
+    Every setting calls preferred tools. Where `Setting.dislikes` says so, a history has disliked ones too, mixed in or
+    before all others; where `Setting.is_rated` says so, each call is rated, 1 (liked) or 0 (disliked).
 
-    Input columns: those of `prefer`.
+    Input columns: those of `prefer`; `tools` by name, with the columns of `collect` and `understand`.
     Output columns:
         user_id (str)
-        preferred_only, rating_integrated, chronological (lists of {instruction, tool_name, parameters (JSON text),
-            rating}, or null): oldest first; each has the user's `length`.
+        one a setting, such as preferred_only (lists of {instruction, tool_name, parameters (JSON text), rating}, or
+            null): oldest first; each has the user's `length`.
         rejected, raw_reply (str or null): why a history is missing, and what was written last.
     """
     accepted = [user for user in users if not user["rejected"]]
 
     def jobs() -> Iterator[HistoryJob]:
         for user in accepted:
-            for setting in SETTINGS:
-                rng = record_rng(seed, "history", f"{user['user_id']}/{setting}")
+            for setting in SETTINGS.values():
+                rng = record_rng(seed, "history", f"{user['user_id']}/{setting.name}")
                 calls = [(tools[name], rating) for name, rating in draw_calls(user, setting, settings, rng)]
                 yield HistoryJob(setting, calls, set(user["not_preferred"]), rng)
 
@@ -61,12 +65,12 @@ def _row(call: dict) -> dict:
 
 
 def draw_calls(
-    user: dict, setting: str, settings: HistorySettings, rng: random.Random
+    user: dict, setting: Setting, settings: "HistorySettings", rng: random.Random
 ) -> list[tuple[str, int | None]]:
     """Which tools a history calls, oldest first, each with its rating."""
     length = user["length"]
     disliked: list[str] = []
-    if setting != "preferred_only":
+    if setting.dislikes != "none":
         fewest = math.ceil(settings.min_disliked * length)
         most = max(fewest, math.floor(settings.max_disliked * length))
         number = min(rng.randint(fewest, most), len(user["not_preferred"]))
@@ -76,21 +80,21 @@ def draw_calls(
     others = [name for name in user["preferred"] if name not in liked]
     liked += rng.sample(others, length - len(disliked) - len(liked))
     rng.shuffle(liked)
-    if setting == "preferred_only":
-        return [(name, None) for name in liked]
-    if setting == "chronological":
-        return [(name, None) for name in apart_by_provider(disliked) + liked]
-    return _mixed([*((name, 1) for name in liked), *((name, 0) for name in disliked)], rng)
+    if setting.dislikes == "mixed":
+        names = _mixed([*liked, *disliked], set(disliked), rng)
+    else:
+        names = [*apart_by_provider(disliked), *liked]
+    return [(name, int(name not in disliked) if setting.is_rated else None) for name in names]
 
 
-def _mixed(calls: list[tuple[str, int | None]], rng: random.Random) -> list[tuple[str, int | None]]:
+def _mixed(names: list[str], disliked: set[str], rng: random.Random) -> list[str]:
     """Shuffle until the disliked calls do not all stand together (with one of them, they always do)."""
     for _ in range(_MOST_SHUFFLES):
-        rng.shuffle(calls)
-        places = [place for place, (_, rating) in enumerate(calls) if rating == 0]
-        if places[-1] - places[0] >= len(places):
+        rng.shuffle(names)
+        positions = [position for position, name in enumerate(names) if name in disliked]
+        if positions[-1] - positions[0] >= len(positions):
             break
-    return calls
+    return names
 
 
 def apart_by_provider(names: list[str]) -> list[str]:

@@ -1,14 +1,13 @@
 """Stage 6, instruct: what the user asks now (paper, section 3.2.3, "Instruction Generation")."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from petoolbench import SETTINGS, ToolName, to_json_text
 
 from ..authors.author import Author, InstructJob
-from ..recipe import record_rng
-from ..tools import Tools
+from ..record_rng import record_rng
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -17,13 +16,14 @@ def instruct(
     users: Iterable[dict],
     histories: Iterable[dict],
     groups: Iterable[dict],
-    tools: Tools,
+    tools: Mapping[str, dict],
     author: Author,
     seed: int,
 ) -> Iterator[dict]:
     """Have the instruction written that each user's gold tool fulfils, without giving away which tool that is.
 
-    Input columns: those of `prefer`, `history` and `group`.
+    Input columns: those of `prefer`, `history` and `group`; `tools` by name, with the columns of `collect` and
+        `understand`.
     Output columns:
         user_id (str)
         instruction (str), parameters (JSON text): of the gold call.
@@ -32,6 +32,8 @@ def instruct(
     by_group = {group["group_id"]: group for group in groups}
     history_of = {row["user_id"]: row for row in histories if not row["rejected"]}
     accepted = [user for user in users if not user["rejected"] and user["user_id"] in history_of]
+    # Ratings say most of a user's taste: the author sees the history of the first setting that has them.
+    telling = max(SETTINGS.values(), key=lambda setting: setting.is_rated)
 
     def jobs() -> Iterator[InstructJob]:
         for user in accepted:
@@ -40,7 +42,7 @@ def instruct(
             yield InstructJob(
                 tool=tools[user["gold_tool"]],
                 functionality=group["functionality"],
-                history=history["rating_integrated"],
+                history=history[telling.name],
                 objection=partial(objection, tool_names=group["tools"], past_instructions=past),
                 rng=record_rng(seed, "instruct", user["user_id"]),
             )

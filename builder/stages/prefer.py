@@ -4,11 +4,17 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..recipe import HistorySettings, PreferSettings, record_rng
+from petoolbench import PARAMETER_KINDS
+
+from ..record_rng import record_rng
 from ..tools import Tools, provider_of
+
+if TYPE_CHECKING:
+    from ..recipe import HistoryNeeds, PreferSettings
 
 # How many times as often a function with parameters is asked for: a call without them tests half of the task.
 _WITH_PARAMETERS = 3
@@ -20,8 +26,8 @@ _TRIED_PER_PROVIDER = 5  # tools
 def prefer(
     tools: Tools,
     groups: list[dict],
-    settings: PreferSettings,
-    history: HistorySettings,
+    settings: "PreferSettings",
+    history: "HistoryNeeds",
     users: Iterable[str],
     seed: int,
 ) -> Iterator[dict]:
@@ -49,11 +55,16 @@ def prefer(
         yield draw.user(user_id)
 
 
+def user_ids(number: int) -> list[str]:
+    """Names for so many users; with a larger number, the first names are the same."""
+    return [f"u{user:06d}" for user in range(number)]
+
+
 class _Draw:
     """What all users' draws share."""
 
     def __init__(
-        self, tools: Tools, groups: list[dict], settings: PreferSettings, history: HistorySettings, seed: int
+        self, tools: Tools, groups: list[dict], settings: "PreferSettings", history: "HistoryNeeds", seed: int
     ) -> None:
         self._tools = tools
         self._groups = groups
@@ -155,4 +166,4 @@ class _Draw:
 
 
 def _has_parameters(tool: dict) -> bool:
-    return bool(tool["required_parameters"] or tool["optional_parameters"])
+    return any(tool[kind] for kind in PARAMETER_KINDS)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..authors.author import Author, UnderstandJob
-from ..recipe import record_rng
+from ..record_rng import record_rng
 
 
 def understand(tools: list[dict], author: Author, seed: int) -> Iterator[dict]:
@@ -19,6 +19,6 @@ def understand(tools: list[dict], author: Author, seed: int) -> Iterator[dict]:
     """
     jobs = (UnderstandJob(tool, record_rng(seed, "understand", tool["tool_name"])) for tool in tools)
     for tool, written in zip(tools, author.understand_all(jobs), strict=True):
-        said = written.value or {"example": None, "functionality": None, "attributes": None}
+        understood = written.value or {"example": None, "functionality": None, "attributes": None}
         rejection = {"rejected": written.rejected, "raw_reply": written.raw_reply}
-        yield {"tool_name": tool["tool_name"], **said, **rejection}
+        yield {"tool_name": tool["tool_name"], **understood, **rejection}

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import ExitStack
+from copy import copy
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -52,6 +53,12 @@ class Endpoint:
         self._key = os.environ.get("OPENAI_API_KEY", "")
         if not self._key:
             raise InputError("OPENAI_API_KEY is not set; set it (to any text, for a server that asks for none).")
+
+    def counting_into(self, usage: Usage) -> "Endpoint":
+        """The same endpoint, with what it has learnt of the form of requests; its calls are counted in `usage`."""
+        other = copy(self)
+        other.usage = usage
+        return other
 
     def answer_all(
         self, jobs: Iterable[Job], work: Callable[[Job, Ask], Coroutine[Any, Any, Result]], in_order: bool = True

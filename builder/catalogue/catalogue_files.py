@@ -1,0 +1,120 @@
+"""Finding the files of catalogues, and reading them, whatever format of `FORMATS` they hold."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from petoolbench import InputError, check_choice
+from petoolkit.files import read_json
+
+from . import FORMATS
+from .tool_document import ToolDocument
+
+EMBEDDED = "embedded"
+_EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
+_SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")  # of what is looked for in folders
+_YAML_SUFFIXES = (".yaml", ".yml")  # only read where they are named: folders are full of such files
+
+
+def catalogue_files(catalogues: list[str]) -> list[Path]:
+    """The files behind catalogue names, in a fixed order.
+
+    A name is `embedded`, `embedded/CATEGORY`, a file, or a folder that is searched in depth.
+
+    Raises:
+        InputError: if one does not exist, is of another kind, or holds no catalogue file.
+    """
+    files: list[Path] = []
+    for name in catalogues:
+        path = Path(name)
+        if name == EMBEDDED:
+            found = sorted(_EMBEDDED_FOLDER.glob("*.yaml"))
+        elif name.startswith(f"{EMBEDDED}/"):
+            found = [_embedded_file(name)]
+        elif path.is_dir():
+            found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(_SUFFIXES))
+        elif path.exists() and name.endswith((*_SUFFIXES, *_YAML_SUFFIXES)):
+            found = [path]
+        elif path.exists():
+            known = ", ".join((*_SUFFIXES, *_YAML_SUFFIXES))
+            raise InputError(f"catalogue {name} is of no known kind; give {known}, a folder, or `{EMBEDDED}`.")
+        else:
+            raise InputError(f"catalogue {name} does not exist; check --catalogue.")
+        if not found:
+            raise InputError(f"catalogue {name} holds no {', '.join(_SUFFIXES)} file; check --catalogue.")
+        files += found
+    return files
+
+
+def _embedded_file(name: str) -> Path:
+    files = {f"{EMBEDDED}/{file.stem}": file for file in _EMBEDDED_FOLDER.glob("*.yaml")}
+    check_choice(name, sorted(files), "part of the embedded catalogue")
+    return files[name]
+
+
+def read_catalogue(file: Path) -> Iterator[ToolDocument]:
+    """Tool documents of one catalogue file.
+
+    Raises:
+        InputError: naming the file and the line (or entry) that is damaged or of the wrong form.
+    """
+    for where, value in _values(file):
+        yield from _documents(value, file, where)
+
+
+def _values(file: Path) -> Iterator[tuple[str, Any]]:
+    """The decoded values of a file, each with its position in it."""
+    if file.name.endswith((".jsonl", ".jsonl.gz")):
+        yield from ((f"line {number}", value) for number, value in _json_lines(file))
+        return
+    value = _read_yaml(file) if file.suffix in _YAML_SUFFIXES else read_json(file)
+    entries = value if isinstance(value, list) else [value]
+    yield from ((f"entry {number}", entry) for number, entry in enumerate(entries, start=1))
+
+
+def _json_lines(file: Path) -> Iterator[tuple[int, Any]]:
+    number = 0
+    try:
+        with (
+            gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else open(file, encoding="utf-8") as lines
+        ):
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield number, json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{file}, line {number}: not valid JSON ({error.msg}); mend or remove the line.") from None
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise InputError(
+            f"{file}, after line {number}: cannot be read ({error}); it may be damaged or cut short: fetch it again."
+        ) from None
+
+
+def _read_yaml(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{file} cannot be read as YAML: {' '.join(str(error).split())}.") from None
+
+
+def _documents(value: Any, file: Path, where: str) -> Iterator[ToolDocument]:
+    known = next((one for one in FORMATS if one.is_form_of(value)), None)
+    if known is None:
+        forms = "; ".join(f"{one.name} ({one.form})" for one in FORMATS)
+        raise InputError(
+            f"{file}, {where}: this is not a tool in a form that can be read; known are {forms}. Bring it into one of "
+            "these forms, or leave it out."
+        )
+    try:
+        yield from known.documents(value, file)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the whole"
+        raise InputError(
+            f"{file}, {where}: `{field}`: {first['msg'].lower()} (in {known.name}); mend it or leave it out."
+        ) from None

@@ -1,0 +1,51 @@
+"""A tool as every catalogue format gives it. Other people's text is data here: its form is checked, nothing else."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+# How the sentences begin that the stage `collect` puts behind a provider's description.
+PRICING_LABEL = "Pricing: "
+PERFORMANCE_LABEL = "Answers in about "
+PROVIDER_FACT_LABELS = (PRICING_LABEL, PERFORMANCE_LABEL)
+
+
+class Parameter(BaseModel):
+    """One parameter of a tool.
+
+    Args:
+        name, type, description, default: as documented.
+        examples: values that a person might ask for, where the catalogue has some.
+    """
+
+    name: str
+    type: str | None = None
+    description: str | None = None
+    default: Any = None
+    examples: list[Any] = []
+
+
+class ToolDocument(BaseModel):
+    """One endpoint of one provider, as its catalogue documents it.
+
+    Args:
+        category: of the provider.
+        tool, tool_description: the provider's name and description.
+        api, api_description: the endpoint's.
+        required_parameters, optional_parameters: of the endpoint.
+        response_schema: any JSON value.
+        pricing: of the provider, in the catalogue's words.
+        latency_ms, success_rate: milliseconds of an answer, and percent of calls that succeed.
+    """
+
+    category: str
+    tool: str
+    tool_description: str | None = None
+    api: str
+    api_description: str | None = None
+    required_parameters: list[Parameter] = []
+    optional_parameters: list[Parameter] = []
+    response_schema: Any = None
+    pricing: str | None = None
+    latency_ms: float | None = None
+    success_rate: float | None = None

@@ -1,0 +1,110 @@
+"""A dataset's card: README.md with the YAML that `load_dataset` reads, made from the template `dataset_card.md`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import yaml
+from datasets.info import DatasetInfosDict
+from huggingface_hub import DatasetCard, DatasetCardData
+
+from petoolbench import CITATION, FEATURES, SETTINGS, SPLITS
+from petoolkit.dataset_record import DatasetRecord
+from petoolkit.files import content_version
+from petoolkit.shipped import ROOT
+
+from .authors import AUTHORS, any_asks_a_model
+
+CARD_TEMPLATE = ROOT / "dataset_card.md"
+
+
+@dataclass
+class WrittenSplit:
+    """A parquet file with one split of one setting, its rows, and their bytes in memory."""
+
+    path: Path
+    num_examples: int = 0
+    num_bytes: int = 0
+
+
+def write_card(folder: Path, name: str, written: dict[tuple[str, str], WrittenSplit], record: DatasetRecord) -> None:
+    """Write the card into a dataset's folder.
+
+    Args:
+        folder: where the files are.
+        name: of the folder when it is complete.
+        written: by setting and split.
+        record: what the dataset says of itself.
+    """
+    present = [setting for setting in SETTINGS if any(setting == one for one, _ in written)]
+    configs, infos = [], DatasetInfosDict()
+    for setting in present:
+        splits = {split: written[setting, split] for split in SPLITS if (setting, split) in written}
+        files = [one.path for one in splits.values()]
+        configs.append(
+            {
+                "config_name": setting,
+                "data_files": [
+                    {"split": split, "path": str(one.path.relative_to(folder))} for split, one in splits.items()
+                ],
+                "version": content_version(*files),
+                **({"default": True} if setting == present[0] else {}),
+            }
+        )
+        infos[setting] = datasets.DatasetInfo(
+            config_name=setting,
+            features=FEATURES,
+            splits=datasets.SplitDict.from_split_dict(
+                {
+                    split: {"name": split, "num_bytes": one.num_bytes, "num_examples": one.num_examples}
+                    for split, one in splits.items()
+                }
+            ),
+            download_size=sum(file.stat().st_size for file in files),
+            dataset_size=sum(one.num_bytes for one in splits.values()),
+        )
+    total = sum(one.num_examples for one in written.values())
+    data = DatasetCardData(
+        language="en",
+        task_categories=["text-generation"],
+        tags=["tool-use", "function-calling", "personalization"],
+        size_categories=_size_category(total),
+        pretty_name="PEToolBench",
+        configs=configs,
+        library_name="petoolbench",
+    )
+    infos.to_dataset_card_data(data)
+    sizes = [
+        {
+            "setting": setting,
+            **{split: written[setting, split].num_examples for split in SPLITS if (setting, split) in written},
+        }
+        for setting in present
+    ]
+    values = {"folder": name, "sizes": sizes, "total": total, "citation": CITATION, **_card_values(record, present)}
+    card = DatasetCard.from_template(data, template_path=str(CARD_TEMPLATE), **values)
+    (folder / "README.md").write_text(str(card), encoding="utf-8")
+
+
+def _card_values(record: DatasetRecord, settings: list[str]) -> dict[str, Any]:
+    """What the card's template says of a record, beside the record itself."""
+    recipe = record.recipe or {}
+    by_stage = recipe.get("author")
+    names = by_stage.values() if isinstance(by_stage, dict) else [record.author]
+    authors = [AUTHORS[name] for name in dict.fromkeys(names) if name in AUTHORS]
+    return {
+        "record": record,
+        "authors": authors,
+        "model": recipe["llm"]["model"] if "llm" in recipe and any_asks_a_model(a.name for a in authors) else None,
+        "recipe": yaml.safe_dump(recipe, sort_keys=False).strip() if recipe else None,
+        "settings": settings,
+        "rated": [setting.name for setting in SETTINGS.values() if setting.is_rated],
+    }
+
+
+def _size_category(rows: int) -> str:
+    for limit, name in ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")):
+        if rows < limit:
+            return name
+    return "1M<n<10M"

@@ -1,0 +1,280 @@
+"""What a stage's function can be given. Each argument says what a stage's cache key must hold of it.
+
+A stage is called with the values of its arguments and with nothing else, so its key holds all that it can read.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from petoolkit.endpoint.usage import Usage
+from petoolkit.files import content_hash
+
+from .authors import AUTHORS, AuthorKind
+from .catalogue.catalogue_files import catalogue_files, read_catalogue
+from .encoders import make_encoder
+from .recipe import Recipe
+from .run_folder import RunFolder
+from .stage_notes import Notes
+
+if TYPE_CHECKING:
+    from petoolkit.embedding import TextEncoder
+    from petoolkit.endpoint.ask import Endpoint
+
+    from .authors.author import Author
+
+EMBEDDING = "embedding"  # the heading under which texts that an endpoint embeds are counted
+
+
+class Materials:
+    """What the arguments of one build take their values from.
+
+    Args:
+        recipe: all settings.
+        run: the stages' rows so far.
+        usage: counts what is asked of a language model, by stage.
+        on_reply: gets each request to it and its reply.
+    """
+
+    def __init__(self, recipe: Recipe, run: RunFolder, usage: Usage, on_reply: Callable):
+        self.recipe = recipe
+        self.run = run
+        self.usage = usage
+        self.drawn = recipe.users  # how many users are drawn; more, where too few are accepted
+        self.encoders: dict[str, TextEncoder] = {}  # by name, as far as they were needed
+        self._on_reply = on_reply
+        self._made: dict[int, tuple[str, Any]] = {}
+
+    @cached_property
+    def _endpoint(self) -> "Endpoint":
+        from petoolkit.endpoint.ask import Endpoint
+
+        return Endpoint(self.recipe.llm, self.usage, self._on_reply)
+
+    def endpoint(self, heading: str) -> "Endpoint":
+        """The endpoint in the recipe, counting under a heading: a stage's name, or `EMBEDDING`."""
+        return self._endpoint.counting_into(self.usage.stage(heading))
+
+    def encoder(self, name: str) -> "TextEncoder":
+        """An encoder by its name; one object for all stages."""
+        if name not in self.encoders:
+            self.encoders[name] = make_encoder(name, lambda: self.endpoint(EMBEDDING))
+        return self.encoders[name]
+
+    def made_once(self, argument: "Argument", make: Callable[[], Any]) -> Any:
+        """What was made for an argument before, unless it now depends on something else."""
+        depends_on = json.dumps([argument.key(self), [self.run.manifest(s).get("sha256") for s in argument.stages()]])
+        if self._made.get(id(argument), ("", None))[0] != depends_on:
+            self._made[id(argument)] = (depends_on, make())
+        return self._made[id(argument)][1]
+
+
+def make_author(kind: AuthorKind, stage: str, materials: Materials) -> "Author":
+    """An author, given what its kind asks for; its questions are counted for the stage."""
+    given: dict[str, Any] = {}
+    if kind.reads_tools:
+        given["tools"] = materials.run.rows("collect")
+    if kind.asks_a_model:
+        given |= {"endpoint": materials.endpoint(stage), "seed": materials.recipe.seed}
+    return kind.make(**given)
+
+
+class Argument:
+    """One argument of a stage's function. By itself it depends on nothing."""
+
+    def stages(self) -> tuple[str, ...]:
+        """The earlier stages whose rows it is made of."""
+        return ()
+
+    def key(self, materials: Materials) -> Any:
+        """Everything else that its value depends on, as a JSON value; `None` for nothing."""
+        return None
+
+    def source(self, materials: Materials) -> tuple[Iterable[str], Iterable[Path]]:
+        """The modules whose code it depends on, and further files."""
+        return (), ()
+
+    def encoders(self, materials: Materials) -> "list[TextEncoder]":
+        """The embedding models that it may ask."""
+        return []
+
+    def value(self, materials: Materials, notes: Notes) -> Any:
+        """What the function is given."""
+        raise NotImplementedError
+
+
+class NotesOfStage(Argument):
+    """The stage's own notes, to be filled in."""
+
+    def value(self, materials: Materials, notes: Notes) -> Any:
+        """See `Argument`."""
+        return notes
+
+
+class RowsOf(Argument):
+    """All rows of an earlier stage."""
+
+    def __init__(self, stage: str):
+        self._stage = stage
+
+    def stages(self) -> tuple[str, ...]:
+        """See `Argument`."""
+        return (self._stage,)
+
+    def value(self, materials: Materials, notes: Notes) -> Any:
+        """See `Argument`."""
+        return list(materials.run.rows(self._stage))
+
+
+class FromRecipe(Argument):
+    """A section or a key of the recipe, such as `export` or `group.eps`.
+
+    Args:
+        path: of the section or key.
+        only: these keys of the section alone; the function can't read others.
+    """
+
+    def __init__(self, path: str, only: tuple[str, ...] = ()):
+        self._path = path
+        self._only = only
+
+    def key(self, materials: Materials) -> Any:
+        """See `Argument`."""
+        value: Any = materials.recipe.model_dump(mode="json")
+        for name in self._path.split("."):
+            value = value[name]
+        return {name: value[name] for name in self._only} if self._only else value
+
+    def value(self, materials: Materials, notes: Notes) -> Any:
+        """See `Argument`."""
+        value: Any = materials.recipe
+        for name in self._path.split("."):
+            value = getattr(value, name)
+        return SimpleNamespace(**{name: getattr(value, name) for name in self._only}) if self._only else value
+
+
+class DocumentsOfCatalogue(Argument):
+    """The tool documents of the recipe's catalogues, in their order."""
+
+    def key(self, materials: Materials) -> Any:
+        """The files' content, and their names with their folders': a nested file's folder is its category."""
+        files = catalogue_files(materials.recipe.catalogue)
+        names = [f"{file.resolve().parent.name}/{file.name}" for file in files]
+        return {"content": content_hash(*files), "files": names}
+
+    def source(self, materials: Materials) -> tuple[Iterable[str], Iterable[Path]]:
+        """See `Argument`."""
+        return (read_catalogue.__module__,), ()
+
+    def value(self, materials: Materials, notes: Notes) -> Any:
+        """See `Argument`."""
+        return (document for file in catalogue_files(materials.recipe.catalogue) for document in read_catalogue(file))
+
+
+class DrawnUsers(Argument):
+    """How many users are drawn for those that the recipe asks for."""
+
+    def key(self, materials: Materials) -> Any:
+        """See `Argument`."""
+        return {"asked for": materials.recipe.users, "drawn": materials.drawn}
+
+    def value(self, materials: Materials, notes: Notes) -> Any:
+        """See `Argument`."""
+        return materials.drawn
+
+
+class AuthorOf(Argument):
+    """Who writes a stage, by the recipe."""
+
+    def __init__(self, stage: str):
+        self._stage = stage
+
+    def _kind(self, materials: Materials) -> AuthorKind:
+        return AUTHORS[materials.recipe.author.by_stage()[self._stage]]
+
+    def stages(self) -> tuple[str, ...]:
+        """Some authors read the tools; all stages that have an author depend on them anyway."""
+        return ("collect",)
+
+    def key(self, materials: Materials) -> Any:
+        """See `Argument`."""
+        kind, recipe = self._kind(materials), materials.recipe
+        asked = {"seed": recipe.seed, "llm": recipe.llm.answer_settings()} if kind.asks_a_model else {}
+        return {"author": kind.name, **asked}
+
+    def source(self, materials: Materials) -> tuple[Iterable[str], Iterable[Path]]:
+        """See `Argument`."""
+        kind = self._kind(materials)
+        return (kind.module,), kind.files()
+
+    def value(self, materials: Materials, notes: Notes) -> Any:
+        """See `Argument`."""
+        return make_author(self._kind(materials), self._stage, materials)
+
+
+class EncoderNamed(Argument):
+    """An embedding model, by the first of these keys of the recipe that names one."""
+
+    def __init__(self, *paths: str):
+        self._names = [FromRecipe(path) for path in paths]
+
+    def _encoder(self, materials: Materials) -> "TextEncoder":
+        return materials.encoder(next(filter(None, (name.key(materials) for name in self._names))))
+
+    def key(self, materials: Materials) -> Any:
+        """The weights, whatever their name. Vectors are cached by them and the text, so no code need be in the key."""
+        return self._encoder(materials).fingerprint
+
+    def encoders(self, materials: Materials) -> "list[TextEncoder]":
+        """See `Argument`."""
+        return [self._encoder(materials)]
+
+    def value(self, materials: Materials, notes: Notes) -> Any:
+        """See `Argument`."""
+        return self._encoder(materials)
+
+
+class Made(Argument):
+    """Something made of other arguments, once for all stages that are given it.
+
+    Args:
+        make: a function or class, called with the values of `parts`.
+        parts: by the name of its parameter.
+    """
+
+    def __init__(self, make: Callable[..., Any], **parts: Argument):
+        self._make = make
+        self._parts = parts
+
+    def stages(self) -> tuple[str, ...]:
+        """See `Argument`."""
+        return tuple(dict.fromkeys(stage for part in self._parts.values() for stage in part.stages()))
+
+    def key(self, materials: Materials) -> Any:
+        """See `Argument`."""
+        return keys_of(self._parts, materials)
+
+    def source(self, materials: Materials) -> tuple[Iterable[str], Iterable[Path]]:
+        """See `Argument`."""
+        sources = [part.source(materials) for part in self._parts.values()]
+        modules = [self._make.__module__, *(module for modules, _ in sources for module in modules)]
+        return modules, [file for _, files in sources for file in files]
+
+    def encoders(self, materials: Materials) -> "list[TextEncoder]":
+        """See `Argument`."""
+        return [encoder for part in self._parts.values() for encoder in part.encoders(materials)]
+
+    def value(self, materials: Materials, notes: Notes) -> Any:
+        """See `Argument`."""
+        return materials.made_once(
+            self, lambda: self._make(**{name: part.value(materials, notes) for name, part in self._parts.items()})
+        )
+
+
+def keys_of(arguments: dict[str, Argument], materials: Materials) -> dict[str, Any]:
+    """The keys of arguments by name, as far as they have one."""
+    keys = {name: argument.key(materials) for name, argument in arguments.items()}
+    return {name: key for name, key in keys.items() if key is not None}

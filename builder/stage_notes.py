@@ -1,0 +1,21 @@
+"""What a stage says of its work."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Notes:
+    """Filled in by a stage while it gives its rows.
+
+    Args:
+        counts: numbers by what they count: what was kept, and what was dropped for each reason.
+        extra: anything else for the report.
+        status: gives a few words for the progress bar, each time that it is drawn.
+    """
+
+    counts: Counter = field(default_factory=Counter)
+    extra: dict[str, Any] = field(default_factory=dict)
+    status: Callable[[], str] = str
