@@ -12,7 +12,7 @@ share of the rows.
 from pathlib import Path
 
 from petoolkit.console import make_console
-from petoolkit.evaluator.models.ranks import this_rank
+from petoolkit.evaluator.models.processes import this_rank
 from petoolkit.training.arguments import PairArguments
 from petoolkit.training.pair_dataset import count_pairs, counts_table, find_pairs, pair_records, write_pairs
 from petoolkit.training.pair_sampling import describe_sampling, read_samples, sample_replies, sampling_options

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from petoolbench import CITATION, InputError
-from petoolkit.evaluator.models.chat_tokenizer import split_spec
+from petoolkit.evaluator.models.model import split_spec
 from petoolkit.evaluator.records import Scores
 from petoolkit.evaluator.report.score_files import read_scores
 from petoolkit.files import replacing

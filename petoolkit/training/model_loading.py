@@ -11,8 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from trl import get_quantization_config
 
 from petoolbench import InputError
-from petoolkit.evaluator.models.chat_tokenizer import LOADING_ERRORS
-from petoolkit.hub_reading import why_not_read
+from petoolkit.hub_reading import LOADING_ERRORS, why_not_read
 from petoolkit.training.arguments import AdapterArguments, DPOArguments, SFTArguments
 from petoolkit.training.script import say
 

@@ -14,7 +14,7 @@ from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.evaluate import prediction_line
 from petoolkit.evaluator.models.model import Answer, Model, Prompt
 from petoolkit.evaluator.models.model_kinds import kind_of, make_model
-from petoolkit.evaluator.models.ranks import Rank, wait_for_all
+from petoolkit.evaluator.models.processes import Rank, wait_for_all
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.progress import with_progress
 from petoolkit.evaluator.prompts.window import prompt_for

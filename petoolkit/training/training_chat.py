@@ -6,8 +6,8 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 
 from petoolbench import InputError
-from petoolkit.evaluator.models.chat_tokenizer import LOADING_ERRORS, ChatTokenizer
-from petoolkit.hub_reading import why_not_read
+from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
+from petoolkit.hub_reading import LOADING_ERRORS, why_not_read
 from petoolkit.training.arguments import AdapterArguments
 
 _TOKENIZER_FILES = ["config.json", "tokenizer*", "special_tokens_map.json", "vocab*", "merges.txt", "*.jinja"]
