@@ -38,8 +38,8 @@ _EXAMPLE_DOMAIN = re.compile(
 
 _EXAMPLE_NAME = re.compile(r"(?i)(?:example|test|user|username|email|name|someone|foo|abc|xyz|your[\w.]*)\d*")
 
-# At least seven digits, as close together as in a telephone number; most texts have none.
-_SEVERAL_DIGITS = re.compile(r"(?:\d\D{0,3}){6}\d")
+# A plus before a digit, or three groups of digits: most texts have neither, and need no further search.
+_MAYBE_PHONE = re.compile(r"[+\uff0b]\W{0,3}\d|(?<!\d)\d{1,4}\W{1,3}\d{1,4}\W{1,3}\d{1,4}(?!\d)")
 _LONGEST_GROUP = 4  # digits of a number that is written in groups
 _PHONE_NAME = re.compile(r"(?i)(?:^|[-_ ]|(?<=[a-z]))(?:phone|mobile|msisdn|telephone|cell)[-_ ]?(?:number|no|num)?$")
 _BARE_PHONE = re.compile(r"\+?\d{8,15}")
@@ -90,7 +90,7 @@ def _phone_numbers(text: str) -> Iterator[str]:
 
     Digits in a row without a country code are most often an id.
     """
-    if not _SEVERAL_DIGITS.search(text):
+    if not _MAYBE_PHONE.search(text):
         return
     from phonenumbers import Leniency, PhoneNumberMatcher
 
