@@ -10,7 +10,7 @@ from fakes import WordEncoder
 from petoolkit.builder.dataset_folder import write_dataset
 from report_folders import folders, scores
 from rich.console import Console
-from rows import DATASET_FACTS, past_call, row, tool
+from rows import past_call, row, tool
 
 from petoolbench import SETTINGS, InputError
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
@@ -31,11 +31,8 @@ def made(user, setting="chronological", gold="Aerwyn", **changes):
 
 def build(folder: Path, train=(), test=(), split="user") -> Path:
     rows = [("train", one) for one in train or [made("u1")]] + [("test", one) for one in test or [made("u2")]]
-    write_dataset(folder / "petoolbench", rows, lambda: DATASET_FACTS)
-    if split:
-        DatasetRecord(origin="build", author="offline", split=split, recipe={"catalogue": ["mine.jsonl"]}).write(
-            folder / "petoolbench"
-        )
+    record = DatasetRecord(origin="build", author="offline", split=split, recipe={"catalogue": ["mine.jsonl"]})
+    write_dataset(folder / "petoolbench", rows, lambda: record)
     return folder / "petoolbench"
 
 
@@ -280,8 +277,8 @@ def test_a_licence_is_not_invented(tmp_path):
 
 
 def test_a_dataset_without_a_record_counts_as_split_by_user_and_its_licence_is_not_known(tmp_path):
-    folder = build(tmp_path, split=None)
-    (folder / RECORD_FILE).unlink(missing_ok=True)
+    folder = build(tmp_path)
+    (folder / RECORD_FILE).unlink()
     with open(tmp_path / "shown", "w") as shown:
         package = pack(folder, Console(file=shown, width=500))
     assert "training and test share no user." in card(package)

@@ -11,7 +11,7 @@ from hub_process import HubProcess, in_fresh_home
 from hub_stand_in import HubStandIn
 from petoolkit.builder.dataset_folder import write_dataset
 from report_folders import folders, scores
-from rows import DATASET_FACTS, past_call, prediction, reply, row
+from rows import past_call, prediction, reply, row
 
 from petoolbench import SETTINGS
 from petoolkit import shipped
@@ -54,8 +54,7 @@ def rows_of(user):
 def build(folder, train=("u1",), test=("u2", "u3")):
     """A benchmark, as `petoolbench build` writes it."""
     rows = [(split, one) for split, users in (("train", train), ("test", test)) for u in users for one in rows_of(u)]
-    write_dataset(folder, rows, lambda: DATASET_FACTS)
-    RECORD.write(folder)
+    write_dataset(folder, rows, lambda: RECORD)
     return folder
 
 
