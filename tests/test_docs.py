@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from conftest import ROOT
+from petoolkit.builder.authors import AUTHORS
+from petoolkit.builder.catalogue import catalogue_files
 from petoolkit.builder.pipeline import build
 from petoolkit.builder.recipe import load_recipe
 from rich.console import Console
 
+from petoolbench import SETTINGS
 from petoolbench_cli import main
+from petoolkit.evaluator.models.baselines import BASELINES
+from petoolkit.scoring import METRICS
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -119,10 +124,26 @@ def folder(tmp_path_factory) -> Path:
     return place
 
 
+@pytest.fixture
+def tables(monkeypatch):
+    """The tables that a page adds to, as they were when it ends."""
+    before: list[tuple[dict, dict]] = [(table, dict(table)) for table in (SETTINGS, METRICS, BASELINES, AUTHORS)]
+    monkeypatch.setattr(catalogue_files, "FORMATS", catalogue_files.FORMATS)
+    yield
+    for table, entries in before:
+        table.clear()
+        table.update(entries)
+
+
 @pytest.mark.parametrize(("page", "code"), blocks("python"))
-def test_every_python_block_runs(page, code, folder, monkeypatch):
+def test_every_python_block_runs(page, code, folder, tables, monkeypatch):
+    """A block that begins with a file's name is that file, for the blocks behind it."""
     monkeypatch.chdir(folder)
-    exec(compile(code, str(page), "exec"), {"__name__": page.stem})
+    monkeypatch.syspath_prepend(folder)
+    if name := re.match(r"# (\w+\.py)\n", code):
+        (folder / name[1]).write_text(code)
+    else:
+        exec(compile(code, str(page), "exec"), {"__name__": page.stem})
 
 
 def test_every_link_leads_somewhere():
@@ -137,7 +158,6 @@ def test_the_readme_can_be_read():
 
 def test_the_help_of_the_rules_is_in_the_docs():
     """Rules and kinds of models stand in one table; the page about them names all of it."""
-    from petoolkit.evaluator.models.baselines import BASELINES
     from petoolkit.evaluator.models.model_kinds import MODEL_KINDS
 
     page = (ROOT / "docs" / "evaluate.md").read_text()
