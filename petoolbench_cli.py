@@ -9,7 +9,7 @@ from petoolkit.builder.authors import AUTHORS
 
 from petoolbench import InputError
 from petoolkit.console import make_console
-from petoolkit.evaluator.evaluate_commands import compare, evaluate, read_dataset, report, revision, score
+from petoolkit.evaluator.evaluate_commands import compare, dataset_option, evaluate, report, revision_option, score
 from petoolkit.publisher.push_commands import push
 
 EXIT_INPUT_ERROR = 2
@@ -199,9 +199,9 @@ def _short(path: Path) -> str:
 
 @main.command()
 @click.argument("row_or_user", required=False)
-@read_dataset
+@dataset_option
 @click.option("--setting", metavar="NAME", help="Only this form of the history.")
-@revision
+@revision_option
 def show(row_or_user, dataset, setting, revision) -> None:
     """Show a row as a person reads it: history, request, candidates and the gold call.
 
@@ -219,8 +219,8 @@ def show(row_or_user, dataset, setting, revision) -> None:
 
 @main.command()
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="")
-@read_dataset
-@revision
+@dataset_option
+@revision_option
 @click.option(
     "--results",
     type=click.Path(path_type=Path),

@@ -18,7 +18,7 @@ from rich.console import Console
 from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.evaluate import prediction_line
 from petoolkit.evaluator.models.model_kinds import make_model
-from petoolkit.evaluator.models.ranks import Rank
+from petoolkit.evaluator.models.processes import Rank
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.prompts.row_prompts import make_prompts
 from petoolkit.evaluator.results_folder import PREDICTIONS, appending

@@ -122,12 +122,12 @@ def test_flipped_rows_are_listed_with_both_replies(stored):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"fingerprint": "0" * 16}, r"can't be compared: fingerprint is '\w{16}' in the first and '0{16}' in the sec"),
+        ({"fingerprint": "0" * 16}, r"cannot be compared: fingerprint is '\w{16}' in the first and '0{16}' in the sec"),
         (
             {"dataset": "other"},
-            "can't be compared: dataset is '.*/petoolbench' in the first and 'other' in the second",
+            "cannot be compared: dataset is '.*/petoolbench' in the first and 'other' in the second",
         ),
-        ({"setting": "all"}, "can't be compared: setting is 'chronological' in the first and 'all' in the second"),
+        ({"setting": "all"}, "cannot be compared: setting is 'chronological' in the first and 'all' in the second"),
     ],
 )
 def test_evaluations_of_other_rows_are_refused(stored, changed, message):

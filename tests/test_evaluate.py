@@ -128,7 +128,7 @@ def test_an_evaluation_leaves_predictions_and_scores(dataset, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": "baseline:best"}, "unknown model 'baseline:best'; Known are openai:NAME"),
+        ({"model": "baseline:best"}, "unknown model 'baseline:best'; known are openai:NAME"),
         ({"model": "gpt-4o"}, "unknown model 'gpt-4o'; did you mean openai:gpt-4o?"),
         ({"model": "Qwen/Qwen3-8B"}, "did you mean hf:Qwen/Qwen3-8B?"),
         ({"model": "lexical"}, "did you mean baseline:lexical?"),
@@ -149,14 +149,14 @@ def test_an_evaluation_leaves_predictions_and_scores(dataset, tmp_path):
         ({"out": Path("/proc/nothing")}, "cannot be written"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(dataset, tmp_path, change, message):
+def test_a_mistake_gives_one_sentence(dataset, tmp_path, change, message):
     options = {"dataset": dataset, "setting": "all", "model": "baseline:random", "out": tmp_path / "out", **change}
     with pytest.raises(InputError) as error:
         evaluate(**options)
     assert message in str(error.value)
 
 
-def test_a_missing_split_is_told_with_those_there_are(dataset):
+def test_the_message_about_a_missing_split_names_the_splits(dataset):
     with pytest.raises(InputError, match=r"unknown split of .* 'validation'; choose one of: train, test"):
         load_rows(dataset, "chronological", "validation")
 
@@ -171,7 +171,7 @@ def test_the_rule_reaches_its_promise_on_the_official_part(official_part, tmp_pa
     assert scored.score("all", "tool_acc").value >= 0.6
 
 
-def test_what_is_neither_a_folder_nor_a_hub_id_is_told_without_asking_the_hub():
+def test_a_name_that_is_neither_a_folder_nor_a_hub_id_is_refused_without_asking_the_hub():
     with pytest.raises(
         InputError,
         match=r"runs/no/data cannot be looked up on the Hub: there is no such folder here, and it is not an id",
@@ -198,7 +198,7 @@ def test_rows_are_found_by_their_id_and_by_their_user(dataset):
         find_rows(dataset, "preferred_only", "u5")
 
 
-def test_evaluations_are_found_at_any_depth_and_what_is_none_is_skipped_with_a_word(dataset, tmp_path):
+def test_evaluations_are_found_at_any_depth_and_a_message_names_other_folders(dataset, tmp_path):
     evaluate(dataset, "all", "baseline:random", tmp_path / "results" / "quick" / "random")
     (tmp_path / "results" / "report").mkdir()
     said = []

@@ -17,9 +17,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, MistralConfig
 
 from petoolbench import InputError
 from petoolkit.evaluator.models import hf_batch
-from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer, reply_seed, split_spec
+from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.evaluator.models.hf_model import HfModel
-from petoolkit.evaluator.models.model import Prompt
+from petoolkit.evaluator.models.model import Prompt, reply_seed, split_spec
 
 BOS, EOS = 0, 1  # the tiny tokenizer's
 NEW_TOKENS = 16
@@ -136,7 +136,7 @@ def test_batches_hold_as_many_prompts_as_their_number_of_tokens_allows(model, mo
         batches.append([len(ids) for ids in prompts])
         return [[]] * len(prompts)
 
-    monkeypatch.setattr(hf_batch, "write_replies", write_nothing)
+    monkeypatch.setattr(hf_batch, "generate_replies", write_nothing)
     monkeypatch.setattr(model, "_batch_tokens", 700)
     assert len(list(model.answer_all(PROMPTS))) == len(PROMPTS)
     for lengths in batches[:-1]:
@@ -162,7 +162,7 @@ def test_padding_is_on_the_left_and_masked(model, monkeypatch):
 
 def test_a_reply_ends_with_whatever_token_the_models_settings_name(model, folder):
     ids = [model._chat.encode(one.messages) for one in PROMPTS]
-    whole = hf_batch.write_replies(model._model, ids, [0] * len(ids), 0, model._config)
+    whole = hf_batch.generate_replies(model._model, ids, [0] * len(ids), 0, model._config)
     assert {len(reply) for reply in whole} == {NEW_TOKENS}  # random weights never end by themselves
     end, replies_with_it = Counter(token for reply in whole for token in set(reply[1:-1])).most_common(1)[0]
     unwritten = next(token for token in range(BOS + 2, 400) if not any(token in reply for reply in whole))
@@ -170,7 +170,7 @@ def test_a_reply_ends_with_whatever_token_the_models_settings_name(model, folder
     (folder / "generation_config.json").write_text(json.dumps({**settings, "eos_token_id": [end, unwritten]}))
     ending = load(folder)
     assert ending._config.eos_token_id == sorted([EOS, end, unwritten])
-    ended = hf_batch.write_replies(ending._model, ids, [0] * len(ids), 0, ending._config)
+    ended = hf_batch.generate_replies(ending._model, ids, [0] * len(ids), 0, ending._config)
     assert ended == [reply[: reply.index(end) + 1] if end in reply else reply for reply in whole]
     assert sum(len(reply) < NEW_TOKENS for reply in ended) >= replies_with_it > 1
     tokens = {answer.prompt.row_id: answer.completion_tokens for answer in ending.answer_all(PROMPTS)}
@@ -222,7 +222,7 @@ def test_sampled_replies_depend_on_seed_row_and_repeat(tiny):
 
 def test_tokens_are_drawn_from_the_distribution_at_the_temperature():
     scores, temperature, draws = torch.tensor([1.0, 0.5, 0.0, -20.0]), 0.5, 4_000
-    noise = hf_batch._Noise(temperature, range(draws), torch.device("cpu"))
+    noise = hf_batch.GumbelNoise(temperature, range(draws), torch.device("cpu"))
     drawn = Counter(noise(torch.zeros(draws, 1), scores.repeat(draws, 1)).argmax(dim=1).tolist())
     weights = [math.exp(score / temperature) for score in scores.tolist()]
     for token, weight in enumerate(weights):
@@ -306,14 +306,14 @@ def test_an_adapter_of_another_base_is_refused(tiny, tmp_path):
         load(f"{tiny}+{adapter_of(other, tmp_path / 'other_adapter')}")
 
 
-def test_an_adapter_that_learned_a_prompt_is_refused(tiny, tmp_path):
+def test_an_adapter_that_is_a_learned_prompt_is_refused(tiny, tmp_path):
     settings = PromptTuningConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=2)
     get_peft_model(AutoModelForCausalLM.from_pretrained(tiny), settings).save_pretrained(tmp_path / "adapter")
-    with pytest.raises(InputError, match="learned a prompt"):
+    with pytest.raises(InputError, match="is a learned prompt"):
         load(f"{tiny}+{tmp_path / 'adapter'}")
 
 
-def test_an_adapter_in_the_place_of_a_model_is_refused(tiny, tmp_path):
+def test_an_adapter_given_as_a_model_is_refused(tiny, tmp_path):
     adapter = adapter_of(tiny, tmp_path / "adapter")
     AutoTokenizer.from_pretrained(tiny).save_pretrained(adapter)
     with pytest.raises(InputError, match="is an adapter; name its base model before it"):
@@ -357,7 +357,7 @@ def test_a_folder_with_a_plus_in_its_name_is_a_model(tmp_path):
     ],
 )
 def test_when_memory_runs_out_the_batch_is_halved_and_all_are_answered(model, monkeypatch, error):
-    expected, sizes, write = replies(model), [], hf_batch.write_replies
+    expected, sizes, write = replies(model), [], hf_batch.generate_replies
 
     def write_three_at_most(loaded, prompts, *rest):
         sizes.append(len(prompts))
@@ -365,7 +365,7 @@ def test_when_memory_runs_out_the_batch_is_halved_and_all_are_answered(model, mo
             raise error
         return write(loaded, prompts, *rest)
 
-    monkeypatch.setattr(hf_batch, "write_replies", write_three_at_most)
+    monkeypatch.setattr(hf_batch, "generate_replies", write_three_at_most)
     monkeypatch.setattr(model, "_batch_tokens", model._batch_tokens)  # set back afterwards
     assert replies(model) == expected
     assert sizes[:3] == [10, 5, 2]
@@ -374,14 +374,14 @@ def test_when_memory_runs_out_the_batch_is_halved_and_all_are_answered(model, mo
 
 def test_a_prompt_that_is_too_large_alone_fails_and_the_others_go_on(model, monkeypatch):
     longest = max(model.count_tokens(one.messages) for one in PROMPTS)
-    expected, write = replies(model), hf_batch.write_replies
+    expected, write = replies(model), hf_batch.generate_replies
 
     def write_all_but_the_longest(loaded, prompts, *rest):
         if max(map(len, prompts)) == longest:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         return write(loaded, prompts, *rest)
 
-    monkeypatch.setattr(hf_batch, "write_replies", write_all_but_the_longest)
+    monkeypatch.setattr(hf_batch, "generate_replies", write_all_but_the_longest)
     monkeypatch.setattr(model, "_batch_tokens", model._batch_tokens)
     answers = list(model.answer_all(PROMPTS))
     failed = [answer for answer in answers if answer.reply is None]
@@ -396,7 +396,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(model, monkeypatch):
     def fail(*arguments):
         raise RuntimeError("shape mismatch")
 
-    monkeypatch.setattr(hf_batch, "write_replies", fail)
+    monkeypatch.setattr(hf_batch, "generate_replies", fail)
     with pytest.raises(RuntimeError, match="shape mismatch"):
         replies(model)
 
@@ -436,39 +436,48 @@ def broken(folder: Path, change: str) -> Path:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("no template", "has no chat template, so it can't be told who says what"),
-        ("no tokenizer", "model cannot be had: the folder holds no tokenizer"),
+        ("no template", "has no chat template, which marks the turns of a prompt"),
+        ("no tokenizer", "model cannot be loaded: the folder holds no tokenizer"),
         ("no weights", "model cannot be loaded"),
         ("half the weights", "model cannot be loaded"),
         ("unknown kind", "model cannot be"),
         ("own code", "model cannot be"),
     ],
 )
-def test_a_folder_that_is_no_whole_model_is_refused_in_one_sentence(folder, change, message):
+def test_a_folder_that_is_not_a_whole_model_is_refused_in_one_sentence(folder, change, message):
     with pytest.raises(InputError, match=message):
         load(broken(folder, change))
 
 
-@pytest.mark.parametrize("name", ["nobody/nothing", "no/such/folder", "/nowhere"])
-def test_a_model_that_cannot_be_had_is_refused(name):
-    with pytest.raises(InputError, match=f"the model {name} cannot be had: no such folder here, none from the Hub"):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nobody/nothing", "it is not in the cache and the Hub cannot be reached"),
+        ("no/such/folder", "there is no such folder here, and it is not an id on the Hub"),
+        ("/nowhere", "there is no such folder here, and it is not an id on the Hub"),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_is_refused(name, reason):
+    with pytest.raises(InputError, match=f"the model {name} cannot be loaded: {reason}"):
         load(name)
 
 
-def test_an_adapter_that_cannot_be_had_is_refused(tiny):
-    with pytest.raises(InputError, match="the adapter nobody/nothing cannot be put on"):
+def test_an_adapter_that_cannot_be_loaded_is_refused(tiny, tmp_path):
+    with pytest.raises(InputError, match=r"the adapter nobody/nothing cannot be put on .* \(offline mode is on"):
         load(f"{tiny}+nobody/nothing")
+    with pytest.raises(InputError, match=r"the adapter .* cannot be put on .* \(Can't find 'adapter_config.json'"):
+        load(f"{tiny}+{tmp_path}")
 
 
-def test_a_missing_package_is_told_with_the_extra_that_brings_it(tiny, monkeypatch):
+def test_the_message_about_a_missing_package_has_the_command_that_installs_it(tiny, monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "peft" else "there")
     with pytest.raises(InputError, match="hf: models need the package peft: pip install 'accelerate>=1' 'peft>="):
         load(tiny)
 
 
-def test_each_of_several_processes_knows_its_place():
-    script = "from petoolkit.evaluator.models.ranks import this_rank; print(f'{this_rank()}\\n', end='')"
+def test_each_of_several_processes_knows_its_rank():
+    script = "from petoolkit.evaluator.models.processes import this_rank; print(f'{this_rank()}\\n', end='')"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--no-python"]
     done = subprocess.run([*command, sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert sorted(line for line in done.stdout.splitlines() if line.startswith("Rank")) == [

@@ -20,6 +20,7 @@ from petoolkit.endpoint.llm_settings import Prices
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.models.native_tools import NativeTools
 from petoolkit.evaluator.options import Connection, Options
+from petoolkit.evaluator.records import Scores
 
 SETTINGS = ("preferred_only", "rating_integrated", "chronological")
 RATINGS = {"rating_integrated": 1}
@@ -43,7 +44,7 @@ def dataset(tmp_path_factory) -> str:
     return str(folder)
 
 
-def run(dataset, out, server, model="openai:m", prices=None, **options) -> dict:
+def run(dataset, out, server, model="openai:m", prices=None, **options) -> Scores:
     connection = Connection(base_url=server.url, concurrency=4, prices=prices)
     return evaluate(dataset, "all", model, out, Options(**options), connection)
 
@@ -67,9 +68,9 @@ def test_every_row_is_asked_once_and_kept_with_tokens_and_time(dataset, tmp_path
     kept = lines(tmp_path / "out")
     assert [line["id"] for line in kept] == [one["id"] for one in ROWS]
     assert all(line["prompt_tokens"] > 0 and line["completion_tokens"] > 0 and line["seconds"] > 0 for line in kept)
-    assert scored["scores"]["all"]["robust"]["tool_acc"]["value"] == 1
-    assert scored["usage"]["cost_usd"] == sum(line["prompt_tokens"] for line in kept)
-    assert scored["best_rule"]["all"]["robust"]["tool_acc"]["name"]
+    assert scored.score("all", "tool_acc").value == 1
+    assert scored.usage.cost_usd == sum(line["prompt_tokens"] for line in kept)
+    assert scored.best_rule["all"]["robust"]["tool_acc"].name
 
 
 def test_a_second_run_asks_nothing_and_another_model_dataset_or_option_is_refused(dataset, tmp_path):
@@ -77,7 +78,7 @@ def test_a_second_run_asks_nothing_and_another_model_dataset_or_option_is_refuse
         first = run(dataset, tmp_path / "out", server)
         again = run(dataset, tmp_path / "out", server)
         assert len(server.requests) == len(ROWS)
-        assert again["scores"] == first["scores"]
+        assert again.scores == first.scores
         write_dataset(tmp_path / "other", [("test", one) for one in ROWS[1:]], lambda: DATASET_FACTS)
         for change, what in (
             ({"model": "openai:n"}, "model is 'openai:m' there and 'openai:n' here"),
@@ -96,13 +97,13 @@ def test_failed_requests_count_as_wrong_and_are_asked_again(dataset, tmp_path):
 
     with ScriptedServer(right, faults=refuse_some) as server:
         scored = run(dataset, tmp_path / "out", server)
-        assert scored["counts"]["all"]["missing"] == 2
-        assert scored["scores"]["all"]["robust"]["tool_acc"]["value"] == pytest.approx(22 / 24)
+        assert scored.counts["all"].missing == 2
+        assert scored.score("all", "tool_acc").value == pytest.approx(22 / 24)
         assert [line["error"] for line in lines(tmp_path / "out") if line["reply"] is None] == [
             "request failed (BadRequestError)"
         ] * 2
         scored = run(dataset, tmp_path / "out", server)
-        assert scored["counts"]["all"]["missing"] == 0
+        assert scored.counts["all"].missing == 0
         assert len(server.requests) == len(ROWS) + 2
 
 
@@ -157,7 +158,7 @@ def test_a_small_window_drops_interactions_and_says_so(dataset, tmp_path):
     with ScriptedServer(right) as server:
         scored = run(dataset, tmp_path / "out", server, window=430)
     dropped = [line["dropped_interactions"] for line in lines(tmp_path / "out")]
-    assert scored["counts"]["all"]["shortened"] == sum(number > 0 for number in dropped) > 0
+    assert scored.counts["all"].shortened == sum(number > 0 for number in dropped) > 0
 
 
 def native(body, arguments='{"city": "Oslo"}'):
@@ -176,8 +177,8 @@ def test_native_function_calls_are_scored_as_calls_in_text_are(dataset, tmp_path
     assert "Candidate tools:" not in body["messages"][0]["content"]
     names = [function["function"]["name"] for function in body["tools"]]
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name) for name in names) and len(set(names)) == 4
-    assert scored["scores"]["all"]["robust"]["joint_acc"]["value"] == 1
-    assert scored["scores"]["all"]["paper"]["joint_acc"]["value"] == 1
+    assert scored.score("all", "joint_acc", "robust").value == 1
+    assert scored.score("all", "joint_acc", "paper").value == 1
 
 
 def test_names_that_an_endpoint_refuses_go_there_and_back():
@@ -212,13 +213,13 @@ def test_names_that_an_endpoint_refuses_go_there_and_back():
         (["--model", "gpt-4o"], "unknown model 'gpt-4o'"),
         (["--model", "openai:"], "unknown model 'openai:'"),
         (["--model", "baseline:best"], "unknown model 'baseline:best'"),
-        (["--model", "baseline:random", "--protocol", "tools"], "--protocol tools is for openai: models"),
+        (["--model", "baseline:random", "--protocol", "tools"], "baseline:random does not read --protocol"),
         (["--model", "openai:m", "--prompt", "released"], "only a dataset made by `petoolbench import`"),
         (["--model", "openai:m", "--prompt", "released", "--no-history"], "the released prompts show the history"),
         (["--model", "openai:m", "--revision", "main"], "is a folder here and has no revisions"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(dataset, tmp_path, options, message):
+def test_a_mistake_gives_one_sentence(dataset, tmp_path, options, message):
     result = CliRunner().invoke(main, ["evaluate", "--dataset", dataset, "--out", str(tmp_path / "out"), *options])
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())

@@ -458,7 +458,7 @@ def more_than_all(folder):
         (lambda folder: None, "does not hold scores.json; run `petoolbench evaluate"),
         (lambda folder: (folder / "scores.json").write_text('{"model"'), "line 1: not valid JSON"),
         (lambda folder: (folder / "scores.json").write_text("[1]"), "input should be a valid dictionary"),
-        (other_form, "not have the form of today's scores (`dataset`: field required); run `petoolbench score"),
+        (other_form, "not have the form of this version's scores (`dataset`: field required); run `petoolbench score"),
         (no_metric, "scores of all, paper reader: tpm are missing"),
         (more_than_all, "`scores.all.robust.tool_acc.value`: input should be less than or equal to 1"),
     ],

@@ -313,7 +313,7 @@ def test_rows_too_long_are_refused_before_training(base, dataset, tmp_path):
         (["--chat_template_path", "x"], "chat_template_path 'x' has no effect"),
         (["--push_to_hub"], "--hub_model_id USER/NAME"),
         (["--eval_strategy", "steps"], "give --validation_share"),
-        (["--model_name_or_path", "nowhere"], "the model nowhere cannot be had"),
+        (["--model_name_or_path", "nowhere"], "the model nowhere cannot be loaded"),
         (["--dataset_name", "nowhere"], "no dataset folder nowhere/"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

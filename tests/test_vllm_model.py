@@ -11,8 +11,8 @@ from tiny_model import make_tiny_model
 
 from petoolbench import InputError
 from petoolkit.evaluator.models import vllm_model
-from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer, reply_seed
-from petoolkit.evaluator.models.model import Prompt
+from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
+from petoolkit.evaluator.models.model import Prompt, reply_seed
 from petoolkit.evaluator.models.vllm_model import VllmModel
 
 CONTEXT = 60  # tokens that the model takes
@@ -76,7 +76,7 @@ def test_prompts_go_token_by_token_as_hf_gives_them_each_with_its_own_seed(vllm,
 
 
 def test_replies_come_a_part_at_a_time(vllm, tiny, monkeypatch):
-    monkeypatch.setattr(vllm_model, "_AT_ONCE", 2)
+    monkeypatch.setattr(vllm_model, "_PROMPTS_PER_CALL", 2)
     answers = VllmModel(str(tiny), 0, 256, 0).answer_all(PROMPTS)
     next(answers)
     assert len(LLM.last.asked) == 1
@@ -104,15 +104,15 @@ def test_an_adapter_goes_with_each_request_and_room_for_its_rank(vllm, tiny, tmp
 
 
 @pytest.mark.parametrize("config", [{}, {"r": 513}, {"r": "8"}])
-def test_an_adapter_that_is_no_lora_is_refused(vllm, tiny, tmp_path, config):
-    with pytest.raises(InputError, match=r"adapter_config.json: no LoRA of rank `r` up to 512"):
+def test_an_adapter_that_is_not_a_lora_adapter_is_refused(vllm, tiny, tmp_path, config):
+    with pytest.raises(InputError, match=r"adapter_config.json is not about a LoRA adapter of a rank `r` up to 512"):
         VllmModel(f"{tiny}+{adapter(tmp_path / 'adapter', **config)}", 0, 256, 0)
 
 
-def test_what_cannot_be_had_is_refused(vllm, tiny, tmp_path):
-    with pytest.raises(InputError, match="the model nobody/nothing cannot be had"):
+def test_a_model_or_adapter_that_cannot_be_loaded_is_refused(vllm, tiny, tmp_path):
+    with pytest.raises(InputError, match="the model nobody/nothing cannot be loaded: it is not in the cache"):
         VllmModel("nobody/nothing", 0, 256, 0)
-    with pytest.raises(InputError, match="the adapter nobody/nothing cannot be had"):
+    with pytest.raises(InputError, match="the adapter nobody/nothing cannot be loaded: offline mode is on"):
         VllmModel(f"{tiny}+nobody/nothing", 0, 256, 0)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"adapter_config.json does not exist"):
@@ -128,7 +128,7 @@ def test_what_cannot_be_had_is_refused(vllm, tiny, tmp_path):
 )
 def test_where_vllm_is_missing_the_message_says_how_to_serve_the_model(monkeypatch, spec, command, model):
     monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as error:
         VllmModel(spec, 0, 256, 0)
     for part in (
         "vllm cannot be imported here",
@@ -137,4 +137,4 @@ def test_where_vllm_is_missing_the_message_says_how_to_serve_the_model(monkeypat
         f"--model {model} ",
         "--base-url",
     ):
-        assert part in str(told.value)
+        assert part in str(error.value)

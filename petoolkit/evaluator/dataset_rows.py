@@ -1,4 +1,4 @@
-"""Loading rows: out of a dataset's folder, or of a dataset on the Hub at some revision."""
+"""Loading rows from a dataset's folder, or from a dataset on the Hub at a revision."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def chosen_settings(dataset: str, choice: str, revision: str | None = None) -> list[str]:
-    """The settings behind `--setting`: one of them, or for `all` those that the dataset has.
+    """The settings that `--setting` chooses: the given one, or with `all`, those of the dataset.
 
     Raises:
-        InputError: for a choice that is neither, or a dataset that is not there.
+        InputError: for an unknown setting, or with `all`, what `present_settings` raises.
     """
     check_choice(choice, [ALL, *SETTINGS], "setting")
     return present_settings(dataset, revision) if choice == ALL else [choice]
@@ -25,7 +25,7 @@ def present_settings(dataset: str, revision: str | None = None) -> list[str]:
     """The settings that a dataset has, in the contract's order.
 
     Raises:
-        InputError: if there is no such dataset, or it has none of them.
+        InputError: if the dataset cannot be read, or has none of the settings.
     """
     import datasets
 
@@ -38,20 +38,23 @@ def present_settings(dataset: str, revision: str | None = None) -> list[str]:
     if not found:
         raise InputError(
             f"{dataset} is not a PEToolBench dataset: none of its configs ({', '.join(configs[:5])}) is one of "
-            f"{', '.join(SETTINGS)}."
+            f"{', '.join(SETTINGS)}; check its name."
         )
     return found
 
 
 def load_rows(dataset: str, setting: str, split: str, revision: str | None = None) -> list[dict]:
-    """Rows of one config and split; raises what `load_setting` raises, and `InputError` if there is no such split."""
+    """Rows of one setting and split; raises what `load_setting` raises, and `InputError` for an unknown split."""
     loaded = load_setting(dataset, setting, revision)
     check_choice(split, list(loaded), f"split of {dataset}")
     return loaded[split].to_list()
 
 
 def load_split(dataset: str, choice: str, split: str, revision: str | None = None) -> list[dict]:
-    """Rows of one split, in all settings behind `--setting`; raises what `chosen_settings` and `load_rows` raise."""
+    """Rows of one split, in all settings that `--setting` chooses.
+
+    Raises what `chosen_settings` and `load_rows` raise.
+    """
     return [
         row
         for setting in chosen_settings(dataset, choice, revision)
@@ -60,7 +63,7 @@ def load_split(dataset: str, choice: str, split: str, revision: str | None = Non
 
 
 def dataset_sizes(dataset: str) -> dict[str, dict[str, int]]:
-    """Number of rows by setting and split."""
+    """Number of rows by setting and split; raises what `present_settings` and `load_setting` raise."""
     return {
         setting: {str(split): rows.num_rows for split, rows in load_setting(dataset, setting).items()}
         for setting in present_settings(dataset)
@@ -68,16 +71,16 @@ def dataset_sizes(dataset: str) -> dict[str, dict[str, int]]:
 
 
 def find_rows(dataset: str, setting: str | None, row_or_user: str | None, revision: str | None = None) -> list[dict]:
-    """Rows to look at: the one of an id, those of a user in all settings, or the first of the test split.
+    """Rows to show: one row, all rows of a user, or the first row of the test split.
 
     Args:
         dataset: a folder or a Hub id.
-        setting: only rows of this one.
-        row_or_user: a row's id, such as `u000007/chronological`, or a user's, such as `u000007`.
-        revision: of a dataset on the Hub.
+        setting: only rows of this setting.
+        row_or_user: id of a row, such as `u000007/chronological`, or of a user, such as `u000007`.
+        revision: branch, tag or commit of a dataset on the Hub.
 
     Raises:
-        InputError: if there is no such row, or a folder is given a revision.
+        InputError: if there is no such row or user, or a revision is given for a folder.
     """
     revision = resolved_revision(dataset, revision) if revision else None
     settings = [setting] if setting else present_settings(dataset, revision)
@@ -108,15 +111,15 @@ def _find_row(dataset: str, row_id: str, revision: str | None) -> dict | None:
 
 
 def load_setting(dataset: str, setting: str, revision: str | None = None) -> "datasets.DatasetDict":
-    """One config, through `load_dataset`.
+    """All splits of one setting, read by `datasets.load_dataset`.
 
     Args:
         dataset: a folder or a Hub id.
         setting: one of `petoolbench.SETTINGS`.
-        revision: of a dataset on the Hub: a branch, tag or commit.
+        revision: branch, tag or commit of a dataset on the Hub.
 
     Raises:
-        InputError: if there is no such dataset or config, or its columns are not the contract's.
+        InputError: if this config of the dataset cannot be read, or a column of `petoolbench.COLUMNS` is missing.
     """
     import datasets
 
@@ -128,7 +131,8 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
     for rows in loaded.values():
         if missing := set(COLUMNS) - set(rows.column_names):
             raise InputError(
-                f"{dataset} is not a PEToolBench dataset: the columns {', '.join(sorted(missing))} are missing."
+                f"{dataset} is not a PEToolBench dataset: the columns {', '.join(sorted(missing))} are missing; check "
+                "its name."
             )
     return loaded
 
@@ -141,11 +145,12 @@ def _check_folder(dataset: str) -> None:
 
 
 def resolved_revision(dataset: str, revision: str | None) -> str | None:
-    """The commit that the revision of a dataset on the Hub stands for; `None` for a folder, which its fingerprint
-    identifies.
+    """The commit of a dataset on the Hub at a revision; `None` for a folder, which its fingerprint identifies.
+
+    In offline mode it is the given revision, since the commit is not known.
 
     Raises:
-        InputError: if a folder is given a revision, or the Hub does not know it.
+        InputError: if a revision is given for a folder, or the dataset or the revision is not on the Hub.
     """
     if Path(dataset).is_dir():
         if revision:
@@ -157,6 +162,6 @@ def resolved_revision(dataset: str, revision: str | None) -> str | None:
     try:
         return HfApi().dataset_info(dataset, revision=revision).sha
     except OfflineModeIsEnabled:
-        return revision  # the cache is read; which commit that is cannot be known here
-    except (HFValidationError, HTTPError, OSError) as error:  # a broken connection is not an OSError
+        return revision  # the dataset is read from the cache
+    except (HFValidationError, HTTPError, OSError) as error:  # a broken connection raises an HTTPError
         raise InputError(f"{dataset} cannot be looked up on the Hub: {why_not_read(error)}.") from None

@@ -1,4 +1,4 @@
-"""One evaluation: dataset and model in, a folder with predictions and scores out."""
+"""One evaluation of a model on a dataset, stored in a folder with predictions and scores."""
 
 from collections.abc import Collection
 from dataclasses import asdict
@@ -7,12 +7,13 @@ from pathlib import Path
 from rich.console import Console
 
 from petoolbench import InputError
+from petoolkit.console import make_console
 from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.dataset_rows import load_split, resolved_revision
 from petoolkit.evaluator.models.model import Answer
 from petoolkit.evaluator.models.model_kinds import check_options, make_model
-from petoolkit.evaluator.models.ranks import Rank, this_rank, wait_for_all
+from petoolkit.evaluator.models.processes import Rank, this_rank, wait_for_all
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.progress import with_progress
 from petoolkit.evaluator.prompts.row_prompts import make_prompts, prompt_fingerprint, released_texts
@@ -36,36 +37,36 @@ def evaluate(
     console: Console | None = None,
     given: Collection[str] = (),
 ) -> Scores | None:
-    """Ask a model about the test split, and score its replies; an evaluation that was stopped goes on.
+    """Ask a model about the test split, and score its replies; an evaluation that was stopped continues.
 
-    Started as several processes (`accelerate launch`, `torchrun`), each asks about its share.
+    If several processes run this (`accelerate launch`, `torchrun`), each asks about its share of the rows.
 
     Args:
         dataset: a dataset folder or a Hub id.
         setting: one of the settings, or `all`.
         model: a spec of `petoolkit.evaluator.models.model_kinds`.
-        out: gets `manifest.json`, `predictions.jsonl` (a line a row and repeat) and `scores.json`.
-        options: how the model is asked.
-        connection: how an endpoint is reached.
-        revision: of a Hub dataset.
-        console: for progress.
-        given: names of the options that were given on purpose, even where they are the defaults; those that the model
-            does not read are refused.
+        out: folder for `manifest.json`, `predictions.jsonl` (one line for each row and repeat) and `scores.json`.
+        options: options that change the model's answers.
+        connection: address and limits of an endpoint.
+        revision: branch, tag or commit of a dataset on the Hub.
+        console: console for progress; by default, on standard error.
+        given: names of the options that the user gave; they are refused if the model does not read them, even if they
+            have their default values.
 
     Returns:
-        What `scores.json` holds; `None` in all but the first of several processes.
+        The content of `scores.json`; `None` in all but the first of several processes.
 
     Raises:
-        InputError: for an unknown model, setting or dataset, options that exclude each other, a folder that can't be
-            written or holds another evaluation, an endpoint that refuses.
+        InputError: for an unknown model, setting or dataset, options that exclude each other, a folder that cannot be
+            written or holds another evaluation, or an endpoint that refuses.
     """
-    console = console or Console(stderr=True)
+    console = console or make_console(stderr=True)
     kind = check_options(model, options, connection, given)
     rank = this_rank() if kind.shares_rows else Rank()
     commit = resolved_revision(dataset, revision)
-    at = commit or revision
-    rows = load_split(dataset, setting, SPLIT, at)
-    released = released_texts(dataset, setting, options, at)
+    read_revision = commit or revision
+    rows = load_split(dataset, setting, SPLIT, read_revision)
+    released = released_texts(dataset, setting, options, read_revision)
     manifest = Manifest(
         model=model,
         dataset=dataset,
@@ -85,26 +86,28 @@ def evaluate(
     if rank.index == 0:
         begin_results(out, manifest)
     wait_for_all(rank)
-    kept = {(line["id"], line["repeat"]) for line in read_results(out).predictions}
-    wait_for_all(rank)  # before a fast one adds to what a slow one has yet to read
-    asked = [(row, repeat) for repeat in range(options.repeat) for row in rows if (row["id"], repeat) not in kept]
-    if kept and rank.index == 0:
-        console.print(f"{len(kept):,} replies are there already, {len(asked):,} are asked for.")
-    mine = asked[rank.index :: rank.count]
-    if mine:
+    answered = {(line["id"], line["repeat"]) for line in read_results(out).predictions}
+    wait_for_all(rank)  # before a process adds to a file that another is still reading
+    missing = [
+        (row, repeat) for repeat in range(options.repeat) for row in rows if (row["id"], repeat) not in answered
+    ]
+    if answered and rank.index == 0:
+        console.print(f"{len(answered):,} replies are there already, {len(missing):,} are asked for.")
+    share = missing[rank.index :: rank.count]
+    if share:
 
         def train_rows() -> list[dict]:
             try:
-                return load_split(dataset, setting, "train", at)
+                return load_split(dataset, setting, "train", read_revision)
             except InputError:
                 return []
 
         usage = Usage(connection.prices)
-        asking = make_model(model, options, connection, usage, rows, train_rows)
-        prompts = make_prompts(mine, asking, options, released, console)
-        with appending(out, rank) as keep:
-            for answer in with_progress(asking.answer_all(prompts), rows, len(prompts), console):
-                keep(prediction_line(answer))
+        loaded_model = make_model(model, options, connection, usage, rows, train_rows)
+        prompts = make_prompts(share, loaded_model, options, released, console)
+        with appending(out, rank) as write:
+            for answer in with_progress(loaded_model.answer_all(prompts), rows, len(prompts), console):
+                write(prediction_line(answer))
     wait_for_all(rank)
     if rank.index > 0:
         return None
@@ -113,7 +116,7 @@ def evaluate(
 
 
 def prediction_line(answer: Answer) -> dict:
-    """A line of `predictions.jsonl`."""
+    """An answer as a line of `predictions.jsonl`; `cut` and `over_window` are in it only if they are true."""
     prompt = answer.prompt
     marks = {name: True for name in ("cut", "over_window") if getattr(prompt, name)}
     return {

@@ -1,4 +1,4 @@
-"""The commands `petoolbench evaluate`, `score`, `compare` and `report`: options in, the library called."""
+"""The commands `petoolbench evaluate`, `score`, `compare` and `report`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,39 +14,39 @@ if TYPE_CHECKING:
 
 _FOLDER = click.Path(path_type=Path)
 
-read_dataset = click.option(
+dataset_option = click.option(
     "--dataset", default="petoolbench", show_default=True, metavar="DIR_OR_HUB_ID", help="The dataset to read."
 )
-revision = click.option("--revision", help="Branch, tag or commit of a dataset on the Hub.")
+revision_option = click.option("--revision", help="Branch, tag or commit of a dataset on the Hub.")
 
 
 class _EvaluateCommand(click.Command):
-    """A command whose help lists the models that it can ask."""
+    """A command whose help lists the kinds of models."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the models before the options."""
+        """Write the kinds of models before the options."""
         with formatter.section("Models (--model)"):
             formatter.write_dl(model_help())
         super().format_options(ctx, formatter)
 
 
 @click.command(cls=_EvaluateCommand)
-@read_dataset
+@dataset_option
 @click.option(
     "--setting",
     default="all",
     show_default=True,
     metavar="NAME",
-    help="One setting; `all` means those that are there.",
+    help="One setting; `all` means those of the dataset.",
 )
-@revision
-@click.option("--model", required=True, metavar="SPEC", help="The model to ask.")
+@revision_option
+@click.option("--model", required=True, metavar="SPEC", help="The model to evaluate.")
 @click.option(
     "--out",
     type=_FOLDER,
     required=True,
     metavar="DIR",
-    help="Gets manifest.json, predictions.jsonl and scores.json; an evaluation that was stopped goes on there.",
+    help="Folder for manifest.json, predictions.jsonl and scores.json; a stopped evaluation continues there.",
 )
 @click.option("--base-url", metavar="URL", help="Endpoint of an openai: model.  [default: $OPENAI_BASE_URL]")
 @click.option(
@@ -54,7 +54,7 @@ class _EvaluateCommand(click.Command):
     type=click.Choice(["prompt", "tools"]),
     default="prompt",
     show_default=True,
-    help="JSON in text, as in the paper, or the endpoint's native function calls.",
+    help="Calls as JSON in text, as in the paper, or as the endpoint's native function calls.",
 )
 @click.option(
     "--concurrency", type=click.IntRange(1), default=32, show_default=True, help="Requests in flight (openai:)."
@@ -63,48 +63,50 @@ class _EvaluateCommand(click.Command):
     "--prices",
     type=click.FloatRange(0),
     nargs=2,
-    metavar="SENT WRITTEN",
-    help="US dollars for a million tokens (openai:), to know the cost.",
+    metavar="INPUT OUTPUT",
+    help="US dollars for a million tokens (openai:), to compute the cost.",
 )
 @click.option(
     "--no-history",
     "history",
     flag_value=False,
     default=True,
-    help="Leave the past calls out, to see what they are worth.",
+    help="Leave the interaction history out of the prompts.",
 )
 @click.option(
     "--prompt",
     type=click.Choice(["petoolbench", "released"]),
     default="petoolbench",
     show_default=True,
-    help="This project's prompt, or the authors' own text (of an imported dataset).",
+    help="This project's prompt, or the authors' own text (imported datasets only).",
 )
-@click.option("--window", type=click.IntRange(1), default=4000, show_default=True, help="The most tokens of a prompt.")
+@click.option("--window", type=click.IntRange(1), default=4000, show_default=True, help="Most tokens of a prompt.")
 @click.option(
     "--truncate",
     type=click.Choice(["oldest", "paper"]),
     default="oldest",
     show_default=True,
-    help="What goes from a longer prompt: the oldest interactions, or its end, as in the authors' code.",
+    help="Part to leave out of a longer prompt: the oldest interactions, or its end, as in the authors' code.",
 )
 @click.option("--temperature", type=click.FloatRange(0, 2), default=0.1, show_default=True, help="0 is greedy.")
-@click.option("--max-new-tokens", type=click.IntRange(1), default=256, show_default=True, help="The longest reply.")
-@click.option("--seed", type=int, default=0, show_default=True, help="For what is drawn.")
-@click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="How often each row is asked.")
+@click.option(
+    "--max-new-tokens", type=click.IntRange(1), default=256, show_default=True, help="Most tokens of a reply."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+@click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Number of replies to each row.")
 @click.pass_context
 def evaluate(context, dataset, setting, revision, model, out, base_url, concurrency, prices, **options) -> None:
     """Ask a model about the test split and score its replies, with both readers, intervals and chance.
 
-    Every reply is kept as it arrives: the same command goes on where it was stopped, and asks again what failed.
+    Every reply is stored as it arrives. Run the same command again to continue an evaluation that was stopped, and to
+    repeat failed requests.
     """
     from petoolkit.endpoint.llm_settings import Prices
     from petoolkit.evaluator.evaluate import evaluate as run_evaluation
     from petoolkit.evaluator.options import Connection, Options
 
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    known = Prices(input=prices[0], output=prices[1]) if prices else None
-    connection = Connection(base_url, concurrency, known)
+    connection = Connection(base_url, concurrency, Prices(input=prices[0], output=prices[1]) if prices else None)
     scores = run_evaluation(
         dataset, setting, model, out, Options(**options), connection, revision, make_console(stderr=True), given
     )
@@ -118,16 +120,16 @@ def _show_scores(scores: "Scores", out: Path) -> None:
     make_console().print(scores_table([scores]))
     messages = make_console(stderr=True)
     if missing := scores.counts["all"].missing:
-        messages.print(f"{missing:,} requests failed and count as wrong; the same command asks for them again.")
+        messages.print(f"{missing:,} requests failed and count as wrong; run the same command again to repeat them.")
     messages.print(f"Replies and scores: {out}/predictions.jsonl, {out}/scores.json")
 
 
 @click.command()
 @click.argument("folder", type=_FOLDER)
 def score(folder) -> None:
-    """Score an evaluation's stored replies again, without asking a model.
+    """Score the stored replies of an evaluation again; no model runs.
 
-    FOLDER is what `evaluate --out` wrote.
+    FOLDER is a folder that `evaluate --out` wrote.
     """
     from petoolkit.evaluator.scores.rescore import score_folder
 
@@ -137,7 +139,7 @@ def score(folder) -> None:
 @click.command()
 @click.argument("a", type=_FOLDER)
 @click.argument("b", type=_FOLDER)
-@click.option("--rows", type=click.IntRange(0), default=5, show_default=True, help="How many flipped rows to show.")
+@click.option("--rows", type=click.IntRange(0), default=5, show_default=True, help="Number of flipped rows to show.")
 def compare(a, b, rows) -> None:
     """Compare two evaluations of the same rows: B minus A, with intervals and p-values, and the rows that flipped.
 
@@ -154,11 +156,13 @@ def compare(a, b, rows) -> None:
 
 @click.command()
 @click.argument("folders", nargs=-1, required=True, type=_FOLDER)
-@click.option("--out", type=_FOLDER, required=True, metavar="DIR", help="Gets report.html, .md and .json.")
+@click.option(
+    "--out", type=_FOLDER, required=True, metavar="DIR", help="Folder for report.html, report.md and report.json."
+)
 def report(folders, out) -> None:
-    """Put evaluations side by side: one HTML page with the paper's tables and figures, Markdown and JSON beside it.
+    """Report evaluations side by side: the paper's tables and figures as an HTML page, in Markdown and as JSON.
 
-    FOLDERS are what `evaluate --out` wrote, or folders with such inside.
+    FOLDERS are folders that `evaluate --out` wrote, or folders that contain such.
     """
     from petoolkit.evaluator.report import write_report
 

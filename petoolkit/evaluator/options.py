@@ -1,4 +1,4 @@
-"""How a model is asked: everything that changes its answers, and what it takes to reach it."""
+"""Options of an evaluation: those that change a model's answers, and the connection to an endpoint."""
 
 from dataclasses import dataclass
 
@@ -12,21 +12,21 @@ PROTOCOLS = ("prompt", "tools")
 
 @dataclass(frozen=True)
 class Options:
-    """What changes a model's answers; kept in the manifest.
+    """Options that change a model's answers; they are stored in the manifest.
 
     Args:
-        history: whether the interaction history is shown.
-        prompt: `petoolbench` is this project's prompt, `released` the authors' own text, of an imported dataset.
-        truncate: how a prompt is made to fit (`petoolkit.evaluator.prompts.window`).
-        window: the most tokens of a prompt.
-        protocol: `prompt` asks for JSON in text, as the paper does; `tools` gives native functions (endpoints only).
-        temperature: 0 is greedy.
-        max_new_tokens: the longest reply.
-        seed: for what is drawn.
-        repeat: how often each row is asked.
+        history: whether prompts show the interaction history.
+        prompt: `petoolbench` is this project's prompt, `released` is the authors' own text (imported datasets only).
+        truncate: how a prompt is shortened to fit (`petoolkit.evaluator.prompts.window`).
+        window: most tokens of a prompt.
+        protocol: `prompt` asks for JSON in text, as the paper does; `tools` sends native functions (endpoints only).
+        temperature: 0 or more; 0 is greedy.
+        max_new_tokens: most tokens of a reply.
+        seed: random seed.
+        repeat: number of replies to each row.
 
     Raises:
-        InputError: for a value that is none of the choices, or choices that exclude each other.
+        InputError: for an unknown choice, or for choices that exclude each other.
     """
 
     history: bool = True
@@ -44,14 +44,14 @@ class Options:
         check_choice(self.truncate, TRUNCATIONS, "truncation")
         check_choice(self.protocol, PROTOCOLS, "protocol")
         if self.prompt == "released" and not self.history:
-            raise InputError("the released prompts show the history: leave out --no-history or --prompt released.")
+            raise InputError("the released prompts show the history; leave out --no-history or --prompt released.")
         if self.prompt == "released" and self.protocol == "tools":
-            raise InputError("the released prompts hold the tools as text: leave out --protocol or --prompt released.")
+            raise InputError("the released prompts hold the tools as text; leave out --protocol or --prompt released.")
 
 
 @dataclass(frozen=True)
 class Connection:
-    """How an endpoint is reached; changes no answer, but for the address."""
+    """Connection to an endpoint; except for the address, it does not change the answers."""
 
     base_url: str | None = None
     concurrency: int = 32

@@ -1,4 +1,4 @@
-"""What an evaluation's files hold: typed records, each written and read by the same class."""
+"""Typed records of an evaluation's files; one class writes and reads each file."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class AskedOptions(BaseModel):
-    """How a model was asked (`petoolkit.evaluator.options.Options`); a rule has few of these."""
+    """The options of an evaluation (`petoolkit.evaluator.options.Options`) that its model reads."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -30,21 +30,21 @@ class AskedOptions(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What was asked, of whom and how: `manifest.json`, written before the first reply.
+    """Model, data and options of an evaluation: `manifest.json`, written before the first reply.
 
     Args:
-        model: its spec, such as `openai:gpt-4o`.
+        model: spec of the model, such as `openai:gpt-4o`.
         dataset: a folder or a Hub id.
-        revision: the commit of a dataset on the Hub.
+        revision: commit of a dataset on the Hub.
         released: whether the rows are those that the paper's authors released.
-        fingerprint: of the rows, 16 hexadecimal digits.
-        split: of the dataset.
-        setting: a setting's name, or `all`; of training rows, several names.
-        base_url: of an endpoint, without user name and password.
-        options: how the model was asked.
-        prompt_fingerprint: of the prompt's wording, 16 hexadecimal digits.
+        fingerprint: hash of the rows, 16 hexadecimal digits.
+        split: split of the dataset.
+        setting: name of a setting, or `all`; for training rows, several names.
+        base_url: address of an endpoint, without user name and password.
+        options: options that change the model's answers.
+        prompt_fingerprint: hash of the prompt's wording, 16 hexadecimal digits.
         prices: `input` and `output` in US dollars for a million tokens.
-        versions: of the software, by package.
+        versions: software versions by package.
     """
 
     model: str
@@ -62,7 +62,7 @@ class Manifest(BaseModel):
 
     @property
     def is_rule(self) -> bool:
-        """Whether the model is one of the toolkit's rules, and not one that somebody wants to know about."""
+        """Whether the model is one of the toolkit's rules."""
         return self.model.startswith("baseline:")
 
     def write(self, folder: Path) -> None:
@@ -74,7 +74,7 @@ class Manifest(BaseModel):
         """Read the manifest of an evaluation's folder.
 
         Raises:
-            InputError: if there is none, or it is damaged.
+            InputError: if the manifest is missing or damaged.
         """
         path = folder / MANIFEST
         if not path.exists():
@@ -92,7 +92,7 @@ class Manifest(BaseModel):
 
 
 class Score(BaseModel):
-    """A share of rows with its 95 % interval; all three are `None` where no row is behind it."""
+    """A share of rows with its 95 % interval; all three are `None` if no row is counted."""
 
     value: Share | None
     low: Share | None = None
@@ -100,14 +100,14 @@ class Score(BaseModel):
 
 
 class RuleScore(BaseModel):
-    """The best rule's share, and which rule that is; `None` where no row is behind it."""
+    """Name and share of the best rule; the share is `None` if no row is counted."""
 
     name: str
     value: Share | None
 
 
 class Band(BaseModel):
-    """Scores of rows that have something in common, such as a history's length; by reader and metric."""
+    """Scores of a group of rows, such as those of one history length, by reader and metric."""
 
     rows: Count
     scores: dict[str, dict[str, Score]]
@@ -123,7 +123,7 @@ class Counts(BaseModel):
 
 
 class ReplyUsage(BaseModel):
-    """What the replies took; `None` where it is not known."""
+    """Tokens, seconds and cost of the replies; `None` if not known."""
 
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
@@ -133,18 +133,18 @@ class ReplyUsage(BaseModel):
 
 
 class Scores(Manifest):
-    """The manifest, and what the replies were judged to be worth: `scores.json`.
+    """The manifest and the scores of an evaluation: `scores.json`.
 
     Args:
-        rows: number of rows by setting. Here and below, `all` stands beside the settings.
-        scores: by setting, reader, and metric or error type. Error types are shares of all rows.
-        chance: by setting and metric.
+        rows: number of rows by setting. Here and below, the settings include `all`.
+        scores: scores by setting, reader, and metric or error type. Error types are shares of all rows.
+        chance: expected scores of calls of random candidates, by setting and metric.
         best_rule: the best of the toolkit's rules on the same rows, by setting, reader and metric.
-        breakdowns: by dimension (`BREAKDOWNS`), setting and band.
-        repeats: by setting, reader and accuracy, a share for each repeated run.
-        counts: of replies, by setting.
-        usage: what the replies took.
-        folder: a name for the folder that the scores were read from; not written.
+        breakdowns: scores of bands, by dimension (`BREAKDOWNS`), setting and band.
+        repeats: one share for each repeated run, by setting, reader and accuracy.
+        counts: numbers of replies, by setting.
+        usage: tokens, seconds and cost of the replies.
+        folder: name of the folder that the scores were read from; not written.
     """
 
     rows: dict[str, Count]
@@ -176,11 +176,11 @@ class Scores(Manifest):
 
     @property
     def replies(self) -> int:
-        """Number of replies that were asked for."""
+        """Number of requested replies."""
         return self.rows[ALL] * self.options.repeat
 
     def score(self, setting: str, metric: str, reader: str = READERS[0]) -> Score:
-        """A score by its three keys."""
+        """The score of one setting (or `all`), of a metric or an error type, by one reader."""
         return self.scores[setting][reader][metric]
 
     def band_sizes(self, dimension: str, setting: str) -> dict[str, int]:
@@ -196,20 +196,20 @@ class Scores(Manifest):
         """Read the scores of an evaluation's folder.
 
         Raises:
-            InputError: if there are none, or they are of another form; says how to write them anew.
+            InputError: if the scores are missing or not of this form; says how to write them.
         """
         file = folder / SCORES
         if not file.is_file():
             raise InputError(
-                f"{folder} does not hold {SCORES}; run `petoolbench evaluate ... --out {folder}` to the end, or, if "
-                f"the replies are there, `petoolbench score {folder}`."
+                f"{folder} does not hold {SCORES}; run `petoolbench evaluate ... --out {folder}` to its end, or, if "
+                f"all replies are there, run `petoolbench score {folder}`."
             )
         try:
             return cls.model_validate(read_json(file))
         except ValidationError as error:
             raise InputError(
-                f"{file} does not have the form of today's scores ({_first_problem(error)}); run `petoolbench score "
-                f"{folder}` to write it anew."
+                f"{file} does not have the form of this version's scores ({_first_problem(error)}); run `petoolbench "
+                f"score {folder}` to write it again."
             ) from None
 
 

@@ -1,1 +1,1 @@
-"""Whom an evaluation asks: language models of all kinds, and rules."""
+"""The models of an evaluation: language models of several kinds, and rules."""

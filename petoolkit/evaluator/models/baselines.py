@@ -1,4 +1,4 @@
-"""Models that are rules: what the rows of a benchmark give away without any language model."""
+"""Rules that choose a candidate tool without a language model, to compare models with."""
 
 import random
 from collections import Counter
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 TrainRows = Callable[[], list[dict]]
 
-# Both chosen on the training split of the embedded catalogue's benchmark (recipes/build/quickstart.yaml), never on
-# released data. The first: candidates whose similarity to the instruction is this near to the best one's count as able
-# to do the job. The second: the share of a chronological history whose calls count as disliked, the oldest first.
-_ABLE_MARGIN = 0.2
-_DISLIKED_PAST = 0.2
+# Both values were chosen on the training split of the embedded catalogue's benchmark (recipes/build/quickstart.yaml),
+# never on released data.
+# Candidates whose similarity to the instruction is at most this far below the best one count as same-function tools.
+_SIMILARITY_MARGIN = 0.2
+# The oldest calls of a chronological history count as disliked: this share of them.
+_DISLIKED_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,10 @@ class Baseline:
     """A rule.
 
     Args:
-        name: as in `baseline:NAME`.
-        description: which candidate it calls, for `--help`.
-        choose: gives each row's choice, an index into `candidate_tools`, from the rows, the training rows and a seed.
-            The rows' gold calls and `same_function_tools` must not be read.
+        name: the name in `baseline:NAME`.
+        description: the candidate that the rule calls, for `--help`.
+        choose: takes rows, training rows and a random seed, and returns an index into `candidate_tools` for each row.
+            It must not read the rows' gold calls and `same_function_tools`.
     """
 
     name: str
@@ -39,13 +40,13 @@ class Baseline:
 
 
 def predict(name: str, rows: list[dict], train_rows: TrainRows, seed: int) -> list[str]:
-    """Replies of a rule, one a row, in the form that a model is asked for.
+    """Replies of a rule, one for each row, in the form that models are asked for.
 
     Args:
         name: one of `BASELINES`.
         rows: rows of the dataset.
-        train_rows: gives the training rows, to the rules that are fitted.
-        seed: for the rules that draw.
+        train_rows: returns the training rows, for rules that are fitted.
+        seed: random seed.
     """
     check_choice(name, BASELINES, "baseline")
     choices = BASELINES[name].choose(rows, train_rows, seed)
@@ -100,7 +101,7 @@ def _preference_rule(rows: list[dict], train_rows: TrainRows, seed: int) -> list
                 float(similarity[index]),
             )
             for index, tool in enumerate(row["candidate_tools"])
-            if similarity[index] >= similarity.max() - _ABLE_MARGIN
+            if similarity[index] >= similarity.max() - _SIMILARITY_MARGIN
         }
         choices.append(max(preference, key=preference.__getitem__))
     return choices
@@ -115,7 +116,7 @@ BASELINES: dict[str, Baseline] = {
         Baseline("popularity", "the candidate called most often in the train split", _popularity),
         Baseline(
             "preference-rule",
-            "of the candidates near by embedding, the one whose provider the history likes best, then whose attributes",
+            "of the candidates near by embedding, the one whose provider (then attributes) the history likes best",
             _preference_rule,
         ),
     )
@@ -123,14 +124,15 @@ BASELINES: dict[str, Baseline] = {
 
 
 def _liking(row: dict) -> Iterator[tuple[str, float]]:
-    """Each past call's tool and how much it was liked, from -1 to 1; recent calls count a little more."""
+    """Tool and liking of each past call, from -1.1 to 1.1: -1 to 1, and up to a tenth more for recent calls."""
     last = max(len(row["history"]) - 1, 1)
     for position, call in enumerate(row["history"]):
         recency = position / last
         if call["rating"] is not None:
             liked = 1.0 if call["rating"] else -1.0
         elif SETTINGS[setting_of(row)].dislikes == "first":
-            liked = (recency - _DISLIKED_PAST) / (1 - _DISLIKED_PAST if recency > _DISLIKED_PAST else _DISLIKED_PAST)
+            above = recency - _DISLIKED_SHARE
+            liked = above / (1 - _DISLIKED_SHARE if above > 0 else _DISLIKED_SHARE)
         else:
             liked = 1.0
         yield call["tool_name"], liked * (1 + 0.1 * recency)
@@ -142,7 +144,7 @@ def _provider_liking(tool_name: str, liking: list[tuple[str, float]]) -> float:
 
 
 class _ProviderAttributes:
-    """Provider descriptions as vectors, as far as they stand in the rows' candidates; histories do not hold them."""
+    """Vectors of provider descriptions; they are known for candidates' providers, since histories do not hold them."""
 
     def __init__(self, rows: list[dict]):
         from petoolkit.embedding import Encoder
@@ -157,14 +159,14 @@ class _ProviderAttributes:
         self._vectors = dict(zip(described, vectors, strict=True))
 
     def liking(self, tool_name: str, liking: list[tuple[str, float]]) -> float:
-        """How much the history likes attributes like this tool's; 0 where they are not known."""
+        """How much the history likes providers with similar descriptions; 0 if this tool's is not known."""
         own = self._vectors.get(ToolName.parse(tool_name)[:2])
         known = [(self._vectors.get(ToolName.parse(name)[:2]), liked) for name, liked in liking]
         return 0.0 if own is None else sum(float(own @ other) * liked for other, liked in known if other is not None)
 
 
 def _similarities(rows: list[dict]) -> Iterator["np.ndarray"]:
-    """For each row, (candidates,) cosines between its instruction and each tool document."""
+    """For each row, (candidates,) cosine similarities of its instruction and its candidates' documents."""
     import numpy as np
 
     from petoolkit.embedding import Encoder

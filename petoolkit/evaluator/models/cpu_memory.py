@@ -1,24 +1,24 @@
-"""Memory of a model on a CPU: what one step frees, the next takes up again."""
+"""Keeping freed memory for a model on a CPU."""
 
 import ctypes
 import sys
 
-# Numbers of glibc's malloc.h, and the values that they get.
+# Options of glibc's `mallopt`: their numbers in malloc.h, and the values to set.
 _SETTINGS = {
-    "M_TRIM_THRESHOLD": (-1, -1),  # give nothing back
-    "M_TOP_PAD": (-2, 2**28),  # ask for 256 MB more than is needed
-    "M_MMAP_MAX": (-4, 0),  # large blocks, too, come out of the memory that is kept
+    "M_TRIM_THRESHOLD": (-1, -1),  # return no memory to the system
+    "M_TOP_PAD": (-2, 2**28),  # request 256 MB more than is needed
+    "M_MMAP_MAX": (-4, 0),  # take large blocks from the kept memory, too
 }
 
 
 def keep_freed_memory() -> bool:
-    """Have malloc keep what is freed, for the rest of this process.
+    """Make malloc keep freed memory for the rest of this process.
 
-    It would else give large blocks back to the system and ask for them again in each step, and the system empties
-    them page by page: a third of the time of a training step.
+    Otherwise malloc returns large blocks to the system and requests them again in each step, and the system clears
+    them page by page, which takes a third of the time of a training step.
 
     Returns:
-        Whether the C library can do it, as glibc can.
+        Whether the C library supports this, as glibc does.
     """
     if sys.platform != "linux":
         return False

@@ -1,26 +1,27 @@
-"""Loading a causal language model of transformers, and its adapter, which must change something."""
+"""Loading a causal language model of transformers and its adapter, with a check that the adapter has an effect."""
 
 from typing import Any
 
 from petoolbench import InputError
-from petoolkit.evaluator.models.chat_tokenizer import LOADING_ERRORS, why
 from petoolkit.evaluator.models.cpu_memory import keep_freed_memory
-from petoolkit.evaluator.models.ranks import this_rank
+from petoolkit.evaluator.models.processes import this_rank
+from petoolkit.hub_reading import LOADING_ERRORS, why_not_read
 
 
 def load_model(model: str, adapter: str | None, prompt: list[int]) -> Any:
-    """A `PreTrainedModel` for inference, on all GPUs there are (of several processes: each its own), or on the CPU.
+    """A `PreTrainedModel` for inference, on all GPUs (with several processes, each has one GPU), or on the CPU.
 
-    Weights are bfloat16 on GPUs that have it, float16 on older ones, float32 on a CPU. The code of a model's
-    repository is never run.
+    Weights are bfloat16 on GPUs that support it, float16 on older ones, float32 on a CPU. Code in the repository of a
+    model is never run.
 
     Args:
         model: a Hub id or a local folder.
-        adapter: the same, of a LoRA-like adapter, whose layers are added to the model's.
-        prompt: token ids to compare the model with and without the adapter on.
+        adapter: a Hub id or a local folder of a LoRA-like adapter, whose layers are added to the model's; or `None`.
+        prompt: token ids; the logits of the model with and without the adapter are compared on them.
 
     Raises:
-        InputError: if something can't be loaded or doesn't fit, or the adapter changes no logit.
+        InputError: if the model or the adapter cannot be loaded, they do not fit together, or the adapter does not
+            change any logit.
     """
     import torch
     from safetensors import SafetensorError
@@ -40,8 +41,8 @@ def load_model(model: str, adapter: str | None, prompt: list[int]) -> Any:
         )
     except (*LOADING_ERRORS, SafetensorError) as error:
         raise InputError(
-            f"the model {model} cannot be loaded ({why(error)}); give the folder of a causal language model, or "
-            "a Hub id."
+            f"the model {model} cannot be loaded ({why_not_read(error, model)}); give the folder of a causal language "
+            "model, or a Hub id."
         ) from None
     if getattr(loaded, "_hf_peft_config_loaded", False):
         raise InputError(f"{model} is an adapter; name its base model before it: hf:BASE+{model}.")
@@ -57,11 +58,13 @@ def _with_adapter(loaded: Any, model: str, adapter: str, prompt: list[int]) -> A
         adapted = PeftModel.from_pretrained(loaded, adapter)
     except (*LOADING_ERRORS, SafetensorError, RuntimeError) as error:
         raise InputError(
-            f"the adapter {adapter} cannot be put on {model} ({why(error)}); check the path, and the base model "
-            "that its adapter_config.json names."
+            f"the adapter {adapter} cannot be put on {model} ({why_not_read(error, adapter)}); check its path and "
+            "the base model in its adapter_config.json."
         ) from None
     if adapted.active_peft_config.is_prompt_learning:
-        raise InputError(f"the adapter {adapter} learned a prompt, which is not supported; give a LoRA-like adapter.")
+        raise InputError(
+            f"the adapter {adapter} is a learned prompt, which is not supported; give a LoRA-like adapter."
+        )
     ids = torch.tensor([prompt], device=loaded.device)
     with torch.inference_mode():
         changed = adapted(ids).logits
@@ -69,7 +72,7 @@ def _with_adapter(loaded: Any, model: str, adapter: str, prompt: list[int]) -> A
             unchanged = adapted(ids).logits
     if torch.equal(changed, unchanged):
         raise InputError(
-            f"the adapter {adapter} changes nothing: {model} gives the same logits with it and without; check that it "
-            "was trained, and from this base."
+            f"the adapter {adapter} changes nothing: {model} gives the same logits with and without it; check that it "
+            "was trained, and on this base model."
         )
-    return adapted.get_base_model()  # with the adapter's layers in it
+    return adapted.get_base_model()  # the adapter's layers stay in it

@@ -1,33 +1,33 @@
-"""Models of transformers in this process (`hf:MODEL_OR_FOLDER[+ADAPTER]`), asked in batches."""
+"""Models of transformers in this process (`hf:MODEL_OR_FOLDER[+ADAPTER]`), which answer in batches."""
 
 import importlib.util
 import time
 from collections import deque
 from collections.abc import Iterator
 
-from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer, reply_seed, split_spec
-from petoolkit.evaluator.models.model import Answer, Prompt
+from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
+from petoolkit.evaluator.models.model import Answer, Prompt, reply_seed, split_spec
 from petoolkit.extras import missing_package
 
-# Tokens of a batch, replies included: 8 GB of keys and values for an 8B model of the Llama 3 family in bfloat16.
+# Tokens in a batch, replies included: 8 GB of keys and values for an 8B model of the Llama 3 family in bfloat16.
 _BATCH_TOKENS = 65_536
 
 
 class HfModel:
     """A causal language model of transformers, on this machine's GPUs or CPU.
 
-    Greedy replies (temperature 0) depend on the prompt alone, sampled ones on the prompt, its row, its repeat and the
-    seed; on the batch only as far as rounding does, so a run that was stopped goes on as if it had not been.
+    Greedy replies (temperature 0) depend on the prompt only; sampled ones on the prompt, its row, its repeat and the
+    seed. The batch changes replies only through rounding, so a run that was stopped continues with the same replies.
 
     Args:
         spec: `MODEL_OR_FOLDER[+ADAPTER]`: Hub ids or local folders.
-        temperature: 0 or more.
-        max_new_tokens: the longest reply.
-        seed: for what is drawn.
-        batch_tokens: the most tokens in a batch, replies included; halved whenever memory runs out.
+        temperature: 0 or more; 0 is greedy.
+        max_new_tokens: most tokens of a reply.
+        seed: random seed.
+        batch_tokens: most tokens in a batch, replies included; halved when memory runs out.
 
     Raises:
-        InputError: if the model, its chat template, the adapter or a package is missing or of no use.
+        InputError: if the model, its chat template, the adapter or a package is missing or cannot be used.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class HfModel:
         tokenizer = self._chat.tokenizer
         own_ends = self._model.generation_config.eos_token_id
         ends = {tokenizer.eos_token_id, *(own_ends if isinstance(own_ends, list) else [own_ends])} - {None}
-        # In place of the model's own, whose penalties and cuts of the distribution would go into the scores unseen.
+        # Replaces the model's own configuration, whose penalties and top-k or top-p would change the scores unnoticed.
         self._config = self._model.generation_config = GenerationConfig(
-            do_sample=False,  # `write_replies` samples
+            do_sample=False,  # `generate_replies` samples
             max_new_tokens=max_new_tokens,
             eos_token_id=sorted(ends),
             pad_token_id=min(ends, default=0) if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
@@ -60,13 +60,13 @@ class HfModel:
         return len(self._chat.encode(messages))
 
     def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
-        """See `petoolkit.evaluator.models.model.Model`; the longest prompts come first, so that trouble shows early.
+        """See `petoolkit.evaluator.models.model.Model`; the longest prompts come first, so that errors appear early.
 
-        An answer's `seconds` are its batch's, divided by the answers in it. What doesn't fit the model or the memory
-        even alone has no reply.
+        The `seconds` of an answer are those of its batch, divided by the number of answers. A prompt that does not fit
+        into the model or, even alone, into the memory has no reply.
         """
         lengths = [(prompt, self.count_tokens(prompt.messages)) for prompt in prompts]
-        # A row's repeats stand together, and a batch reads their prompt once.
+        # The repeats of a row are neighbours, so that a batch reads their prompt once.
         waiting = deque(sorted(lengths, key=lambda item: (-item[1], item[0].row_id)))
         context = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         while waiting and context is not None and waiting[0][1] > context:
@@ -88,28 +88,28 @@ class HfModel:
                 waiting.extendleft(reversed(batch))
 
     def _answer_batch(self, batch: list[Prompt]) -> list[Answer] | None:
-        """`None` if memory ran out."""
+        """Answers to a batch; `None` if memory ran out."""
         from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
-        from petoolkit.evaluator.models.hf_batch import write_replies
+        from petoolkit.evaluator.models.hf_batch import generate_replies
 
         started = time.perf_counter()
         ids = [self._chat.encode(prompt.messages) for prompt in batch]
         seeds = [reply_seed(self._seed, prompt) for prompt in batch]
         try:
-            written = write_replies(self._model, ids, seeds, self._temperature, self._config)
+            new_tokens = generate_replies(self._model, ids, seeds, self._temperature, self._config)
         except RuntimeError as error:
             if not should_reduce_batch_size(error):
                 raise
-            written = None
-        if written is None:  # the error is gone by now, and with it what it held
+            new_tokens = None
+        if new_tokens is None:  # outside of `except`, where the error would still hold the batch's memory
             clear_device_cache(garbage_collection=True)
             return None
         seconds = (time.perf_counter() - started) / len(batch)
         replies = self._chat.tokenizer.batch_decode(
-            written, skip_special_tokens=True, clean_up_tokenization_spaces=False
+            new_tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return [
-            Answer(prompt, reply, None, len(own), len(tokens), seconds)
-            for prompt, own, reply, tokens in zip(batch, ids, replies, written, strict=True)
+            Answer(prompt, reply, None, len(prompt_ids), len(reply_ids), seconds)
+            for prompt, prompt_ids, reply, reply_ids in zip(batch, ids, replies, new_tokens, strict=True)
         ]

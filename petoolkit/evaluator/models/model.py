@@ -1,40 +1,62 @@
-"""The seam between an evaluation and the models: what a model is asked, and what it answers."""
+"""The interface between an evaluation and its models: prompts, answers, and what every model implements."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+from petoolbench import InputError
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a model is asked about one row."""
+    """The prompt for one row."""
 
     row_id: str
-    repeat: int  # which of the repeated runs, from 0
+    repeat: int  # number of the repeated run, from 0
     messages: list[dict[str, str]]
-    candidate_tools: list[dict]  # the row's documents, for a model that takes them as native functions
+    candidate_tools: list[dict]  # documents of the row, for a model that takes them as native functions
     dropped_interactions: int = 0  # of the history, to fit the window
-    cut: bool = False  # whether text at the prompt's end was cut, as the authors' code does
-    over_window: bool = False  # whether it is still too long
+    cut: bool = False  # whether text at the end of the prompt was cut, as the authors' code does
+    over_window: bool = False  # whether the prompt is still too long
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: a reply, or why there is none. What is not known is `None`."""
+    """A reply, or the error if there is no reply; what is not known is `None`."""
 
     prompt: Prompt
     reply: str | None
     error: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    seconds: float | None = None  # from asking to the reply's last token
+    seconds: float | None = None  # from the request to the last token of the reply
 
 
 class Model(Protocol):
-    """Anything that answers prompts."""
+    """A model that answers prompts."""
 
     def count_tokens(self, messages: list[dict[str, str]]) -> int:
-        """Length of a prompt as the model reads it, chat template included."""
+        """Number of tokens of a prompt as the model reads it, chat template included."""
 
     def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
-        """Answers as they come, in any order, one for each prompt."""
+        """One answer for each prompt, in any order."""
+
+
+def split_spec(spec: str) -> tuple[str, str | None]:
+    """Model and adapter of `MODEL_OR_FOLDER[+ADAPTER]`; a folder whose name contains `+` is a model.
+
+    Raises:
+        InputError: if the model is empty.
+    """
+    model, _, adapter = (spec, "", "") if Path(spec).is_dir() else spec.partition("+")
+    if not model:
+        raise InputError(f"the model {spec!r} has no name; write a folder or a Hub id, and then +ADAPTER.")
+    return model, adapter or None
+
+
+def reply_seed(seed: int, prompt: Prompt) -> int:
+    """The random seed of one reply, 0 to 2^63 - 1; it does not depend on the other prompts of a run."""
+    digest = hashlib.sha256(f"{seed}:{prompt.repeat}:{prompt.row_id}".encode()).digest()
+    return int.from_bytes(digest[:8]) >> 1

@@ -1,6 +1,6 @@
-"""The kinds of models that an evaluation can ask, each with the options that it reads."""
+"""The kinds of models that can be evaluated, and the options that each kind reads."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a model is made for.
+class ModelSetup:
+    """Everything that a model of any kind is made from.
 
     Args:
         name: the spec without its kind.
-        options: how the model is asked.
-        connection: how an endpoint is reached.
-        usage: counts what an endpoint is asked.
-        rows: the rows that it will be asked about.
-        train_rows: gives the training rows, to rules that are fitted.
+        options: options that change the model's answers.
+        connection: address and limits of an endpoint.
+        usage: counts calls and tokens of an endpoint.
+        rows: rows of the evaluation.
+        train_rows: returns the training rows, for rules that are fitted.
     """
 
     name: str
@@ -40,20 +40,20 @@ class ModelKind:
     """A kind of model.
 
     Args:
-        name: what stands before the colon of a spec.
+        name: the part of a spec before the colon.
         spec: the form of a spec, for `--help`.
-        description: what it is, for `--help`.
-        reads: names of the options (fields of `Options` and `Connection`) that it reads.
-        make: loads or reaches the model.
-        shares_rows: whether several processes (`accelerate launch`) share the rows among them.
-        is_rule: whether it is one of the toolkit's rules, which read rows and no prompts.
+        description: a description for `--help`.
+        reads: names of the options (fields of `Options` and `Connection`) that models of this kind read.
+        make: loads the model, or connects to it.
+        shares_rows: whether several processes (`accelerate launch`) divide the rows among them.
+        is_rule: whether it is a rule of the toolkit; rules read rows instead of prompts.
     """
 
     name: str
     spec: str
     description: str
     reads: frozenset[str]
-    make: Callable[[Asked], Model]
+    make: Callable[[ModelSetup], Model]
     shares_rows: bool = False
     is_rule: bool = False
 
@@ -61,45 +61,45 @@ class ModelKind:
 _ALL_READ = frozenset({"seed", "repeat"})
 _PROMPTED_READ = _ALL_READ | {"history", "prompt", "truncate", "window", "temperature", "max_new_tokens"}
 _ENDPOINT_READS = _PROMPTED_READ | {"protocol", "base_url", "concurrency", "prices"}
-# On the command line, where it is not the option's name with dashes.
+# Options whose command-line form is not their name with dashes.
 _COMMAND_LINE = {"history": "--no-history"}
 
 
-def _make_openai(asked: Asked) -> Model:
+def _make_openai(setup: ModelSetup) -> Model:
     from petoolkit.endpoint.llm_settings import LlmSettings
     from petoolkit.evaluator.models.openai_model import OpenAIModel
 
-    options, connection = asked.options, asked.connection
+    options, connection = setup.options, setup.connection
     settings = LlmSettings(
-        model=asked.name,
+        model=setup.name,
         base_url=connection.base_url,
         concurrency=connection.concurrency,
         prices=connection.prices,
         temperature=options.temperature,
         max_tokens=options.max_new_tokens,
     )
-    return OpenAIModel(settings, options.protocol == "tools", options.seed, asked.usage)
+    return OpenAIModel(settings, options.protocol == "tools", options.seed, setup.usage)
 
 
-def _make_hf(asked: Asked) -> Model:
+def _make_hf(setup: ModelSetup) -> Model:
     from petoolkit.evaluator.models.hf_model import HfModel
 
-    options = asked.options
-    return HfModel(asked.name, options.temperature, options.max_new_tokens, options.seed)
+    options = setup.options
+    return HfModel(setup.name, options.temperature, options.max_new_tokens, options.seed)
 
 
-def _make_vllm(asked: Asked) -> Model:
+def _make_vllm(setup: ModelSetup) -> Model:
     from petoolkit.evaluator.models.vllm_model import VllmModel
 
-    options = asked.options
-    return VllmModel(asked.name, options.temperature, options.max_new_tokens, options.seed)
+    options = setup.options
+    return VllmModel(setup.name, options.temperature, options.max_new_tokens, options.seed)
 
 
 class BaselineModel:
-    """A rule in the role of a model: it reads rows, not prompts."""
+    """A rule with the interface of a model; it reads rows instead of prompts."""
 
-    def __init__(self, asked: Asked):
-        self._asked = asked
+    def __init__(self, setup: ModelSetup):
+        self._setup = setup
 
     def count_tokens(self, messages: list[dict[str, str]]) -> int:
         """See `petoolkit.evaluator.models.model.Model`; a rule has no window."""
@@ -107,10 +107,10 @@ class BaselineModel:
 
     def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`."""
-        asked = self._asked
+        setup = self._setup
         for repeat in sorted({prompt.repeat for prompt in prompts}):
-            replies = predict(asked.name, asked.rows, asked.train_rows, asked.options.seed + repeat)
-            by_row = dict(zip((row["id"] for row in asked.rows), replies, strict=True))
+            replies = predict(setup.name, setup.rows, setup.train_rows, setup.options.seed + repeat)
+            by_row = dict(zip((row["id"] for row in setup.rows), replies, strict=True))
             yield from (Answer(prompt, by_row[prompt.row_id]) for prompt in prompts if prompt.repeat == repeat)
 
 
@@ -127,7 +127,7 @@ MODEL_KINDS: dict[str, ModelKind] = {
         ModelKind(
             "hf",
             "hf:MODEL[+ADAPTER]",
-            "a model of transformers, in this process; with `accelerate launch`, in several",
+            "a model of transformers in this process, or in several with `accelerate launch`",
             _PROMPTED_READ,
             _make_hf,
             shares_rows=True,
@@ -138,7 +138,7 @@ MODEL_KINDS: dict[str, ModelKind] = {
         ModelKind(
             "baseline",
             "baseline:NAME",
-            "a rule, to compare with; NAME is one of those below",
+            "a rule to compare with; NAME is one of those below",
             _ALL_READ,
             BaselineModel,
             is_rule=True,
@@ -148,30 +148,30 @@ MODEL_KINDS: dict[str, ModelKind] = {
 
 
 def model_help() -> list[tuple[str, str]]:
-    """Each form of a spec and what it stands for, for `--help`."""
+    """Forms of a spec and their descriptions, for `--help`."""
     kinds = [(kind.spec, kind.description) for kind in MODEL_KINDS.values() if not kind.is_rule]
     return kinds + [(f"baseline:{rule.name}", rule.description) for rule in BASELINES.values()]
 
 
 def kind_of(spec: str) -> tuple[ModelKind, str]:
-    """A spec's kind and name.
+    """The kind of a spec, and its name without the kind.
 
     Raises:
-        InputError: for a spec of no kind; suggests one.
+        InputError: if there is no such kind or rule; suggests a spec.
     """
     kind, _, name = spec.partition(":")
     if kind in MODEL_KINDS and name and (not MODEL_KINDS[kind].is_rule or name in BASELINES):
         return MODEL_KINDS[kind], name
     known = ", ".join(known.spec for known in MODEL_KINDS.values())
-    rules = ", ".join(BASELINES)
-    meant = _meant(spec)
+    suggestion = _suggestion(spec)
     raise InputError(
-        f"unknown model {spec!r}; {f'did you mean {meant}? ' if meant else ''}Known are {known} (NAME: {rules})."
+        f"unknown model {spec!r}; {f'did you mean {suggestion}? Known are' if suggestion else 'known are'} {known} "
+        f"(NAME: {', '.join(BASELINES)})."
     )
 
 
-def _meant(spec: str) -> str | None:
-    """A spec that somebody may have meant who left its kind out."""
+def _suggestion(spec: str) -> str | None:
+    """The spec with its kind, if the kind is missing and can be guessed."""
     if not spec or ":" in spec:
         return None
     if spec in BASELINES:
@@ -183,24 +183,29 @@ def check_options(spec: str, options: "Options", connection: "Connection", given
     """Refuse options that the model does not read.
 
     Args:
-        spec: of the model.
-        options, connection: what was asked for.
-        given: names of options that were given on purpose; all others are refused where they differ from the default.
+        spec: spec of the model.
+        options, connection: the options of an evaluation.
+        given: names of the options that the user gave; other options are refused if they differ from the default.
+
+    Returns:
+        The kind of the model.
 
     Raises:
-        InputError: for a spec of no kind, or naming the options.
+        InputError: for an unknown model, or for options that it does not read; names them.
     """
     kind, _ = kind_of(spec)
-    wanted = {**asdict(options), **asdict(connection)}
-    usual = {**asdict(type(options)()), **asdict(type(connection)())}
-    unread = [name for name in wanted if name not in kind.reads and (name in given or wanted[name] != usual[name])]
+    values = {**asdict(options), **asdict(connection)}
+    defaults = {**asdict(type(options)()), **asdict(type(connection)())}
+    unread = [name for name in values if name not in kind.reads and (name in given or values[name] != defaults[name])]
     if unread:
-        names = ", ".join(_COMMAND_LINE.get(name, f"--{name.replace('_', '-')}") for name in unread)
-        read = ", ".join(
-            _COMMAND_LINE.get(name, f"--{name.replace('_', '-')}") for name in wanted if name in kind.reads
-        )
+        names = _on_command_line(unread)
+        read = _on_command_line(name for name in values if name in kind.reads)
         raise InputError(f"{spec} does not read {names}; leave out what has no effect. It reads: {read}.")
     return kind
+
+
+def _on_command_line(names: Iterable[str]) -> str:
+    return ", ".join(_COMMAND_LINE.get(name, f"--{name.replace('_', '-')}") for name in names)
 
 
 def make_model(
@@ -211,10 +216,10 @@ def make_model(
     rows: list[dict],
     train_rows: TrainRows,
 ) -> Model:
-    """Load or reach a model.
+    """Load a model, or connect to it; the arguments are those of `ModelSetup`.
 
     Raises:
-        InputError: if that is impossible: there is no such model, no key, or a package is missing.
+        InputError: if the model does not exist, the key is not set, or a package is missing.
     """
     kind, name = kind_of(spec)
-    return kind.make(Asked(name, options, connection, usage, rows, train_rows))
+    return kind.make(ModelSetup(name, options, connection, usage, rows, train_rows))

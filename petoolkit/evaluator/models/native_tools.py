@@ -1,12 +1,12 @@
-"""Candidate tools as native functions of an endpoint (`--protocol tools`), and a native call as a reply again.
+"""Candidate tools as native functions of an endpoint (`--protocol tools`), and native function calls as replies.
 
-Endpoints take names of at most 64 letters, digits, `_` and `-`: each tool and parameter gets one of its own for the
-way there, and has its full name back in the reply.
+Endpoints take names of at most 64 letters, digits, `_` and `-`: each tool and parameter is sent under a short name,
+which is replaced by its full name in the reply.
 """
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from petoolbench import to_json_text
@@ -19,25 +19,25 @@ _TYPES = {
     "INTEGER": "integer",
     "BOOLEAN": "boolean",
     "OBJECT": "object",
-}  # others are described, and left open
+}  # a function has no type for other parameters; their descriptions name it
 
 
 class NativeTools:
     """One row's candidate tools as functions.
 
     Args:
-        candidate_tools: the row's documents.
+        candidate_tools: the documents of the row's candidate tools.
     """
 
     def __init__(self, candidate_tools: list[dict]):
-        self._tools = _named(candidate_tools, lambda tool: tool["tool_name"])
+        self._tools = _by_short_name(candidate_tools, lambda tool: tool["tool_name"])
         self._parameters = {
-            name: _named(tool["required_parameters"] + tool["optional_parameters"], lambda p: p["name"])
+            name: _by_short_name(tool["required_parameters"] + tool["optional_parameters"], lambda p: p["name"])
             for name, tool in self._tools.items()
         }
 
     def functions(self) -> list[dict[str, Any]]:
-        """As an endpoint takes them; a function's description begins with the tool's full name."""
+        """The functions in the form that endpoints take; a description begins with the tool's full name."""
         return [
             {
                 "type": "function",
@@ -48,9 +48,9 @@ class NativeTools:
                     ),
                     "parameters": {
                         "type": "object",
-                        "properties": {alias: _property(p) for alias, p in self._parameters[name].items()},
+                        "properties": {short: _property(p) for short, p in self._parameters[name].items()},
                         "required": [
-                            alias for alias, p in self._parameters[name].items() if p in tool["required_parameters"]
+                            short for short, p in self._parameters[name].items() if p in tool["required_parameters"]
                         ],
                     },
                 },
@@ -59,7 +59,12 @@ class NativeTools:
         ]
 
     def reply_of(self, name: str, arguments: str) -> str:
-        """The call as a model would have written it; what is no JSON object stays text, for the readers to judge."""
+        """A native function call as the JSON text of a tool call, with full names.
+
+        Args:
+            name: name of the called function.
+            arguments: its arguments as JSON text; if they are not a JSON object, `parameters` is this text.
+        """
         tool = self._tools.get(name)
         try:
             parameters = json.loads(arguments or "{}")
@@ -71,17 +76,17 @@ class NativeTools:
         return to_json_text({"tool_name": tool["tool_name"] if tool else name, "parameters": parameters})
 
 
-def _named(items: Iterable[dict], name_of) -> dict[str, dict]:
-    """Items by a name that an endpoint takes; of several with the same, the later ones get a number."""
-    named: dict[str, dict] = {}
+def _by_short_name(items: Iterable[dict], full_name: Callable[[dict], str]) -> dict[str, dict]:
+    """Items by a name that endpoints take; a name that occurs again gets a number."""
+    items_by_name: dict[str, dict] = {}
     for item in items:
-        name = plain = _REFUSED.sub("_", name_of(item)).strip("_")[-_LONGEST_NAME:] or "_"
+        name = plain = _REFUSED.sub("_", full_name(item)).strip("_")[-_LONGEST_NAME:] or "_"
         number = 1
-        while name in named:
+        while name in items_by_name:
             number += 1
             name = f"{plain[: _LONGEST_NAME - 4]}_{number}"
-        named[name] = item
-    return named
+        items_by_name[name] = item
+    return items_by_name
 
 
 def _property(parameter: dict) -> dict[str, Any]:

@@ -7,27 +7,26 @@ from petoolkit.endpoint.ask import Endpoint
 from petoolkit.endpoint.llm_settings import LlmSettings
 from petoolkit.endpoint.request import Ask, Request, RequestFailed
 from petoolkit.endpoint.usage import Usage
-from petoolkit.evaluator.models.chat_tokenizer import reply_seed
-from petoolkit.evaluator.models.model import Answer, Prompt
+from petoolkit.evaluator.models.model import Answer, Prompt, reply_seed
 from petoolkit.evaluator.models.native_tools import NativeTools
 
-# The endpoint's tokenizer is not known. With this many characters for a token, 11 % of the released prompts are longer
-# than 4,000 tokens, as they are by the authors' tokenizer.
+# The endpoint's tokenizer is not known. With this value, 11 % of the released prompts are longer than 4,000 tokens, as
+# with the authors' tokenizer.
 CHARACTERS_A_TOKEN = 3.8
 _SEEDS = 2**31  # some servers take no larger seed
 
 
 class OpenAIModel:
-    """A model that is asked over the network; replies are not taken from the cache, nor kept there.
+    """A model behind an endpoint; replies are neither read from the cache nor stored there.
 
     Args:
-        settings: model, address, temperature, longest reply, requests in flight.
-        native_tools: whether candidate tools go as native functions (`--protocol tools`).
-        seed: of the evaluation; each reply has a seed of its own, for endpoints that honour it.
+        settings: model, address, temperature, most tokens of a reply, requests in flight.
+        native_tools: whether candidate tools are sent as native functions (`--protocol tools`).
+        seed: random seed; each reply has its own seed, made from it, for endpoints that support seeds.
         usage: counts calls, tokens and retries.
 
     Raises:
-        InputError: if there is no key, or a package is missing.
+        InputError: if `$OPENAI_API_KEY` is not set, or a package is missing.
     """
 
     def __init__(self, settings: LlmSettings, native_tools: bool, seed: int, usage: Usage):
@@ -36,7 +35,7 @@ class OpenAIModel:
         self._seed = seed
 
     def count_tokens(self, messages: list[dict[str, str]]) -> int:
-        """See `petoolkit.evaluator.models.model.Model`; taken from the number of characters."""
+        """See `petoolkit.evaluator.models.model.Model`; estimated from the number of characters."""
         return round(sum(len(message["content"]) for message in messages) / CHARACTERS_A_TOKEN)
 
     def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
@@ -61,5 +60,5 @@ class OpenAIModel:
 
 
 def tokens_of_functions(candidate_tools: list[dict]) -> int:
-    """What candidate tools add to a prompt as native functions, in tokens."""
+    """Estimated number of tokens that candidate tools add to a prompt as native functions."""
     return round(len(json.dumps(NativeTools(candidate_tools).functions())) / CHARACTERS_A_TOKEN)

@@ -1,4 +1,4 @@
-"""Parameters without a model: required ones at values found in the instruction, else their documented defaults."""
+"""Parameters of a tool call without a model: values from the instruction, or else the documented defaults."""
 
 import json
 import re
@@ -9,19 +9,19 @@ _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"|“([^”]*)”")
 
 
 def parameters_from_instruction(tool: dict, instruction: str) -> dict[str, Any]:
-    """Fill a candidate tool's required parameters.
+    """Values of a candidate tool's required parameters, by name.
 
-    A value is looked for next to the parameter's name, then as its default standing in the instruction, then, by type,
-    as the first number or quoted text that no other parameter took.
+    A value is the text next to the parameter's name; or else its default, if the instruction contains it; or else, by
+    type, the first number or quoted text that no other parameter has; or else the default, or an empty text.
     """
-    taken: set[str] = set()
-    return {parameter["name"]: _value(parameter, instruction, taken) for parameter in tool["required_parameters"]}
+    used: set[str] = set()
+    return {parameter["name"]: _value(parameter, instruction, used) for parameter in tool["required_parameters"]}
 
 
-def _value(parameter: dict, instruction: str, taken: set[str]) -> Any:
+def _value(parameter: dict, instruction: str, used: set[str]) -> Any:
     default = None if parameter["default"] is None else json.loads(parameter["default"])
     kind = (parameter["type"] or "").upper()
-    text = _named(parameter["name"], instruction)
+    text = _value_beside_name(parameter["name"], instruction)
     if text is None and isinstance(default, str) and default and default in instruction:
         text = default
     if text is None:
@@ -30,22 +30,23 @@ def _value(parameter: dict, instruction: str, taken: set[str]) -> Any:
             if kind == "NUMBER"
             else ["".join(groups) for groups in _QUOTED.findall(instruction)]
         )
-        text = next((value for value in found if value not in taken), None)
+        text = next((value for value in found if value not in used), None)
     if text is None:
         return default if default is not None else ""
-    taken.add(text)
+    used.add(text)
     return _typed(text, kind)
 
 
-def _named(name: str, instruction: str) -> str | None:
-    """The value that stands behind, or in front of, a parameter's name."""
+def _value_beside_name(name: str, instruction: str) -> str | None:
+    """The value after or before a parameter's name in the instruction; `None` if there is none."""
     words = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
-    spoken = r"[\W_]+".join(map(re.escape, re.findall(r"[^\W_]+", words)))
-    if not spoken:
+    name_pattern = r"[\W_]+".join(map(re.escape, re.findall(r"[^\W_]+", words)))
+    if not name_pattern:
         return None
     value = r"(?:'([^']*)'|\"([^\"]*)\"|(-?\d[\w.:-]*\w|\d|true|false))"
-    behind = re.search(rf"\b{spoken}\b(?:\s+(?:is|of|as|to|with))?\s*[:=]?\s*{value}", instruction, re.IGNORECASE)
-    match = behind or re.search(rf"{value} as (?:the|a) {spoken}\b", instruction, re.IGNORECASE)
+    after = rf"\b{name_pattern}\b(?:\s+(?:is|of|as|to|with))?\s*[:=]?\s*{value}"
+    before = rf"{value} as (?:the|a) {name_pattern}\b"
+    match = re.search(after, instruction, re.IGNORECASE) or re.search(before, instruction, re.IGNORECASE)
     return next(group for group in match.groups() if group is not None) if match else None
 
 

@@ -1,1 +1,1 @@
-"""What a model is asked about a row, fitted to its window."""
+"""Prompts for rows, shortened to a window of tokens."""

@@ -1,4 +1,4 @@
-"""Rows to prompts, by the options of an evaluation."""
+"""Prompts for the rows of an evaluation, made according to its options."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from petoolkit.released import released_prompts
 
 
 def released_texts(dataset: str, setting: str, options: Options, revision: str | None) -> dict[str, str]:
-    """The authors' own prompts by row id, where `options` ask for them; raises what `released_prompts` does."""
+    """The authors' own prompts by row id; empty unless `options` ask for them; raises what `released_prompts` does."""
     if options.prompt != "released":
         return {}
     settings = chosen_settings(dataset, setting, revision)
@@ -24,34 +24,34 @@ def released_texts(dataset: str, setting: str, options: Options, revision: str |
 
 
 def prompt_fingerprint(rows: list[dict], options: Options, released: dict[str, str]) -> str:
-    """16 hexadecimal digits that change with the prompt's wording: of one whole prompt a setting."""
-    first = {setting_of(row): row for row in reversed(rows)}
-    shown = [
+    """A hash that changes with the wording of the prompt, 16 hexadecimal digits; made of one prompt per setting."""
+    first_rows = {setting_of(row): row for row in reversed(rows)}
+    prompts = [
         released.get(row["id"]) or render_messages(row, options.history, native_tools=options.protocol == "tools")
-        for row in first.values()
+        for row in first_rows.values()
     ]
-    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(prompts).encode()).hexdigest()[:16]
 
 
 def make_prompts(
     asked: Iterable[tuple[dict, int]], model: Model, options: Options, released: dict[str, str], console: Console
 ) -> list[Prompt]:
-    """A prompt for each row and repeat, shortened to the window where it must be."""
+    """A prompt for each row and number of its repeat, shortened if it does not fit into the window."""
     native_tools = options.protocol == "tools"
-    shown = track(list(asked), "Preparing prompts", console=console, transient=True, disable=not console.is_terminal)
+    tracked = track(list(asked), "Preparing prompts", console=console, transient=True, disable=not console.is_terminal)
     prompts = []
-    for row, repeat in shown:
-        count_tokens, functions = model.count_tokens, 0
+    for row, repeat in tracked:
+        function_tokens = 0
         if native_tools:
             from petoolkit.evaluator.models.openai_model import tokens_of_functions
 
-            functions = tokens_of_functions(row["candidate_tools"])
+            function_tokens = tokens_of_functions(row["candidate_tools"])
         prompts.append(
             prompt_for(
                 row,
                 repeat,
-                count_tokens,
-                options.window - functions,
+                model.count_tokens,
+                options.window - function_tokens,
                 history=options.history,
                 truncate=options.truncate,
                 released_prompt=released.get(row["id"]),

@@ -1,4 +1,4 @@
-"""Rows to prompts that fit a model's window: the oldest interactions go first, never what the task needs."""
+"""Prompts that fit into a window of tokens: the oldest interactions are left out, everything else stays."""
 
 import json
 from bisect import bisect_left
@@ -26,25 +26,25 @@ def prompt_for(
     released_prompt: str | None = None,
     native_tools: bool = False,
 ) -> Prompt:
-    """What a model is asked about one row, shortened to the window where it must be.
+    """The prompt for one row, shortened if it does not fit into the window.
 
     Args:
         row: a row of the dataset.
-        repeat: which of the repeated runs, from 0.
-        count_tokens: length of a prompt as the model reads it; called once for a prompt that fits, some 5 times more
-            for one that does not (`paper`: 15 times).
-        window: the most tokens that a prompt may have.
-        history: `False` leaves the interaction history out of `render_messages`; not read with `released_prompt`,
-            which always shows it.
-        truncate: `oldest` drops the fewest oldest interactions, never the instruction, a candidate or the output
-            format. `paper` keeps the start of the text and cuts the rest, as the authors' code does, so that the
-            instruction goes first; the turns' own marks, which their cut takes too, stay.
-        released_prompt: the authors' own system prompt of this row, sent in place of ours.
-        native_tools: whether the candidates go as native functions, beside the prompt.
+        repeat: number of the repeated run, from 0.
+        count_tokens: returns the number of tokens of a prompt as the model reads it; called once for a prompt that
+            fits, and about 5 times more for one that does not (with `paper`, 15 times).
+        window: most tokens of a prompt.
+        history: `False` leaves the interaction history out of `render_messages`; without effect on `released_prompt`,
+            which always holds the history.
+        truncate: `oldest` drops as few of the oldest interactions as possible, and never the instruction, a candidate
+            or the output format. `paper` keeps the beginning of the text and cuts the rest, as the authors' code does,
+            so that the instruction is lost first; their code also cuts the marks of the turns, which stay here.
+        released_prompt: the authors' own system prompt for this row, used instead of ours.
+        native_tools: whether the candidates are sent as native functions, beside the prompt.
 
     Returns:
-        The prompt, marked with what was done to it. One that is too long even without history (`paper`: without any
-        text) goes out like that, marked `over_window`.
+        The prompt, with what was shortened. A prompt that is too long even without history (with `paper`, without any
+        text) is returned like that, with `over_window`.
 
     Raises:
         InputError: for an unknown `truncate`.
@@ -77,7 +77,7 @@ def prompt_for(
 
 
 def _start_of(messages: Messages, kept: int) -> Messages:
-    """The first `kept` characters of the messages' texts, one after the other; emptied messages stay."""
+    """Messages with only the first `kept` characters of their joined texts; a message may become empty."""
     started = []
     for message in messages:
         started.append({**message, "content": message["content"][:kept]})
@@ -86,7 +86,7 @@ def _start_of(messages: Messages, kept: int) -> Messages:
 
 
 def _without_oldest(prompt: str, dropped: int) -> str:
-    """A released prompt whose history list lacks its first `dropped` interactions; all else stays as it is."""
+    """A released prompt without the first `dropped` interactions of its history list; the rest is unchanged."""
     if not dropped:
         return prompt
     first = position = prompt.index("[", prompt.index(HISTORY_HEADING)) + 1

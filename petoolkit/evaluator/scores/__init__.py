@@ -1,1 +1,1 @@
-"""Replies to judgements, scores, intervals and comparisons."""
+"""Scores of replies: judgements, metrics with intervals, comparisons."""

@@ -1,30 +1,32 @@
-"""Intervals by resampling: rows about one function resemble each other, so whole function groups are drawn."""
+"""Confidence intervals by a cluster bootstrap.
+
+Rows of one function group resemble each other, so whole groups are drawn.
+"""
 
 import numpy as np
 
 
 def cluster_sums(values: np.ndarray, rows: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """(clusters,) sums of `values` over the rows numbered in `rows`; `clusters` holds each row's cluster number."""
+    """(clusters,) sums of `values` over the row numbers in `rows`; `clusters` holds the cluster number of each row."""
     return np.bincount(clusters[rows], weights=values[rows], minlength=clusters.max(initial=-1) + 1)
 
 
 def ratio_intervals(
     numerators: np.ndarray, denominators: np.ndarray, rounds: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """95 % intervals of ratios of sums: percentile bootstrap over clusters, drawn with replacement.
+    """95 % intervals of ratios of sums: a percentile bootstrap over clusters, which are drawn with replacement.
 
-    All columns see the same draws. A round in which nothing of a column's denominator was drawn is left out for that
-    column. A ratio of exactly 0 or 1 in every cluster gets an interval without width.
+    All columns use the same draws. A round is left out of a column if the denominators drawn there sum to 0. If the
+    ratio is exactly 0 or exactly 1 in every cluster, the interval has no width.
 
     Args:
-        numerators: (clusters, columns), the sums of each cluster.
-        denominators: (clusters, columns), what they are divided by, at least 0.
-        rounds: how often to draw.
-        seed: the same seed gives the same intervals.
+        numerators: (clusters, columns), the sum of each cluster.
+        denominators: (clusters, columns), the sum of each cluster, at least 0.
+        rounds: number of draws.
+        seed: random seed.
 
     Returns:
-        The 2.5 and 97.5 percentiles, each (columns,); NaN where fewer than two clusters have a denominator, as
-        there is no spread to see.
+        The 2.5 and 97.5 percentiles, each (columns,); NaN if fewer than two clusters have a denominator above 0.
     """
     clusters, columns = numerators.shape
     low, high = np.full(columns, np.nan), np.full(columns, np.nan)

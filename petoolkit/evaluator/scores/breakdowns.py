@@ -1,5 +1,4 @@
-"""The groups of rows that scores are given for: settings, and within them bands of history length, category and gold
-position."""
+"""Groups of rows with scores of their own: settings, and bands of history length, category and gold position."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,11 +8,11 @@ import numpy as np
 from petoolbench import SETTINGS, setting_of
 from petoolkit.text import ALL
 
-_HISTORY_BANDS = {"0": 0, "1-5": 5, "6-10": 10, "11-15": 15, "16-20": 20, "21-50": 50}  # each up to, inclusive
+_HISTORY_BANDS = {"0": 0, "1-5": 5, "6-10": 10, "11-15": 15, "16-20": 20, "21-50": 50}  # band: its longest history
 
 
 class RowGroup(NamedTuple):
-    """One group of rows: a whole setting (or `all`), or one band of a dimension within it."""
+    """A group of rows: a whole setting (or `all`), or one band of a dimension within a setting."""
 
     setting: str
     dimension: str = ""
@@ -21,7 +20,7 @@ class RowGroup(NamedTuple):
 
 
 def by_setting(rows: list[dict]) -> dict[str, np.ndarray]:
-    """Row numbers by setting: those that the rows have, in the contract's order, and `all`."""
+    """Row numbers by setting, for the settings of the rows in the order of `petoolbench.SETTINGS`, and for `all`."""
     settings = np.array([setting_of(row) for row in rows])
     found = {setting: np.flatnonzero(settings == setting) for setting in SETTINGS}
     return {setting: numbers for setting, numbers in found.items() if numbers.size} | {ALL: np.arange(len(rows))}
@@ -49,7 +48,7 @@ def _gold_position(row: dict) -> str:
     return str(names.index(gold) + 1) if gold in names else "none"
 
 
-# By dimension: the band of a row, and how bands are ordered.
+# By dimension: a function that returns the band of a row, and the sort key of bands.
 DIMENSIONS: dict[str, tuple[Callable[[dict], str], Callable]] = {
     "history_length": (_history_band, lambda band: _HISTORY_BANDS.get(band, np.inf)),
     "category": (lambda row: row["category"], str),

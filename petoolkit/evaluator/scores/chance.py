@@ -1,4 +1,4 @@
-"""The score of guessing: the level that every score has to be seen against."""
+"""Chance: the expected scores of calls of random candidates."""
 
 import numpy as np
 
@@ -9,9 +9,10 @@ from petoolkit.scoring import METRICS, Outcome, has_right_parameters, is_right_t
 
 
 def chance(rows: list[dict], rows_of_setting: dict[str, np.ndarray]) -> dict[str, dict[str, float | None]]:
-    """The expected score of a call of a candidate at random, with `call_of`'s parameters, by setting and metric.
+    """Expected scores, by setting and metric, of a call of a random candidate with the parameters of `call_of`.
 
-    It is a ratio of expectations: of being right, to being counted. For Tool Acc that is the mean of 1/N over the rows.
+    Each is the expected number of right calls, divided by the expected number of counted calls; `None` if no call is
+    counted. For Tool Acc it is the mean of 1 / (number of candidates) over the rows.
 
     Args:
         rows: rows of the dataset.
@@ -29,7 +30,7 @@ def chance(rows: list[dict], rows_of_setting: dict[str, np.ndarray]) -> dict[str
 
 
 def _expected(row: dict) -> np.ndarray:
-    """(2 * metrics,) of one row: for each metric the chance of being right, then for each that of being counted."""
+    """(2 * metrics,) probabilities for one row: of a right call for each metric, then of a counted call for each."""
     gold = read_gold_call(row["tool_call"])
     types = documented_types(row)
     guesses = []
@@ -41,6 +42,6 @@ def _expected(row: dict) -> np.ndarray:
         is_right = [metric.is_right(outcome) for metric in METRICS.values()]
         is_counted = [metric.is_counted is None or metric.is_counted(outcome) for metric in METRICS.values()]
         guesses.append(np.array([*is_right, *is_counted], float))
-    if not guesses:  # a row without candidates has no chance, and counts all the same
+    if not guesses:  # a row without candidates is never right, and counts where all rows count
         return np.array([0.0] * len(METRICS) + [float(metric.is_counted is None) for metric in METRICS.values()])
     return np.sum(guesses, axis=0) / len(guesses)

@@ -1,4 +1,4 @@
-"""Two evaluations of the same rows: is one better, by how much, how sure is that, and where do they differ."""
+"""Comparison of two evaluations of the same rows: differences with intervals and p-values, and flipped replies."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +16,21 @@ from petoolkit.scoring import ACCURACIES
 
 _ROUNDS = 1000
 _PERMUTATIONS = 9_999
-_MUST_BE_EQUAL = ("dataset", "split", "setting", "fingerprint")  # then the rows are the same
+_MUST_BE_EQUAL = ("dataset", "split", "setting", "fingerprint")  # of the manifests, so that the rows are the same
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What B does better or worse than A.
+    """Differences between evaluation A and evaluation B.
 
-    `differences`: by setting (or `all`), reader and accuracy: {`a`, `b`, `value`, `low`, `high`, `p_value`}, where `value` is what
-    B has more than A, from -1 to 1, with its 95 % interval; the last three are null where all rows are of one
-    function group.
-    `flipped`: where, by the robust reader, one called the right tool and the other did not: {`id`, `repeat`,
-    `instruction`, `tool_call` (the gold one), `right` ("a" or "b"), `reply_a`, `reply_b`}.
+    Args:
+        manifest_a, manifest_b: manifests of the evaluations.
+        rows: number of rows.
+        differences: by setting (or `all`), reader and accuracy: {`a`, `b`, `value`, `low`, `high`, `p_value`}. `value`
+            is B minus A, from -1 to 1, with its 95 % interval; the last three are `None` if all rows are of one
+            function group.
+        flipped: replies where, by the robust reader, only one of the two called the right tool: {`id`, `repeat`,
+            `instruction`, `tool_call` (the gold one), `right` ("a" or "b"), `reply_a`, `reply_b`}.
     """
 
     manifest_a: Manifest
@@ -38,25 +41,25 @@ class Comparison:
 
 
 def compare(folder_a: Path, folder_b: Path, seed: int = 0) -> Comparison:
-    """Compare two evaluations, paired by row; intervals and tests keep function groups together.
+    """Compare two evaluations, paired by row; the bootstrap and the permutation test keep function groups together.
 
-    Repeats are averaged by row, so the folders may differ in their number; flips are looked for in the repeats that
-    both have. P-values are two-sided and not corrected for the number of comparisons.
+    The repeats of a row are averaged, so the two may have different numbers of repeats; `flipped` is about the repeats
+    that both have. P-values are two-sided and not corrected for the number of comparisons.
 
     Args:
-        folder_a, folder_b: what `petoolbench evaluate --out` wrote.
-        seed: of the bootstrap and the permutations.
+        folder_a, folder_b: folders that `petoolbench evaluate --out` wrote.
+        seed: random seed of the bootstrap and the permutations.
 
     Raises:
-        InputError: if a folder holds no evaluation, if they are not about the same rows, or if the dataset has
-            changed since.
+        InputError: if a folder does not hold an evaluation, the two are not about the same rows, or the dataset has
+            changed since the evaluation.
     """
     a, b = read_results(folder_a), read_results(folder_b)
     for key in _MUST_BE_EQUAL:
         of_a, of_b = getattr(a.manifest, key), getattr(b.manifest, key)
         if of_a != of_b:
             raise InputError(
-                f"{folder_a} and {folder_b} can't be compared: {key} is {of_a!r} in the first and {of_b!r} in the "
+                f"{folder_a} and {folder_b} cannot be compared: {key} is {of_a!r} in the first and {of_b!r} in the "
                 "second; evaluate both on the same rows."
             )
     rows = rows_of(a.manifest)
@@ -72,18 +75,18 @@ def compare(folder_a: Path, folder_b: Path, seed: int = 0) -> Comparison:
 
 def _differences(rows: list[dict], a: Judgements, b: Judgements, seed: int) -> dict:
     clusters = np.unique([row["group_id"] for row in rows], return_inverse=True)[1]
-    asked = np.full(len(rows), a.repeats * b.repeats)
-    keys, gained, of = [], [], []
+    repeats = np.full(len(rows), a.repeats * b.repeats)
+    keys, gains, denominators = [], [], []
     for setting, numbers in by_setting(rows).items():
         for reader in READERS:
             for metric in ACCURACIES:
                 of_a, of_b = a.right(reader, metric), b.right(reader, metric)
-                gain = of_b.sum(axis=1) * a.repeats - of_a.sum(axis=1) * b.repeats  # whole numbers: exact ties
+                gain = of_b.sum(axis=1) * a.repeats - of_a.sum(axis=1) * b.repeats  # integers, so that ties are exact
                 keys.append((setting, reader, metric, float(of_a[numbers].mean()), float(of_b[numbers].mean())))
-                gained.append(cluster_sums(gain, numbers, clusters))
-                of.append(cluster_sums(asked, numbers, clusters))
-    low, high = ratio_intervals(np.array(gained).T, np.array(of).T, _ROUNDS, seed)
-    p_values = _p_values(np.array(gained), seed)
+                gains.append(cluster_sums(gain, numbers, clusters))
+                denominators.append(cluster_sums(repeats, numbers, clusters))
+    low, high = ratio_intervals(np.array(gains).T, np.array(denominators).T, _ROUNDS, seed)
+    p_values = _p_values(np.array(gains), seed)
     found: dict = {}
     for (setting, reader, metric, value_a, value_b), lo, hi, p in zip(keys, low, high, p_values, strict=True):
         interval = dict.fromkeys(("low", "high", "p_value"))
@@ -94,30 +97,31 @@ def _differences(rows: list[dict], a: Judgements, b: Judgements, seed: int) -> d
     return found
 
 
-def _p_values(gained: np.ndarray, seed: int) -> np.ndarray:
-    """How often a gain this far from 0 comes about if each function group could as well have gained as lost.
+def _p_values(gains: np.ndarray, seed: int) -> np.ndarray:
+    """P-values of a permutation test whose null hypothesis is that each function group's gain has a random sign.
 
     Args:
-        gained: (comparisons, clusters), what B has more than A.
+        gains: (comparisons, clusters), B minus A.
+        seed: random seed.
 
     Returns:
-        (comparisons,) two-sided p-values; exact where there are few clusters.
+        (comparisons,) two-sided p-values; exact if there are few clusters.
     """
     from scipy.stats import permutation_test
 
-    if gained.shape[1] < 2:
-        return np.ones(len(gained))
-    tested = permutation_test(
-        (gained,),
+    if gains.shape[1] < 2:
+        return np.ones(len(gains))
+    test = permutation_test(
+        (gains,),
         np.sum,
-        permutation_type="samples",  # of one sample: its signs
+        permutation_type="samples",  # with one sample, it changes signs
         vectorized=True,
         axis=1,
         n_resamples=_PERMUTATIONS,
         batch=500,
         rng=seed,
     )
-    return tested.pvalue
+    return test.pvalue
 
 
 def _flipped(rows: list[dict], a: Results, b: Results, judged_a: Judgements, judged_b: Judgements) -> list[dict]:

@@ -1,4 +1,4 @@
-"""Judgements of stored replies, as columns of numbers: all scores are sums of them."""
+"""Judgements of stored replies as arrays; all scores are sums of them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -32,47 +32,47 @@ _LINE = np.dtype(
 
 @dataclass(frozen=True)
 class Judgements:
-    """Every array is of shape (rows, repeats), the rows in the dataset's order."""
+    """Judgements of all replies; every array is of shape (rows, repeats), with the rows in the dataset's order."""
 
-    tool: dict[str, np.ndarray]  # by reader, codes of tool errors; 0 is right
-    parameters: dict[str, np.ndarray]  # by reader, codes of parameter errors; 0 is right
-    missing: np.ndarray  # no reply
-    shortened: np.ndarray  # the prompt was cut to fit the window
-    over_window: np.ndarray  # ... and still did not fit
+    tool: dict[str, np.ndarray]  # by reader: codes of tool errors; 0 is right
+    parameters: dict[str, np.ndarray]  # by reader: codes of parameter errors; 0 is right
+    missing: np.ndarray  # whether there is no reply
+    shortened: np.ndarray  # whether the prompt was shortened to fit into the window
+    over_window: np.ndarray  # whether the shortened prompt still did not fit
 
     @property
     def repeats(self) -> int:
-        """How often each row was asked."""
+        """Number of repeats of each row."""
         return self.missing.shape[1]
 
     def outcome(self, reader: str) -> Outcome:
-        """What is right about each reply's call."""
+        """Which parts of each reply's call are right, as booleans."""
         right_tool = self.tool[reader] == 0
         right_function = right_tool | (self.tool[reader] == _TOOL_CODES["TPM"])
         return Outcome(right_tool, self.parameters[reader] == 0, right_function)
 
     def right(self, reader: str, metric: str) -> np.ndarray:
-        """Which replies are right by one of `METRICS`, as booleans."""
+        """Whether each reply is right by one of `METRICS`."""
         return METRICS[metric].is_right(self.outcome(reader))
 
     def counted(self, reader: str, metric: str) -> np.ndarray:
-        """Which replies count for one of `METRICS`, as booleans."""
+        """Whether each reply is counted by one of `METRICS`."""
         is_counted = METRICS[metric].is_counted
         return np.ones_like(self.missing) if is_counted is None else is_counted(self.outcome(reader))
 
     def errors(self, reader: str) -> dict[str, np.ndarray]:
-        """Which replies have each error type, as booleans."""
+        """Whether each reply has an error, by error type."""
         return {error: self.tool[reader] == _TOOL_CODES[error] for error in TOOL_ERRORS} | {
             error: self.parameters[reader] == _PARAMETER_CODES[error] for error in PARAMETER_ERRORS
         }
 
     def unreadable(self, reader: str) -> np.ndarray:
-        """Replies that are there and hold no call, as booleans."""
+        """Whether a reply exists and does not hold a readable call."""
         return (self.tool[reader] == _TOOL_CODES["IF"]) & ~self.missing
 
 
-class _GoldSide(NamedTuple):
-    """The gold call of a row and what judging needs beside it, prepared once."""
+class _Reference(NamedTuple):
+    """The columns of a row that judging needs, prepared once for all replies."""
 
     call: ToolCall
     types: dict[str, str] | None
@@ -81,7 +81,7 @@ class _GoldSide(NamedTuple):
 
 
 def documented_types(row: dict) -> dict[str, str] | None:
-    """Types of the gold tool's parameters by name; `None` where it is no candidate, so that nothing documents it."""
+    """Types of the gold tool's parameters by name; `None` if the tool is not a candidate, and so has no document."""
     gold = row["tool_call"]["tool_name"]
     return next((parameter_types(tool) for tool in row["candidate_tools"] if tool["tool_name"] == gold), None)
 
@@ -89,37 +89,37 @@ def documented_types(row: dict) -> dict[str, str] | None:
 def judge(rows: list[dict], predictions: Iterable[dict]) -> Judgements:
     """Judge every reply with both readers.
 
-    A row, or one of its repeats, without a prediction counts as missing; a missing reply is IF in both partitions. Of
-    several predictions for one row and repeat the last counts: it may be a failed request asked again.
+    A row or repeat without a prediction is missing; a missing reply is IF in both partitions. Of several predictions
+    for one row and repeat, the last one counts: it may be the repetition of a failed request.
 
     Args:
         rows: rows of the dataset.
         predictions: lines of `predictions.jsonl`; `id`, `repeat` and `reply` are needed.
 
     Raises:
-        InputError: for a prediction about a row that is not among `rows`, or a row without a readable gold call.
+        InputError: if a prediction is about a row that is not in `rows`, or a row has no readable gold call.
     """
     lines = np.fromiter(_judge_each(rows, predictions), _LINE)
     shape = (len(rows), int(lines["repeat"].max(initial=0)) + 1)
 
-    def spread(column: str, absent: int | bool) -> np.ndarray:
-        values = np.full(shape, absent, _LINE[column])
+    def by_row_and_repeat(column: str, default: int | bool) -> np.ndarray:
+        values = np.full(shape, default, _LINE[column])
         values[lines["row"], lines["repeat"]] = lines[column]
         return values
 
     return Judgements(
-        tool={reader: spread(f"{reader} tool", _TOOL_CODES["IF"]) for reader in READERS},
-        parameters={reader: spread(f"{reader} parameters", _PARAMETER_CODES["IF"]) for reader in READERS},
-        missing=spread("missing", True),
-        shortened=spread("shortened", False),
-        over_window=spread("over_window", False),
+        tool={reader: by_row_and_repeat(f"{reader} tool", _TOOL_CODES["IF"]) for reader in READERS},
+        parameters={reader: by_row_and_repeat(f"{reader} parameters", _PARAMETER_CODES["IF"]) for reader in READERS},
+        missing=by_row_and_repeat("missing", True),
+        shortened=by_row_and_repeat("shortened", False),
+        over_window=by_row_and_repeat("over_window", False),
     )
 
 
 def _judge_each(rows: list[dict], predictions: Iterable[dict]) -> Iterator[tuple]:
-    """A tuple of `_LINE` for each prediction."""
+    """The values of `_LINE` for each prediction."""
     numbers = {row["id"]: number for number, row in enumerate(rows)}
-    golds = [_gold_side(row) for row in rows]
+    references = [_reference(row) for row in rows]
     for prediction in predictions:
         number = numbers.get(prediction["id"])
         if number is None:
@@ -130,12 +130,12 @@ def _judge_each(rows: list[dict], predictions: Iterable[dict]) -> Iterator[tuple
         reply = prediction["reply"]
         shortened = bool(prediction.get("dropped_interactions") or prediction.get("cut"))
         marks = (reply is None, shortened, bool(prediction.get("over_window")))
-        yield (number, prediction["repeat"], *marks, *_codes(reply, golds[number]))
+        yield (number, prediction["repeat"], *marks, *_codes(reply, references[number]))
 
 
-def _gold_side(row: dict) -> _GoldSide:
+def _reference(row: dict) -> _Reference:
     reference = error_reference(row)
-    return _GoldSide(
+    return _Reference(
         read_gold_call(row["tool_call"]),
         documented_types(row),
         frozenset(reference["candidate_tools"]),
@@ -143,8 +143,10 @@ def _gold_side(row: dict) -> _GoldSide:
     )
 
 
-def _codes(reply: str | None, gold: _GoldSide) -> Iterator[int]:
+def _codes(reply: str | None, reference: _Reference) -> Iterator[int]:
+    """For each reader, the codes of the tool error and of the parameter error."""
+    gold, types, candidate_tools, same_function_tools = reference
     for reader in READERS:
         call = None if reply is None else parse_reply(reply, reader)
-        yield _TOOL_CODES[tool_error(call, gold.call, gold.candidate_tools, gold.same_function_tools)]
-        yield _PARAMETER_CODES[parameter_error(call, gold.call, reader, gold.types)]
+        yield _TOOL_CODES[tool_error(call, gold, candidate_tools, same_function_tools)]
+        yield _PARAMETER_CODES[parameter_error(call, gold, reader, types)]

@@ -1,4 +1,4 @@
-"""Scoring stored replies, without asking a model: the command `petoolbench score`, and the end of each evaluation."""
+"""Scoring the stored replies of an evaluation, at its end and by the command `petoolbench score`; no model runs."""
 
 from pathlib import Path
 
@@ -16,23 +16,23 @@ from petoolkit.evaluator.scores.score import best_rule, metric_values, score
 
 
 def score_folder(folder: Path, console: Console) -> Scores:
-    """Score an evaluation's stored replies, and write `scores.json` anew.
+    """Score the stored replies of an evaluation, and write `scores.json`.
 
     Raises:
-        InputError: if the folder does not hold an evaluation, or its dataset has changed since.
+        InputError: if the folder does not hold an evaluation, or its dataset has changed since the evaluation.
     """
     results = read_results(folder)
     rows = rows_of(results.manifest)
     with console.status("Scoring"):
         found = score(rows, results.predictions)
-        best = {} if results.manifest.is_rule else best_rule(_rules(rows, results.manifest, console))
+        best = {} if results.manifest.is_rule else best_rule(_rule_values(rows, results.manifest, console))
     scores = Scores(**results.manifest.model_dump(), **found, best_rule=best, usage=_usage(results))
     scores.write(folder)
     return scores
 
 
-def _rules(rows: list[dict], manifest: Manifest, console: Console) -> dict[str, dict]:
-    """Values of the rules on the same rows; one that can't be asked is named and left out."""
+def _rule_values(rows: list[dict], manifest: Manifest, console: Console) -> dict[str, dict]:
+    """Metric values of the rules on the same rows; a rule that cannot run is left out, and a message names it."""
 
     def train_rows() -> list[dict]:
         try:
@@ -45,7 +45,8 @@ def _rules(rows: list[dict], manifest: Manifest, console: Console) -> dict[str, 
         try:
             replies = predict(name, rows, train_rows, seed=0)
         except InputError as error:
-            console.print(f"baseline:{name} does not stand beside the scores: {error}", style="dim")
+            message = f"baseline:{name} is left out of the scores: {error}"
+            console.print(message, style="dim", markup=False, highlight=False)
             continue
         predictions = ({"id": row["id"], "repeat": 0, "reply": r} for row, r in zip(rows, replies, strict=True))
         found[name] = metric_values(rows, predictions)

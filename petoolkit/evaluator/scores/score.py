@@ -1,4 +1,4 @@
-"""Replies to scores: metrics and error types with intervals, and what must be seen beside them."""
+"""Scores of replies: metrics and error types with intervals, chance, breakdowns and counts."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,22 +14,22 @@ from petoolkit.scoring import ACCURACIES, ERROR_TYPES, METRICS
 
 
 def score(rows: list[dict], predictions: Iterable[dict], rounds: int = 1000, seed: int = 0) -> dict[str, Any]:
-    """Score replies against their rows; every row and repeat counts, a missing or unreadable reply as wrong.
+    """Score the replies to rows; every row and repeat counts, and a missing or unreadable reply is wrong.
 
     Args:
         rows: rows of the dataset.
-        predictions: lines of `predictions.jsonl`, in any order. Rows are repeated as often as the highest `repeat`
-            says; a row or repeat without a prediction is missing.
-        rounds: of the bootstrap (`petoolkit.evaluator.scores.bootstrap`), which draws function groups.
-        seed: of the bootstrap.
+        predictions: lines of `predictions.jsonl`, in any order. The highest `repeat` sets the number of repeats; a row
+            or repeat without a prediction is missing.
+        rounds: number of draws of the bootstrap (`petoolkit.evaluator.scores.bootstrap`).
+        seed: random seed of the bootstrap.
 
     Returns:
         The fields `rows`, `scores`, `chance`, `breakdowns`, `repeats` and `counts` of
-        `petoolkit.evaluator.records.Scores`. A value with its interval is {`value`, `low`, `high`}; all three are null
-        where there is nothing to divide by, and the ends of the interval where all rows are of one function group.
+        `petoolkit.evaluator.records.Scores`. A value with its interval is {`value`, `low`, `high`}; all three are
+        `None` if the denominator is 0, and `low` and `high` are `None` if all rows are of one function group.
 
     Raises:
-        InputError: for a prediction about a row that is not among `rows`.
+        InputError: if a prediction is about a row that is not in `rows`.
     """
     judged = judge(rows, predictions)
     whole = by_setting(rows)
@@ -54,7 +54,7 @@ def score(rows: list[dict], predictions: Iterable[dict], rounds: int = 1000, see
 
 
 def metric_values(rows: list[dict], predictions: Iterable[dict]) -> dict:
-    """The values that `score` finds for `METRICS`, by setting, reader and metric, without intervals."""
+    """The values of `METRICS` as in `score`, by setting, reader and metric, without intervals."""
     judged = judge(rows, predictions)
     shares = {reader: _shares(judged, reader) for reader in READERS}
     return {
@@ -70,7 +70,7 @@ def best_rule(rules: dict[str, dict]) -> dict:
     """The best of the rules, by setting, reader and metric: its `name` and `value`.
 
     Args:
-        rules: the `metric_values` of each rule by name, about the same rows; of equals the first is the best.
+        rules: the `metric_values` of each rule on the same rows, by name; if two have the same value, the first wins.
     """
     first: dict = next(iter(rules.values()), {})
     return {
@@ -88,8 +88,8 @@ def _best(rules: dict[str, dict], setting: str, reader: str, metric: str) -> dic
 def _with_intervals(
     rows: list[dict], judged: Judgements, groups: dict[RowGroup, np.ndarray], rounds: int, seed: int
 ) -> dict[tuple[RowGroup, str, str], dict[str, float | None]]:
-    """Values with intervals by group, reader and metric: all metrics and error types of a whole setting, accuracies
-    of a band."""
+    """Values with intervals by group, reader and metric: all metrics and error types for a whole setting, accuracies
+    for a band."""
     clusters = np.unique([row["group_id"] for row in rows], return_inverse=True)[1]
     shares = {reader: _shares(judged, reader) for reader in READERS}
     keys = [
@@ -106,22 +106,22 @@ def _with_intervals(
     )  # (keys, numerator and denominator, clusters)
     numerators, denominators = sums[:, 0].T, sums[:, 1].T
     low, high = ratio_intervals(numerators, denominators, rounds, seed)
-    total, of = numerators.sum(axis=0), denominators.sum(axis=0)
-    value = np.divide(total, of, out=np.full(len(keys), np.nan), where=of > 0)
+    numerator, denominator = numerators.sum(axis=0), denominators.sum(axis=0)
+    value = np.divide(numerator, denominator, out=np.full(len(keys), np.nan), where=denominator > 0)
     return {
-        key: {"value": _or_null(v), "low": _or_null(lo), "high": _or_null(hi)}
+        key: {"value": _none_if_nan(v), "low": _none_if_nan(lo), "high": _none_if_nan(hi)}
         for key, v, lo, hi in zip(keys, value, low, high, strict=True)
     }
 
 
 def _shares(judged: Judgements, reader: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Each metric and error type as a ratio: (rows,) numerators and denominators, counted over the repeats."""
+    """Numerators and denominators of each metric and error type, each (rows,), summed over the repeats."""
     shares = {
         metric: (judged.right(reader, metric).sum(axis=1), judged.counted(reader, metric).sum(axis=1))
         for metric in METRICS
     }
-    asked = np.full(len(judged.missing), judged.repeats)
-    return shares | {error: (found.sum(axis=1), asked) for error, found in judged.errors(reader).items()}
+    repeats = np.full(len(judged.missing), judged.repeats)
+    return shares | {error: (has_error.sum(axis=1), repeats) for error, has_error in judged.errors(reader).items()}
 
 
 def _by_repeat(judged: Judgements, numbers: np.ndarray) -> dict:
@@ -144,5 +144,5 @@ def _ratio(numerators: np.ndarray, denominators: np.ndarray) -> float | None:
     return float(numerators.sum() / denominators.sum()) if denominators.sum() else None
 
 
-def _or_null(value: float) -> float | None:
+def _none_if_nan(value: float) -> float | None:
     return None if np.isnan(value) else float(value)

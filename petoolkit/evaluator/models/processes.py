@@ -1,4 +1,4 @@
-"""Which of several processes this is, when `accelerate launch` or `torchrun` started more than one."""
+"""Several processes of one run, which `accelerate launch` or `torchrun` started."""
 
 import os
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from petoolkit.extras import missing_package
 
 @dataclass(frozen=True)
 class Rank:
-    """A process's place: `index` of `count` on all machines, `local_index` on its own."""
+    """The number of a process: `index` of `count` on all machines, `local_index` on its own machine."""
 
     index: int = 0
     count: int = 1
@@ -16,9 +16,9 @@ class Rank:
 
 
 def this_rank() -> Rank:
-    """This process's place; it is the only one unless the environment's `WORLD_SIZE` says otherwise.
+    """The rank of this process, which is the only one unless the environment variable `WORLD_SIZE` is above 1.
 
-    With several, this joins them (`accelerate.PartialState`): it returns once all have called it.
+    With several processes, it returns once all of them have called it (`accelerate.PartialState`).
 
     Raises:
         InputError: if the package `accelerate` is missing.
@@ -30,12 +30,12 @@ def this_rank() -> Rank:
         from accelerate import PartialState
     except ImportError:
         raise missing_package("several processes need", "accelerate", "hf") from None
-    state = PartialState(cpu=not torch.cuda.is_available())  # where it isn't told so, it takes each for the only one
+    state = PartialState(cpu=not torch.cuda.is_available())  # without `cpu`, each process would count as the only one
     return Rank(state.process_index, state.num_processes, state.local_process_index)
 
 
 def wait_for_all(rank: Rank) -> None:
-    """Go on when all processes are here."""
+    """Wait until all processes have called this."""
     if rank.count > 1:
         from accelerate import PartialState
 
