@@ -1,4 +1,4 @@
-"""Reading files from the Hub, and one explanation of what went wrong for all parts of the toolkit."""
+"""Reading from the Hub, and one wording of its errors for the whole toolkit."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

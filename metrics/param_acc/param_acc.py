@@ -8,15 +8,15 @@ from petoolkit.scoring import METRIC_FEATURES, has_right_parameters, parameter_t
 
 _DESCRIPTION = """
 Parameter Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies whose parameters equal the
-gold ones, whatever the tool. A reply without a readable call is wrong, never left out.
+gold ones, whatever the tool is. A reply without a readable call counts as wrong.
 """
 
 _KWARGS_DESCRIPTION = """
 Args:
     predictions (list of str): the model's raw replies; an empty string for a request that failed.
     references (list of str or dict): the gold calls, each the `tool_call` struct of a row or the same as JSON text.
-    reader (str): how a call is found and compared: "robust" (default; as any client would, numbers and booleans given
-        as text compared by their documented type) or "paper" (as the authors do).
+    reader (str): how a call is read and compared: "robust" (default; as any client would; numbers and booleans that
+        are given as text are compared by their documented type) or "paper" (as the authors do).
     tools (list of dict, optional): documents of the gold tools, as in a row's `candidate_tools`; the robust reader
         takes the documented types from them. Without them, "3" is not 3.
 

@@ -8,15 +8,14 @@ from petoolkit.scoring import METRIC_FEATURES, is_right_tool, read_gold_call
 
 _DESCRIPTION = """
 Tool Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies that call the gold tool. A
-reply without a readable call is wrong, never left out.
+reply without a readable call counts as wrong.
 """
 
 _KWARGS_DESCRIPTION = """
 Args:
     predictions (list of str): the model's raw replies; an empty string for a request that failed.
     references (list of str or dict): the gold calls, each the `tool_call` struct of a row or the same as JSON text.
-    reader (str): how a call is found in a reply, "robust" (default; as any client would) or "paper" (as the authors
-        do).
+    reader (str): how a call is read: "robust" (default; as any client would) or "paper" (as the authors do).
 
 Returns:
     tool_acc (float): between 0 and 1, higher is better.
@@ -29,7 +28,7 @@ Examples:
     >>> tool_acc.compute(predictions=[gold, "I cannot help."], references=[gold, gold])
     {'tool_acc': 0.5}
 
-    A call over several lines is read by the robust reader only:
+    Only the robust reader reads a call that has several lines:
 
     >>> indented = '{\\n "tool_name": "<Weather>.<Aerwyn>.<getNow>",\\n "parameters": {}\\n}'
     >>> tool_acc.compute(predictions=[indented], references=[gold])

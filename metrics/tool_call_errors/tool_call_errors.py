@@ -1,4 +1,4 @@
-"""The paper's error types in an `evaluate` module; `petoolkit.replies` reads a reply, `petoolkit.scoring` judges it."""
+"""The paper's error types as an `evaluate` module; `petoolkit.replies` reads replies, `petoolkit.scoring` judges."""
 
 import evaluate
 
@@ -15,19 +15,19 @@ from petoolkit.scoring import (
 )
 
 _DESCRIPTION = """
-Error types of personalised tool use (PEToolBench, section 5.5, Table 2), as shares of all replies. Of the tool:
-invalid format (IF), tool hallucination (TH), tool functionality mismatch (TFM), tool preference mismatch (TPM); with
-Tool Acc they sum to 1. Of the parameters: IF, parameter name mismatch (PNM), parameter value mismatch (PVM); with
-Param Acc they sum to 1.
+Error types of personalised tool use (PEToolBench, section 5.5, Table 2), as shares of all replies. Errors of the tool
+are invalid format (IF), tool hallucination (TH), tool functionality mismatch (TFM) and tool preference mismatch (TPM);
+with Tool Acc they sum to 1. Errors of the parameters are IF, parameter name mismatch (PNM) and parameter value
+mismatch (PVM); with Param Acc they sum to 1.
 """
 
 _KWARGS_DESCRIPTION = """
 Args:
     predictions (list of str): the model's raw replies; an empty string for a request that failed.
-    references (list of dict): what `petoolkit.scoring.error_reference(row)` makes of each row: its `tool_call`, and
-        the names of its `candidate_tools` and `same_function_tools`.
-    reader (str): how a call is found and compared: "robust" (default; as any client would, numbers and booleans given
-        as text compared by their documented type) or "paper" (as the authors do).
+    references (list of dict): `petoolkit.scoring.error_reference(row)` of each row: its `tool_call`, and the names of
+        its `candidate_tools` and `same_function_tools`.
+    reader (str): how a call is read and compared: "robust" (default; as any client would; numbers and booleans that
+        are given as text are compared by their documented type) or "paper" (as the authors do).
     tools (list of dict, optional): documents of the gold tools, as in a row's `candidate_tools`; the robust reader
         takes the documented types from them. Without them, "3" is not 3.
 
@@ -75,6 +75,6 @@ class ToolCallErrors(evaluate.Metric):
             of_tool = tool_error(call, gold, reference["candidate_tools"], reference["same_function_tools"])
             of_parameters = parameter_error(call, gold, reader, types.get(gold.tool_name))
             counts[of_tool or "tool_acc"] += 1
-            if call is not None:  # else IF stands already
+            if call is not None:  # without a call, IF is already counted
                 counts[of_parameters or "param_acc"] += 1
         return {name: count / len(predictions) for name, count in counts.items()}

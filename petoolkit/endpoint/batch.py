@@ -231,7 +231,7 @@ class Batches:
             await self._client.sleep(self._client.settings.batch_poll)
 
     def _send_again(self, key: bytes, body: Mapping, failure: Failure) -> None:
-        """Queue a request again, unless it can't succeed or has no retries left."""
+        """Queue a request again, unless it cannot succeed or has no retries left."""
         adapted = failure.status in (400, 422) and self._client.dialect.adapt(dict(body), failure.message)
         if not adapted:
             self._failures[key] += 1
