@@ -18,6 +18,7 @@ from petoolkit import shipped
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
 from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.files import read_json, write_json, write_json_lines
+from petoolkit.publisher.pack_results import pack_results
 from petoolkit.publisher.push_commands import push as push_commands
 from petoolkit.training.pair_dataset import count_pairs, pair_record, write_pairs
 from petoolkit.training.pairing import Pair
@@ -317,6 +318,18 @@ def test_results_are_a_dataset_without_addresses_and_folders_of_this_machine(hub
     assert {key: line[key] for key in ("value", "low", "high")} == expected["scores"]["all"]["paper"]["IF"]
     assert (line["model"], line["rows"]) == ("hf:my-model", 300)
     assert [line["reply"] for line in replies] == ["I am one", "I am two"]
+
+
+def test_evaluations_of_the_same_folder_name_stay_apart(evaluations):
+    for name in ("one", "two"):
+        (evaluations / name).rename(evaluations / "same")
+        (evaluations / name).mkdir()
+        (evaluations / "same").rename(evaluations / name / "same")
+    files = pack_results(evaluations, predictions=False).files
+    assert {path for path in files if path.endswith("manifest.json")} == {
+        "evaluations/one/same/manifest.json",
+        "evaluations/two/same/manifest.json",
+    }
 
 
 def test_replies_are_pushed_only_when_asked_and_never_with_a_key(hub, petoolbench, evaluations):

@@ -28,7 +28,7 @@ def read_content(
         dataset: a folder or a Hub id.
         revision: of a dataset on the Hub: a branch, tag or commit.
         results: evaluations of rows of this dataset, or folders that hold some.
-        say: is told which folders were skipped.
+        say: gets a message about folders that were skipped.
 
     Raises:
         InputError: if the dataset or an evaluation cannot be read, or an evaluation is about other rows.

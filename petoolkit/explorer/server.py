@@ -1,4 +1,4 @@
-"""The explorer's server: it listens on loopback unless told otherwise, and answers only what the page asks for."""
+"""The explorer's server: it listens on loopback unless another host is given, and answers only what the page needs."""
 
 import ipaddress
 import socket
@@ -51,7 +51,7 @@ def explore(
     try:
         _serve(dataset, revision, results, host, port, console)
     except KeyboardInterrupt:
-        console.print("Stopped.")
+        console.file.write("Stopped.\n")  # `print` would repeat a line that it was interrupted in
 
 
 def _serve(dataset: str, revision: str | None, results: list[Path], host: str, port: int, console: "Console") -> None:

@@ -45,7 +45,7 @@ def write_space(
         dataset: a Hub id; a folder only to try the Space on this machine.
         revision: of the dataset; a commit, so that rows and evaluations keep fitting together.
         results: evaluations of these rows, or folders that hold some.
-        say: is told which folders were skipped.
+        say: gets a message about folders that were skipped.
 
     Raises:
         InputError: if the dataset cannot be read, an evaluation is about other rows, gradio is not installed, or the

@@ -203,7 +203,7 @@ def send(target: Target, package: Package, say: Callable[[str], None], progress:
     Args:
         target: the repository and branch.
         package: the files.
-        say: is told why something is tried again.
+        say: gets a message when something is tried again.
         progress: whether bars of the uploads are shown.
 
     Raises:

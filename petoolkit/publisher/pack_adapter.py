@@ -31,7 +31,7 @@ def pack_adapter(folder: Path, repo_id: str, say: Callable[[str], None]) -> Pack
     Args:
         folder: that trainer/sft.py, trainer/dpo.py or `save_pretrained` of peft wrote.
         repo_id: `USER/NAME`; the card calls the adapter by it.
-        say: is told if the base model is a folder, which other people do not have.
+        say: gets a message if the base model is a folder, which other people do not have.
 
     Raises:
         InputError: if the folder does not hold an adapter, or the adapter has no card.

@@ -27,7 +27,7 @@ def pack_explorer(
         dataset: a dataset's id on the Hub.
         revision: a branch, tag or commit of it; the Space shows the commit that it stands for now.
         results: evaluations of these rows, or folders that hold some.
-        say: is told which folders were skipped.
+        say: gets a message about folders that were skipped.
 
     Raises:
         InputError: for a folder of this machine, or a dataset and evaluations that cannot be read or are about

@@ -64,7 +64,7 @@ def pack_results(folder: Path, predictions: bool, say: Callable[[str], None] = l
     Args:
         folder: an evaluation's, or one that holds several.
         predictions: whether the models' replies are published too.
-        say: is told which folders were skipped.
+        say: gets a message about folders that were skipped.
 
     Raises:
         InputError: if there is no evaluation, or a reply holds a key.
