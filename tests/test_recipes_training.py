@@ -1,5 +1,6 @@
 """Every training recipe is read by the script it is for, and holds what it says; accelerate reads its own."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -126,3 +127,10 @@ def test_help_names_every_option_of_ours():
     assert shown.returncode == 0, shown.stderr
     for option in ("--dataset_name", "--settings", "--validation_share", "--max_unfit_rows", "--max_length"):
         assert option in shown.stdout
+
+
+def test_without_trl_a_script_says_what_to_install():
+    code = "import runpy, sys; sys.modules['trl'] = None; runpy.run_path('trainer/pairs.py', run_name='__main__')"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 1
+    assert re.search(r"training needs the package trl: pip install .*'trl>=", ended.stderr)

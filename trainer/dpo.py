@@ -9,8 +9,6 @@ command line override it. One adapter on the base model, its tokenizer and its c
 Nothing leaves the machine without --push_to_hub --hub_model_id USER/NAME.
 """
 
-from trl import get_peft_config
-
 from petoolkit.evaluator.dataset_rows import resolved_revision
 from petoolkit.training.adapter_folder import write_adapter_folder
 from petoolkit.training.arguments import AdapterArguments, DPOArguments, PreferenceArguments
@@ -62,7 +60,7 @@ def main(script_args: PreferenceArguments, training_args: DPOArguments, model_ar
         train_dataset=dpo_dataset(train_rows),
         eval_dataset=dpo_dataset(eval_rows) if eval_rows else None,
         processing_class=chat.tokenizer,
-        peft_config=None if script_args.sft_adapter else get_peft_config(model_args),
+        peft_config=None if script_args.sft_adapter else model_args.peft_config(),
     )
     check_no_row_dropped(trainer.train_dataset, len(train_rows))
     say(describe_trained_weights(trainer.model))

@@ -9,8 +9,6 @@ its tokenizer and its card are written into `output_dir`. Nothing leaves the mac
 --hub_model_id USER/NAME.
 """
 
-from trl import get_peft_config, get_quantization_config
-
 from petoolkit.training.adapter_folder import write_adapter_folder
 from petoolkit.training.arguments import AdapterArguments, DataArguments, SFTArguments
 from petoolkit.training.model_loading import explain_loading_errors, set_model_init_kwargs
@@ -60,8 +58,8 @@ def main(script_args: DataArguments, training_args: SFTArguments, model_args: Ad
             train_dataset=sft_dataset(train_rows),
             eval_dataset=sft_dataset(eval_rows) if eval_rows else None,
             processing_class=chat.tokenizer,
-            quantization_config=get_quantization_config(model_args),
-            peft_config=get_peft_config(model_args),
+            quantization_config=model_args.quantization_config(),
+            peft_config=model_args.peft_config(),
         )
     check_no_row_dropped(trainer.train_dataset, len(train_rows))
     say(describe_trained_weights(trainer.model))

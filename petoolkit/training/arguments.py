@@ -5,9 +5,14 @@ from typing import Any
 
 from transformers import TrainingArguments
 from transformers.utils import is_torch_bf16_gpu_available
-from trl import DPOConfig, ModelConfig, SFTConfig
 
 from petoolbench import SETTINGS
+from petoolkit.extras import missing_package
+
+try:  # here, since all training scripts import this module before others that need trl
+    from trl import DPOConfig, ModelConfig, SFTConfig, get_peft_config, get_quantization_config
+except ModuleNotFoundError:
+    raise missing_package("training needs", "trl", "train") from None
 
 REFERENCES = ("sft", "base")  # what DPO compares with
 
@@ -111,6 +116,14 @@ class AdapterArguments(ModelConfig):
     lora_target_modules: list[str] | None = field(
         default_factory=lambda: ["all-linear"], metadata={"help": "Layers that get an adapter."}
     )
+
+    def peft_config(self) -> Any:
+        """The adapter as PEFT describes it."""
+        return get_peft_config(self)
+
+    def quantization_config(self) -> Any:
+        """How the base model is quantized; `None` if it is not."""
+        return get_quantization_config(self)
 
 
 def _default_bf16(options: TrainingArguments) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 from peft import PeftModel
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM
-from trl import get_quantization_config
 
 from petoolbench import InputError
 from petoolkit.hub_reading import LOADING_ERRORS, why_not_read
@@ -60,7 +59,7 @@ def load_dpo_model(training: DPOArguments, adapter: AdapterArguments, sft_adapte
     """
     options: Any = training.model_init_kwargs or {}
     training.model_init_kwargs = None
-    name, quantized = adapter.model_name_or_path, get_quantization_config(adapter)
+    name, quantized = adapter.model_name_or_path, adapter.quantization_config()
     try:
         base = AutoModelForCausalLM.from_pretrained(name, quantization_config=quantized, **options)
     except (*LOADING_ERRORS, SafetensorError) as error:
