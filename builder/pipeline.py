@@ -231,7 +231,7 @@ def build(
         console: for progress.
         usage: counts what is asked of a language model, if an author asks one.
         on_reply: gets each request to it and its reply.
-        replace: whether the dataset may take the place of an imported one.
+        replace: whether the dataset may replace an imported one.
 
     Raises:
         InputError: for a mistake in the recipe, a catalogue or a folder.

@@ -25,7 +25,7 @@ def import_released(path: Path, dataset_folder: Path, console: Console | None = 
         path: of the file or folder.
         dataset_folder: for the dataset.
         console: for a word on what is replaced; by default the terminal's error stream.
-        replace: whether the dataset may take the place of one that was built.
+        replace: whether the dataset may replace one that was built.
 
     Returns:
         The rows' statistics (`builder.row_statistics`), and how many `repeated rows` were the same in two files.

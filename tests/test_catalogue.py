@@ -213,7 +213,7 @@ def test_a_further_format_is_one_line_of_the_table(tmp_path, monkeypatch):
         lambda value: isinstance(value, dict) and "names" in value,
         lambda value, file: (ToolDocument(category=file.stem, tool="x", api=name) for name in value["names"]),
     )
-    monkeypatch.setattr(catalogue_module, "FORMATS", (listed, *FORMATS))
+    monkeypatch.setattr(catalogue_module, "FORMATS", [*FORMATS, listed])
     file = write_json(tmp_path / "tools.json", [{"names": ["a", "b"]}, ROW])
     assert [document.api for document in read(file)] == ["a", "b", "now"]
 

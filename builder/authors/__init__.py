@@ -6,6 +6,7 @@ Nothing is imported for an author until it is made, so that the command line can
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,12 @@ class AuthorKind:
     Args:
         name: as recipes and the command line have it.
         description: a sentence for the command's help and for a dataset's card.
-        made_by: `module:class` in this folder. The class is called with what the next three arguments say.
+        made_by: `module:class`, the module's name with a point before it if it is in this folder. The class is called
+            with what the next two arguments say.
         reads_tools: whether it is given `tools`, all rows of the stage `collect`.
         asks_a_model: whether it asks the language model of a recipe's section `llm`; it is then given `endpoint` (a
             `petoolkit.endpoint.ask.Endpoint`) and `seed`.
-        data_files: patterns of the files in this folder that its texts depend on, beside its module.
+        data_files: patterns of the files in the module's folder that its texts depend on, beside the code.
         writers: who writes, for a dataset's card: `Rules`.
         caution: what a reader of its texts should know, for a dataset's card.
     """
@@ -41,11 +43,13 @@ class AuthorKind:
     @property
     def module(self) -> str:
         """The full name of its module."""
-        return f"{__package__}.{self.made_by.partition(':')[0]}"
+        return resolve_name(self.made_by.partition(":")[0], __package__)
 
     def files(self) -> list[Path]:
         """Its data files, in a fixed order."""
-        return sorted(file for pattern in self.data_files for file in Path(__file__).parent.glob(pattern))
+        spec = find_spec(self.module)
+        assert spec is not None and spec.origin is not None, self.module
+        return sorted(file for pattern in self.data_files for file in Path(spec.origin).parent.glob(pattern))
 
     def make(self, **materials: Any) -> "Author":
         """The author itself.
@@ -62,7 +66,7 @@ AUTHORS: dict[str, AuthorKind] = {
         AuthorKind(
             "offline",
             "Rules write, out of the tools' documents, without a key or a network.",
-            "offline:OfflineAuthor",
+            ".offline:OfflineAuthor",
             reads_tools=True,
             data_files=("offline_words.yaml",),
             writers="Rules",
@@ -73,7 +77,7 @@ AUTHORS: dict[str, AuthorKind] = {
             "openai",
             "A language model behind an OpenAI-compatible endpoint ($OPENAI_API_KEY) writes, and its replies are "
             "checked.",
-            "openai:OpenAIAuthor",
+            ".openai:OpenAIAuthor",
             asks_a_model=True,
             data_files=("prompts/*.jinja",),
         ),

@@ -5,4 +5,4 @@ from .embedded_catalogue import EMBEDDED_CATALOGUE
 from .rapidapi import RAPIDAPI
 from .toolbench import TOOLBENCH
 
-FORMATS: tuple[CatalogueFormat, ...] = (TOOLBENCH, EMBEDDED_CATALOGUE, RAPIDAPI)  # the first that fits is taken
+FORMATS: list[CatalogueFormat] = [RAPIDAPI, TOOLBENCH, EMBEDDED_CATALOGUE]  # the first that fits is taken
