@@ -295,7 +295,7 @@ def test_a_model_that_cannot_be_loaded_is_named_in_one_sentence(base, dataset, t
         InputError, match=r"the model \S+/damaged cannot be loaded \(.*\); give the folder of a causal"
     ):
         sft.main(*options(damaged, dataset, tmp_path / "run"))
-    adapter = SimpleNamespace(**vars(options(damaged, dataset, tmp_path / "run")[2]))
+    adapter = options(damaged, dataset, tmp_path / "run")[2]
     with pytest.raises(InputError, match=r"the model \S+/damaged cannot be loaded"):
         model_loading.load_dpo_model(SimpleNamespace(model_init_kwargs=None), adapter, None)
 
