@@ -35,7 +35,7 @@ def write_card(folder: Path, name: str, written: dict[tuple[str, str], WrittenSp
         folder: where the files are.
         name: of the folder when it is complete.
         written: by setting and split.
-        record: what the dataset says of itself.
+        record: the dataset's record.
     """
     present = [setting for setting in SETTINGS if any(setting == one for one, _ in written)]
     configs, infos = [], DatasetInfosDict()
@@ -88,7 +88,7 @@ def write_card(folder: Path, name: str, written: dict[tuple[str, str], WrittenSp
 
 
 def _card_values(record: DatasetRecord, settings: list[str]) -> dict[str, Any]:
-    """What the card's template says of a record, beside the record itself."""
+    """Values of the card's template that are made of the record."""
     recipe = record.recipe or {}
     by_stage = recipe.get("author")
     names = by_stage.values() if isinstance(by_stage, dict) else [record.author]

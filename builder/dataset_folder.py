@@ -120,7 +120,7 @@ def write_dataset(
     Args:
         folder: where `load_dataset` will read it.
         rows: (split, row) pairs, rows with the columns of `petoolbench.COLUMNS`; each config keeps their order.
-        record: gives what the dataset says of itself, once all rows are written; the card says the same.
+        record: gives the dataset's record, once all rows are written; the card says the same.
         released_prompts: the authors' own prompts by setting and row id, of an import; read once all rows are written.
 
     Returns:

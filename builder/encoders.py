@@ -1,4 +1,4 @@
-"""Which encoder a recipe's name stands for."""
+"""Encoders by their names in recipes."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -16,11 +16,11 @@ def is_of_the_endpoint(name: str) -> bool:
 
 
 def make_encoder(name: str, endpoint: "Callable[[], Endpoint]") -> "TextEncoder":
-    """The encoder of a name.
+    """Make the encoder of a name.
 
     Args:
-        name: `openai:MODEL` of the endpoint, else a model of sentence-transformers.
-        endpoint: gives the endpoint; called for such a name alone.
+        name: `openai:MODEL` for a model of the endpoint, or else a model of sentence-transformers.
+        endpoint: gives the endpoint; it is called for models of the endpoint only.
 
     Raises:
         InputError: if the model can't be had.

@@ -13,10 +13,11 @@ from petoolkit.endpoint.usage import Usage
 
 from .authors import AUTHORS, any_asks_a_model, authors_that_ask_a_model
 from .authors.author import UnderstandJob
-from .pipeline import STAGES, asked, build
+from .pipeline import STAGES, build
 from .recipe import Recipe
 from .record_rng import record_rng
 from .run_folder import RunFolder
+from .stage import asked
 from .stage_arguments import EMBEDDING, Materials, make_author
 
 

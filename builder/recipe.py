@@ -94,7 +94,7 @@ class ExportSettings(_Settings):
 
 
 class AuthorSettings(_Settings):
-    """Who writes each stage."""
+    """The author of each stage that has one."""
 
     understand: AuthorName = DEFAULT_AUTHOR
     history: AuthorName = DEFAULT_AUTHOR
@@ -106,7 +106,7 @@ class AuthorSettings(_Settings):
 
 
 class Recipe(_Settings):
-    """Everything that decides what a build writes."""
+    """All settings of a build."""
 
     catalogue: list[str] = ["embedded"]
     author: AuthorSettings = AuthorSettings()  # a name alone stands for all three stages
@@ -138,12 +138,12 @@ class Recipe(_Settings):
 
     @property
     def asks_a_model(self) -> bool:
-        """Whether anything is asked of the endpoint in `llm`."""
+        """Whether an author or an encoder asks the endpoint in `llm`."""
         return any_asks_a_model(self.author.by_stage().values()) or self._endpoint_embeds
 
     @property
     def authors(self) -> str:
-        """Who writes: one author's name, or each stage's."""
+        """The author's name, or the name of each stage's author if they differ."""
         by_stage = self.author.by_stage()
         names = set(by_stage.values())
         return names.pop() if len(names) == 1 else ", ".join(f"{stage}: {name}" for stage, name in by_stage.items())

@@ -1,4 +1,4 @@
-"""Chance that belongs to a record."""
+"""Random numbers that depend on the record alone."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""A run's folder: one JSON lines file a stage, its manifest last. Finished stages are not done again."""
+"""A run's folder: for each stage a JSON lines file and a manifest. Finished stages are not done again."""
 
 import json
 import time
@@ -48,7 +48,7 @@ class RunFolder:
         self.folder = folder
         self._stages = stages
         self._console = console
-        self.redone: list[str] = []  # stages that this build had to do
+        self.redone: list[str] = []  # stages that this build has done
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -66,7 +66,7 @@ class RunFolder:
         return read_json_lines(self.path(stage))
 
     def manifest(self, stage: str) -> dict[str, Any]:
-        """What is known of the stage's last complete work; empty if there is none."""
+        """The manifest of the stage, written when it was complete; empty if there is none."""
         try:
             manifest = json.loads(self._manifest_path(stage).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -80,7 +80,7 @@ class RunFolder:
         key: dict[str, Any],
         expected_rows: int | None = None,
     ) -> None:
-        """Do a stage, unless its last complete work had the same key.
+        """Do a stage, unless it was completed with the same key.
 
         Args:
             stage: one of the run's stages.

@@ -1,4 +1,4 @@
-"""What a stage's function can be given. Each argument says what a stage's cache key must hold of it.
+"""Arguments of a stage's function, each with its part of the stage's cache key.
 
 A stage is called with the values of its arguments and with nothing else, so its key holds all that it can read.
 """
@@ -30,7 +30,7 @@ EMBEDDING = "embedding"  # the heading under which texts that an endpoint embeds
 
 
 class Materials:
-    """What the arguments of one build take their values from.
+    """The recipe, rows and models of one build, from which arguments take their values.
 
     Args:
         recipe: all settings.
@@ -43,7 +43,7 @@ class Materials:
         self.recipe = recipe
         self.run = run
         self.usage = usage
-        self.drawn = recipe.users  # how many users are drawn; more, where too few are accepted
+        self.drawn = recipe.users  # number of users to draw; raised while too few are accepted
         self.encoders: dict[str, TextEncoder] = {}  # by name, as far as they were needed
         self._on_reply = on_reply
         self._made: dict[int, tuple[str, Any]] = {}
@@ -65,7 +65,7 @@ class Materials:
         return self.encoders[name]
 
     def made_once(self, argument: "Argument", make: Callable[[], Any]) -> Any:
-        """What was made for an argument before, unless it now depends on something else."""
+        """The object that was made for an argument before, or a new one if the argument's key has changed."""
         depends_on = json.dumps([argument.key(self), [self.run.manifest(s).get("sha256") for s in argument.stages()]])
         if self._made.get(id(argument), ("", None))[0] != depends_on:
             self._made[id(argument)] = (depends_on, make())
@@ -73,7 +73,7 @@ class Materials:
 
 
 def make_author(kind: AuthorKind, stage: str, materials: Materials) -> "Author":
-    """An author, given what its kind asks for; its questions are counted for the stage."""
+    """Make an author with what its kind is given; its requests are counted for the stage."""
     given: dict[str, Any] = {}
     if kind.reads_tools:
         given["tools"] = materials.run.rows("collect")
@@ -90,7 +90,7 @@ class Argument:
         return ()
 
     def key(self, materials: Materials) -> Any:
-        """Everything else that its value depends on, as a JSON value; `None` for nothing."""
+        """Everything else that its value depends on, as a JSON value; `None` if there is nothing else."""
         return None
 
     def source(self, materials: Materials) -> tuple[Iterable[str], Iterable[Path]]:
@@ -102,7 +102,7 @@ class Argument:
         return []
 
     def value(self, materials: Materials, notes: Notes) -> Any:
-        """What the function is given."""
+        """The value that the function is given."""
         raise NotImplementedError
 
 
@@ -175,7 +175,7 @@ class DocumentsOfCatalogue(Argument):
 
 
 class DrawnUsers(Argument):
-    """How many users are drawn for those that the recipe asks for."""
+    """The number of users to draw, so that as many as the recipe asks for are accepted."""
 
     def key(self, materials: Materials) -> Any:
         """See `Argument`."""
@@ -187,7 +187,7 @@ class DrawnUsers(Argument):
 
 
 class AuthorOf(Argument):
-    """Who writes a stage, by the recipe."""
+    """The author of a stage, by the recipe."""
 
     def __init__(self, stage: str):
         self._stage = stage
@@ -255,7 +255,7 @@ class Made(Argument):
 
     def key(self, materials: Materials) -> Any:
         """See `Argument`."""
-        return keys_of(self._parts, materials)
+        return keys_of(self._parts, materials) or None
 
     def source(self, materials: Materials) -> tuple[Iterable[str], Iterable[Path]]:
         """See `Argument`."""

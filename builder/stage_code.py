@@ -1,4 +1,4 @@
-"""Which of the project's own files a stage's rows depend on: its module, and what that imports."""
+"""The project's files that a stage's rows depend on: its module, and the modules that this one imports."""
 
 import ast
 import importlib.util
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-# How a question reaches an endpoint, and its answer the author: no text depends on it beside the recipe's `llm`.
+# Sends requests and receives replies; what is asked and answered depends on the author and the recipe's `llm` alone.
 _TRANSPORT = f"{__name__.partition('.')[0]}.endpoint"
 _OWN = ("petoolbench", __name__.partition(".")[0])  # the contract, and the package that holds this file
 

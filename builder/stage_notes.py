@@ -1,4 +1,4 @@
-"""What a stage says of its work."""
+"""Notes that a stage makes of its work."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class Notes:
-    """Filled in by a stage while it gives its rows.
+    """Notes of one stage, which fills them in while it gives its rows.
 
     Args:
         counts: numbers by what they count: what was kept, and what was dropped for each reason.

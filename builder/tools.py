@@ -1,4 +1,4 @@
-"""The collected tools as the later stages see them: by name, by provider, and as vectors."""
+"""Collected and understood tools, by name and as vectors."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -23,16 +23,16 @@ def understood_tools(collected: Iterable[dict], understood: Iterable[dict]) -> d
 
 
 class Tools:
-    """Tools with the columns of `collect` and `understand`, in catalogue order, and their texts as vectors.
+    """Tools in catalogue order, and their texts as vectors.
 
     Args:
-        collected, understood: see `understood_tools`.
+        by_name: what `understood_tools` gives.
         encoder: turns functionality and attributes into vectors.
         eps: cosine distance within which two tools count as doing the same job.
     """
 
-    def __init__(self, collected: Iterable[dict], understood: Iterable[dict], encoder: "TextEncoder", eps: float):
-        self.rows = list(understood_tools(collected, understood).values())
+    def __init__(self, by_name: dict[str, dict], encoder: "TextEncoder", eps: float):
+        self.rows = list(by_name.values())
         self.index = {tool["tool_name"]: index for index, tool in enumerate(self.rows)}
         self._encoder = encoder
         self._eps = eps

@@ -44,7 +44,7 @@ def tool(name, functionality="get the weather", attributes="free of charge", req
 
 def tool_set(*tools, eps=0.1) -> Tools:
     """`Tools` over rows of `tool`, with the word encoder."""
-    return Tools(tools, ({"rejected": None} for _ in tools), WordEncoder(), eps)
+    return Tools({tool["tool_name"]: tool for tool in tools}, WordEncoder(), eps)
 
 
 class VectorEncoder:

@@ -59,12 +59,8 @@ def test_groups_of_distinct_providers_are_the_clusters_of_sklearn(min_samples, e
     centres = random.normal(size=(12, 8))
     vectors = {f"text {n:03d}": centres[n % 12] + 0.3 * random.normal(size=8) for n in range(150)}
     texts = sorted([*vectors, *list(vectors)[::3]])
-    tools = Tools(
-        [tool(f"Data.P{n}.api", text, attributes=f"attributes {n}") for n, text in enumerate(texts)],
-        [{"rejected": None} for _ in texts],
-        VectorEncoder(vectors),
-        eps,
-    )
+    rows = [tool(f"Data.P{n}.api", text, attributes=f"attributes {n}") for n, text in enumerate(texts)]
+    tools = Tools({row["tool_name"]: row for row in rows}, VectorEncoder(vectors), eps)
     labels = DBSCAN(eps=eps, min_samples=min_samples, metric="cosine").fit_predict([vectors[text] for text in texts])
     expected = defaultdict(set)
     for name, label in zip(tools.index, labels, strict=True):

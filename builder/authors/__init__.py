@@ -1,6 +1,6 @@
-"""The authors, who write what a build's users say: one table. Further authors are one file and one line here each.
+"""The table of authors, who write the texts of a build. A further author is one file, and one entry here.
 
-Nothing is imported for an author until it is made, so that the command line can list them at once.
+An author's module is imported when the author is made, so that the command line can list the authors at once.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What an author is, and the jobs that it does: the stages say what is to be written and check it."""
+"""The interface of authors, and the jobs that stages give to them."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator

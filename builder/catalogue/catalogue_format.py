@@ -1,4 +1,4 @@
-"""What a catalogue format is."""
+"""The description of a catalogue format."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class CatalogueFormat:
     A file holds one value, a list of values, or one value a line (JSON Lines); each value is recognised by itself.
 
     Args:
-        name: in messages, with its article: `a RapidAPI row`.
-        form: in messages, how to know it: `a flat object with category, tool and api`.
+        name: name for messages, with its article: `a RapidAPI row`.
+        form: description for messages: `a flat object with category, tool and api`.
         is_form_of: whether a decoded value has this form; it may still have mistakes.
         documents: gives the tools of such a value; its second argument is the file that holds it. Raises
             `pydantic.ValidationError` for a mistake in the value.

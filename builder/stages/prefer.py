@@ -61,7 +61,7 @@ def user_ids(number: int) -> list[str]:
 
 
 class _Draw:
-    """What all users' draws share."""
+    """Draws users one by one."""
 
     def __init__(
         self, tools: Tools, groups: list[dict], settings: "PreferSettings", history: "HistoryNeeds", seed: int
