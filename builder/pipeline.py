@@ -268,7 +268,7 @@ def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Consol
         console.print(f"Nothing has changed since the last build: {folder}/ is up to date.")
     else:
         if standing := check_replaceable(folder):
-            console.print(f"{folder}/ holds {standing}; this build replaces it.")
+            console.print(f"{folder}/ holds {standing}; this build replaces it.", markup=False)
         with console.status(f"Writing {folder}/"):
             written = write_dataset(folder, ((row.pop("split"), row) for row in run.rows("export")), lambda: record)
         run.record("dataset", {**key, "fingerprint": written})

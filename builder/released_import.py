@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from petoolbench import InputError, setting_of
+from petoolkit.console import make_console
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.released import read_released
 
@@ -41,7 +42,8 @@ def import_released(path: Path, dataset_folder: Path, console: Console | None = 
             f"{path}/ holds no {' or '.join(_SUFFIXES)} file; give a released test file or a folder of them."
         )
     if standing:
-        (console or Console(stderr=True)).print(f"{dataset_folder}/ holds {standing}; this import replaces it.")
+        console = console or make_console(stderr=True)
+        console.print(f"{dataset_folder}/ holds {standing}; this import replaces it.", markup=False)
     statistics = RowStatistics()
     repeated = 0
     prompts: dict[str, dict[str, str]] = defaultdict(dict)  # by setting and row id
