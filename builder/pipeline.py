@@ -173,7 +173,7 @@ def build(
     console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_folder}/)")
     usage = usage or Usage(recipe.llm.chat_prices)
     try:
-        _do_stages(Materials(recipe, run, usage, on_reply))
+        do_stages(Materials(recipe, run, usage, on_reply))
     finally:
         if usage.total:
             write_json(run_folder / "usage.json", usage.as_json())
@@ -182,7 +182,8 @@ def build(
     return run
 
 
-def _do_stages(materials: Materials) -> None:
+def do_stages(materials: Materials) -> None:
+    """Do all stages, as far as something has changed; raises what `build` raises."""
     for stage in STAGES.values():
         if stage.name == _DRAWING[0]:
             _draw_users(materials)

@@ -10,10 +10,11 @@ from rich.console import Console
 from petoolbench import InputError
 from petoolkit.endpoint.request import Reply, Request
 from petoolkit.endpoint.usage import Usage
+from petoolkit.text import counted
 
 from .authors import AUTHORS, any_asks_a_model, authors_that_ask_a_model
 from .authors.author import UnderstandJob
-from .pipeline import STAGES, build
+from .pipeline import STAGES, do_stages
 from .recipe import Recipe
 from .record_rng import record_rng
 from .run_folder import RunFolder
@@ -63,9 +64,11 @@ def preview(recipe: Recipe, number: int, console: Console) -> Preview:
     tried = recipe.model_copy(update={"users": number, "author": authors, "llm": at_once})
     with tempfile.TemporaryDirectory() as folder:
         usage = Usage(recipe.llm.chat_prices)
-        run = RunFolder(Path(folder, "run"), list(STAGES), console)
+        run = RunFolder(Path(folder), list(STAGES), console)
+        materials = Materials(tried, run, usage, on_reply)
+        console.print(f"Trying {counted(number, 'user')}; nothing is kept but the replies")
         try:
-            build(tried, run.folder, Path(folder, "dataset"), console, usage, on_reply)
+            do_stages(materials)
             seen.rows = list(run.rows("export"))
         except InputError as error:
             if not seen.conversations:
@@ -74,7 +77,7 @@ def preview(recipe: Recipe, number: int, console: Console) -> Preview:
         tools = list(run.rows("collect"))
         understands = AUTHORS[recipe.author.understand]
         if understands.asks_a_model:
-            author = make_author(understands, "understand", Materials(tried, run, usage, on_reply))
+            author = make_author(understands, "understand", materials)
             chosen = record_rng(recipe.seed, "preview", "tools").sample(tools, min(number, len(tools)))
             jobs = (UnderstandJob(tool, record_rng(recipe.seed, "understand", tool["tool_name"])) for tool in chosen)
             rejected = sum(written.rejected is not None for written in author.understand_all(jobs))
