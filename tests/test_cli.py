@@ -104,7 +104,10 @@ MISTAKES = {
         recipe("users: 5\ngroup: {eps: 0.3, model: some/model}\n"),
         "the embedding model some/model cannot be loaded: offline mode is on",
     ),
-    "unknown model": (lambda folder: ["evaluate", "--model", "x", "--out", folder], "unknown model 'x'; known are"),
+    "unknown model": (
+        lambda folder: ["evaluate", "--model", "x", "--out", folder],
+        "unknown model 'x'; did you mean openai:x? Known are",
+    ),
     "unknown setting": (
         lambda folder: ["evaluate", "--model", "baseline:random", "--setting", "x", "--out", folder],
         "unknown setting 'x'; choose one of: all,",
@@ -162,7 +165,10 @@ def test_build_evaluate_and_show_work_from_a_shell(tmp_path):
     view = shell("show", "--dataset", dataset, "u000003/rating_integrated").stdout
     for word in ("u000003/rating_integrated", "liked", "disliked", "asks now", "gold", "same job", "The gold call"):
         assert word in view
-    assert "has no row" in run("show", "--dataset", dataset, "u999999/chronological").stderr
+    assert (
+        "does not have a row or user 'u999999/chronological'"
+        in run("show", "--dataset", dataset, "u999999/chronological").stderr
+    )
 
 
 def test_markup_in_other_peoples_text_is_shown_as_text(tmp_path):
