@@ -150,7 +150,7 @@ def to_json_text(value: Any) -> str:
 
 def setting_of(row: dict) -> str:
     """The name of a row's setting, read from its id `<user_id>/<setting>`."""
-    return row["id"].rpartition("/")[2]
+    return (row["id"] or "").rpartition("/")[2]
 
 
 def check_choice(value: str, choices: Iterable[str], what: str) -> None:

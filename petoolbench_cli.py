@@ -84,7 +84,7 @@ def main() -> None:
 @click.option(
     "--author",
     metavar="NAME",
-    help="Who writes: " + "; ".join(f"{author.name}, {author.description}" for author in AUTHORS.values()) + ".",
+    help="Who writes. " + " ".join(f"{author.name}: {author.description}" for author in AUTHORS.values()),
 )
 @click.option("--model", help="The language model.  [default: the recipe's, gpt-4o-mini]")
 @click.option("--base-url", metavar="URL", help="The endpoint.  [default: $OPENAI_BASE_URL, else OpenAI's]")

@@ -122,7 +122,10 @@ def test_flipped_rows_are_listed_with_both_replies(stored):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"fingerprint": "0" * 16}, r"cannot be compared: fingerprint is '\w{16}' in the first and '0{16}' in the sec"),
+        (
+            {"fingerprint": "0" * 16},
+            r"cannot be compared: fingerprint is '\w{16}' in the first and '0{16}' in the sec",
+        ),
         (
             {"dataset": "other"},
             "cannot be compared: dataset is '.*/petoolbench' in the first and 'other' in the second",

@@ -133,4 +133,4 @@ def test_without_trl_a_script_says_what_to_install():
     code = "import runpy, sys; sys.modules['trl'] = None; runpy.run_path('trainer/pairs.py', run_name='__main__')"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 1
-    assert re.search(r"training needs the package trl: pip install .*'trl>=", ended.stderr)
+    assert re.fullmatch(r"Error: training needs the package trl: pip install .*'trl>=.*\n", ended.stderr)

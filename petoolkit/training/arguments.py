@@ -12,7 +12,7 @@ from petoolkit.extras import missing_package
 try:  # here, since all training scripts import this module before others that need trl
     from trl import DPOConfig, ModelConfig, SFTConfig, get_peft_config, get_quantization_config
 except ModuleNotFoundError:
-    raise missing_package("training needs", "trl", "train") from None
+    raise SystemExit(f"Error: {missing_package('training needs', 'trl', 'train')}") from None
 
 REFERENCES = ("sft", "base")  # what DPO compares with
 

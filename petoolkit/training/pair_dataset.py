@@ -14,11 +14,11 @@ from petoolbench import FEATURES, SETTINGS, InputError, render_messages, setting
 from petoolkit.evaluator.terminal_layout import FittedTable
 from petoolkit.files import content_version, replacing, write_json
 from petoolkit.hub_reading import why_not_read
+from petoolkit.publisher.pack_pairs import COUNTS
 from petoolkit.text import ALL, markdown_table, setting_label
 from petoolkit.training.pairing import CHOSEN_FROM, REJECTED_FROM, NoPair, Pair, pair_of
 from petoolkit.training.training_rows import gold_call
 
-COUNTS = "pairs.json"
 _MESSAGES = [{"role": datasets.Value("string"), "content": datasets.Value("string")}]
 # All columns of the benchmark's row are kept, so that its prompt can be fitted to another length.
 PAIR_FEATURES = datasets.Features(
