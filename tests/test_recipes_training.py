@@ -88,7 +88,7 @@ def test_the_papers_recipe_has_the_papers_numbers():
     assert training.learning_rate == 1e-4
     assert training.per_device_train_batch_size * training.gradient_accumulation_steps == 16
     assert training.warmup_steps == 0.1
-    assert sorted(data.settings) == ["chronological", "preferred_only", "rating_integrated"]
+    assert data.settings == ["all"]
     assert data.max_unfit_rows == 0
 
 

@@ -9,7 +9,7 @@ from tiny_model import make_tiny_model
 from petoolbench import SETTINGS, InputError, render_messages
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
-from petoolkit.training.arguments import AdapterArguments
+from petoolkit.training.arguments import AdapterArguments, DataArguments
 from petoolkit.training.held_out import check_held_out
 from petoolkit.training.row_fitting import fit_row, fit_rows
 from petoolkit.training.training_chat import TrainingChat, load_chat
@@ -127,6 +127,11 @@ def test_settings_are_spread_evenly_and_their_order_follows_the_seed(tmp_path):
     assert ids(0) != ids(1)
     only = load_training_rows(dataset, ["chronological"], 0)
     assert sorted(each["id"] for each in only) == ["u0/chronological", "u1/chronological"]
+
+
+def test_all_settings_are_those_that_the_dataset_has(tmp_path):
+    dataset = write(tmp_path, [one("u0", "chronological"), one("u1", "chronological")], [one("t1", "chronological")])
+    assert len(load_training_rows(dataset, DataArguments().settings, 0)) == 2
 
 
 @pytest.mark.parametrize(

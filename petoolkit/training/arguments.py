@@ -8,6 +8,7 @@ from transformers.utils import is_torch_bf16_gpu_available
 
 from petoolbench import SETTINGS
 from petoolkit.extras import missing_package
+from petoolkit.text import ALL
 
 try:  # here, since all training scripts import this module before others that need trl
     from trl import DPOConfig, ModelConfig, SFTConfig, get_peft_config, get_quantization_config
@@ -44,7 +45,8 @@ class DataArguments:
     )
     dataset_revision: str | None = _dataset_revision()
     settings: list[str] = field(
-        default_factory=lambda: list(SETTINGS), metadata={"help": f"Any of {', '.join(SETTINGS)}; by default, all."}
+        default_factory=lambda: [ALL],
+        metadata={"help": f"Any of {', '.join(SETTINGS)}; by default, all that the dataset has."},
     )
     max_samples: int | None = field(
         default=None, metadata={"help": "Train on at most this many rows, the settings mixed evenly; by default, all."}

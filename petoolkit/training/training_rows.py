@@ -5,8 +5,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from petoolbench import SETTINGS, InputError, check_choice, to_json_text
-from petoolkit.evaluator.dataset_rows import load_rows, resolved_revision
+from petoolbench import SETTINGS, InputError, to_json_text
+from petoolkit.evaluator.dataset_rows import chosen_settings, load_rows, resolved_revision
 from petoolkit.training.arguments import DataArguments
 from petoolkit.training.held_out import check_held_out
 
@@ -61,14 +61,17 @@ def gold_call(row: dict) -> str:
 def load_training_rows(dataset: str, settings: Sequence[str], seed: int, revision: str | None = None) -> list[dict]:
     """Rows of the train split, the settings spread evenly over the list, each setting's rows shuffled by seed.
 
+    Args:
+        settings: names of settings; `all` stands for those that the dataset has.
+
     Raises:
         InputError: if there is no such dataset, setting or train split.
     """
     if not settings:
         raise InputError(f"no setting to train on; give some of: {', '.join(SETTINGS)}.")
     positioned = []  # each row with its position in the list, from 0 to 1
-    for setting in dict.fromkeys(settings):
-        check_choice(setting, SETTINGS, "setting")
+    chosen = [setting for choice in settings for setting in chosen_settings(dataset, choice, revision)]
+    for setting in dict.fromkeys(chosen):
         rows = load_rows(dataset, setting, "train", revision)
         random.Random(f"{seed}:{setting}").shuffle(rows)
         positioned += [((index + 0.5) / len(rows), row) for index, row in enumerate(rows)]
