@@ -217,6 +217,11 @@ def test_a_folder_of_another_models_pairs_is_refused(dataset, made):
         make_pairs(dataset, made, model="baseline:lexical")
 
 
+def test_an_address_that_the_model_does_not_read_is_refused(dataset, tmp_path):
+    with pytest.raises(InputError, match="baseline:random does not read --base-url"):
+        make_pairs(dataset, tmp_path, "--base_url", "http://127.0.0.1:1/v1")
+
+
 def test_no_more_rows_than_max_samples_are_asked_about_beside_those_kept_out(dataset, tmp_path):
     make_pairs(dataset, tmp_path, "--validation_share", 0.2, "--max_samples", 6)
     asked = {json.loads(line)["id"] for line in (tmp_path / "predictions.jsonl").read_text().splitlines()}

@@ -13,7 +13,7 @@ from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.evaluate import prediction_line
 from petoolkit.evaluator.models.model import Answer, Model, Prompt
-from petoolkit.evaluator.models.model_kinds import kind_of, make_model
+from petoolkit.evaluator.models.model_kinds import check_options, make_model
 from petoolkit.evaluator.models.processes import Rank, wait_for_all
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.progress import with_progress
@@ -30,11 +30,11 @@ def sampling_options(args: PairArguments) -> Options:
     """How the model is asked.
 
     Raises:
-        InputError: for an unknown model, or options with which nothing is sampled.
+        InputError: for an unknown model, options that it does not read, or options with which nothing is sampled.
     """
-    kind_of(args.model)
     if args.samples < 1 or args.temperature <= 0:
         raise InputError("nothing to compare without sampling; give samples of 1 or more, and a temperature above 0.")
+    check_options(args.model, Options(), Connection(args.base_url))  # the tiny recipe samples from a rule
     return Options(
         window=args.window,
         temperature=args.temperature,
