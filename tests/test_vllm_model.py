@@ -38,9 +38,7 @@ class LLM:
     def generate(self, prompts, sampling_params, *, lora_request=None, use_tqdm=True):
         self.asked.append((prompts, sampling_params, lora_request, use_tqdm))
         return [
-            SimpleNamespace(
-                outputs=[SimpleNamespace(text=f"{len(one['prompt_token_ids'])} read", token_ids=[7, 8, 1])]
-            )
+            SimpleNamespace(outputs=[SimpleNamespace(token_ids=[7, len(one["prompt_token_ids"]), 1])])
             for one in prompts
         ]
 
@@ -67,10 +65,12 @@ def test_prompts_go_token_by_token_as_hf_gives_them_each_with_its_own_seed(vllm,
     assert LLM.last.options == {"model": str(tiny), "seed": 7}
     [(prompts, sampling, lora, bar)] = LLM.last.asked
     assert prompts == [{"prompt_token_ids": one} for one in ids]
-    assert sampling == [{"temperature": 0.1, "max_tokens": 256, "seed": reply_seed(7, one)} for one in PROMPTS]
+    assert sampling == [
+        {"temperature": 0.1, "max_tokens": 256, "seed": reply_seed(7, one), "stop_token_ids": [1]} for one in PROMPTS
+    ]
     assert (lora, bar) == (None, False)
     assert [(answer.prompt, answer.reply, answer.prompt_tokens, answer.completion_tokens) for answer in answers] == [
-        (one, f"{len(own)} read", len(own), 3) for one, own in zip(PROMPTS, ids, strict=True)
+        (one, chat.tokenizer.decode([7, len(own)]), len(own), 3) for one, own in zip(PROMPTS, ids, strict=True)
     ]
     assert model.count_tokens(PROMPTS[0].messages) == len(ids[0])
 

@@ -1,6 +1,5 @@
 """Prompts and answers as token ids, the same as in an evaluation."""
 
-from functools import cached_property
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
@@ -9,9 +8,9 @@ from petoolbench import InputError
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.hub_reading import LOADING_ERRORS, why_not_read
 from petoolkit.training.arguments import AdapterArguments
+from petoolkit.training.script import say
 
 _TOKENIZER_FILES = ["config.json", "tokenizer*", "special_tokens_map.json", "vocab*", "merges.txt", "*.jinja"]
-_ANSWER = "7f3a"  # a text that does not occur in a chat template
 
 
 class TrainingChat(ChatTokenizer):
@@ -22,21 +21,13 @@ class TrainingChat(ChatTokenizer):
         return len(self.encode(messages))
 
     def encode_answer(self, answer: str) -> list[int]:
-        """Token ids that the loss covers: an answer and its end token, without what a template writes after it."""
-        return [*self.tokenizer(answer, add_special_tokens=False, verbose=False)["input_ids"], self.end_token_id]
+        """Token ids that the loss covers: an answer as the template renders it, and its end token.
 
-    @cached_property
-    def end_token_id(self) -> int:
-        """The first special token that the chat template writes after an answer, or the tokenizer's EOS without one.
-
-        The two may differ: Llama 3's template ends a turn with `<|eot_id|>`, while its first tokenizers have
-        `<|end_of_text|>` as their EOS.
+        What a template writes before an answer, such as a channel or a closed reasoning, is a part of it, since a
+        model writes it, too. What a template writes after the end token is not.
         """
-        messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": _ANSWER}]
-        after = self.tokenizer.apply_chat_template(messages, tokenize=False).rpartition(_ANSWER)[2]
-        special = {number for number, token in self.tokenizer.added_tokens_decoder.items() if token.special}
-        ids = self.tokenizer(after, add_special_tokens=False)["input_ids"]
-        return next((number for number in ids if number in special), self.tokenizer.eos_token_id)
+        text = self.renderer.answer_text(answer)
+        return [*self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"], self.end_token_id]
 
 
 def load_chat(adapter: AdapterArguments) -> TrainingChat:
@@ -47,6 +38,8 @@ def load_chat(adapter: AdapterArguments) -> TrainingChat:
     """
     chat = TrainingChat(_folder_at_revision(adapter.model_name_or_path, adapter.model_revision))
     chat.tokenizer.eos_token = chat.tokenizer.convert_ids_to_tokens(chat.end_token_id)
+    if chat.renderer.note:
+        say(chat.renderer.note)
     return chat
 
 

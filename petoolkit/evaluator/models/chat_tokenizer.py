@@ -1,12 +1,17 @@
 """Prompts as token ids, by a model's tokenizer and chat template."""
 
+import datetime
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
-
 from petoolbench import InputError
+from petoolkit.evaluator.models.chat_rendering import ChatRenderer, chosen_template
 from petoolkit.hub_reading import LOADING_ERRORS, why_not_read
+
+# Special tokens that stay in a reply, since its reader needs them to tell reasoning and channels from the answer.
+_KEPT = ("think", "reason", "channel", "<|message|>", "<|start|>", "<|end|>")
 
 
 class ChatTokenizer:
@@ -15,39 +20,101 @@ class ChatTokenizer:
     Args:
         model: a Hub id or a local folder.
         adapter: a Hub id or a local folder, or `None`.
+        template: a file with a chat template that is taken instead of the model's.
+        arguments: more variables of the template, such as `enable_thinking`.
+        date: the date that the template may write; by default, today's.
 
     Raises:
-        InputError: if there is no tokenizer, or it has no chat template.
+        InputError: if there is no tokenizer, it has no chat template, or the template does not show each message.
     """
 
-    def __init__(self, model: str, adapter: str | None = None):
+    def __init__(
+        self,
+        model: str,
+        adapter: str | None = None,
+        template: str | Path | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        date: datetime.date | None = None,
+    ):
         self.tokenizer = _load(model, adapter)
-        if not self.tokenizer.chat_template:
-            raise InputError(
-                f"{model} has no chat template, which marks the turns of a prompt; take the model's instruction-tuned "
-                "version, or put a chat_template.jinja into its folder."
-            )
-        bos = self.tokenizer.bos_token_id
-        self._bos = [bos] if bos is not None and self.tokenizer("a")["input_ids"][:1] == [bos] else []
-        self._takes_system = self._renders([{"role": "system", "content": "a"}, {"role": "user", "content": "a"}])
+        source = str(template) if template else model
+        text = _template_file(template) if template else chosen_template(self.tokenizer.chat_template, model)
+        self.renderer = ChatRenderer(self.tokenizer, text, source, arguments, date)
+        self._bos = self._missing_bos()
 
     def encode(self, messages: list[dict[str, str]]) -> list[int]:
         """Token ids of a prompt, up to the start of the reply; they begin with one BOS if the tokenizer adds BOS.
 
-        If the chat template refuses system messages, the system message becomes the start of the user message.
+        If the chat template does not show system messages, the system message becomes the start of the user message.
         """
-        if not self._takes_system:
-            messages = [{"role": "user", "content": "\n\n".join(message["content"] for message in messages)}]
-        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        ids = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        return ids if ids[:1] == self._bos else self._bos + ids  # most templates write BOS themselves
+        text = self._without_doubled_bos(self.renderer.render(messages))
+        return self._bos + self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
 
-    def _renders(self, messages: list[dict[str, str]]) -> bool:
-        try:
-            self.tokenizer.apply_chat_template(messages, tokenize=False)
-        except TemplateError:
-            return False
-        return True
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of a reply, without special tokens other than those around reasoning and channels.
+
+        If the prompt has opened the reasoning, the reply begins with the mark that opens it.
+        """
+        end = next((index for index, one in enumerate(ids) if one in self.end_token_ids), len(ids))
+        kept = [one for one in ids[:end] if one not in self._special or self._special[one]]
+        text = self.tokenizer.decode(kept, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return text if text.lstrip().startswith(self.renderer.opened_reasoning) else self._opened(text)
+
+    @property
+    def end_token_ids(self) -> frozenset[int]:
+        """Tokens that end a reply: the tokenizer's EOS, and the one that the chat template writes after an answer."""
+        return frozenset({self.tokenizer.eos_token_id, self.end_token_id} - {None})
+
+    @cached_property
+    def end_token_id(self) -> int:
+        """The first special token that the chat template writes after an answer, or the tokenizer's EOS without one.
+
+        The two may differ: Llama 3's template ends a turn with `<|eot_id|>`, while its first tokenizers have
+        `<|end_of_text|>` as their EOS.
+        """
+        ids = self.tokenizer(self.renderer.after_answer, add_special_tokens=False)["input_ids"]
+        return next((number for number in ids if number in self._special), self.tokenizer.eos_token_id)
+
+    @cached_property
+    def _special(self) -> dict[int, bool]:
+        """For each special token, whether it stays in a reply."""
+        return {
+            number: any(part in token.content.lower() for part in _KEPT)
+            for number, token in self.tokenizer.added_tokens_decoder.items()
+            if token.special
+        }
+
+    def _opened(self, text: str) -> str:
+        return f"{self.renderer.opened_reasoning}\n{text}"
+
+    def _missing_bos(self) -> list[int]:
+        """The BOS token, if the tokenizer adds it and the template does not write it."""
+        bos = self.tokenizer.bos_token_id
+        if bos is None or self.tokenizer("a")["input_ids"][:1] != [bos]:
+            return []
+        text = self.renderer.render([{"role": "user", "content": "a"}])
+        return [] if bos in self.tokenizer(text, add_special_tokens=False)["input_ids"] else [bos]
+
+    def _without_doubled_bos(self, text: str) -> str:
+        """The text with one BOS at its start, if there are several or white space stands before it."""
+        bos = self.tokenizer.bos_token
+        if not bos or not text.lstrip().startswith(bos):
+            return text
+        text = text.lstrip()
+        while text.removeprefix(bos).lstrip().startswith(bos):
+            text = text.removeprefix(bos).lstrip()
+        return text
+
+
+def _template_file(path: str | Path) -> str:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise InputError(f"the chat template {path} cannot be read ({reason}); give a file with a template.") from None
+    if not text.strip():
+        raise InputError(f"the chat template {path} is empty; give a file with a template.")
+    return text
 
 
 def _load(model: str, adapter: str | None) -> Any:

@@ -13,6 +13,17 @@ from petoolkit.extras import missing_package
 _BATCH_TOKENS = 65_536
 
 
+def check_packages() -> None:
+    """Check that the packages of `hf:` models are installed.
+
+    Raises:
+        InputError: if one is missing.
+    """
+    for package in ("accelerate", "peft"):
+        if importlib.util.find_spec(package) is None:
+            raise missing_package("hf: models need", package, "hf")
+
+
 class HfModel:
     """A causal language model of transformers, on this machine's GPUs or CPU.
 
@@ -25,28 +36,33 @@ class HfModel:
         max_new_tokens: most tokens of a reply.
         seed: random seed.
         batch_tokens: most tokens in a batch, replies included; halved when memory runs out.
+        chat: tokenizer and chat template; by default, the model's own.
 
     Raises:
         InputError: if the model, its chat template, the adapter or a package is missing or cannot be used.
     """
 
     def __init__(
-        self, spec: str, temperature: float, max_new_tokens: int, seed: int, batch_tokens: int = _BATCH_TOKENS
+        self,
+        spec: str,
+        temperature: float,
+        max_new_tokens: int,
+        seed: int,
+        batch_tokens: int = _BATCH_TOKENS,
+        chat: ChatTokenizer | None = None,
     ):
-        for package in ("accelerate", "peft"):
-            if importlib.util.find_spec(package) is None:
-                raise missing_package("hf: models need", package, "hf")
+        check_packages()
         from transformers import GenerationConfig
 
         from petoolkit.evaluator.models.hf_load import load_model
 
         name, adapter = split_spec(spec)
-        self._chat = ChatTokenizer(name, adapter)
+        self._chat = chat or ChatTokenizer(name, adapter)
         self._model = load_model(name, adapter, self._chat.encode([{"role": "user", "content": "Which tool?"}]))
         self._temperature, self._seed, self._batch_tokens = temperature, seed, batch_tokens
         tokenizer = self._chat.tokenizer
         own_ends = self._model.generation_config.eos_token_id
-        ends = {tokenizer.eos_token_id, *(own_ends if isinstance(own_ends, list) else [own_ends])} - {None}
+        ends = {*self._chat.end_token_ids, *(own_ends if isinstance(own_ends, list) else [own_ends])} - {None}
         # Replaces the model's own configuration, whose penalties and top-k or top-p would change the scores unnoticed.
         self._config = self._model.generation_config = GenerationConfig(
             do_sample=False,  # `generate_replies` samples
@@ -106,10 +122,7 @@ class HfModel:
             clear_device_cache(garbage_collection=True)
             return None
         seconds = (time.perf_counter() - started) / len(batch)
-        replies = self._chat.tokenizer.batch_decode(
-            new_tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
         return [
-            Answer(prompt, reply, None, len(prompt_ids), len(reply_ids), seconds)
-            for prompt, prompt_ids, reply, reply_ids in zip(batch, ids, replies, new_tokens, strict=True)
+            Answer(prompt, self._chat.decode(reply_ids), None, len(prompt_ids), len(reply_ids), seconds)
+            for prompt, prompt_ids, reply_ids in zip(batch, ids, new_tokens, strict=True)
         ]

@@ -16,6 +16,25 @@ _PROMPTS_PER_CALL = 256  # vLLM makes batches of them, and returns when all are 
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # the ranks that vLLM can reserve memory for
 
 
+def check_package(spec: str) -> None:
+    """Check that vLLM can be imported.
+
+    Raises:
+        InputError: if it cannot; says how to serve the model elsewhere.
+    """
+    model, adapter = split_spec(spec)
+    try:
+        from vllm import LLM, SamplingParams  # noqa: F401 (they are loaded only when they are asked for)
+        from vllm.lora.request import LoRARequest  # noqa: F401
+    except ImportError as error:
+        command = f"vllm serve {model}" + (f" --enable-lora --lora-modules tuned={adapter}" if adapter else "")
+        raise InputError(
+            f"vllm cannot be imported here ({first_sentence(error)}); {install_command('vllm')} where it runs, or "
+            f"serve the model there (`{command}`) and evaluate --model openai:{'tuned' if adapter else model} "
+            "with --base-url http://HOST:8000/v1."
+        ) from None
+
+
 class VllmModel:
     """A model that the package vllm runs, with the same prompts, token for token, as `hf:` models.
 
@@ -24,24 +43,21 @@ class VllmModel:
         temperature: 0 or more; 0 is greedy.
         max_new_tokens: most tokens of a reply.
         seed: random seed; each reply has its own seed, made from it.
+        chat: tokenizer and chat template; by default, the model's own.
 
     Raises:
         InputError: if the package, the model, its chat template or the adapter is missing.
     """
 
-    def __init__(self, spec: str, temperature: float, max_new_tokens: int, seed: int):
+    def __init__(
+        self, spec: str, temperature: float, max_new_tokens: int, seed: int, chat: ChatTokenizer | None = None
+    ):
+        check_package(spec)
+        from vllm import LLM, SamplingParams
+        from vllm.lora.request import LoRARequest
+
         model, adapter = split_spec(spec)
-        try:
-            from vllm import LLM, SamplingParams
-            from vllm.lora.request import LoRARequest
-        except ImportError as error:
-            command = f"vllm serve {model}" + (f" --enable-lora --lora-modules tuned={adapter}" if adapter else "")
-            raise InputError(
-                f"vllm cannot be imported here ({first_sentence(error)}); {install_command('vllm')} where it runs, or "
-                f"serve the model there (`{command}`) and evaluate --model openai:{'tuned' if adapter else model} "
-                "with --base-url http://HOST:8000/v1."
-            ) from None
-        self._chat = ChatTokenizer(model, adapter)
+        self._chat = chat or ChatTokenizer(model, adapter)
         lora: dict[str, Any] = {}
         self._lora_request = None
         if adapter:
@@ -84,6 +100,7 @@ class VllmModel:
                     temperature=self._temperature,
                     max_tokens=self._max_new_tokens,
                     seed=reply_seed(self._seed, prompt),
+                    stop_token_ids=sorted(self._chat.end_token_ids),
                 )
                 for prompt, _ in encoded
             ],
@@ -93,7 +110,8 @@ class VllmModel:
         seconds = (time.perf_counter() - started) / len(encoded)
         for (prompt, ids), output in zip(encoded, outputs, strict=True):
             reply = output.outputs[0]
-            yield Answer(prompt, reply.text, None, len(ids), len(reply.token_ids), seconds)
+            text = self._chat.decode(reply.token_ids)
+            yield Answer(prompt, text, None, len(ids), len(reply.token_ids), seconds)
 
 
 def _reserved_rank(folder: Path) -> int:

@@ -1,0 +1,191 @@
+"""Messages rendered by a chat template, with a proof that the text of each message comes out."""
+
+import datetime
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from petoolbench import InputError
+from petoolkit.hub_reading import first_sentence
+
+Messages = list[dict[str, str]]
+
+# Marks with which templates open the reasoning of a reply, and the marks that close it.
+_REASONING = {
+    "<think>": "</think>",
+    "<thinking>": "</thinking>",
+    "<thought>": "</thought>",
+    "<reasoning>": "</reasoning>",
+    "<seed:think>": "</seed:think>",
+    "<|START_THINKING|>": "<|END_THINKING|>",
+    "[THINK]": "[/THINK]",
+}
+_OPENED = re.compile(f"({'|'.join(map(re.escape, _REASONING))})\\s*\\Z")
+# Texts that do not occur in a chat template.
+_SYSTEM, _USER, _ANSWER = "qz3f1s", "qz7d2u", "qz9b4a"
+_DATE = re.compile(r"""strftime_now\(\s*("[^"\n]*"|'[^'\n]*')\s*\)""")
+
+
+class ChatRenderer:
+    """Renders prompts and answers with one chat template.
+
+    Templates differ in what they take: some refuse system messages or leave them out without a word, and some take the
+    content of a message only as a list of parts. The first form in which a marker in each message comes out is taken.
+
+    Args:
+        tokenizer: of transformers; its special tokens are known to the template.
+        template: the text of the template.
+        source: where the template comes from, for messages, such as a model's name.
+        arguments: more variables of the template, such as `enable_thinking`.
+        date: the date that templates may write; by default, today's.
+
+    Raises:
+        InputError: if the template is broken, or the user's message does not come out.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        template: str,
+        source: str,
+        arguments: Mapping[str, Any] | None = None,
+        date: datetime.date | None = None,
+    ):
+        self._tokenizer, self._source, self._arguments = tokenizer, source, dict(arguments or {})
+        self.fingerprint = hashlib.sha256(template.encode("utf-8", "replace")).hexdigest()[:16]
+        self.date = (date or datetime.date.today()) if "strftime_now" in template else None
+        # A callable cannot be given to a template, so the date stands in it as text.
+        self._template = _DATE.sub(lambda match: json.dumps(self._formatted(match[1][1:-1])), template)
+        self._folds_system, self._has_parts = self._form()
+        prompt = self.render([{"role": "system", "content": _SYSTEM}, {"role": "user", "content": _USER}])
+        opened = _OPENED.search(prompt.rpartition(_USER)[2])
+        self.opened_reasoning: str = opened[1] if opened else ""
+        self._before_answer, self.after_answer = self._around_answer()
+
+    @property
+    def note(self) -> str | None:
+        """A sentence about a system message that becomes part of the user's message; `None` if it does not."""
+        if not self._folds_system:
+            return None
+        return (
+            f"The chat template of {self._source} does not show system messages, so the system message stands at the "
+            "start of the user's message."
+        )
+
+    def render(self, messages: Messages) -> str:
+        """The text of a prompt, up to the start of the reply.
+
+        Raises:
+            InputError: if the template cannot render these messages.
+        """
+        try:
+            return self._apply(messages, self._folds_system, self._has_parts, True)
+        except Exception as error:
+            raise self._broken(error) from None
+
+    def answer_text(self, answer: str) -> str:
+        """What stands between a prompt and the end of the turn when the assistant has given this answer.
+
+        If the prompt opens the reasoning, it is closed before the answer; if the template writes a channel or an empty
+        reasoning before answers, they stand here, too. An answer that holds its own reasoning gets neither.
+        """
+        stripped = answer.lstrip()
+        if self.opened_reasoning and stripped.startswith(self.opened_reasoning):
+            return stripped.removeprefix(self.opened_reasoning)
+        has_reasoning = any(mark in answer for pair in _REASONING.items() for mark in pair)
+        return answer if has_reasoning else self._before_answer + answer
+
+    def _form(self) -> tuple[bool, bool]:
+        """Whether the system message is folded into the user's, and whether contents are lists of parts."""
+        probe = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": _USER}]
+        errors = []
+        for form in ((False, False), (False, True), (True, False), (True, True)):
+            try:
+                text = self._apply(probe, *form, True)
+            except Exception as error:  # templates run code, which can raise anything
+                errors.append(error)
+            else:
+                if 0 <= text.find(_SYSTEM) < text.find(_USER):
+                    return form
+        if len(errors) == 4:
+            raise self._broken(errors[2])
+        raise InputError(
+            f"the chat template of {self._source} does not show the user's message, so the model would not see its "
+            "task; give another template with --chat-template FILE."
+        )
+
+    def _around_answer(self) -> tuple[str, str]:
+        """What the template writes before and after an answer; the former beyond what the prompt ends with."""
+        messages = [{"role": "user", "content": _USER}]
+        prompt = self.render(messages)
+        turn = [*messages, {"role": "assistant", "content": _ANSWER}]
+        closing = f"\n{_REASONING[self.opened_reasoning]}\n\n" if self.opened_reasoning else ""
+        if self.opened_reasoning and prompt.endswith("\n"):
+            closing = closing[1:]
+        try:
+            text = self._apply(turn, self._folds_system, self._has_parts, False)
+            longer = self._apply([*turn, *messages], self._folds_system, self._has_parts, False)
+        except Exception:
+            return closing, ""
+        before, _, after = text.rpartition(_ANSWER)
+        if not after.strip():  # the next turn's mark ends this one
+            after = longer.rpartition(_ANSWER)[2].partition(_USER)[0]
+        opened = before.removeprefix(prompt) if before.startswith(prompt) else None
+        if opened is None or (self.opened_reasoning and _REASONING[self.opened_reasoning] not in opened):
+            return closing, after
+        return opened, after
+
+    def _apply(self, messages: Messages, folds_system: bool, has_parts: bool, is_prompt: bool) -> str:
+        given: list[dict[str, Any]] = [dict(message) for message in messages]
+        if folds_system and given[0]["role"] == "system" and len(given) > 1:
+            content = "\n\n".join(message["content"] for message in given[:2])
+            given = [{**given[1], "content": content}, *given[2:]]
+        elif folds_system and given[0]["role"] == "system":
+            given[0]["role"] = "user"
+        if has_parts:
+            given = [{**one, "content": [{"type": "text", "text": one["content"]}]} for one in given]
+        return self._tokenizer.apply_chat_template(
+            given,
+            chat_template=self._template,
+            tokenize=False,
+            add_generation_prompt=is_prompt,
+            **self._arguments,
+        )
+
+    def _formatted(self, form: str) -> str:
+        assert self.date is not None
+        return self.date.strftime(form)
+
+    def _broken(self, error: Exception) -> InputError:
+        return InputError(
+            f"the chat template of {self._source} cannot render a prompt ({type(error).__name__}: "
+            f"{first_sentence(error)}); mend it, or give another with --chat-template FILE."
+        )
+
+
+def chosen_template(own: object, source: str) -> str:
+    """The template among a tokenizer's own: a text, or the one called "default" of several.
+
+    Raises:
+        InputError: if there is none, or none of several is called "default".
+    """
+    if isinstance(own, dict):
+        if len(own) == 1:
+            own = next(iter(own.values()))
+        elif own and "default" not in own:
+            raise InputError(
+                f"{source} has {len(own)} chat templates ({', '.join(map(str, own))}), and none is called default; "
+                "write the one to use into a file and give --chat-template FILE."
+            )
+        else:
+            own = own.get("default")
+    if not own:
+        raise InputError(
+            f"{source} has no chat template, which marks the turns of a prompt; give the one that it was trained with "
+            "by --chat-template FILE, or take its instruction-tuned version if this is a base model."
+        )
+    if not isinstance(own, str):
+        raise InputError(f"the chat template of {source} is not text; give one with --chat-template FILE.")
+    return own
