@@ -33,6 +33,9 @@ ERRORS = {
     "insufficient-quota": (429, "You exceeded your current quota", "insufficient_quota", None, "insufficient_quota"),
     "500": (500, "The server had an error", "server_error", None, None),
     "503": (503, "The engine is currently overloaded", "server_error", None, None),
+    "400-moderation": (400, "The prompt about temperature, seed and max_tokens is refused", _BAD, None, "content"),
+    "402": (402, "Insufficient credits", "error", None, None),
+    "403": (403, "Your input was flagged by moderation", "error", None, None),
     "401": (401, "Incorrect API key provided", _BAD, None, "invalid_api_key"),
     "404-model": (404, "The model does not exist or you do not have access to it", _BAD, None, "model_not_found"),
     "no-schema": (400, _NO_FORMAT.format("json_schema"), _BAD, "response_format", None),
@@ -100,6 +103,9 @@ class ScriptedServer:
     # By path and by fault, "connections" and "in_flight_max".
     counts: Counter = field(default_factory=Counter, init=False)
     failures: list[Exception] = field(default_factory=list, init=False)
+    # Headers (lower-case names) and query of every request, by arrival.
+    headers: list[dict] = field(default_factory=list, init=False)
+    queries: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self):
         if isinstance(self.faults, dict) and (unknown := set(self.faults.values()) - FAULTS):
@@ -142,6 +148,9 @@ class ScriptedServer:
                 self._in_flight += 1
                 self.counts["in_flight_max"] = max(self.counts["in_flight_max"], self._in_flight)
                 try:
+                    self.headers.append(headers)
+                    path, _, query = path.partition("?")
+                    self.queries.append(query)
                     reply = self._reply(method, path, headers.get("content-type", ""), body)
                     if path in (CHAT, EMBEDDINGS):
                         await asyncio.sleep(self.latency + self.slow_seconds * (reply.fault == "slow"))
@@ -174,7 +183,7 @@ class ScriptedServer:
                 return Reply(200, self._upload(content_type, body))
             if method == "POST" and path == BATCHES:
                 return Reply(200, self._create_batch(json.loads(body)))
-            if method == "GET" and path.partition("?")[0] == BATCHES:
+            if method == "GET" and path == BATCHES:
                 listed = [batch for batch, _ in reversed(self._batches.values())]
                 return Reply(200, {"object": "list", "data": listed, "has_more": False})
             if method == "GET" and parent == BATCHES and last in self._batches:

@@ -178,7 +178,8 @@ class _Session:
         if self._store is None or not self.client.settings.cache:
             return None
         stored = self._store.get([key]).get(key)
-        return Reply.from_bytes(stored) if stored else None
+        reply = Reply.from_bytes(stored) if stored else None
+        return None if reply is None or reply.is_failure else reply
 
     async def embed(self, texts: list[str], model: str) -> np.ndarray:
         """Unit vectors of texts, (len(texts), dimension) float32; raises what `ask` raises."""

@@ -14,16 +14,16 @@ from collections.abc import Awaitable, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Final
-
-from openai.types import Batch
-from openai.types.chat import ChatCompletion
+from typing import TYPE_CHECKING, Final
 
 from petoolbench import InputError
 from petoolkit.endpoint.client import LONGEST_MESSAGE, EndpointClient, Failure, RunStopped, cost_limit_error
-from petoolkit.endpoint.request import Reply, Request, RequestFailed
+from petoolkit.endpoint.request import AnswerError, Reply, Request, RequestFailed
 from petoolkit.files import is_alive, read_json_lines, write_json, write_json_lines
 from petoolkit.store import BATCHES, Store, batches_under_way, cache_folder
+
+if TYPE_CHECKING:
+    from openai.types import Batch
 
 _PATH: Final = "/v1/chat/completions"
 _WINDOW: Final = "24h"  # providers have no other one
@@ -80,7 +80,8 @@ class Batches:
             await self._wait_for_requests()
             if self._client.settings.cache:  # another process may have collected a batch meanwhile
                 cached = self._store.get(list(self._queue))
-                self._deliver({key: Reply.from_bytes(reply) for key, reply in cached.items()})
+                replies = {key: Reply.from_bytes(reply) for key, reply in cached.items()}
+                self._deliver({key: reply for key, reply in replies.items() if not reply.is_failure})
             if not self._queue:
                 continue
             keys = list(islice(self._queue, self._affordable()))
@@ -138,7 +139,7 @@ class Batches:
         file = await self._client.with_retries(create_file)
         is_retry = False
 
-        async def create() -> Batch:
+        async def create() -> "Batch":
             """If the connection broke after the provider had created the batch, it is found by its name."""
             nonlocal is_retry
             found = await self._find(name) if is_retry else None
@@ -155,7 +156,7 @@ class Batches:
         endpoint = str(self._client.openai.base_url)
         write_json(record, {"base_url": endpoint, "batch": identifier, "process": os.getpid()})
 
-    async def _find(self, name: str) -> Batch | None:
+    async def _find(self, name: str) -> "Batch | None":
         """The provider's batch with this name in its metadata; `None` if there is none."""
         async for batch in self._client.openai.batches.list(limit=100):
             if (batch.metadata or {}).get("petoolbench") == name:
@@ -219,7 +220,7 @@ class Batches:
             if waiting := self._waiting.pop(key, None):
                 waiting.set_result(reply)
 
-    async def _wait_for_end(self, identifier: str) -> Batch:
+    async def _wait_for_end(self, identifier: str) -> "Batch":
         while True:
             batch = await self._client.with_retries(partial(self._client.openai.batches.retrieve, identifier))
             if counts := batch.request_counts:
@@ -232,7 +233,9 @@ class Batches:
 
     def _send_again(self, key: bytes, body: Mapping, failure: Failure) -> None:
         """Queue a request again, unless it cannot succeed or has no retries left."""
-        adapted = failure.status in (400, 422) and self._client.dialect.adapt(dict(body), failure.message)
+        adapted = failure.status in (400, 422) and self._client.dialect.adapt(
+            dict(body), failure.message, failure.param
+        )
         if not adapted:
             self._failures[key] += 1
             if not failure.is_temporary or self._failures[key] > self._client.settings.retries:
@@ -281,7 +284,12 @@ def _sort(line: dict, replies: dict[bytes, Reply], failures: dict[bytes, Failure
     key, response = bytes.fromhex(line["custom_id"]), line.get("response") or {}
     status = response.get("status_code")
     if status == 200:
-        replies[key] = Reply.of(ChatCompletion.construct(**response["body"]))
+        try:
+            replies[key] = Reply.of(response.get("body"))
+        except AnswerError as answer_error:
+            failures[key] = Failure.of(answer_error)
         return
     error = line.get("error") or (response.get("body") or {}).get("error") or {}
-    failures[key] = Failure(status, error.get("code"), str(error.get("message") or ""), f"status {status}")
+    failures[key] = Failure(
+        status, error.get("code"), str(error.get("message") or ""), f"status {status}", error.get("param")
+    )

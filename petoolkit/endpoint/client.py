@@ -8,19 +8,18 @@ from functools import partial
 from typing import TypeVar
 
 import numpy as np
-import openai
-from openai.types.chat import ChatCompletion
 
 from petoolbench import InputError
 from petoolkit.endpoint.llm_settings import LlmSettings
-from petoolkit.endpoint.request import Dialect, Reply, Request, RequestFailed
+from petoolkit.endpoint.request import AnswerError, Dialect, Reply, Request, RequestFailed
 from petoolkit.endpoint.usage import Usage
 from petoolkit.extras import missing_package
 
 try:
+    import openai
     import tenacity
-except ImportError:
-    raise missing_package("asking an endpoint needs", "tenacity", "openai") from None
+except ImportError as error:
+    raise missing_package("asking an endpoint needs", error.name or "openai", "openai") from None
 
 Result = TypeVar("Result")
 
@@ -42,22 +41,28 @@ class Failure:
     code: str | None
     message: str
     kind: str  # such as the type of the error
+    param: str | None = None  # the option that the endpoint blames
+    words: str | None = None  # the endpoint's own message, without the client's
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
         """The failure behind an exception of the client."""
+        if isinstance(error, AnswerError):
+            return cls(error.status, error.code, " ".join(str(error).split()).rstrip("."), "AnswerError")
         status = error.status_code if isinstance(error, openai.APIStatusError) else None
         code = error.code if isinstance(error, openai.APIError) else None
         # The client's own message leaves out an answer that does not have OpenAI's form.
         body = error.body if isinstance(error, openai.APIStatusError) else None
         detail = body.get("message") or body.get("detail") if isinstance(body, dict) else body
         text = f"{error}: {detail}" if detail and str(detail) not in str(error) else str(error)
-        return cls(status, code, " ".join(text.split()).rstrip("."), type(error).__name__)
+        param = error.param if isinstance(error, openai.APIError) and isinstance(error.param, str) else None
+        words = str(detail) if detail else None
+        return cls(status, code, " ".join(text.split()).rstrip("."), type(error).__name__, param, words)
 
     @property
     def is_quota_used_up(self) -> bool:
         """Whether the account has no money left."""
-        return self.code == "insufficient_quota"
+        return self.code == "insufficient_quota" or self.status == 402
 
     @property
     def is_temporary(self) -> bool:
@@ -108,7 +113,7 @@ class EndpointClient:
         """Vectors of texts, (len(texts), dimension) float32, and the number of tokens; raises what `chat` raises."""
         async with self._in_flight:
             self._check_limits()
-            answer = await self.with_retries(partial(self.openai.embeddings.create, input=texts, model=model))
+            answer = await self.with_retries(partial(self._embed, texts, model))
         items = sorted(answer.data, key=lambda item: item.index)
         return np.array([item.embedding for item in items], dtype=np.float32), answer.usage.prompt_tokens
 
@@ -116,7 +121,7 @@ class EndpointClient:
         """Call `send`, and call it again after temporary failures; raises what `chat` raises."""
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, openai.APIError) and Failure.of(error).is_temporary
+                lambda error: isinstance(error, openai.APIError | AnswerError) and Failure.of(error).is_temporary
             ),
             wait=_pause,
             stop=tenacity.stop_after_attempt(self.settings.retries + 1),
@@ -129,7 +134,7 @@ class EndpointClient:
                     if attempt.retry_state.attempt_number > 1:
                         self.usage.count(retries=1)
                     answer = await send()
-        except openai.OpenAIError as error:
+        except (openai.OpenAIError, AnswerError) as error:
             self._failures += 1
             raise self.error_of(Failure.of(error)) from None
         self._failures, self._answered = 0, True
@@ -159,17 +164,18 @@ class EndpointClient:
         if failure.is_quota_used_up:
             return self.end_run(
                 InputError(
-                    f"the account's quota is used up ({message}); every reply so far is kept: add to the quota, and "
-                    "run the same command again."
+                    f"the account's quota is used up ({message}); every reply so far is kept: add credit, "
+                    "and run the same command again."
                 )
             )
-        if failure.status in (401, 403):
+        refused_at_first = not self._answered and not failure.is_temporary and self._failures >= _MOST_FIRST_REFUSALS
+        # Status 403 is also the answer to one prompt that the provider's moderation refuses.
+        if failure.status == 401 or (failure.status == 403 and refused_at_first):
             return self.end_run(InputError(f"the endpoint refuses the key ({message}); check OPENAI_API_KEY."))
         if failure.status == 404:
             return self.end_run(
                 InputError(f"the endpoint does not know this ({message}); check the model's name and the base URL.")
             )
-        refused_at_first = not self._answered and not failure.is_temporary and self._failures >= _MOST_FIRST_REFUSALS
         if refused_at_first or self._failures >= _MOST_FAILURES:
             return self.end_run(
                 InputError(
@@ -195,12 +201,21 @@ class EndpointClient:
         started = time.perf_counter()
         try:
             # Not `chat.completions.create`: it walks the whole typed body, schema included, for each request.
-            completion = await self.openai.post("/chat/completions", body=body, cast_to=ChatCompletion)
+            answer = await self.openai.post("/chat/completions", body=body, cast_to=object)
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            if self.dialect.adapt(body, Failure.of(error).message):
+            failure = Failure.of(error)
+            if self.dialect.adapt(body, failure.words or failure.message, failure.param):
                 return await self._send(request)
             raise
-        return Reply.of(completion, time.perf_counter() - started)
+        except (ValueError, RecursionError):
+            raise AnswerError("the answer is not JSON; check the base URL") from None
+        return Reply.of(answer, time.perf_counter() - started, self.dialect.missing_from(body))
+
+    async def _embed(self, texts: list[str], model: str) -> openai.types.CreateEmbeddingResponse:
+        try:
+            return await self.openai.embeddings.create(input=texts, model=model)
+        except (ValueError, RecursionError):  # the library's error for an answer without vectors
+            raise AnswerError("the answer does not hold embeddings") from None
 
 
 def cost_limit_error(limit: float, spent: float) -> InputError:
