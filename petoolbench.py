@@ -367,7 +367,7 @@ def _made_with_datasets() -> dict[str, Any]:
 
 # What else belongs to the public names of this module, by where it is.
 _IN_PETOOLKIT = {
-    "ToolCall": "petoolkit.replies",
+    "ToolCall": "petoolkit.call_forms",
     "parse_reply": "petoolkit.replies",
 }
 

@@ -1,140 +1,148 @@
-"""Reading the tool call out of a model's reply: as any client would, and as the authors' scorer does."""
+"""Reading the tool call out of a model's reply: as a client of that model would, and as the authors' scorer does."""
 
 import json
 import re
-from bisect import bisect
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Any
 
 from petoolbench import check_choice
+from petoolkit.call_forms import AS_ASKED, MENDED, NAME_KEY, OWN_FORM, Reading, ToolCall, calls_by_name, read_value
+from petoolkit.paper_reader import read_as_paper
+from petoolkit.reasoning import has_reasoning, without_reasoning
 
 READERS = ("robust", "paper")
+HOW_READ = (AS_ASKED, OWN_FORM, MENDED)
+_NOT_READ = Reading(None, None)
 
 
-class ToolCall(NamedTuple):
-    """A call as it was read: the tool's full name and its parameters, decoded from JSON."""
+def parse_reply(reply: str, reader: str = "robust", tools: Collection[str] | None = None) -> ToolCall | None:
+    """The tool call in a model's raw reply; `None` if it holds none (IF of the paper's Table 2).
 
-    tool_name: str
-    parameters: dict[str, Any]
+    The arguments are those of `read_reply`.
+    """
+    return read_reply(reply, reader, tools).call
 
 
-def parse_reply(reply: str, reader: str = "robust") -> ToolCall | None:
-    """Read the tool call out of a model's raw reply.
+def read_reply(reply: str, reader: str = "robust", tools: Collection[str] | None = None) -> Reading:
+    """Read the tool call out of a model's raw reply, in time in proportion to its length.
 
     Args:
-        reply: what the model wrote.
-        reader: `robust` finds the JSON object as any client would: after thinking, inside a fence, indented, with
-            prose around it, with its parameters as a JSON string or left out. `paper` finds what the authors' scorer
-            finds, and nothing else.
+        reply: the reply as the model wrote it.
+        reader: `robust` finds a call as a client of that model would: after the reasoning, with prose, fences and tags
+            around it, in the prompt's form or the model's own, mended where only the form of its JSON is wrong.
+            `paper` finds what the authors' scorer finds, and nothing else.
+        tools: full names of the candidate tools. A call in a model's own form must name one of them. Without them any
+            name will do, and calls that are not one JSON object are not found.
 
     Returns:
-        The first call in the reply; `None` if there is none (error type IF of the paper's Table 2).
+        The first call in the reply, and what it took to read it.
+
+    Raises:
+        InputError: for an unknown reader.
     """
     check_choice(reader, READERS, "reader")
-    return _parse_robust(reply) if reader == "robust" else _parse_paper(reply)
+    if reader == "paper":
+        call = read_as_paper(reply)
+        return Reading(ToolCall(*call), AS_ASKED) if call else _NOT_READ
+    if has_reasoning(reply):
+        reply = without_reasoning(reply, [(start, end) for start, end, _ in _objects(reply)])
+    return _first_call(reply, tools) or _mended_call(reply, tools) or _NOT_READ
 
 
-# --- as any client reads ---
+def _first_call(reply: str, tools: Collection[str] | None) -> Reading | None:
+    objects = _objects(reply) if NAME_KEY.search(reply) else ()
+    read = ((start, read_value(value, tools)) for start, _, value in objects)
+    position, reading = next(((start, reading) for start, reading in read if reading), (len(reply), None))
+    by_name = sorted(calls_by_name(reply, tools or ()), key=lambda found: found[0])
+    for start, found in by_name:
+        if start >= position:
+            break
+        if isinstance(found, ToolCall):
+            return Reading(found, OWN_FORM)
+        arguments = _decode(reply, found)
+        if arguments is not None and not read_value(arguments, tools):
+            name = max((tool for tool in tools or () if reply.startswith(tool, start)), key=len)
+            return Reading(ToolCall(name, arguments), OWN_FORM)
+    return reading
+
+
+# --- JSON objects in a text ---
 
 _DECODER = json.JSONDecoder()
 _OBJECT = re.compile(r'\{(?=\s*"[^"\\]*(?:\\.[^"\\]*)*"\s*:)')  # with a key; other braces can't begin a call
+_DECODED_SHARE = 4  # how often the characters of a reply are decoded, at most
+_DECODED_ANYWAY = 500_000  # characters
+_SEARCHED = 2_000_000_000  # characters: an error counts the lines before it
 
 
-def _parse_robust(reply: str) -> ToolCall | None:
-    if "<think>" in reply:
-        before, _, thinking = reply.partition("<think>")
-        reply = before + thinking.rpartition("</think>")[2] if "</think>" in thinking else before
-    elif "</think>" in reply:  # chat templates that open the thinking themselves
-        reply = reply.rpartition("</think>")[2]
-    if '"tool_name"' not in reply:
-        return None
-    for beginning in _OBJECT.finditer(reply):
+def _objects(text: str) -> Iterator[tuple[int, int, Any]]:
+    """JSON objects in a text that are not part of one another: beginning, end and value of each."""
+    allowed = max(_DECODED_SHARE * len(text), _DECODED_ANYWAY)
+    tries = max(100, _SEARCHED // (len(text) + 1))
+    beginning = _OBJECT.search(text)
+    while beginning and allowed > 0 and tries > 0:
+        start = end = beginning.start()
         try:
-            value, _ = _DECODER.raw_decode(reply[beginning.start() :])  # an error counts all lines before it
+            value, end = _DECODER.raw_decode(text, start)
+            allowed -= end - start
+            yield start, end, value
         except RecursionError:  # no client decodes it, and every brace inside would be tried again
-            return None
-        except ValueError:
+            return
+        except json.JSONDecodeError as error:
+            allowed -= error.pos - start
+            tries -= 1
+        except ValueError:  # a number of thousands of digits
+            tries -= 1
+            allowed -= len(text) - start
+        beginning = _OBJECT.search(text, max(end, start + 1))
+
+
+def _decode(text: str, position: int) -> dict[str, Any] | None:
+    try:
+        return _DECODER.raw_decode(text, position)[0]
+    except (ValueError, RecursionError):
+        return None
+
+
+# --- nearly JSON ---
+
+_NAME_KEY = re.compile(r"""[{,\uff0c\s]["'\u201c\u2018]?(?:tool\\?_name|name|function)["'\u201d\u2019]?\s*[:\uff1a]""")
+_LONGEST_MENDED = 4_000  # characters; the library takes time in proportion to the square
+_MOST_MENDED = 3
+_ENDS_CLOSED = re.compile(r"[}\])](?:[\s`;.]|</?\w[^<>]{0,40}>|\[/\w{1,20}\]|<\|[^<>|]{1,40}\|>)*\Z")
+
+
+def _mended_call(reply: str, tools: Collection[str] | None) -> Reading | None:
+    """A call whose JSON is wrong only in its form; a reply that was cut in the middle of a call holds none."""
+    from json_repair import repair_json
+
+    for _, key in zip(range(_MOST_MENDED), _NAME_KEY.finditer(reply), strict=False):
+        start = _opening_brace(reply, key.start() + 1)
+        if start is None:
             continue
-        if call := as_call(value):
-            return call
+        text = reply[start : start + _LONGEST_MENDED].replace("\\_", "_")
+        if not _ends_closed(text):
+            continue
+        try:
+            value = repair_json(text, return_objects=True, skip_json_loads=True)
+        except (ValueError, RecursionError):
+            continue
+        reading = read_value(value, tools)
+        if reading and reading.call and (tools is None or reading.call.tool_name in tools):
+            return Reading(reading.call, MENDED)
     return None
 
 
-# --- as the authors' scorer reads ---
-#
-# Its rule, which the passes below emulate. A call is text of this form, searched from the left:
-#
-#     {  ANY  "tool_name":  SPACE  "  SHORT  ",  SPACE  "parameters":  SPACE  {  SHORT  }}
-#
-# ANY is as long as still leaves a match, SHORT as short as can be, neither crosses a line; SPACE is white space, line
-# breaks too. The text found is parsed as JSON; without a match, or without JSON that has both
-# keys, there is no call. A regular expression of this form backtracks: 4 kB of a looping reply take it 39 s.
-_PAPER_NAME = re.compile(r'"tool_name":\s*(?=")')
-_PAPER_PARAMETERS = re.compile(r'",\s*"parameters":\s*\{')
+def _opening_brace(text: str, position: int) -> int | None:
+    """The brace that opens the object which a key at a position belongs to."""
+    depth = 0
+    for index in range(position - 1, max(-1, position - _LONGEST_MENDED), -1):
+        depth += {"{": 1, "}": -1}.get(text[index], 0)
+        if depth == 1:
+            return index
+    return None
 
 
-def _parse_paper(reply: str) -> ToolCall | None:
-    try:
-        call = json.loads(_find_paper_call(reply))
-    except (ValueError, RecursionError):
-        return None
-    if not {"tool_name", "parameters"} <= call.keys():
-        return None
-    return ToolCall(call["tool_name"], call["parameters"])
-
-
-def _find_paper_call(reply: str) -> str:
-    """The text that the authors' rule finds; empty if it finds nothing.
-
-    Two passes: the first finds where calls can end, the second where the leftmost call begins, and where it ends.
-    """
-    ends = _ends_of_calls(reply)
-    start, end = -1, -1
-    for name in _PAPER_NAME.finditer(reply):
-        brace = reply.find("{", _line_start(reply, name.start()), name.start())
-        if brace < 0:
-            continue
-        if -1 < start < brace:  # a later line's: the leftmost call is known
-            break
-        quote = name.end()
-        first = bisect(ends, (quote + 1,))
-        if first < len(ends) and ends[first][0] < _line_end(reply, quote):
-            start, end = brace, ends[first][1]
-    return reply[start:end] if start >= 0 else ""
-
-
-def _ends_of_calls(reply: str) -> list[tuple[int, int]]:
-    """Positions where a tool's name may end, each with the end of the call: behind the next `}}` on that line."""
-    ends = []
-    braces = 0
-    for parameters in _PAPER_PARAMETERS.finditer(reply):
-        if braces < parameters.end():
-            braces = reply.find("}}", parameters.end())
-        if braces < 0:
-            break
-        if braces < _line_end(reply, parameters.end()):
-            ends.append((parameters.start(), braces + 2))
-    return ends
-
-
-def _line_start(text: str, position: int) -> int:
-    return text.rfind("\n", 0, position) + 1
-
-
-def _line_end(text: str, position: int) -> int:
-    end = text.find("\n", position)
-    return len(text) if end < 0 else end
-
-
-def as_call(value: Any) -> ToolCall | None:
-    """A decoded JSON value as a call; `None` if it is not one. Parameters may be JSON text, `null` or absent."""
-    if not isinstance(value, dict) or not isinstance(value.get("tool_name"), str):
-        return None
-    parameters = value.get("parameters")
-    if isinstance(parameters, str):
-        try:
-            parameters = json.loads(parameters)
-        except (ValueError, RecursionError):
-            return None
-    if parameters is None:
-        parameters = {}
-    return ToolCall(value["tool_name"], parameters) if isinstance(parameters, dict) else None
+def _ends_closed(text: str) -> bool:
+    """Whether brackets close all that they open, or a bracket ends the text: then the call was not cut off."""
+    return bool(_ENDS_CLOSED.search(text[-400:])) or 0 < text.count("{") <= text.count("}")

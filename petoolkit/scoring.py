@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import datasets
 
 from petoolbench import FEATURES, PARAMETER_KINDS, InputError
-from petoolkit.replies import ToolCall, as_call
+from petoolkit.call_forms import ToolCall, as_call
 
 
 class Outcome(NamedTuple):

@@ -10,7 +10,8 @@ import pytest
 
 import petoolbench
 from petoolbench import InputError, ToolName, render_messages
-from petoolkit.replies import READERS, ToolCall, parse_reply
+from petoolkit.call_forms import ToolCall
+from petoolkit.replies import READERS, parse_reply
 
 REPLIES = json.loads((Path(__file__).parent / "fixtures" / "replies.json").read_text())
 

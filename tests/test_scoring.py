@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from petoolbench import InputError
-from petoolkit.replies import READERS, ToolCall, parse_reply
+from petoolkit.call_forms import ToolCall
+from petoolkit.replies import READERS, parse_reply
 from petoolkit.scoring import (
     error_reference,
     has_right_parameters,

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from petoolbench import ToolName, to_json_text
+from petoolkit.call_forms import ToolCall
 from petoolkit.evaluator.scores.judgements import documented_types
 from petoolkit.explorer.judged_evaluations import HALF_RIGHT, READER, RIGHT, WRONG, JudgedEvaluation
-from petoolkit.replies import ToolCall, parse_reply
+from petoolkit.replies import parse_reply
 from petoolkit.scoring import has_right_parameters, parameter_error, read_gold_call, tool_error
 from petoolkit.text import counted
 

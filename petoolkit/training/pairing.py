@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from petoolkit.replies import ToolCall, as_call, parse_reply
+from petoolkit.call_forms import ToolCall, as_call
+from petoolkit.replies import parse_reply
 from petoolkit.scoring import (
     error_reference,
     has_right_parameters,

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from petoolbench import InputError
-from petoolkit.replies import READERS, ToolCall, parse_reply
+from petoolkit.call_forms import ToolCall
+from petoolkit.replies import READERS, parse_reply
 from petoolkit.scoring import (
     METRICS,
     PARAMETER_ERRORS,
