@@ -11,8 +11,9 @@ import pytest
 import petoolbench
 from petoolbench import InputError, ToolName, render_messages
 from petoolkit.call_forms import ToolCall
-from petoolkit.replies import READERS, parse_reply
+from petoolkit.replies import HOW_READ, READERS, parse_reply, read_reply
 
+CANDIDATES = ("A", "B", "T")
 REPLIES = json.loads((Path(__file__).parent / "fixtures" / "replies.json").read_text())
 
 
@@ -96,7 +97,14 @@ def test_tool_names_split_into_three_parts(name, parts):
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("case", REPLIES, ids=lambda case: case["why"])
 def test_readers_find_just_the_call_that_is_there(case, reader):
-    assert json.dumps(parse_reply(case["reply"], reader)) == json.dumps(case[reader])  # as text: NaN is not NaN
+    call, how = read_reply(case["reply"], reader, CANDIDATES)
+    assert json.dumps(call) == json.dumps(case[reader])  # as text: NaN is not NaN
+    assert reader == "paper" or how == case["how"]
+
+
+def test_the_table_of_replies_holds_the_forms_of_many_models():
+    assert len({case["reply"] for case in REPLIES}) == len(REPLIES) >= 120
+    assert {case["how"] for case in REPLIES} == {*HOW_READ, None}
 
 
 def authors_reading(reply: str) -> tuple | None:

@@ -26,7 +26,7 @@ GOLD = ToolCall("T", {"a": 1})
 @pytest.mark.parametrize("case", REPLIES, ids=lambda case: case["why"])
 def test_a_reply_of_any_kind_is_right_or_of_one_error_type(case, reader):
     """Held against T with a = 1, a NUMBER, where B does the same job and A, the only other candidate, another one."""
-    call = parse_reply(case["reply"], reader)
+    call = parse_reply(case["reply"], reader, ["A", "B", "T"])
     of_tool = tool_error(call, GOLD, ["A", "B", "T"], ["T", "B"])
     assert [of_tool, parameter_error(call, GOLD, reader, {"a": "NUMBER"})] == case["errors"][reader]
 

@@ -71,7 +71,7 @@ class ToolCallErrors(evaluate.Metric):
         counts = dict.fromkeys(("tool_acc", "param_acc", *errors), 0)
         for reply, reference in zip(predictions, references, strict=True):
             gold = read_gold_call(reference["tool_call"])
-            call = parse_reply(reply, reader)
+            call = parse_reply(reply, reader, reference["candidate_tools"])
             of_tool = tool_error(call, gold, reference["candidate_tools"], reference["same_function_tools"])
             of_parameters = parameter_error(call, gold, reader, types.get(gold.tool_name))
             counts[of_tool or "tool_acc"] += 1

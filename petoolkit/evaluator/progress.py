@@ -25,6 +25,7 @@ def with_progress(answers: Iterable[Answer], rows: list[dict], total: int, conso
         yield from answers
         return
     gold = {row["id"]: read_gold_call(row["tool_call"]) for row in rows}
+    candidates = {row["id"]: [tool["tool_name"] for tool in row["candidate_tools"]] for row in rows}
     status = _Status()
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), status)
     with Progress(*columns, console=console, transient=True) as progress:
@@ -32,7 +33,8 @@ def with_progress(answers: Iterable[Answer], rows: list[dict], total: int, conso
         for answer in answers:
             status.answered += 1
             status.failed += answer.reply is None
-            status.right += is_right_tool(parse_reply(answer.reply or ""), gold[answer.prompt.row_id])
+            call = parse_reply(answer.reply or "", tools=candidates[answer.prompt.row_id])
+            status.right += is_right_tool(call, gold[answer.prompt.row_id])
             status.tokens += (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
             progress.advance(bar)
             yield answer

@@ -117,6 +117,7 @@ class Counts(BaseModel):
     """Numbers of replies."""
 
     unreadable: dict[str, Count]  # by reader
+    how_read: dict[str, Count] = {}  # by the robust reader, with one of `HOW_READ`; empty in older files
     missing: Count
     shortened: Count
     over_window: Count = 0

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from petoolbench import ToolName, to_json_text
-from petoolkit.call_forms import ToolCall
+from petoolkit.call_forms import AS_ASKED, MENDED, ToolCall
 from petoolkit.evaluator.scores.judgements import documented_types
 from petoolkit.explorer.judged_evaluations import HALF_RIGHT, READER, RIGHT, WRONG, JudgedEvaluation
-from petoolkit.replies import parse_reply
+from petoolkit.replies import read_reply
 from petoolkit.scoring import has_right_parameters, parameter_error, read_gold_call, tool_error
 from petoolkit.text import counted
 
@@ -138,14 +138,16 @@ def _answers(row: dict, gold: ToolCall, evaluation: JudgedEvaluation) -> Iterato
 
 
 def _answer(row: dict, gold: ToolCall, model: str, repeat: int | None, line: dict) -> Answer:
-    call = None if line["reply"] is None else parse_reply(line["reply"], READER)
-    types = documented_types(row)
     names = {tool["tool_name"] for tool in row["candidate_tools"]}
+    call, how = (None, None) if line["reply"] is None else read_reply(line["reply"], READER, names)
+    types = documented_types(row)
     notes = [str(line["error"])] if line.get("error") else []
     if line.get("dropped_interactions"):
         notes.append(f"the prompt left out the {counted(line['dropped_interactions'], 'oldest interaction')}")
     if line.get("cut"):
         notes.append("the prompt was cut")
+    if how not in (None, AS_ASKED):
+        notes.append(f"the call was read as {how}" if how == MENDED else f"the call is in the model's {how}")
     return Answer(
         model=model,
         repeat=repeat,

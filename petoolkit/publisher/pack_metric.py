@@ -5,11 +5,11 @@ from pathlib import Path
 
 import petoolbench
 from petoolbench import InputError
-from petoolkit import replies, scoring, shipped
+from petoolkit import call_forms, paper_reader, reasoning, replies, scoring, shipped
 from petoolkit.publisher.hub import Package
 
 # Modules that the metrics import, each after those that it imports. In a Space they lie beside the metric.
-_MODULES = {module.__name__: module for module in (petoolbench, replies, scoring)}
+_MODULES = {module.__name__: module for module in (petoolbench, call_forms, paper_reader, reasoning, replies, scoring)}
 _SIBLINGS = {name: name.rpartition(".")[2] for name in _MODULES}
 _PAGE = """\
 <!doctype html>
@@ -50,7 +50,7 @@ def pack_metric(metric: str, repo_id: str) -> Package:
     title = re.search(r"^title: (.*)$", card.read_text("utf-8"), re.MULTILINE)
     page = _PAGE.format(title=title[1] if title else name, repo_id=repo_id)
     files: dict[str, Path | bytes] = {
-        f"{name}.py": _with_siblings(module, repo_id).encode(),
+        f"{name}.py": _with_all_imports(_with_siblings(module, repo_id)).encode(),
         "README.md": _card(card, repo_id).encode(),
         "index.html": page.encode(),
         "LICENSE": shipped.ROOT / "LICENSE",
@@ -70,6 +70,17 @@ def _with_siblings(module: Path, repo_id: str) -> str:
     for name, sibling in _SIBLINGS.items():
         text = re.sub(rf"^from {re.escape(name)} import", f"from .{sibling} import", text, flags=re.MULTILINE)
     return text.replace(f'evaluate.load("metrics/{module.stem}")', f'evaluate.load("{repo_id}")')
+
+
+def _with_all_imports(text: str) -> str:
+    """A metric's text that also imports what its siblings import.
+
+    `evaluate` fetches no other files, and says by the first module's imports which packages are missing.
+    """
+    last = list(re.finditer(r"^from \..* import .*\n", text, re.MULTILINE))[-1].end()
+    missing = [name for name in _SIBLINGS.values() if f"from .{name} import" not in text]
+    lines = "import json_repair\n" + "".join(f"from .{name} import *\n" for name in missing)
+    return text[:last] + lines + text[last:]
 
 
 def _card(card: Path, repo_id: str) -> str:

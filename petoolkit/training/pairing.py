@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from petoolkit.call_forms import ToolCall, as_call
-from petoolkit.replies import parse_reply
+from petoolkit.call_forms import AS_ASKED, ToolCall, as_call
+from petoolkit.replies import parse_reply, read_reply
 from petoolkit.scoring import (
     error_reference,
     has_right_parameters,
@@ -55,8 +55,8 @@ def pair_of(row: dict, replies: Sequence[str | None], gold_reply: str) -> Pair |
     The chosen reply is a call whose tool and parameters are right by both readers, without text around it, or the gold
     call if none was sampled. The rejected one is a call with a wrong tool or wrong parameters, of the first error type
     in `REJECTED_FROM` that was sampled. Of several calls, the one sampled most often is taken, and of those the first.
-    A reply that only one reader takes as right, or as a call, is neither chosen nor rejected: such a pair would teach
-    spelling, not preference.
+    A reply that only one reader takes as right, or a call that is not in the form that the prompt asks for, is neither
+    chosen nor rejected: such a pair would teach spelling, not preference.
 
     Args:
         row: a row of the dataset.
@@ -64,10 +64,12 @@ def pair_of(row: dict, replies: Sequence[str | None], gold_reply: str) -> Pair |
         gold_reply: the row's gold call, in the form that the prompt asks for.
     """
     gold = read_gold_call(row["tool_call"])
+    candidates = [tool["tool_name"] for tool in row["candidate_tools"]]
     calls: dict[str | None, list[str]] = {}  # replies by error type; `None` for right ones
     for reply in replies:
-        if reply is not None and (call := parse_reply(reply)) is not None:
-            calls.setdefault(_error_type(row, call, gold), []).append(reply.strip())
+        call, how = (None, None) if reply is None else read_reply(reply, tools=candidates)
+        if call and how == AS_ASKED:
+            calls.setdefault(_error_type(row, call, gold), []).append(str(reply).strip())
     right = [reply for reply in calls.get(None, []) if _is_exact(reply, gold)]
     for error in REJECTED_FROM:
         if error in calls:
@@ -90,7 +92,7 @@ def _is_exact(reply: str, gold: ToolCall) -> bool:
     """Whether a reply that is right by the robust reader is right by the paper's, and is the call alone."""
     try:
         is_call_alone = as_call(json.loads(reply)) is not None
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return is_call_alone and has_right_parameters(parse_reply(reply, "paper"), gold, "paper")
 

@@ -11,7 +11,7 @@ import yaml
 
 from petoolkit.evaluator.records import Score
 from petoolkit.evaluator.report.run_groups import Run, RunGroup
-from petoolkit.replies import READERS
+from petoolkit.replies import HOW_READ, READERS
 from petoolkit.scoring import ERROR_TYPES, METRICS, PARAMETER_ERRORS, TOOL_ERRORS
 from petoolkit.text import ALL, UNKNOWN, amount, interval, listing, percent, points, setting_label
 
@@ -280,22 +280,28 @@ def cost(group: RunGroup) -> Table:
 
 
 def counts(group: RunGroup) -> Table:
-    """How many replies were missing or unreadable, and how many prompts were shortened."""
+    """How replies were read, how many were missing or unreadable, and how many prompts were shortened."""
 
     def cells(run: Run) -> list[Cell]:
         counts = run.result.counts[ALL]
-        numbers = (run.result.replies, counts.missing, *(counts.unreadable.get(reader, 0) for reader in READERS))
-        return [Cell(f"{number:,}") for number in (*numbers, counts.shortened, counts.over_window)]
+        unreadable = [counts.unreadable.get(reader, 0) for reader in READERS]
+        how_read = [counts.how_read.get(how) for how in HOW_READ]
+        numbers = (run.result.replies, counts.missing, *how_read, *unreadable, counts.shortened, counts.over_window)
+        return [Cell(UNKNOWN if number is None else f"{number:,}") for number in numbers]
 
     columns = [
         Column("asked for", "replies"),
         Column("missing", "replies"),
+        *(Column(how, f"read by the {READERS[0]} reader") for how in HOW_READ),
         *(Column(f"{reader} reader", "unreadable replies") for reader in READERS),
         Column("shortened", "prompts and the window"),
         Column("still too long", "prompts and the window"),
     ]
-    note = "All of them count in every score; a missing or unreadable reply is wrong."
-    return _runs_table("Missing, unreadable and shortened", group, columns, cells, note)
+    note = (
+        "All of them count in every score; a missing or unreadable reply is wrong. As asked: in the form that the "
+        "prompt asks for. Own form: in one that the model was trained on. Mended: only the form of its JSON was wrong."
+    )
+    return _runs_table("How replies were read", group, columns, cells, note)
 
 
 def what_was_run(group: RunGroup) -> Table:

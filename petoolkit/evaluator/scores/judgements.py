@@ -8,7 +8,7 @@ import numpy as np
 
 from petoolbench import InputError
 from petoolkit.call_forms import ToolCall
-from petoolkit.replies import READERS, parse_reply
+from petoolkit.replies import HOW_READ, READERS, read_reply
 from petoolkit.scoring import (
     METRICS,
     PARAMETER_ERRORS,
@@ -23,11 +23,12 @@ from petoolkit.scoring import (
 
 _TOOL_CODES = {error: code for code, error in enumerate((None, *TOOL_ERRORS))}
 _PARAMETER_CODES = {error: code for code, error in enumerate((None, *PARAMETER_ERRORS))}
+_HOW_CODES = {how: code for code, how in enumerate((None, *HOW_READ))}
 _MARKS = ("missing", "shortened", "over_window")
 _LINE = np.dtype(
     [("row", np.int64), ("repeat", np.int64)]
     + [(mark, np.bool_) for mark in _MARKS]
-    + [(f"{reader} {part}", np.int8) for reader in READERS for part in ("tool", "parameters")]
+    + [(f"{reader} {part}", np.int8) for reader in READERS for part in ("tool", "parameters", "how")]
 )
 
 
@@ -37,6 +38,7 @@ class Judgements:
 
     tool: dict[str, np.ndarray]  # by reader: codes of tool errors; 0 is right
     parameters: dict[str, np.ndarray]  # by reader: codes of parameter errors; 0 is right
+    how: dict[str, np.ndarray]  # by reader: codes of how a call was read; 0 is not read
     missing: np.ndarray  # whether there is no reply
     shortened: np.ndarray  # whether the prompt was shortened to fit into the window
     over_window: np.ndarray  # whether the shortened prompt still did not fit
@@ -70,6 +72,10 @@ class Judgements:
     def unreadable(self, reader: str) -> np.ndarray:
         """Whether a reply exists and does not hold a readable call."""
         return (self.tool[reader] == _TOOL_CODES["IF"]) & ~self.missing
+
+    def read(self, reader: str, how: str) -> np.ndarray:
+        """Whether a reply's call was read in one of the ways of `HOW_READ`."""
+        return self.how[reader] == _HOW_CODES[how]
 
 
 class _Reference(NamedTuple):
@@ -111,6 +117,7 @@ def judge(rows: list[dict], predictions: Iterable[dict]) -> Judgements:
     return Judgements(
         tool={reader: by_row_and_repeat(f"{reader} tool", _TOOL_CODES["IF"]) for reader in READERS},
         parameters={reader: by_row_and_repeat(f"{reader} parameters", _PARAMETER_CODES["IF"]) for reader in READERS},
+        how={reader: by_row_and_repeat(f"{reader} how", _HOW_CODES[None]) for reader in READERS},
         missing=by_row_and_repeat("missing", True),
         shortened=by_row_and_repeat("shortened", False),
         over_window=by_row_and_repeat("over_window", False),
@@ -145,9 +152,10 @@ def _reference(row: dict) -> _Reference:
 
 
 def _codes(reply: str | None, reference: _Reference) -> Iterator[int]:
-    """For each reader, the codes of the tool error and of the parameter error."""
+    """For each reader, the codes of the tool error, of the parameter error, and of how the call was read."""
     gold, types, candidate_tools, same_function_tools = reference
     for reader in READERS:
-        call = None if reply is None else parse_reply(reply, reader)
+        call, how = (None, None) if reply is None else read_reply(reply, reader, candidate_tools)
         yield _TOOL_CODES[tool_error(call, gold, candidate_tools, same_function_tools)]
         yield _PARAMETER_CODES[parameter_error(call, gold, reader, types)]
+        yield _HOW_CODES[how]

@@ -9,7 +9,7 @@ from petoolkit.evaluator.scores.bootstrap import cluster_sums, ratio_intervals
 from petoolkit.evaluator.scores.breakdowns import RowGroup, by_setting, row_groups
 from petoolkit.evaluator.scores.chance import chance
 from petoolkit.evaluator.scores.judgements import Judgements, judge
-from petoolkit.replies import READERS
+from petoolkit.replies import HOW_READ, READERS
 from petoolkit.scoring import ACCURACIES, ERROR_TYPES, METRICS
 
 
@@ -134,6 +134,7 @@ def _by_repeat(judged: Judgements, numbers: np.ndarray) -> dict:
 def _counts(judged: Judgements, numbers: np.ndarray) -> dict:
     return {
         "unreadable": {reader: int(judged.unreadable(reader)[numbers].sum()) for reader in READERS},
+        "how_read": {how: int(judged.read(READERS[0], how)[numbers].sum()) for how in HOW_READ},
         "missing": int(judged.missing[numbers].sum()),
         "shortened": int(judged.shortened[numbers].sum()),
         "over_window": int(judged.over_window[numbers].sum()),
