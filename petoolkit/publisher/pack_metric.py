@@ -77,10 +77,10 @@ def _with_all_imports(text: str) -> str:
 
     `evaluate` fetches no other files, and says by the first module's imports which packages are missing.
     """
-    last = list(re.finditer(r"^from \..* import .*\n", text, re.MULTILINE))[-1].end()
+    first = text.index("from .")
     missing = [name for name in _SIBLINGS.values() if f"from .{name} import" not in text]
     lines = "import json_repair\n" + "".join(f"from .{name} import *\n" for name in missing)
-    return text[:last] + lines + text[last:]
+    return text[:first] + lines + text[first:]
 
 
 def _card(card: Path, repo_id: str) -> str:
