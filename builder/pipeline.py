@@ -10,6 +10,7 @@ from petoolbench import SETTINGS, SPLITS, InputError
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.endpoint.usage import Usage
 from petoolkit.files import content_hash, write_json
+from petoolkit.folder_lock import check_outside, locked
 
 from .build_report import write_report
 from .dataset_card import CARD_TEMPLATE
@@ -166,19 +167,22 @@ def build(
         replace: whether the dataset may replace an imported one.
 
     Raises:
-        InputError: for a mistake in the recipe, a catalogue or a folder.
+        InputError: for a mistake in the recipe, a catalogue or a folder, or if another process writes one of the
+            folders.
     """
-    check_replaceable(dataset_folder, "build", replace)
-    run = RunFolder(run_folder, list(STAGES), console)
-    console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_folder}/)")
-    usage = usage or Usage(recipe.llm.chat_prices)
-    try:
-        do_stages(Materials(recipe, run, usage, on_reply))
-    finally:
-        if usage.total:
-            write_json(run_folder / "usage.json", usage.as_json())
-    write_report(run, list(STAGES), recipe)
-    _write_dataset(recipe, run, dataset_folder, console)
+    check_outside(run_folder, dataset_folder, "--run")
+    with locked(dataset_folder), locked(run_folder):
+        check_replaceable(dataset_folder, "build", replace)
+        run = RunFolder(run_folder, list(STAGES), console)
+        console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_folder}/)")
+        usage = usage or Usage(recipe.llm.chat_prices)
+        try:
+            do_stages(Materials(recipe, run, usage, on_reply))
+        finally:
+            if usage.total:
+                write_json(run_folder / "usage.json", usage.as_json())
+        write_report(run, list(STAGES), recipe)
+        _write_dataset(recipe, run, dataset_folder, console)
     return run
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from petoolbench import InputError, setting_of
 from petoolkit.console import make_console
 from petoolkit.dataset_record import DatasetRecord
+from petoolkit.folder_lock import locked
 from petoolkit.released import read_released
 
 from .dataset_folder import check_replaceable, write_dataset
@@ -33,8 +34,13 @@ def import_released(path: Path, dataset_folder: Path, console: Console | None = 
 
     Raises:
         InputError: if a file is not of the released form, two files disagree about a row, or the folder can't be
-            replaced.
+            replaced or is being written by another process.
     """
+    with locked(dataset_folder):
+        return _import(path, dataset_folder, console or make_console(stderr=True), replace)
+
+
+def _import(path: Path, dataset_folder: Path, console: Console, replace: bool) -> dict:
     standing = check_replaceable(dataset_folder, "import", replace)
     files = sorted(f for f in path.iterdir() if f.name.endswith(_SUFFIXES)) if path.is_dir() else [path]
     if not files:
@@ -42,7 +48,6 @@ def import_released(path: Path, dataset_folder: Path, console: Console | None = 
             f"{path}/ holds no {' or '.join(_SUFFIXES)} file; give a released test file or a folder of them."
         )
     if standing:
-        console = console or make_console(stderr=True)
         console.print(f"{dataset_folder}/ holds {standing}; this import replaces it.", markup=False)
     statistics = RowStatistics()
     repeated = 0

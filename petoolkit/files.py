@@ -18,15 +18,18 @@ from petoolbench import InputError, to_json_text
 def replacing(target: Path) -> Iterator[Path]:
     """Yield a temporary path to write a file or folder to; it replaces `target` when the block ends without an error.
 
-    After an error, or after the process was killed at any moment, `target` is unchanged.
+    After an error, or after the process was killed at any moment, `target` is unchanged. A link as `target` stays, and
+    what it points to is replaced.
 
     Raises:
         InputError: if the disk is full, or `target` cannot be written.
     """
+    target = target.resolve() if target.is_symlink() else target
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(target)
+        _remove(temporary)  # of a dead process that had this process's number
         yield temporary
         if temporary.is_dir():
             _replace_folder(temporary, target)
@@ -59,16 +62,15 @@ def is_alive(process: int) -> bool:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
-    elif path.exists():
+    elif path.is_symlink() or path.exists():
         path.unlink()
 
 
 def _replace_folder(new: Path, target: Path) -> None:
     old = _old_folder(target)
-    if old.exists():
-        shutil.rmtree(old)
+    _remove(old)
     if target.exists():
         os.rename(target, old)
     os.rename(new, target)
@@ -80,10 +82,15 @@ def _old_folder(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.old")
 
 
+def is_half_replaced(folder: Path) -> bool:
+    """Whether a process is, or was killed, between the two renames of a replacement."""
+    return not folder.exists() and _old_folder(folder.resolve()).is_dir()
+
+
 def restore_folder(folder: Path) -> None:
     """Restore the old folder if a process was killed between the two renames of a replacement."""
-    if not folder.exists() and _old_folder(folder).exists():
-        os.rename(_old_folder(folder), folder)
+    if is_half_replaced(folder):
+        os.rename(_old_folder(folder.resolve()), folder.resolve())
 
 
 def write_json_lines(path: Path, rows: Iterable[dict]) -> int:

@@ -1,11 +1,14 @@
 """Loading rows from a dataset's folder, or from a dataset on the Hub at a revision."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from petoolbench import COLUMNS, SETTINGS, InputError, check_choice, setting_of
+from petoolkit.files import content_hash
+from petoolkit.folder_lock import restore_if_abandoned
 from petoolkit.hub_reading import why_not_read
-from petoolkit.text import ALL
+from petoolkit.text import ALL, listing
 
 if TYPE_CHECKING:
     import datasets
@@ -119,13 +122,14 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
         revision: branch, tag or commit of a dataset on the Hub.
 
     Raises:
-        InputError: if this config of the dataset cannot be read, or a column of `petoolbench.COLUMNS` is missing.
+        InputError: if this config of the dataset cannot be read, a column of `petoolbench.COLUMNS` is missing, or
+            an id is repeated.
     """
     import datasets
 
     _check_folder(dataset)
     try:
-        loaded = datasets.load_dataset(dataset, setting, revision=revision)
+        loaded = datasets.load_dataset(dataset, setting, revision=revision, cache_dir=cache_of(dataset, setting))
     except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
         raise InputError(f"{dataset} does not have a readable config {setting!r}: {why_not_read(error)}.") from None
     for rows in loaded.values():
@@ -134,10 +138,34 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
                 f"{dataset} is not a PEToolBench dataset: the columns {', '.join(sorted(missing))} are missing; check "
                 "its name."
             )
+    numbers = Counter(row_id for rows in loaded.values() for row_id in rows["id"])
+    if repeated := [str(row_id) for row_id, number in numbers.items() if number > 1]:
+        raise InputError(
+            f"{dataset}, {setting}: ids that more than one row has: {listing(repeated)}; correct the rows."
+        )
     return loaded
 
 
+def cache_of(dataset: str, config: str | None = None) -> str | None:
+    """The cache folder for the rows of a dataset's folder, named by the content of its files.
+
+    In the usual cache `datasets` tells a folder's rows apart by its card only, and would return rows that are no
+    longer in the files.
+
+    Returns:
+        `None` for a dataset on the Hub: the usual cache, which knows its revision.
+    """
+    import datasets
+
+    if not Path(dataset).is_dir():
+        return None
+    builder = datasets.load_dataset_builder(dataset, config)
+    files = [Path(file) for split in (builder.config.data_files or {}).values() for file in split]
+    return str(Path(datasets.config.HF_DATASETS_CACHE) / "by_content" / content_hash(*files)[:32])
+
+
 def _check_folder(dataset: str) -> None:
+    restore_if_abandoned(Path(dataset))
     if not Path(dataset).is_dir() and "/" not in dataset:
         raise InputError(
             f"there is no dataset folder {dataset}/ here; run `petoolbench build` first, or check --dataset."

@@ -18,8 +18,16 @@ from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.progress import with_progress
 from petoolkit.evaluator.prompts.row_prompts import make_prompts, prompt_fingerprint, released_texts
 from petoolkit.evaluator.records import AskedOptions, Manifest, Scores
-from petoolkit.evaluator.results_folder import appending, begin_results, fingerprint, finish_results, read_results
+from petoolkit.evaluator.results_folder import (
+    appending,
+    begin_results,
+    fingerprint,
+    finish_results,
+    read_results,
+    writing,
+)
 from petoolkit.evaluator.scores.rescore import score_folder
+from petoolkit.folder_lock import check_outside
 from petoolkit.released import PROMPTS_FOLDER
 from petoolkit.versions import software_versions
 
@@ -58,11 +66,12 @@ def evaluate(
 
     Raises:
         InputError: for an unknown model, setting or dataset, options that exclude each other, a folder that cannot be
-            written or holds another evaluation, or an endpoint that refuses.
+            written, holds another evaluation or is written by another process, or an endpoint that refuses.
     """
     console = console or make_console(stderr=True)
     kind = check_options(model, options, connection, given)
     rank = this_rank() if kind.shares_rows else Rank()
+    check_outside(out, dataset, "--out")
     commit = resolved_revision(dataset, revision)
     read_revision = commit or revision
     rows = load_split(dataset, setting, SPLIT, read_revision)
@@ -83,36 +92,37 @@ def evaluate(
         prices=connection.prices.model_dump(include={"input", "output"}) if connection.prices else None,
         versions=software_versions(),
     )
-    if rank.index == 0:
-        begin_results(out, manifest)
-    wait_for_all(rank)
-    answered = {(line["id"], line["repeat"]) for line in read_results(out).predictions}
-    wait_for_all(rank)  # before a process adds to a file that another is still reading
-    missing = [
-        (row, repeat) for repeat in range(options.repeat) for row in rows if (row["id"], repeat) not in answered
-    ]
-    if answered and rank.index == 0:
-        console.print(f"{len(answered):,} replies are there already, {len(missing):,} are asked for.")
-    share = missing[rank.index :: rank.count]
-    if share:
+    with writing(out, rank):
+        if rank.index == 0:
+            begin_results(out, manifest)
+        wait_for_all(rank)
+        answered = {(line["id"], line["repeat"]) for line in read_results(out).predictions}
+        wait_for_all(rank)  # before a process adds to a file that another is still reading
+        missing = [
+            (row, repeat) for repeat in range(options.repeat) for row in rows if (row["id"], repeat) not in answered
+        ]
+        if answered and rank.index == 0:
+            console.print(f"{len(answered):,} replies are there already, {len(missing):,} are asked for.")
+        share = missing[rank.index :: rank.count]
+        if share:
 
-        def train_rows() -> list[dict]:
-            try:
-                return load_split(dataset, setting, "train", read_revision)
-            except InputError:
-                return []
+            def train_rows() -> list[dict]:
+                try:
+                    return load_split(dataset, setting, "train", read_revision)
+                except InputError:
+                    return []
 
-        usage = Usage(connection.prices)
-        loaded_model = make_model(model, options, connection, usage, rows, train_rows)
-        prompts = make_prompts(share, loaded_model, options, released, console)
-        with appending(out, rank) as write:
-            for answer in with_progress(loaded_model.answer_all(prompts), rows, len(prompts), console):
-                write(prediction_line(answer))
-    wait_for_all(rank)
-    if rank.index > 0:
-        return None
-    finish_results(out, [(row["id"], repeat) for row in rows for repeat in range(options.repeat)])
-    return score_folder(out, console)
+            usage = Usage(connection.prices)
+            loaded_model = make_model(model, options, connection, usage, rows, train_rows)
+            prompts = make_prompts(share, loaded_model, options, released, console)
+            with appending(out, rank) as write:
+                for answer in with_progress(loaded_model.answer_all(prompts), rows, len(prompts), console):
+                    write(prediction_line(answer))
+        wait_for_all(rank)
+        if rank.index > 0:
+            return None
+        finish_results(out, [(row["id"], repeat) for row in rows for repeat in range(options.repeat)])
+        return score_folder(out, console)
 
 
 def prediction_line(answer: Answer) -> dict:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.models.processes import Rank
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest
 from petoolkit.files import write_json_lines
+from petoolkit.folder_lock import locked
 from petoolkit.text import listing
 
 PREDICTIONS = "predictions.jsonl"
@@ -96,6 +97,15 @@ def rows_of(manifest: Manifest) -> list[dict]:
             f"{manifest.dataset} holds other rows than when it was evaluated on; evaluate again, into another folder."
         )
     return rows
+
+
+def writing(folder: Path, rank: Rank) -> AbstractContextManager[None]:
+    """The lock of the folder; of the processes of one run, which write it together, the first one takes it.
+
+    Raises:
+        InputError: if another run writes the folder.
+    """
+    return locked(folder) if rank.index == 0 else nullcontext()
 
 
 def begin_results(folder: Path, manifest: Manifest) -> None:

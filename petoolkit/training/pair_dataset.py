@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from petoolbench import FEATURES, SETTINGS, InputError, render_messages, setting_of
+from petoolkit.evaluator.dataset_rows import cache_of
 from petoolkit.evaluator.terminal_layout import FittedTable
 from petoolkit.files import content_version, replacing, write_json
 from petoolkit.hub_reading import why_not_read
@@ -115,7 +116,7 @@ def read_pairs(dataset: str, split: str, revision: str | None = None) -> list[di
         InputError: if there is no such dataset, it has other columns, or no pairs in this split.
     """
     try:
-        loaded = datasets.load_dataset(dataset, revision=revision)
+        loaded = datasets.load_dataset(dataset, revision=revision, cache_dir=cache_of(dataset))
     except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
         raise InputError(
             f"the pairs {dataset} cannot be loaded ({why_not_read(error)}); make them with trainer/pairs.py, or check "

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from petoolkit.evaluator.report.run_groups import group_runs
 from petoolkit.evaluator.report.score_files import read_scores, scored_evaluations_in
 from petoolkit.files import replacing, write_json
+from petoolkit.folder_lock import locked
 
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_\[\]|~#])")
 
@@ -39,12 +40,17 @@ def write_report(folders: list[Path], out: Path, say: Callable[[str], None] = la
     from petoolkit.evaluator.report.report_chapters import report_on  # draws with matplotlib, an extra
 
     report = report_on(groups)
+    with locked(out):
+        _write_all(report, out)
+    return out / "report.html"
+
+
+def _write_all(report: Any, out: Path) -> None:
     for figure in (f for chapter in report.chapters for section in chapter.sections for f in section.figures):
         _write(out / figure.file, figure.png)
     write_json(out / "report.json", report.as_json())
     _write(out / "report.md", _render("report.md.jinja", report, _for_markdown))
     _write(out / "report.html", _render("report.html.jinja", report))
-    return out / "report.html"
 
 
 def _write(path: Path, content: bytes) -> None:
