@@ -72,6 +72,7 @@ def scores(
                 "missing": 0,
                 "shortened": 12,
                 "over_window": 1,
+                "cut_replies": 0,
             }
             for setting in settings
         },

@@ -3,16 +3,20 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, reply, row
 from scripted_server import CHAT, ScriptedServer
 
 from petoolbench import InputError
+from petoolbench_cli import main
 from petoolkit.endpoint import client
 from petoolkit.endpoint.llm_settings import LlmSettings
 from petoolkit.endpoint.request import AnswerError, Dialect, Reply, Request
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.options import Connection, Options
+from petoolkit.evaluator.records import Scores
+from petoolkit.evaluator.report import write_report
 
 ROWS = [row(f"u{n}", "preferred_only", "Aerwyn", [past_call("Aerwyn")] * 3, group=f"g{n % 4}") for n in range(8)]
 MESSAGE = {"role": "assistant", "content": reply("Aerwyn")}
@@ -173,3 +177,51 @@ def test_used_up_credit_ends_the_run(dataset, tmp_path, form):
     ):
         run(dataset, tmp_path / "out", server)
     assert server.counts[CHAT] == 1
+
+
+def command(dataset, out, server, *options):
+    arguments = ["evaluate", "--dataset", dataset, "--model", "openai:m", "--base-url", server.url, "--out", str(out)]
+    result = CliRunner().invoke(main, [*arguments, "--concurrency", "1", *options])
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_cut_replies_are_kept_counted_shown_and_named_with_what_to_change(dataset, tmp_path):
+    thinking = {"role": "assistant", "content": None, "reasoning_content": reply("Aerwyn")}
+
+    def reasons(body):
+        return reply("Aerwyn") if len(server.requests) > 6 else answer(thinking, "length")
+
+    with ScriptedServer(reasons) as server:
+        code, output = command(dataset, tmp_path / "out", server)
+    assert code == 0, output
+    assert "m: 6 replies were cut at the most tokens of a reply" in output
+    assert "m: 6 replies do not hold a readable call" in output
+    assert "6 of 8 replies were cut at 256 tokens" in output and "higher --max-new-tokens" in output
+    assert sorted(line["finish_reason"] for line in lines(tmp_path / "out")) == ["length"] * 6 + ["stop"] * 2
+    scores = Scores.read(tmp_path / "out")
+    assert scores.counts["all"].cut_replies == 6 and scores.score("all", "tool_acc").value == 0.25
+    page = write_report([tmp_path / "out"], tmp_path / "report", lambda text: None)
+    assert "6 of 8 replies were cut at the most tokens" in page.with_suffix(".md").read_text()
+
+
+def test_a_rule_has_no_finish_reason(dataset, tmp_path):
+    evaluate(dataset, "all", "baseline:random", tmp_path / "out")
+    assert all("finish_reason" not in line for line in lines(tmp_path / "out"))
+
+
+def test_a_refused_option_is_recorded(dataset, tmp_path):
+    with ScriptedServer(faults=lambda number, body: "no-temperature" if "temperature" in body else None) as server:
+        scored = run(dataset, tmp_path / "out", server)
+    assert scored.left_out == ["temperature"]
+    assert all(line["left_out"] == ["temperature"] for line in lines(tmp_path / "out"))
+
+
+def test_prompts_that_the_server_cuts_are_counted(dataset, tmp_path):
+    def cuts(body):
+        whole = round(sum(len(message["content"]) for message in body["messages"]) / 4.2)
+        return answer(prompt_tokens=whole // 2 if len(server.requests) > 3 else whole)
+
+    with ScriptedServer(cuts) as server:
+        code, output = command(dataset, tmp_path / "out", server)
+    assert code == 0 and "5 prompts were cut by the server" in output
+    assert Scores.read(tmp_path / "out").cut_prompts == 5

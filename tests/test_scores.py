@@ -72,6 +72,7 @@ def test_rows_chance_and_counts_are_those_counted_by_hand():
         "missing": 1,
         "shortened": 2,
         "over_window": 1,
+        "cut_replies": 0,
     }
     assert scored["counts"]["chronological"]["missing"] == 1
     assert scored["counts"]["preferred_only"]["unreadable"] == {"robust": 0, "paper": 0}

@@ -32,6 +32,7 @@ from petoolkit.released import PROMPTS_FOLDER
 from petoolkit.versions import software_versions
 
 SPLIT = "test"
+_KNOWN_TO_SOME = ("finish_reason", "estimated_prompt_tokens", "left_out")  # fields of an answer
 
 
 def evaluate(
@@ -126,7 +127,10 @@ def evaluate(
 
 
 def prediction_line(answer: Answer) -> dict:
-    """An answer as a line of `predictions.jsonl`; `cut` and `over_window` are in it only if they are true."""
+    """An answer as a line of `predictions.jsonl`.
+
+    `cut` and `over_window` are in it only if they are true, and what only some models know only if it is known.
+    """
     prompt = answer.prompt
     marks = {name: True for name in ("cut", "over_window") if getattr(prompt, name)}
     return {
@@ -139,4 +143,5 @@ def prediction_line(answer: Answer) -> dict:
         "seconds": answer.seconds,
         "dropped_interactions": prompt.dropped_interactions,
         **marks,
+        **{name: value for name in _KNOWN_TO_SOME if (value := getattr(answer, name))},
     }

@@ -121,6 +121,21 @@ def _show_scores(scores: "Scores", out: Path) -> None:
     messages = make_console(stderr=True)
     if missing := scores.counts["all"].missing:
         messages.print(f"{missing:,} requests failed and count as wrong; run the same command again to repeat them.")
+    if cut := scores.counts["all"].cut_replies:
+        most = scores.options.model_dump().get("max_new_tokens")
+        messages.print(
+            f"{cut:,} of {scores.replies:,} replies were cut at {most} tokens (reasoning counts, too); evaluate with "
+            "a higher --max-new-tokens, into another --out.",
+            highlight=False,
+        )
+    if scores.cut_prompts:
+        messages.print(
+            f"{scores.cut_prompts:,} prompts were cut by the server: it counted far fewer tokens than they have; give "
+            "it a longer context (Ollama: num_ctx), or lower --window, and evaluate into another --out.",
+            highlight=False,
+        )
+    if scores.left_out:
+        messages.print(f"The endpoint refused {', '.join(scores.left_out)}: requests were sent without.")
     messages.print(f"Replies and scores: {out}/predictions.jsonl, {out}/scores.json")
 
 

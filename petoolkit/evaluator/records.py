@@ -121,6 +121,7 @@ class Counts(BaseModel):
     missing: Count
     shortened: Count
     over_window: Count = 0
+    cut_replies: Count = 0  # at the most tokens of a reply
 
 
 class ReplyUsage(BaseModel):
@@ -145,6 +146,8 @@ class Scores(Manifest):
         repeats: one share for each repeated run, by setting, reader and accuracy.
         counts: numbers of replies, by setting.
         usage: tokens, seconds and cost of the replies.
+        left_out: options that the endpoint refused, so that requests were sent without them.
+        cut_prompts: number of prompts of which the endpoint read far fewer tokens than they have; `None` if not known.
         folder: name of the folder that the scores were read from; not written.
     """
 
@@ -156,6 +159,8 @@ class Scores(Manifest):
     repeats: dict[str, dict[str, dict[str, list[Share]]]]
     counts: dict[str, Counts]
     usage: ReplyUsage = ReplyUsage()
+    left_out: list[str] = []
+    cut_prompts: Count | None = None
     folder: str = Field("", exclude=True)
 
     @model_validator(mode="after")

@@ -25,8 +25,8 @@ _NO_BREAK = "\N{NO-BREAK SPACE}"
 def scores_table(results: "Sequence[Scores]") -> Group:
     """Scores of evaluations of the same rows in percent, a section for each metric.
 
-    Chance and the best rule are below the models, and below the table is how many replies were missing and how many
-    prompts were shortened.
+    Chance and the best rule are below the models, and below the table is how many replies were missing, cut or
+    unreadable, and how many prompts were shortened.
     """
     first = results[0]
     settings = list(first.rows)
@@ -57,11 +57,17 @@ def _model(manifest: "Manifest") -> str:
 
 
 def _notes(results: "Iterable[Scores]") -> Iterator[Text]:
-    """Sentences about missing replies and shortened prompts."""
+    """Sentences about missing, cut and unreadable replies, and prompts that were not asked whole."""
     for result in results:
         counts = result.counts[ALL]
         if counts.missing:
             yield Text(f"{_model(result)}: {counts.missing:,} replies are missing and count as wrong.")
+        if counts.cut_replies:
+            yield Text(f"{_model(result)}: {counts.cut_replies:,} replies were cut at the most tokens of a reply.")
+        if unreadable := counts.unreadable.get(READERS[0], 0):
+            yield Text(f"{_model(result)}: {unreadable:,} replies do not hold a readable call and count as wrong.")
+        if result.cut_prompts:
+            yield Text(f"{_model(result)}: {result.cut_prompts:,} prompts were cut by the server.")
         if counts.shortened:
             yield Text(f"{_model(result)}: {counts.shortened:,} prompts were shortened to the window.")
 

@@ -32,6 +32,9 @@ class Answer:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     seconds: float | None = None  # from the request to the last token of the reply
+    finish_reason: str | None = None  # why the reply ended; `length`: at the most tokens of a reply
+    estimated_prompt_tokens: int | None = None  # for models whose tokenizer is not known here
+    left_out: tuple[str, ...] = ()  # options that the endpoint refuses, so that the request was sent without them
 
 
 class Model(Protocol):

@@ -56,7 +56,17 @@ class OpenAIModel:
         except RequestFailed as error:
             return Answer(prompt, None, str(error))
         text = tools.reply_of(*reply.called) if tools and reply.called else reply.content or reply.refusal or ""
-        return Answer(prompt, text, None, reply.prompt_tokens, reply.completion_tokens, reply.seconds)
+        return Answer(
+            prompt,
+            text,
+            None,
+            reply.prompt_tokens,
+            reply.completion_tokens,
+            reply.seconds,
+            finish_reason=reply.finish_reason,
+            estimated_prompt_tokens=self.count_tokens(prompt.messages),
+            left_out=reply.left_out,
+        )
 
 
 def tokens_of_functions(candidate_tools: list[dict]) -> int:

@@ -25,6 +25,16 @@ def warnings(groups: list[RunGroup]) -> list[str]:
                 f"{run.label}: {missing:,} of {run.result.replies:,} replies are missing (failed requests) and count "
                 "as wrong; the same petoolbench evaluate command asks for them again."
             )
+        if cut := run.result.counts[ALL].cut_replies:
+            sentences.append(
+                f"{run.label}: {cut:,} of {run.result.replies:,} replies were cut at the most tokens of a reply; "
+                "petoolbench evaluate with a higher --max-new-tokens lets the model end."
+            )
+        if cut_prompts := run.result.cut_prompts:
+            sentences.append(
+                f"{run.label}: the server read far fewer tokens than {cut_prompts:,} prompts have, so it cut them; "
+                "give it a longer context, and evaluate again."
+            )
     return sentences
 
 

@@ -286,7 +286,8 @@ def counts(group: RunGroup) -> Table:
         counts = run.result.counts[ALL]
         unreadable = [counts.unreadable.get(reader, 0) for reader in READERS]
         how_read = [counts.how_read.get(how) for how in HOW_READ]
-        numbers = (run.result.replies, counts.missing, *how_read, *unreadable, counts.shortened, counts.over_window)
+        lengths = (counts.cut_replies, counts.shortened, counts.over_window)
+        numbers = (run.result.replies, counts.missing, *how_read, *unreadable, *lengths)
         return [Cell(UNKNOWN if number is None else f"{number:,}") for number in numbers]
 
     columns = [
@@ -294,6 +295,7 @@ def counts(group: RunGroup) -> Table:
         Column("missing", "replies"),
         *(Column(how, f"read by the {READERS[0]} reader") for how in HOW_READ),
         *(Column(f"{reader} reader", "unreadable replies") for reader in READERS),
+        Column("cut", "replies at their most tokens"),
         Column("shortened", "prompts and the window"),
         Column("still too long", "prompts and the window"),
     ]

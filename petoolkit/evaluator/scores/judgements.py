@@ -24,7 +24,7 @@ from petoolkit.scoring import (
 _TOOL_CODES = {error: code for code, error in enumerate((None, *TOOL_ERRORS))}
 _PARAMETER_CODES = {error: code for code, error in enumerate((None, *PARAMETER_ERRORS))}
 _HOW_CODES = {how: code for code, how in enumerate((None, *HOW_READ))}
-_MARKS = ("missing", "shortened", "over_window")
+_MARKS = ("missing", "shortened", "over_window", "reply_cut")
 _LINE = np.dtype(
     [("row", np.int64), ("repeat", np.int64)]
     + [(mark, np.bool_) for mark in _MARKS]
@@ -42,6 +42,7 @@ class Judgements:
     missing: np.ndarray  # whether there is no reply
     shortened: np.ndarray  # whether the prompt was shortened to fit into the window
     over_window: np.ndarray  # whether the shortened prompt still did not fit
+    reply_cut: np.ndarray  # whether the reply was cut at the most tokens of a reply
 
     @property
     def repeats(self) -> int:
@@ -121,6 +122,7 @@ def judge(rows: list[dict], predictions: Iterable[dict]) -> Judgements:
         missing=by_row_and_repeat("missing", True),
         shortened=by_row_and_repeat("shortened", False),
         over_window=by_row_and_repeat("over_window", False),
+        reply_cut=by_row_and_repeat("reply_cut", False),
     )
 
 
@@ -137,7 +139,8 @@ def _judge_each(rows: list[dict], predictions: Iterable[dict]) -> Iterator[tuple
             )
         reply = prediction["reply"]
         shortened = bool(prediction.get("dropped_interactions") or prediction.get("cut"))
-        marks = (reply is None, shortened, bool(prediction.get("over_window")))
+        reply_cut = prediction.get("finish_reason") == "length"
+        marks = (reply is None, shortened, bool(prediction.get("over_window")), reply_cut)
         yield (number, prediction["repeat"], *marks, *_codes(reply, references[number]))
 
 

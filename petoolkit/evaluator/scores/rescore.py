@@ -14,6 +14,9 @@ from petoolkit.evaluator.records import Manifest, ReplyUsage, Scores
 from petoolkit.evaluator.results_folder import Results, read_results, rows_of
 from petoolkit.evaluator.scores.score import best_rule, metric_values, score
 
+_CUT_BELOW = 0.7  # a prompt of which a smaller share was read was cut; lengths of texts in tokens vary less
+_LOWEST_SCALE = 0.85  # tokens of a prompt as a share of our estimate, of which there are 3.8 characters each
+
 
 def score_folder(folder: Path, console: Console) -> Scores:
     """Score the stored replies of an evaluation, and write `scores.json`.
@@ -26,7 +29,14 @@ def score_folder(folder: Path, console: Console) -> Scores:
     with console.status("Scoring"):
         found = score(rows, results.predictions)
         best = {} if results.manifest.is_rule else best_rule(_rule_values(rows, results.manifest, console))
-    scores = Scores(**results.manifest.model_dump(), **found, best_rule=best, usage=_usage(results))
+    scores = Scores(
+        **results.manifest.model_dump(),
+        **found,
+        best_rule=best,
+        usage=_usage(results),
+        left_out=_left_out(results),
+        cut_prompts=_cut_prompts(results),
+    )
     scores.write(folder)
     return scores
 
@@ -51,6 +61,27 @@ def _rule_values(rows: list[dict], manifest: Manifest, console: Console) -> dict
         predictions = ({"id": row["id"], "repeat": 0, "reply": r} for row, r in zip(rows, replies, strict=True))
         found[name] = metric_values(rows, predictions)
     return found
+
+
+def _left_out(results: Results) -> list[str]:
+    return sorted({option for line in results.predictions for option in line.get("left_out") or ()})
+
+
+def _cut_prompts(results: Results) -> int | None:
+    """Number of prompts of which the endpoint read far fewer tokens than we estimate that they have.
+
+    The estimate is scaled by this model's own tokens of a prompt, up to the highest tenth.
+    """
+    counts = [
+        (line["prompt_tokens"], line["estimated_prompt_tokens"])
+        for line in results.predictions
+        if line.get("prompt_tokens") and line.get("estimated_prompt_tokens")
+    ]
+    if not counts:
+        return None
+    read, estimated = np.array(counts, dtype=float).T
+    scale = max(float(np.quantile(read / estimated, 0.9)), _LOWEST_SCALE)
+    return int((read < _CUT_BELOW * scale * estimated).sum())
 
 
 def _usage(results: Results) -> ReplyUsage:

@@ -138,6 +138,7 @@ def _counts(judged: Judgements, numbers: np.ndarray) -> dict:
         "missing": int(judged.missing[numbers].sum()),
         "shortened": int(judged.shortened[numbers].sum()),
         "over_window": int(judged.over_window[numbers].sum()),
+        "cut_replies": int(judged.reply_cut[numbers].sum()),
     }
 
 
