@@ -122,6 +122,12 @@ CITATION = """\
   year={2025}
 }"""
 
+# Characters that end a line, cannot be seen, or turn the direction of writing, as a range of a regular expression:
+# controls, zero-width and direction marks, line and paragraph separators, joiners, annotations, tags.
+UNSEEN = (
+    r"\x00-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+)
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 _TOOL_NAME = re.compile(r"<(.*?)>\.<(.*?)>\.<(.*)>", re.DOTALL)
 
 
@@ -252,7 +258,7 @@ def _render_interaction(interaction: dict) -> str:
     if interaction["rating"] is not None:  # before the tool's name: who reads the name knows the rating already
         shown["rating"] = interaction["rating"]
     shown["tool_name"] = interaction["tool_name"]
-    return to_json_text({**shown, "parameters": json.loads(interaction["parameters"])})
+    return _on_one_line({**shown, "parameters": json.loads(interaction["parameters"])})
 
 
 def _render_tool(tool: dict) -> str:
@@ -261,7 +267,16 @@ def _render_tool(tool: dict) -> str:
         shown["provider_description"] = tool["provider_description"]
     for kind in PARAMETER_KINDS:
         shown[kind] = [{**parameter, "default": default_of(parameter)} for parameter in tool[kind]]
-    return to_json_text(shown)
+    return _on_one_line(shown)
+
+
+def _on_one_line(value: Any) -> str:
+    """JSON text in which characters that could end the line or hide text are escaped."""
+    return _UNSEEN.sub(_escaped, to_json_text(value))
+
+
+def _escaped(unseen: re.Match) -> str:
+    return json.dumps(unseen.group())[1:-1]
 
 
 def default_of(parameter: dict) -> Any:

@@ -26,15 +26,28 @@ class _Command(click.Group):
         try:
             return super().invoke(context)
         except InputError as error:
-            from petoolkit.text import printable
-
-            console = make_console(stderr=True, soft_wrap=True)
-            console.print(printable(f"Error: {error}"), style="red", markup=False, highlight=False)
+            _tell(error)
+            context.exit(EXIT_INPUT_ERROR)
+        except BrokenPipeError:  # whoever read the output has left: click knows what to do
+            raise
+        except OSError as error:  # of a file or folder that no command reads or writes by itself, such as a cache
+            if error.filename is None and error.errno is None:
+                raise
+            named = f"{error.filename}: " if error.filename else ""
+            reason = (error.strerror or str(error)).lower()
+            _tell(f"{named}{reason}; free some space, ask for access, or give another path.")
             context.exit(EXIT_INPUT_ERROR)
         except KeyboardInterrupt:
             kept = " What was finished is kept: the same command goes on from there."
             click.echo(f"Stopped.{kept if context.invoked_subcommand in _GO_ON else ''}", err=True)
             context.exit(EXIT_STOPPED)
+
+
+def _tell(problem: object) -> None:
+    from petoolkit.text import printable
+
+    console = make_console(stderr=True, soft_wrap=True)
+    console.print(printable(f"Error: {problem}"), style="red", markup=False, highlight=False)
 
 
 _written_dataset = click.option(

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from petoolbench import InputError, check_choice
 from petoolkit.embedding import DEFAULT_MODEL
 from petoolkit.endpoint.llm_settings import Count, LlmSettings
+from petoolkit.files import read_yaml
 
 from .authors import AUTHORS, DEFAULT_AUTHOR, any_asks_a_model
 from .encoders import is_of_the_endpoint
@@ -25,7 +25,7 @@ AuthorName = Annotated[str, AfterValidator(_known_author)]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class CollectSettings(_Settings):
@@ -169,11 +169,10 @@ def load_recipe(path: Path, llm: dict[str, Any] | None = None, **overrides: Any)
         InputError: naming the file and the key.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"recipe {path} does not exist; recipes ship in recipes/build/.") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"recipe {path} cannot be read: {' '.join(str(error).split())}.") from None
+        content = read_yaml(path)
+    except InputError as error:
+        hint = "" if path.exists() else " Recipes ship in recipes/build/."
+        raise InputError(f"recipe {error}{hint}") from None
     if not isinstance(content, dict):
         raise InputError(f"recipe {path} should hold `key: value` lines.")
     content |= {key: value for key, value in overrides.items() if value is not None}

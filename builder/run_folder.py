@@ -1,6 +1,5 @@
 """A run's folder: for each stage a JSON lines file and a manifest. Finished stages are not done again."""
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, Task
 from rich.text import Text
 
 from petoolbench import InputError
-from petoolkit.files import content_hash, read_json_lines, write_json, write_json_lines
+from petoolkit.files import content_hash, read_json, read_json_lines, write_json, write_json_lines
 
 from .stage_notes import Notes
 
@@ -68,8 +67,8 @@ class RunFolder:
     def manifest(self, stage: str) -> dict[str, Any]:
         """The manifest of the stage, written when it was complete; empty if there is none."""
         try:
-            manifest = json.loads(self._manifest_path(stage).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            manifest = read_json(self._manifest_path(stage))
+        except InputError:
             return {}
         return manifest if isinstance(manifest, dict) and manifest.keys() >= _KEYS else {}
 
@@ -127,8 +126,8 @@ class RunFolder:
     def is_recorded(self, name: str, value: dict[str, Any]) -> bool:
         """Whether just this value was recorded under the name."""
         try:
-            return json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8")) == value
-        except (OSError, ValueError):
+            return read_json(self.folder / f"{name}.json") == value
+        except InputError:
             return False
 
     def _manifest_path(self, stage: str) -> Path:

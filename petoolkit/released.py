@@ -4,16 +4,18 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from petoolbench import PARAMETER_KINDS, SETTINGS, InputError, ToolName, to_json_text
-from petoolkit.files import read_json
-from petoolkit.hub_reading import fetch_file
+from petoolkit.files import finite_float, read_json, refuse_constant
+from petoolkit.hub_reading import fetch_file, first_sentence
+from petoolkit.row_form import form_problem, row_table
 
 HISTORY_HEADING = "Interaction history is:"  # in a released prompt; the history follows as a JSON list
 PROMPTS_FOLDER = "released_prompts"  # in an imported dataset: one parquet file per setting, columns id and prompt
 _PROMPT_KEYS = {setting.name: setting.released_prompt for setting in SETTINGS.values() if setting.released_prompt}
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(parse_constant=refuse_constant, parse_float=finite_float)
 
 
 def read_released(path: str | Path) -> Iterator[tuple[dict, str]]:
@@ -32,13 +34,20 @@ def read_released(path: str | Path) -> Iterator[tuple[dict, str]]:
         raise InputError(f"{path} is not a released test file: it should hold a JSON list of entries; check the path.")
     for index, entry in enumerate(entries):
         try:
-            yield from _released_entry_rows(entry, index)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            yield from _checked(list(_released_entry_rows(entry, index)))
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
             raise InputError(
                 f"{path}, entry {index}: not an entry of a released test file ({type(error).__name__}: {error}); it "
                 "needs `query`, `api_call_ground_truth` and at least one of: "
                 f"{', '.join(_PROMPT_KEYS.values())}."
             ) from None
+
+
+def _checked(rows: list[tuple[dict, str]]) -> list[tuple[dict, str]]:
+    """The rows and prompts of an entry; raises `ValueError` or `TypeError` for values that a dataset cannot hold."""
+    if problem := form_problem(row_table([row for row, _ in rows])):
+        raise ValueError(problem)
+    return rows
 
 
 def _released_entry_rows(entry: dict, index: int) -> Iterator[tuple[dict, str]]:
@@ -110,5 +119,8 @@ def released_prompts(dataset: str, setting: str, revision: str | None = None) ->
             f"{dataset} has no {file}: only a dataset made by `petoolbench import` has the released prompts; import "
             "the released test file, or leave --prompt out."
         )
-    columns = pq.read_table(path).to_pydict()
+    try:
+        columns = pq.read_table(path, columns=["id", "prompt"]).to_pydict()
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{file} of {dataset} cannot be read ({first_sentence(error)}); import it again.") from None
     return dict(zip(columns["id"], columns["prompt"], strict=True))

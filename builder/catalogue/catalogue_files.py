@@ -1,17 +1,14 @@
 """Finding the files of catalogues, and reading them, whatever format of `FORMATS` they hold."""
 
-import gzip
-import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from petoolbench import InputError, check_choice
-from petoolkit.files import read_json
+from petoolkit.files import decode_json, not_permitted, open_text, read_json, read_text, read_yaml
 
 from . import FORMATS
 from .tool_document import ToolDocument
@@ -71,35 +68,51 @@ def read_catalogue(file: Path) -> Iterator[ToolDocument]:
 def _values(file: Path) -> Iterator[tuple[str, Any]]:
     """The decoded values of a file, each with its position in it."""
     if file.name.endswith((".jsonl", ".jsonl.gz")):
-        yield from ((f"line {number}", value) for number, value in _json_lines(file))
+        yield from _json_lines(file)
         return
-    value = _read_yaml(file) if file.suffix in _YAML_SUFFIXES else read_json(file)
+    if file.suffix in _YAML_SUFFIXES:
+        value = read_yaml(file)
+    else:
+        try:
+            value = read_json(file)
+        except InputError:
+            if not _holds_json_lines(file):
+                raise
+            yield from _json_lines(file)
+            return
     entries = value if isinstance(value, list) else [value]
     yield from ((f"entry {number}", entry) for number, entry in enumerate(entries, start=1))
 
 
-def _json_lines(file: Path) -> Iterator[tuple[int, Any]]:
+def _holds_json_lines(file: Path) -> bool:
+    """Whether the first line of a file that has more lines is a JSON object by itself."""
+    first, _, rest = read_text(file).lstrip().partition("\n")
+    try:
+        return bool(rest.strip()) and isinstance(decode_json(first), dict)
+    except ValueError:
+        return False
+
+
+def _json_lines(file: Path) -> Iterator[tuple[str, Any]]:
     number = 0
     try:
-        with (
-            gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else open(file, encoding="utf-8") as lines
-        ):
+        with open_text(file) as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield number, json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{file}, line {number}: not valid JSON ({error.msg}); mend or remove the line.") from None
+                    yield f"line {number}", _decoded(line, file, number)
+    except PermissionError:
+        raise not_permitted(file) from None
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise InputError(
             f"{file}, after line {number}: cannot be read ({error}); it may be damaged or cut short: fetch it again."
         ) from None
 
 
-def _read_yaml(file: Path) -> Any:
+def _decoded(line: str, file: Path, number: int) -> Any:
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"{file} cannot be read as YAML: {' '.join(str(error).split())}.") from None
+        return decode_json(line)
+    except ValueError as error:
+        raise InputError(f"{file}, line {number}: {error}; mend or remove the line.") from None
 
 
 def _documents(value: Any, file: Path, where: str) -> Iterator[ToolDocument]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 # How the sentences begin that the stage `collect` puts behind a provider's description.
 PRICING_LABEL = "Pricing: "
@@ -37,6 +37,8 @@ class ToolDocument(BaseModel):
         pricing: of the provider, in the catalogue's words.
         latency_ms, success_rate: milliseconds of an answer, and percent of calls that succeed.
     """
+
+    model_config = ConfigDict(allow_inf_nan=False)  # also for numbers that are given as text
 
     category: str
     tool: str

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from petoolbench import PARAMETER_KINDS, InputError, ToolName, to_json_text
+from petoolbench import PARAMETER_KINDS, UNSEEN, InputError, ToolName, to_json_text
 
 from ..catalogue.tool_document import PERFORMANCE_LABEL, PRICING_LABEL, Parameter, ToolDocument
 from ..stage_notes import Notes
@@ -16,7 +16,11 @@ _DEPRECATED = re.compile(
     re.IGNORECASE,
 )
 _MARKUP = re.compile(r"<[a-zA-Z/!][^<>]{0,300}>")
-_NOT_TEXT = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
+_NOT_TEXT = re.compile(rf"[\s{UNSEEN}]+")
+_LINE_ENDS = re.compile(r"[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
+_OTHER_LINE_ENDS = re.compile(r"[\x85\u2028\u2029]")
+_UNSEEN_IN_VALUES = re.compile(rf"(?![\t\n\r])[{UNSEEN}]")
+_UNSEEN = re.compile(f"[{UNSEEN}]+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _CUT_MARK = " [...]"
 _FEWEST_WORDS = 3
@@ -85,9 +89,25 @@ def clean_text(text: str | None) -> str:
     return _NOT_TEXT.sub(" ", _MARKUP.sub(" ", html.unescape(text or ""))).strip()
 
 
+def clean_name(name: str) -> str:
+    """A name on one line, without characters that cannot be seen; markup and entities stay, as they may be meant."""
+    return _UNSEEN.sub("", _LINE_ENDS.sub(" ", name)).strip()
+
+
+def clean_value(value: Any) -> Any:
+    """A JSON value whose texts are without unseen characters; tabs and line feeds stay, as JSON escapes them."""
+    if isinstance(value, str):
+        return _UNSEEN_IN_VALUES.sub("", _OTHER_LINE_ENDS.sub("\n", value))
+    if isinstance(value, list):
+        return [clean_value(entry) for entry in value]
+    if isinstance(value, dict):
+        return {clean_value(key): clean_value(entry) for key, entry in value.items()}
+    return value
+
+
 def _tool(document: ToolDocument, max_description: int) -> dict:
     return {
-        "tool_name": str(ToolName(document.category, document.tool, document.api)),
+        "tool_name": str(ToolName(*map(clean_name, (document.category, document.tool, document.api)))),
         "tool_description": _cut(clean_text(document.api_description), max_description),
         "provider_description": " ".join(
             [_cut(clean_text(document.tool_description), max_description), *_provider_facts(document)]
@@ -114,11 +134,11 @@ def _provider_facts(document: ToolDocument) -> Iterator[str]:
 
 def _parameter(parameter: Parameter, max_description: int) -> dict:
     return {
-        "name": parameter.name,
-        "type": parameter.type,
+        "name": clean_name(parameter.name),
+        "type": None if parameter.type is None else clean_name(parameter.type),
         "description": _cut(clean_text(parameter.description), max_description),
-        "default": None if parameter.default is None else to_json_text(parameter.default),
-        "examples": parameter.examples,
+        "default": None if parameter.default is None else to_json_text(clean_value(parameter.default)),
+        "examples": clean_value(parameter.examples),
     }
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from petoolbench import InputError
 from petoolkit.endpoint.client import LONGEST_MESSAGE, EndpointClient, Failure, RunStopped, cost_limit_error
 from petoolkit.endpoint.request import AnswerError, Reply, Request, RequestFailed
-from petoolkit.files import is_alive, read_json_lines, write_json, write_json_lines
+from petoolkit.files import is_alive, read_json, read_json_lines, write_json, write_json_lines
 from petoolkit.store import BATCHES, Store, batches_under_way, cache_folder
 
 if TYPE_CHECKING:
@@ -270,9 +270,14 @@ class Batches:
 def _read(record: Path) -> dict:
     """The content of a record; empty once another process has collected the batch."""
     try:
-        return json.loads(record.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+        content = read_json(record)
+    except InputError:
+        if not record.exists():
+            return {}
+        raise
+    if not isinstance(content, dict):
+        raise InputError(f"{record} is not the record of a batch; remove it.")
+    return content
 
 
 def _is_other_process(process: int) -> bool:

@@ -11,7 +11,7 @@ Count = Annotated[int, Field(ge=1)]
 class Prices(BaseModel):
     """Prices in US dollars for a million tokens; 0 for a server of your own."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     input: Annotated[float, Field(ge=0)]
     output: Annotated[float, Field(ge=0)]
@@ -22,7 +22,7 @@ class Prices(BaseModel):
 class LlmSettings(BaseModel):
     """The language model behind an OpenAI-compatible endpoint; its key is `$OPENAI_API_KEY`, never a setting."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     model: str = "gpt-4o-mini"  # the paper's
     base_url: str | None = None  # by default `$OPENAI_BASE_URL`, else OpenAI's own

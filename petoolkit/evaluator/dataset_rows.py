@@ -8,6 +8,7 @@ from petoolbench import COLUMNS, SETTINGS, InputError, check_choice, setting_of
 from petoolkit.files import content_hash
 from petoolkit.folder_lock import restore_if_abandoned
 from petoolkit.hub_reading import why_not_read
+from petoolkit.row_form import form_problem
 from petoolkit.text import ALL, listing
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def present_settings(dataset: str, revision: str | None = None) -> list[str]:
     _check_folder(dataset)
     try:
         configs = datasets.get_dataset_config_names(dataset, revision=revision)
-    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+    except Exception as error:  # whatever the libraries raise for files of others
         raise InputError(f"the dataset {dataset} cannot be read: {why_not_read(error)}.") from None
     found = [setting for setting in SETTINGS if setting in configs]
     if not found:
@@ -130,14 +131,16 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
     _check_folder(dataset)
     try:
         loaded = datasets.load_dataset(dataset, setting, revision=revision, cache_dir=cache_of(dataset, setting))
-    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+    except Exception as error:  # whatever the libraries raise for files of others
         raise InputError(f"{dataset} does not have a readable config {setting!r}: {why_not_read(error)}.") from None
-    for rows in loaded.values():
+    for split, rows in loaded.items():
         if missing := set(COLUMNS) - set(rows.column_names):
             raise InputError(
                 f"{dataset} is not a PEToolBench dataset: the columns {', '.join(sorted(missing))} are missing; check "
                 "its name."
             )
+        if problem := form_problem(rows.data.table, setting):
+            raise InputError(f"{dataset}, {setting}, {split}: {problem}; correct the dataset, or give another one.")
     numbers = Counter(row_id for rows in loaded.values() for row_id in rows["id"])
     if repeated := [str(row_id) for row_id, number in numbers.items() if number > 1]:
         raise InputError(

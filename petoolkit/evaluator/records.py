@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from petoolbench import InputError
+from petoolkit.endpoint.llm_settings import Prices
 from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
 from petoolkit.files import read_json, write_json
 from petoolkit.replies import READERS
@@ -59,6 +60,13 @@ class Manifest(BaseModel):
     prompt_fingerprint: str | None = None
     prices: dict[str, float] | None = None
     versions: dict[str, Any] = {}
+
+    @field_validator("prices")
+    @classmethod
+    def _are_prices(cls, prices: dict[str, float] | None) -> dict[str, float] | None:
+        if prices is not None:
+            Prices.model_validate(prices)
+        return prices
 
     @property
     def is_rule(self) -> bool:

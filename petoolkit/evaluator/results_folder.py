@@ -1,7 +1,6 @@
 """The folder of an evaluation: its manifest and its predictions."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from petoolbench import InputError, to_json_text
 from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.models.processes import Rank
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest
-from petoolkit.files import write_json_lines
+from petoolkit.files import decode_json, write_json_lines
 from petoolkit.folder_lock import locked
 from petoolkit.text import listing
 
@@ -193,8 +192,8 @@ def _read_predictions(path: Path) -> Iterator[dict]:
     with open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                prediction = json.loads(line)
-            except (ValueError, RecursionError):
+                prediction = decode_json(line)
+            except ValueError:
                 if not line.endswith(b"\n"):
                     return
                 prediction = None
@@ -207,7 +206,13 @@ def _is_prediction(value: object) -> bool:
     return (
         isinstance(value, dict)
         and isinstance(value.get("id"), str)
-        and isinstance(value.get("repeat"), int)
+        and type(value.get("repeat")) is int  # a bool is an `int`, too
         and value["repeat"] >= 0
         and isinstance(value.get("reply", 0), str | None)
+        and isinstance(value.get("error"), str | None)
+        and all(_is_amount(value.get(name)) for name in ("prompt_tokens", "completion_tokens", "seconds"))
     )
+
+
+def _is_amount(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15)

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from petoolbench import InputError
 from petoolkit.files import read_json, write_json
 
@@ -81,8 +83,9 @@ class TrainingRecord:
             InputError: if there is none, or its fields are those of another version.
         """
         try:
-            return cls(**read_json(folder / RECORD_FILE))
-        except TypeError:
+            record = cls(**read_json(folder / RECORD_FILE))
+            return TypeAdapter(cls).validate_python(asdict(record))
+        except (TypeError, ValidationError):
             raise InputError(
                 f"{folder / RECORD_FILE} was written by another version; write the card with the version that trained."
             ) from None

@@ -1,0 +1,242 @@
+"""The kinds of inputs that `fuzz.py` damages: how many cases, a valid one, and what reads it."""
+
+import json
+import random
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from petoolkit.builder.catalogue.catalogue_files import read_catalogue
+from petoolkit.builder.recipe import load_recipe
+from petoolkit.builder.stage_notes import Notes
+from petoolkit.builder.stages.collect import collect
+
+from petoolbench import SETTINGS, InputError, ToolName, render_messages
+from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest, Scores
+from petoolkit.evaluator.results_folder import PREDICTIONS, read_results
+from petoolkit.evaluator.row_view import row_view
+from petoolkit.evaluator.scores.score import score
+from petoolkit.files import read_yaml
+from petoolkit.released import read_released
+from petoolkit.replies import READERS, parse_reply
+from petoolkit.row_form import form_problem, row_table
+from petoolkit.shipped import RECIPES
+
+Run = Callable[[], Any]
+Case = Callable[[random.Random, Path], Run]
+
+_CITY = {"name": "city", "type": "STRING", "description": "Name of the city", "default": "Rome"}
+_FLAT = {
+    "category": "Weather",
+    "tool": "Sunny",
+    "tool_description": "Weather for everyone without a key.",
+    "api": "now",
+    "api_description": "Gets the weather of a city.",
+    "required_parameters": [_CITY],
+    "optional_parameters": [{"name": "days", "type": "NUMBER", "description": "", "default": 3}],
+    "response_schema": {"temperature": "float"},
+    "pricing": "FREE",
+    "latency_ms": 120,
+    "success_rate": 99.5,
+}
+_NESTED = {
+    "tool_name": "Sunny",
+    "tool_description": "Weather for everyone without a key.",
+    "score": {"avgLatency": 120, "avgSuccessRate": 99},
+    "api_list": [{"name": "now", "description": "Gets the weather of a city.", "required_parameters": [_CITY]}],
+}
+_EMBEDDED = {
+    "category": "Weather",
+    "functions": {"now": {"required_parameters": [_CITY], "optional_parameters": [], "response": {"t": "float"}}},
+    "providers": [
+        {
+            "name": "Sunny",
+            "description": "Weather for everyone without a key.",
+            "pricing": "FREE",
+            "apis": {"now": {"name": "get_now", "description": "Gets the weather of a city."}},
+        }
+    ],
+}
+_CATALOGUES: list[Any] = [[_FLAT, {**_FLAT, "tool": "Cloudy"}], _NESTED, _EMBEDDED]
+
+
+def _tool(provider: str) -> dict:
+    return {
+        "tool_name": str(ToolName("Weather", provider, "forecast")),
+        "tool_description": "Weather forecast for a city",
+        "provider_description": "No fee.",
+        "required_parameters": [{"name": "city", "type": "STRING", "description": "", "default": '"Paris"'}],
+        "optional_parameters": [],
+    }
+
+
+def _row(user: str, setting: str) -> dict:
+    names = [_tool(provider)["tool_name"] for provider in ("Aerwyn", "Cirrox")]
+    rating = 1 if SETTINGS[setting].is_rated else None
+    return {
+        "id": f"{user}/{setting}",
+        "user_id": user,
+        "group_id": "g1",
+        "category": "Weather",
+        "instruction": "I want the weather forecast for the city 'Oslo'.",
+        "history": [
+            {"instruction": "x", "tool_name": "<Weather>.<Other>.<x>", "parameters": "{}", "rating": rating},
+        ],
+        "history_length": 1,
+        "candidate_tools": [_tool("Aerwyn"), _tool("Cirrox")],
+        "tool_call": {"tool_name": names[0], "parameters": '{"city": "Oslo"}'},
+        "same_function_tools": names,
+    }
+
+
+_ROWS = [_row(user, "rating_integrated") for user in ("u1", "u2", "u3")]
+_REPLY = json.dumps({"tool_name": _tool("Aerwyn")["tool_name"], "parameters": {"city": "Oslo"}})
+_PREDICTION = {
+    **{"id": _ROWS[0]["id"], "repeat": 0, "reply": _REPLY, "error": None, "prompt_tokens": 5, "completion_tokens": 2},
+    **{"seconds": 0.5, "dropped_interactions": 0},
+}
+_MANIFEST = {
+    **{"model": "baseline:random", "dataset": "petoolbench", "revision": None, "fingerprint": "0" * 16},
+    **{"split": "test", "setting": "rating_integrated", "options": {"history": True, "repeat": 1}},
+    **{"prices": {"input": 1.0, "output": 2.0}, "versions": {"petoolbench": "0.1.0"}},
+}
+
+
+def _released_entry() -> dict:
+    def prompt(history: list) -> str:
+        tools = [{key: value for key, value in _tool(p).items() if key != "provider_description"} for p in ("A", "B")]
+        return (
+            f"Task.\nInteraction history is:\n{json.dumps(history)}\n\n"
+            f"Available tools you can call are listed here:\n{json.dumps(tools)}\n\nGenerate\n"
+        )
+
+    call = {"instruction": "x", "tool_call": {"tool_name": "<Weather>.<C>.<x>", "parameters": {"page": 1}}}
+    return {
+        "entry_id": 5,
+        "func": "weather",
+        "query": "I want the weather forecast.",
+        "api_call_ground_truth": {"tool_name": _tool("A")["tool_name"], "parameters": {"city": "Oslo"}},
+        "apis_same_func": [{"category_name": "Weather", "tool_name": "B", "api_name": "forecast"}],
+        **{
+            setting.released_prompt: prompt([{**call, "rating": 1}] if setting.is_rated else [call])
+            for setting in SETTINGS.values()
+            if setting.released_prompt
+        },
+    }
+
+
+def kinds(mutated_json: Callable, mutated_yaml: Callable, mutated: Callable) -> dict[str, tuple[int, Case]]:
+    """By kind of input, the number of cases and what makes one: it writes the files and gives what reads them."""
+
+    def catalogue(rng: random.Random, folder: Path) -> Run:
+        value = rng.choice(_CATALOGUES)
+        suffix = rng.choice([".json", ".jsonl", ".json.gz", ".jsonl.gz", ".yaml"])
+        file = folder / f"tools{suffix}"
+        file.write_bytes((mutated_yaml if suffix == ".yaml" else mutated_json)(value, rng))
+
+        def read() -> None:
+            for tool in collect(read_catalogue(file), 800, Notes()):
+                json.dumps(tool, allow_nan=False).encode()
+
+        return read
+
+    @cache
+    def recipes() -> list[dict]:
+        return [read_yaml(path) for path in sorted((RECIPES / "build").glob("*.yaml"))]
+
+    def recipe(rng: random.Random, folder: Path) -> Run:
+        prices = {"llm": {"model": "x", "prices": {"input": 1.0, "output": 2.0}, "max_cost": 5.0}}
+        file = folder / "recipe.yaml"
+        file.write_bytes(mutated_yaml({**rng.choice(recipes()), **(prices if rng.random() < 0.5 else {})}, rng))
+        return lambda: load_recipe(file, llm={"model": "y"} if rng.random() < 0.5 else None).publishable()
+
+    def released(rng: random.Random, folder: Path) -> Run:
+        file = folder / "released.json"
+        entry = _released_entry()
+        if rng.random() < 0.5:  # the prompts' own JSON
+            key = rng.choice([key for key in entry if key.startswith("instruction_")])
+            before, middle, after = entry[key].partition("listed here:\n")
+            tools, position = json.JSONDecoder().raw_decode(after)
+            entry[key] = before + middle + json.dumps(mutated(tools, rng)) + after[position:]
+            file.write_text(json.dumps([entry]), encoding="utf-8")
+        else:
+            file.write_bytes(mutated_json([entry], rng))
+        return lambda: [render_messages(row) for row, _ in read_released(file)]
+
+    def results(rng: random.Random, folder: Path) -> Run:
+        manifest, prediction = json.dumps(_MANIFEST).encode(), json.dumps(_PREDICTION).encode()
+        of = rng.randrange(3)
+        (folder / MANIFEST).write_bytes(mutated_json(_MANIFEST, rng) if of == 0 else manifest)
+        (folder / PREDICTIONS).write_bytes((mutated_json(_PREDICTION, rng) if of == 1 else prediction) + b"\n")
+        (folder / SCORES).write_bytes(mutated_json(_scores(), rng))
+
+        def read() -> None:
+            if of == 2:
+                Scores.read(folder)
+            else:
+                score(_ROWS, read_results(folder).predictions)
+            Manifest.read(folder)
+
+        return read
+
+    @cache
+    def _scores() -> dict:
+        found = score(_ROWS, [_PREDICTION])
+        return Scores.model_validate({**_MANIFEST, **found}).model_dump(mode="json")
+
+    def parquet(rng: random.Random, folder: Path) -> Run:
+        file = folder / "test.parquet"
+        rows = _ROWS
+        for _ in range(rng.randint(1, 2)):
+            rows = mutated(rows, rng)
+        try:
+            table = pa.Table.from_pylist(rows)
+        except (
+            pa.ArrowException,
+            TypeError,
+            AttributeError,
+            ValueError,
+            OverflowError,
+        ):  # no parquet file can be like this
+            table = row_table(_ROWS)
+        pq.write_table(table, file)
+        if rng.random() < 0.2:
+            content = file.read_bytes()
+            at = rng.randrange(len(content))
+            file.write_bytes(content[:at] + bytes([rng.randrange(256)]) + content[at + 1 :])
+
+        def read() -> None:
+            try:
+                table = pq.read_table(file)
+            except (OSError, ValueError) as error:
+                raise InputError(str(error).replace("\n", " ")) from None
+            if problem := form_problem(table, "rating_integrated"):
+                raise InputError(problem)
+            rows = table.to_pylist()
+            for row in rows:
+                render_messages(row)
+                row_view(row)
+            score(rows, [_PREDICTION])
+
+        return read
+
+    def reply(rng: random.Random, folder: Path) -> Run:
+        shapes = [_REPLY, f"<think>{_REPLY}</think>{_REPLY}", f"<tool_call>{_REPLY}</tool_call>", f"[{_REPLY}]"]
+        text = rng.choice(shapes)
+        for _ in range(rng.randint(0, 3)):
+            at, to = sorted(rng.randrange(len(text) + 1) for _ in range(2))
+            text = text[:at] + rng.choice(["", text[at:to] * 2, text[at:to] * 500]) + text[to:]
+        text += rng.choice(["", "\ud800", "{" * 3000, '"tool_name":' * 3000, "[" * 50_000, "1" * 5000, "\u2028"])
+        return lambda: [parse_reply(text, reader) for reader in READERS]
+
+    return {
+        "catalogues": (2000, catalogue),
+        "recipes": (500, recipe),
+        "released": (500, released),
+        "results": (300, results),
+        "parquet": (100, parquet),
+        "replies": (10_000, reply),
+    }
