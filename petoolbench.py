@@ -272,11 +272,7 @@ def _render_tool(tool: dict) -> str:
 
 def _on_one_line(value: Any) -> str:
     """JSON text in which characters that could end the line or hide text are escaped."""
-    return _UNSEEN.sub(_escaped, to_json_text(value))
-
-
-def _escaped(unseen: re.Match) -> str:
-    return json.dumps(unseen.group())[1:-1]
+    return _UNSEEN.sub(lambda unseen: json.dumps(unseen.group())[1:-1], to_json_text(value))
 
 
 def default_of(parameter: dict) -> Any:

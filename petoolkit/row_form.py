@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from petoolbench import COLUMNS, PARAMETER_KINDS, SETTINGS, setting_of
 from petoolkit.files import decode_json
+from petoolkit.text import on_one_line
 
 _IS_TYPE: dict[str, Callable[[pa.DataType], bool]] = {
     "string": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind),
@@ -28,13 +29,14 @@ def form_problem(table: pa.Table, setting: str | None = None) -> str | None:
         setting: the setting that their ids should name; by default, any.
     """
     try:
+        table.validate(full=True)  # texts that are not UTF-8, lengths that do not fit
         for name, kind in COLUMNS.items():
             if name not in table.column_names:
                 raise ValueError(f"the column {name} is missing")
             _check_values(table[name], kind, name)
         _check_content(table, setting)
     except ValueError as error:
-        return str(error)
+        return on_one_line(str(error))
     return None
 
 
