@@ -4,17 +4,23 @@ The templates that TRL ships are those of real models; the tokenizers here are t
 """
 
 import datetime
+import json
 import re
 from pathlib import Path
 
 import pytest
 import trl
+from click.testing import CliRunner
 from conftest import ROOT
+from petoolkit.builder.dataset_folder import write_dataset
+from rows import DATASET_FACTS, past_call, row
 from tiny_model import make_tiny_model
 from transformers import AutoTokenizer
 
 from petoolbench import InputError
+from petoolbench_cli import main
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
+from petoolkit.evaluator.records import Manifest
 from petoolkit.training.training_chat import TrainingChat
 
 REAL = {path.stem: path for path in sorted((Path(trl.__file__).parent / "chat_templates").glob("*.jinja"))}
@@ -207,3 +213,80 @@ def test_an_answer_with_its_own_reasoning_is_trained_as_it_is(chat):
     made = chat(REAL["deepseek_r1_distill"])
     ids = made.encode_answer(f"<think>\nHm.\n</think>\n{CALL}")
     assert made.tokenizer.decode(ids[:-1]) == f"\nHm.\n</think>\n{CALL}"
+
+
+DATED = "{{ strftime_now('%d %b %Y') }}{% if thinking is defined %}{{ thinking }}{% endif %}" + TURNS
+
+
+@pytest.fixture
+def evaluate(tiny, tmp_path):
+    """Runs `petoolbench evaluate` with the tiny model on two rows; returns exit code and output."""
+    rows = [row(f"u{number}", "chronological", "Cirrox", [past_call("Cirrox")]) for number in (1, 2)]
+    write_dataset(tmp_path / "petoolbench", [("test", one) for one in rows], lambda: DATASET_FACTS)
+    (tmp_path / "dated.jinja").write_text(DATED)
+
+    def run(*options: str) -> tuple[int, str]:
+        words = [
+            "evaluate",
+            "--dataset",
+            str(tmp_path / "petoolbench"),
+            "--model",
+            f"hf:{tiny}",
+            "--max-new-tokens",
+            "2",
+        ]
+        done = CliRunner().invoke(main, [*words, "--out", str(tmp_path / "out"), *options])
+        return done.exit_code, " ".join(done.output.split())
+
+    return run
+
+
+def test_template_arguments_and_date_are_recorded_and_a_run_continues_with_the_same_date(evaluate, tmp_path):
+    file = tmp_path / "dated.jinja"
+    options = ["--chat-template", str(file), "--chat-template-args", "thinking=false", "--chat-template-args", "a=b"]
+    code, output = evaluate(*options)
+    assert code == 0, output
+    manifest = Manifest.read(tmp_path / "out")
+    assert manifest.options.chat_template == str(file)
+    assert manifest.options.chat_template_args == {"thinking": False, "a": "b"}
+    assert manifest.chat_date == datetime.date.today()
+    manifest.chat_date = datetime.date(2024, 7, 26)
+    manifest.write(tmp_path / "out")
+    predictions = tmp_path / "out" / "predictions.jsonl"
+    predictions.write_text(predictions.read_text().splitlines()[0] + "\n")
+    code, output = evaluate(*options)
+    assert code == 0, output
+    assert "1 replies are there already" in output
+    assert Manifest.read(tmp_path / "out").chat_date == datetime.date(2024, 7, 26)
+    file.write_text(DATED + " ")
+    code, output = evaluate(*options)
+    assert code != 0
+    assert "holds another evaluation: chat_template_hash is" in output
+
+
+def test_a_folded_system_message_is_said_once(evaluate, tmp_path):
+    (tmp_path / "user.jinja").write_text(
+        "{% for m in messages if m['role'] == 'user' %}{{ m['content'] }}{% endfor %}"
+    )
+    code, output = evaluate("--chat-template", str(tmp_path / "user.jinja"))
+    assert code == 0, output
+    assert output.count("does not show system messages") == 1
+    [first, _] = (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()
+    assert json.loads(first)["prompt_tokens"] > 100
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--chat-template-args", "enable_thinking"], "is not of the form KEY=VALUE"),
+        (["--chat-template", "none.jinja"], "none.jinja cannot be read"),
+        (["--model", "baseline:random", "--chat-template", "x"], "--chat-template; leave out what has no effect"),
+        (["--model", "openai:x", "--chat-template-args", "a=1"], "does not read --chat-template-args"),
+        (["--model", "openai:x", "--any-base"], "does not read --any-base"),
+    ],
+)
+def test_options_that_cannot_be_used_are_refused(evaluate, tmp_path, options, said):
+    code, output = evaluate(*options)
+    assert code != 0
+    assert said in output
+    assert not (tmp_path / "out").exists()

@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, MistralConfig
 
 from petoolbench import InputError
 from petoolkit.evaluator.models import hf_batch
+from petoolkit.evaluator.models.adapter_base import is_same_model
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.evaluator.models.hf_model import HfModel
 from petoolkit.evaluator.models.model import Prompt, reply_seed, split_spec
@@ -40,8 +41,8 @@ def folder(tiny, tmp_path) -> Path:
     return Path(shutil.copytree(tiny, tmp_path / "model"))
 
 
-def load(spec: Path | str, temperature: float = 0, seed: int = 0) -> HfModel:
-    return HfModel(str(spec), temperature, NEW_TOKENS, seed)
+def load(spec: Path | str, temperature: float = 0, seed: int = 0, **options) -> HfModel:
+    return HfModel(str(spec), temperature, NEW_TOKENS, seed, **options)
 
 
 @pytest.fixture(scope="module")
@@ -302,8 +303,51 @@ def test_an_adapter_that_changes_nothing_is_refused(tiny, tmp_path):
 
 def test_an_adapter_of_another_base_is_refused(tiny, tmp_path):
     other = make_tiny_model(tmp_path / "other", TEXTS, hidden_size=64)
+    spec = f"{tiny}+{adapter_of(other, tmp_path / 'other_adapter')}"
+    with pytest.raises(InputError, match=r"other_adapter was trained on .*other, not on .* --any-base"):
+        load(spec)
     with pytest.raises(InputError, match="other_adapter cannot be put on "):
-        load(f"{tiny}+{adapter_of(other, tmp_path / 'other_adapter')}")
+        load(spec, any_base=True)
+
+
+def test_an_adapter_of_another_base_of_the_same_shape_is_refused_and_any_base_lets_it_pass(tiny, tmp_path):
+    other = make_tiny_model(tmp_path / "other", TEXTS, seed=1)
+    spec = f"{tiny}+{adapter_of(other, tmp_path / 'other_adapter')}"
+    with pytest.raises(InputError, match="was trained on "):
+        load(spec)
+    assert replies(load(spec, any_base=True))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", "/models/Llama-3.1-8B-Instruct/", True),
+        ("unsloth/llama-3.1-8b-instruct-unsloth-bnb-4bit", "meta-llama/Llama-3.1-8B-Instruct", True),
+        ("/c/hub/models--Qwen--Qwen3-8B/snapshots/0a1b", "Qwen/Qwen3-8B", True),
+        ("/c/hub/models--gpt2/snapshots/0a1b", "gpt2", True),
+        ("Qwen/Qwen3-8B", "Qwen/Qwen3-8B-Base", False),
+        ("Qwen/Qwen3-8B", "Qwen/Qwen3-4B", False),
+        ("./runs/../runs/base", "runs/base", True),
+    ],
+)
+def test_folders_and_ids_of_one_model_are_the_same(one, other, same):
+    assert is_same_model(one, other) is same
+
+
+def test_a_model_that_is_not_a_causal_one_is_told_how_to_be_served(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "t5", "architectures": None}))
+    with pytest.raises(InputError, match=r"is of the kind t5, .*`vllm serve .*openai:"):
+        load(folder)
+
+
+def test_the_templates_end_of_turn_stops_a_reply(folder):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|turn|>"]})
+    tokenizer.chat_template = tokenizer.chat_template.replace("eos_token", "'<|turn|>'")
+    tokenizer.save_pretrained(folder)
+    end = tokenizer.convert_tokens_to_ids("<|turn|>")
+    assert load(folder)._config.eos_token_id == sorted([EOS, end])
 
 
 def test_an_adapter_that_is_a_learned_prompt_is_refused(tiny, tmp_path):

@@ -12,7 +12,7 @@ from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.dataset_rows import load_split, resolved_revision
 from petoolkit.evaluator.models.model import Answer
-from petoolkit.evaluator.models.model_kinds import check_options, make_model
+from petoolkit.evaluator.models.model_kinds import check_options, make_chat, make_model
 from petoolkit.evaluator.models.processes import Rank, this_rank, wait_for_all
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.progress import with_progress
@@ -24,6 +24,7 @@ from petoolkit.evaluator.results_folder import (
     fingerprint,
     finish_results,
     read_results,
+    stored_date,
     writing,
 )
 from petoolkit.evaluator.scores.rescore import score_folder
@@ -77,6 +78,7 @@ def evaluate(
     read_revision = commit or revision
     rows = load_split(dataset, setting, SPLIT, read_revision)
     released = released_texts(dataset, setting, options, read_revision)
+    chat = make_chat(model, options, stored_date(out))
     manifest = Manifest(
         model=model,
         dataset=dataset,
@@ -90,6 +92,8 @@ def evaluate(
             **{name: value for name, value in asdict(options).items() if name in kind.reads or name == "history"}
         ),
         prompt_fingerprint=prompt_fingerprint(rows, options, released),
+        chat_template_hash=chat.renderer.fingerprint if chat else None,
+        chat_date=chat.renderer.date if chat else None,
         prices=connection.prices.model_dump(include={"input", "output"}) if connection.prices else None,
         versions=software_versions(),
     )
@@ -113,8 +117,10 @@ def evaluate(
                 except InputError:
                     return []
 
+            if chat and chat.renderer.note and rank.index == 0:
+                console.print(chat.renderer.note, markup=False, highlight=False)
             usage = Usage(connection.prices)
-            loaded_model = make_model(model, options, connection, usage, rows, train_rows)
+            loaded_model = make_model(model, options, connection, usage, rows, train_rows, chat)
             prompts = make_prompts(share, loaded_model, options, released, console)
             with appending(out, rank) as write:
                 for answer in with_progress(loaded_model.answer_all(prompts), rows, len(prompts), console):

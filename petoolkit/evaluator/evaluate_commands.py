@@ -1,5 +1,7 @@
 """The commands `petoolbench evaluate`, `score`, `compare` and `report`."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,24 @@ dataset_option = click.option(
     "--dataset", default="petoolbench", show_default=True, metavar="DIR_OR_HUB_ID", help="The dataset to read."
 )
 revision_option = click.option("--revision", help="Branch, tag or commit of a dataset on the Hub.")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _template_arguments(context: click.Context, option: click.Parameter, pairs: Iterable[str]) -> dict | None:
+    """Variables by name; a value is JSON where it can be read as such, and text otherwise."""
+    arguments = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise click.BadParameter(f"{pair!r} is not of the form KEY=VALUE, as enable_thinking=false is.")
+        try:
+            arguments[name] = json.loads(value, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            arguments[name] = value
+    return arguments or None
 
 
 class _EvaluateCommand(click.Command):
@@ -94,6 +114,20 @@ class _EvaluateCommand(click.Command):
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Number of replies to each row.")
+@click.option(
+    "--chat-template",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Chat template to take instead of the model's (hf:, vllm:).",
+)
+@click.option(
+    "--chat-template-args",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_template_arguments,
+    help="Variable of the chat template, as enable_thinking=false; may be repeated (hf:, vllm:).",
+)
+@click.option("--any-base", is_flag=True, help="Take an adapter that was trained on another base (hf:, vllm:).")
 @click.pass_context
 def evaluate(context, dataset, setting, revision, model, out, base_url, concurrency, prices, **options) -> None:
     """Ask a model about the test split and score its replies, with both readers, intervals and chance.

@@ -1,6 +1,7 @@
 """Options of an evaluation: those that change a model's answers, and the connection to an endpoint."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from petoolbench import InputError, check_choice
 from petoolkit.endpoint.llm_settings import Prices
@@ -24,6 +25,9 @@ class Options:
         max_new_tokens: most tokens of a reply.
         seed: random seed.
         repeat: number of replies to each row.
+        chat_template: file with a chat template that is taken instead of the model's (`hf:`, `vllm:`).
+        chat_template_args: variables of the chat template, such as `enable_thinking` (`hf:`, `vllm:`).
+        any_base: whether an adapter may have been trained on another model (`hf:`, `vllm:`).
 
     Raises:
         InputError: for an unknown choice, or for choices that exclude each other.
@@ -38,6 +42,9 @@ class Options:
     max_new_tokens: int = 256
     seed: int = 0
     repeat: int = 1
+    chat_template: str | None = None
+    chat_template_args: dict[str, Any] | None = None
+    any_base: bool = False
 
     def __post_init__(self) -> None:
         check_choice(self.prompt, PROMPTS, "prompt")

@@ -1,5 +1,6 @@
 """Typed records of an evaluation's files; one class writes and reads each file."""
 
+import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,6 +45,8 @@ class Manifest(BaseModel):
         base_url: address of an endpoint, without user name and password.
         options: options that change the model's answers.
         prompt_fingerprint: hash of the prompt's wording, 16 hexadecimal digits.
+        chat_template_hash: hash of the chat template of a model that the evaluation ran, 16 hexadecimal digits.
+        chat_date: the date that this template writes; `None` if it writes none.
         prices: `input` and `output` in US dollars for a million tokens.
         versions: software versions by package.
     """
@@ -58,6 +61,8 @@ class Manifest(BaseModel):
     base_url: str | None = None
     options: AskedOptions
     prompt_fingerprint: str | None = None
+    chat_template_hash: str | None = None
+    chat_date: datetime.date | None = None
     prices: dict[str, float] | None = None
     versions: dict[str, Any] = {}
 

@@ -1,5 +1,6 @@
 """The folder of an evaluation: its manifest and its predictions."""
 
+import datetime
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -105,6 +106,15 @@ def writing(folder: Path, rank: Rank) -> AbstractContextManager[None]:
         InputError: if another run writes the folder.
     """
     return locked(folder) if rank.index == 0 else nullcontext()
+
+
+def stored_date(folder: Path) -> datetime.date | None:
+    """The date that the chat template of a stored evaluation writes; `None` if there is no such date or evaluation.
+
+    Raises:
+        InputError: if the manifest is damaged.
+    """
+    return Manifest.read(folder).chat_date if (folder / MANIFEST).exists() else None
 
 
 def begin_results(folder: Path, manifest: Manifest) -> None:

@@ -70,6 +70,12 @@ class PairArguments(DataArguments):
     )
     base_url: str | None = field(default=None, metadata={"help": "Address of the endpoint of an openai: model."})
     concurrency: int = field(default=32, metadata={"help": "Requests in flight at the endpoint."})
+    chat_template: str | None = field(
+        default=None, metadata={"help": "File with a chat template, taken instead of that of an hf: or vllm: model."}
+    )
+    any_base: bool = field(
+        default=False, metadata={"help": "Whether to take an adapter that was trained on another base model."}
+    )
     samples: int = field(default=8, metadata={"help": "How many calls are sampled for each row."})
     temperature: float = field(default=1.0, metadata={"help": "Sampling temperature, above 0."})
     window: int = field(default=4000, metadata={"help": "The most tokens of a prompt; histories are shortened."})
@@ -113,6 +119,9 @@ class AdapterArguments(ModelConfig):
 
     model_name_or_path: str = field(
         default="", metadata={"help": "The model to train: a folder, or its id on the Hub."}
+    )
+    chat_template: str | None = field(
+        default=None, metadata={"help": "File with a chat template, taken instead of the model's."}
     )
     use_peft: bool = field(default=True, metadata={"help": "Always true: these scripts train LoRA adapters."})
     lora_target_modules: list[str] | None = field(

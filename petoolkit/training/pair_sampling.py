@@ -12,14 +12,22 @@ from petoolbench import InputError
 from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.evaluate import prediction_line
+from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.evaluator.models.model import Answer, Model, Prompt
-from petoolkit.evaluator.models.model_kinds import check_options, make_model
+from petoolkit.evaluator.models.model_kinds import check_options, make_chat, make_model
 from petoolkit.evaluator.models.processes import Rank, wait_for_all
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.progress import with_progress
 from petoolkit.evaluator.prompts.window import prompt_for
 from petoolkit.evaluator.records import AskedOptions, Manifest
-from petoolkit.evaluator.results_folder import appending, begin_results, fingerprint, finish_results, read_results
+from petoolkit.evaluator.results_folder import (
+    appending,
+    begin_results,
+    fingerprint,
+    finish_results,
+    read_results,
+    stored_date,
+)
 from petoolkit.publisher.local_paths import without_folders
 from petoolkit.text import listing
 from petoolkit.training.arguments import PairArguments
@@ -34,13 +42,16 @@ def sampling_options(args: PairArguments) -> Options:
     """
     if args.samples < 1 or args.temperature <= 0:
         raise InputError("nothing to compare without sampling; give samples of 1 or more, and a temperature above 0.")
-    check_options(args.model, Options(), Connection(args.base_url))  # the tiny recipe samples from a rule
+    chat = Options(chat_template=args.chat_template, any_base=args.any_base)
+    check_options(args.model, chat, Connection(args.base_url))  # the tiny recipe samples from a rule
     return Options(
         window=args.window,
         temperature=args.temperature,
         max_new_tokens=args.max_new_tokens,
         seed=args.seed,
         repeat=args.samples,
+        chat_template=args.chat_template,
+        any_base=args.any_base,
     )
 
 
@@ -55,8 +66,9 @@ def sample_replies(chosen: TrainingRows, args: PairArguments, options: Options, 
             rows are too long than `max_unfit_rows` allows.
     """
     folder = Path(args.output_dir)
+    chat = make_chat(args.model, options, stored_date(folder))
     if rank.index == 0:
-        begin_results(folder, _manifest(chosen, args, options))
+        begin_results(folder, _manifest(chosen, args, options, chat))
     wait_for_all(rank)
     samples_there = defaultdict(set)
     for line in read_results(folder).predictions:
@@ -68,6 +80,8 @@ def sample_replies(chosen: TrainingRows, args: PairArguments, options: Options, 
             f"{len(chosen.rows) - len(rows):,} rows have their replies already, {len(rows):,} are asked about."
         )
     if share := rows[rank.index :: rank.count]:
+        if chat and chat.renderer.note and rank.index == 0:
+            console.print(chat.renderer.note, markup=False, highlight=False)
         model = make_model(
             args.model,
             options,
@@ -75,6 +89,7 @@ def sample_replies(chosen: TrainingRows, args: PairArguments, options: Options, 
             Usage(None),
             chosen.rows,
             lambda: chosen.rows,
+            chat,
         )
         prompts = list(_prompts(share, samples_there, model, options))
         check_unfit([prompt.row_id for prompt in prompts if prompt.over_window], args)
@@ -134,7 +149,7 @@ def check_unfit(ids: list[str], args: PairArguments) -> None:
         )
 
 
-def _manifest(chosen: TrainingRows, args: PairArguments, options: Options) -> Manifest:
+def _manifest(chosen: TrainingRows, args: PairArguments, options: Options, chat: ChatTokenizer | None) -> Manifest:
     return Manifest(
         model=args.model,
         dataset=args.dataset_name,
@@ -144,6 +159,8 @@ def _manifest(chosen: TrainingRows, args: PairArguments, options: Options) -> Ma
         setting=" ".join(args.settings),
         base_url=without_login(args.base_url),
         options=AskedOptions(**asdict(options)),
+        chat_template_hash=chat.renderer.fingerprint if chat else None,
+        chat_date=chat.renderer.date if chat else None,
     )
 
 

@@ -36,7 +36,9 @@ def load_chat(adapter: AdapterArguments) -> TrainingChat:
     Raises:
         InputError: if the model has no tokenizer or no chat template.
     """
-    chat = TrainingChat(_folder_at_revision(adapter.model_name_or_path, adapter.model_revision))
+    chat = TrainingChat(
+        _folder_at_revision(adapter.model_name_or_path, adapter.model_revision), None, adapter.chat_template
+    )
     chat.tokenizer.eos_token = chat.tokenizer.convert_ids_to_tokens(chat.end_token_id)
     if chat.renderer.note:
         say(chat.renderer.note)

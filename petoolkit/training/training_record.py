@@ -13,6 +13,7 @@ RECORD_FILE = "training.json"
 # Options that the card shows elsewhere, that only matter on this machine or are secret, and former names of others.
 _OPTIONS_LEFT_OUT = {
     "accelerator_config",
+    "chat_template",
     "dataset_name",
     "dataset_revision",
     "gradient_checkpointing",

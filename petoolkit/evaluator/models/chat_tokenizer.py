@@ -39,6 +39,7 @@ class ChatTokenizer:
         self.tokenizer = _load(model, adapter)
         source = str(template) if template else model
         text = _template_file(template) if template else chosen_template(self.tokenizer.chat_template, model)
+        self.tokenizer.chat_template = text  # saved with an adapter that is trained with it
         self.renderer = ChatRenderer(self.tokenizer, text, source, arguments, date)
         self._bos = self._missing_bos()
 

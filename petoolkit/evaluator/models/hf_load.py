@@ -27,6 +27,7 @@ def load_model(model: str, adapter: str | None, prompt: list[int]) -> Any:
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
+    _check_is_causal(model)
     rank = this_rank()
     device_map: str | dict[str, int] | None = None
     dtype = torch.float32
@@ -47,6 +48,26 @@ def load_model(model: str, adapter: str | None, prompt: list[int]) -> Any:
     if getattr(loaded, "_hf_peft_config_loaded", False):
         raise InputError(f"{model} is an adapter; name its base model before it: hf:BASE+{model}.")
     return (_with_adapter(loaded, model, adapter, prompt) if adapter else loaded).eval()
+
+
+def _check_is_causal(model: str) -> None:
+    """Refuse a model that transformers knows, but not as a causal language model.
+
+    Raises:
+        InputError: for such a model; says how to serve it.
+    """
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(model, trust_remote_code=False)
+    except LOADING_ERRORS:
+        return  # loading the model says why
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise InputError(
+            f"{model} is of the kind {config.model_type}, which transformers does not load as a causal language "
+            f"model; serve it (`vllm serve {model}`) and evaluate --model openai:{model} with --base-url "
+            "http://HOST:8000/v1."
+        )
 
 
 def _with_adapter(loaded: Any, model: str, adapter: str, prompt: list[int]) -> Any:

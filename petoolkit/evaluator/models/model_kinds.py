@@ -1,5 +1,6 @@
 """The kinds of models that can be evaluated, and the options that each kind reads."""
 
+import datetime
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from petoolbench import InputError
 from petoolkit.evaluator.models.baselines import BASELINES, TrainRows, predict
-from petoolkit.evaluator.models.model import Answer, Model, Prompt
+from petoolkit.evaluator.models.model import Answer, Model, Prompt, split_spec
 
 if TYPE_CHECKING:
     from petoolkit.endpoint.usage import Usage
+    from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
     from petoolkit.evaluator.options import Connection, Options
 
 
@@ -25,6 +27,7 @@ class ModelSetup:
         usage: counts calls and tokens of an endpoint.
         rows: rows of the evaluation.
         train_rows: returns the training rows, for rules that are fitted.
+        chat: tokenizer and chat template of a model that this process runs.
     """
 
     name: str
@@ -33,6 +36,7 @@ class ModelSetup:
     usage: "Usage"
     rows: list[dict]
     train_rows: TrainRows
+    chat: "ChatTokenizer | None" = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class ModelKind:
         reads: names of the options (fields of `Options` and `Connection`) that models of this kind read.
         make: loads the model, or connects to it.
         shares_rows: whether several processes (`accelerate launch`) divide the rows among them.
+        check_packages: for models whose chat template is rendered here: given the spec without its kind, checks that
+            the packages that run the model are installed.
         is_rule: whether it is a rule of the toolkit; rules read rows instead of prompts.
     """
 
@@ -55,11 +61,13 @@ class ModelKind:
     reads: frozenset[str]
     make: Callable[[ModelSetup], Model]
     shares_rows: bool = False
+    check_packages: Callable[[str], None] | None = None
     is_rule: bool = False
 
 
 _ALL_READ = frozenset({"seed", "repeat"})
 _PROMPTED_READ = _ALL_READ | {"history", "prompt", "truncate", "window", "temperature", "max_new_tokens"}
+_CHAT_READ = _PROMPTED_READ | {"chat_template", "chat_template_args", "any_base"}
 _ENDPOINT_READS = _PROMPTED_READ | {"protocol", "base_url", "concurrency", "prices"}
 # Options whose command-line form is not their name with dashes.
 _COMMAND_LINE = {"history": "--no-history"}
@@ -85,14 +93,35 @@ def _make_hf(setup: ModelSetup) -> Model:
     from petoolkit.evaluator.models.hf_model import HfModel
 
     options = setup.options
-    return HfModel(setup.name, options.temperature, options.max_new_tokens, options.seed)
+    return HfModel(
+        setup.name,
+        options.temperature,
+        options.max_new_tokens,
+        options.seed,
+        chat=setup.chat,
+        any_base=options.any_base,
+    )
+
+
+def _check_hf(name: str) -> None:
+    from petoolkit.evaluator.models.hf_model import check_packages
+
+    check_packages()
 
 
 def _make_vllm(setup: ModelSetup) -> Model:
     from petoolkit.evaluator.models.vllm_model import VllmModel
 
     options = setup.options
-    return VllmModel(setup.name, options.temperature, options.max_new_tokens, options.seed)
+    return VllmModel(
+        setup.name, options.temperature, options.max_new_tokens, options.seed, setup.chat, options.any_base
+    )
+
+
+def _check_vllm(name: str) -> None:
+    from petoolkit.evaluator.models.vllm_model import check_package
+
+    check_package(name)
 
 
 class BaselineModel:
@@ -128,12 +157,18 @@ MODEL_KINDS: dict[str, ModelKind] = {
             "hf",
             "hf:MODEL[+ADAPTER]",
             "a model of transformers in this process, or in several with `accelerate launch`",
-            _PROMPTED_READ,
+            _CHAT_READ,
             _make_hf,
             shares_rows=True,
+            check_packages=_check_hf,
         ),
         ModelKind(
-            "vllm", "vllm:MODEL[+ADAPTER]", "a model that vLLM runs in this process", _PROMPTED_READ, _make_vllm
+            "vllm",
+            "vllm:MODEL[+ADAPTER]",
+            "a model that vLLM runs in this process",
+            _CHAT_READ,
+            _make_vllm,
+            check_packages=_check_vllm,
         ),
         ModelKind(
             "baseline",
@@ -208,6 +243,26 @@ def _on_command_line(names: Iterable[str]) -> str:
     return ", ".join(_COMMAND_LINE.get(name, f"--{name.replace('_', '-')}") for name in names)
 
 
+def make_chat(spec: str, options: "Options", date: datetime.date | None) -> "ChatTokenizer | None":
+    """Tokenizer and chat template of a model that this process runs; `None` for other models.
+
+    Args:
+        spec: spec of the model.
+        options: with the chat template and its variables.
+        date: the date that the template may write; by default, today's.
+
+    Raises:
+        InputError: if there is no tokenizer, the template cannot be used, or a package is missing.
+    """
+    kind, name = kind_of(spec)
+    if kind.check_packages is None:
+        return None
+    kind.check_packages(name)
+    from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
+
+    return ChatTokenizer(*split_spec(name), options.chat_template, options.chat_template_args, date)
+
+
 def make_model(
     spec: str,
     options: "Options",
@@ -215,6 +270,7 @@ def make_model(
     usage: "Usage",
     rows: list[dict],
     train_rows: TrainRows,
+    chat: "ChatTokenizer | None" = None,
 ) -> Model:
     """Load a model, or connect to it; the arguments are those of `ModelSetup`.
 
@@ -222,4 +278,4 @@ def make_model(
         InputError: if the model does not exist, the key is not set, or a package is missing.
     """
     kind, name = kind_of(spec)
-    return kind.make(ModelSetup(name, options, connection, usage, rows, train_rows))
+    return kind.make(ModelSetup(name, options, connection, usage, rows, train_rows, chat))
