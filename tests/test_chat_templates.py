@@ -290,3 +290,10 @@ def test_options_that_cannot_be_used_are_refused(evaluate, tmp_path, options, sa
     assert code != 0
     assert said in output
     assert not (tmp_path / "out").exists()
+
+
+def test_the_vicuna_template_of_the_docs_can_be_used(chat):
+    template = re.search(r"```jinja\n(.*?)\n```", (ROOT / "docs" / "evaluate.md").read_text(), re.DOTALL)[1]
+    made = chat(template)
+    assert made.tokenizer.decode(made.encode(MESSAGES)) == "<s>MARKER ONE USER: MARKER TWO ASSISTANT:"
+    assert made.tokenizer.decode(made.encode_answer(CALL)) == f" {CALL}</s>"
