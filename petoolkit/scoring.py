@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import datasets
 
-from petoolbench import FEATURES, PARAMETER_KINDS, InputError
+from petoolbench import FEATURES, PARAMETER_KINDS, InputError, default_of
 from petoolkit.call_forms import ToolCall, as_call
 
 
@@ -118,6 +118,25 @@ METRIC_FEATURES = [
     datasets.Features({"predictions": datasets.Value("string"), "references": references})
     for references in (FEATURES["tool_call"], datasets.Value("string"))
 ]
+
+
+class EncodableReplies:
+    """For `evaluate` modules: half of a surrogate pair, which Arrow cannot hold, becomes a question mark."""
+
+    def add(self, *, prediction: str | None = None, reference: Any = None, **more: Any) -> None:
+        """Add a reply; the arguments are those of `evaluate.Metric.add`."""
+        super().add(prediction=_encodable(prediction), reference=reference, **more)  # type: ignore[misc]
+
+    def add_batch(self, *, predictions: Any = None, references: Any = None, **more: Any) -> None:
+        """Add replies; the arguments are those of `evaluate.Metric.add_batch`."""
+        replies = None if predictions is None else [_encodable(reply) for reply in predictions]
+        super().add_batch(predictions=replies, references=references, **more)  # type: ignore[misc]
+
+
+def _encodable(reply: Any) -> Any:
+    return reply.encode("utf-8", "replace").decode("utf-8") if isinstance(reply, str) else reply
+
+
 # Inputs of the `evaluate` module tool_call_errors: raw replies, and references made by `error_reference`.
 ERROR_METRIC_FEATURES = datasets.Features(
     {
@@ -171,9 +190,23 @@ def _read_gold(reference: str | tuple[str, str]) -> ToolCall | None:
         return None
 
 
-def parameter_types(tool: dict) -> dict[str, str]:
-    """Documented types by parameter name, in upper case, of one entry of a row's `candidate_tools`."""
-    return {p["name"]: (p["type"] or "").upper() for kind in PARAMETER_KINDS for p in tool[kind]}
+class ParameterDocument(NamedTuple):
+    """What a tool's document says of a parameter: its type in upper case, whether it is optional, and its default."""
+
+    type: str
+    is_optional: bool = False
+    default: Any = None
+
+
+def parameter_documents(tool: dict) -> dict[str, ParameterDocument]:
+    """The documents of a tool's parameters by name, of one entry of a row's `candidate_tools`."""
+    return {
+        parameter["name"]: ParameterDocument(
+            (parameter["type"] or "").upper(), kind == "optional_parameters", default_of(parameter)
+        )
+        for kind in PARAMETER_KINDS
+        for parameter in tool[kind]
+    }
 
 
 def is_right_tool(call: ToolCall | None, gold: ToolCall) -> bool:
@@ -182,7 +215,10 @@ def is_right_tool(call: ToolCall | None, gold: ToolCall) -> bool:
 
 
 def has_right_parameters(
-    call: ToolCall | None, gold: ToolCall, reader: str = "robust", types: dict[str, str] | None = None
+    call: ToolCall | None,
+    gold: ToolCall,
+    reader: str = "robust",
+    documents: dict[str, ParameterDocument] | None = None,
 ) -> bool:
     """Whether the parameters equal the gold ones, whatever the tool is (Param Acc of one row; paper, section 3.4).
 
@@ -190,21 +226,27 @@ def has_right_parameters(
         call: the call as `reader` read it; `None` (unreadable) is wrong.
         gold: the gold call.
         reader: `paper` compares as Python does (3 equals 3.0, 1 equals true, "3" is not 3); `robust` distinguishes
-            booleans from numbers and uses `types`.
-        types: documented types of the gold tool (`parameter_types`). With them, `robust` reads the text "3" of a
-            NUMBER as 3, and "true" of a BOOLEAN as true, in both calls.
+            booleans from numbers and uses `documents`.
+        documents: documents of the gold tool's parameters (`parameter_documents`). With them, `robust` reads the text
+            "3" of a NUMBER as 3, "true" of a BOOLEAN as true, "[1]" of an ARRAY as a list and "{}" of an OBJECT as an
+            object, and takes an optional parameter as left out whose value is its default, null or the empty text; in
+            both calls.
     """
     if call is None:
         return False
     if reader == "paper":
         return call.parameters == gold.parameters
-    if call.parameters.keys() != gold.parameters.keys():
+    return _equal_json(_given(call.parameters, documents), _given(gold.parameters, documents))
+
+
+def is_right_by_optional_rule(
+    call: ToolCall | None, gold: ToolCall, documents: dict[str, ParameterDocument] | None
+) -> bool:
+    """Whether parameters are right by the robust reader only because optional ones may be left out."""
+    if call is None or not has_right_parameters(call, gold, documents=documents):
         return False
-    types = types or {}
-    return all(
-        _equal_json(_typed(value, types.get(name)), _typed(gold.parameters[name], types.get(name)))
-        for name, value in call.parameters.items()
-    )
+    as_required = {name: document._replace(is_optional=False) for name, document in (documents or {}).items()}
+    return not has_right_parameters(call, gold, documents=as_required)
 
 
 def tool_error(
@@ -232,7 +274,10 @@ def tool_error(
 
 
 def parameter_error(
-    call: ToolCall | None, gold: ToolCall, reader: str = "robust", types: dict[str, str] | None = None
+    call: ToolCall | None,
+    gold: ToolCall,
+    reader: str = "robust",
+    documents: dict[str, ParameterDocument] | None = None,
 ) -> str | None:
     """The error of `PARAMETER_ERRORS` that a call has, `None` if its parameters are right (paper, section 5.5).
 
@@ -242,18 +287,36 @@ def parameter_error(
     """
     if call is None:
         return "IF"
-    if has_right_parameters(call, gold, reader, types):
+    if has_right_parameters(call, gold, reader, documents):
         return None
-    right_names = isinstance(call.parameters, dict) and call.parameters.keys() == gold.parameters.keys()
-    return "PVM" if right_names else "PNM"
+    if not isinstance(call.parameters, dict):
+        return "PNM"
+    given, expected = call.parameters, gold.parameters
+    if reader != "paper":
+        given, expected = _given(given, documents), _given(expected, documents)
+    return "PVM" if given.keys() == expected.keys() else "PNM"
 
 
+def _given(parameters: dict[str, Any], documents: dict[str, ParameterDocument] | None) -> dict[str, Any]:
+    """Parameters with values of their documented types, without optional ones that say nothing."""
+    typed = {}
+    for name, value in parameters.items():
+        document = (documents or {}).get(name, _UNKNOWN)
+        typed[name] = _typed(value, document.type)
+        default = _typed(document.default, document.type)
+        if document.is_optional and (value in (None, "") or _equal_json(typed[name], default)):
+            del typed[name]
+    return typed
+
+
+_UNKNOWN = ParameterDocument("")
 _NUMBER_TYPES = {"NUMBER", "INTEGER", "INT", "FLOAT", "DOUBLE"}
 _BOOLEAN_TYPES = {"BOOLEAN", "BOOL"}
+_JSON_TYPES = {"ARRAY": list, "LIST": list, "OBJECT": dict, "DICT": dict}
 _NUMBER = re.compile(r"[+-]?\d{1,300}(\.\d+)?([eE][+-]?\d{1,3})?")
 
 
-def _typed(value: Any, documented_type: str | None) -> Any:
+def _typed(value: Any, documented_type: str) -> Any:
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -261,6 +324,12 @@ def _typed(value: Any, documented_type: str | None) -> Any:
         return int(text) if text.lstrip("+-").isdecimal() else float(text)
     if documented_type in _BOOLEAN_TYPES and text.lower() in ("true", "false"):
         return text.lower() == "true"
+    if documented_type in _JSON_TYPES:
+        try:
+            decoded = json.loads(text)
+        except (ValueError, RecursionError):
+            return value
+        return decoded if isinstance(decoded, _JSON_TYPES[documented_type]) else value
     return value
 
 

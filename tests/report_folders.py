@@ -69,6 +69,7 @@ def scores(
             setting: {
                 "unreadable": {"robust": 3, "paper": 9},
                 "how_read": {"as asked": 590, "own form": 5, "mended": 2},
+                "by_optional_rule": 7,
                 "missing": 0,
                 "shortened": 12,
                 "over_window": 1,

@@ -45,6 +45,18 @@ def test_every_metric_runs_its_doctests_and_has_its_card(name):
     assert (ROOT / "metrics" / name / "requirements.txt").exists()
 
 
+@pytest.mark.parametrize("name", METRICS)
+def test_half_a_surrogate_pair_in_a_reply_is_no_failure(name):
+    reference = GOLD
+    if name == "tool_call_errors":
+        call = {"tool_name": "<A>.<B>.<C>", "parameters": '{"n": 3}'}
+        reference = {"tool_call": call, "candidate_tools": [call["tool_name"]], "same_function_tools": []}
+    metric = evaluate.load(f"metrics/{name}")
+    metric.add(prediction="Well \ud83d: " + GOLD, reference=reference)
+    metric.add_batch(predictions=[GOLD, "\udc00"], references=[reference] * 2)
+    assert 2 / 3 in metric.compute().values()
+
+
 @pytest.mark.parametrize(
     ("metric", "options", "expected"),
     [

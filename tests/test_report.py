@@ -212,7 +212,19 @@ def test_what_has_no_row_behind_it_is_a_dash(tmp_path):
 def test_cost_counts_and_what_was_run_are_in_the_tables(tmp_path):
     (group,) = groups_of(tmp_path, scores(options=OPTIONS | {"repeat": 2}, revision="v1"))
     assert rows_of(tables.cost(group))["openai:gpt-4o"] == ["1,234,567", "7,654", "0.81", "2.50", "$3.46"]
-    assert rows_of(tables.counts(group))["openai:gpt-4o"] == ["600", "0", "590", "5", "2", "3", "9", "0", "12", "1"]
+    assert rows_of(tables.counts(group))["openai:gpt-4o"] == [
+        "600",
+        "0",
+        "590",
+        "5",
+        "2",
+        "3",
+        "9",
+        "7",
+        "0",
+        "12",
+        "1",
+    ]
     assert rows_of(tables.what_was_run(group))["openai:gpt-4o"] == [
         "openai:gpt-4o",
         "run-0",

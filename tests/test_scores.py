@@ -69,6 +69,7 @@ def test_rows_chance_and_counts_are_those_counted_by_hand():
     assert scored["counts"]["all"] == {
         "unreadable": {"robust": 1, "paper": 2},
         "how_read": {"as asked": 3, "own form": 0, "mended": 0},
+        "by_optional_rule": 0,
         "missing": 1,
         "shortened": 2,
         "over_window": 1,

@@ -9,11 +9,13 @@ from petoolbench import InputError
 from petoolkit.call_forms import ToolCall
 from petoolkit.replies import READERS, parse_reply
 from petoolkit.scoring import (
+    ParameterDocument,
     error_reference,
     has_right_parameters,
+    is_right_by_optional_rule,
     is_right_tool,
+    parameter_documents,
     parameter_error,
-    parameter_types,
     read_gold_call,
     tool_error,
 )
@@ -28,7 +30,7 @@ def test_a_reply_of_any_kind_is_right_or_of_one_error_type(case, reader):
     """Held against T with a = 1, a NUMBER, where B does the same job and A, the only other candidate, another one."""
     call = parse_reply(case["reply"], reader, ["A", "B", "T"])
     of_tool = tool_error(call, GOLD, ["A", "B", "T"], ["T", "B"])
-    assert [of_tool, parameter_error(call, GOLD, reader, {"a": "NUMBER"})] == case["errors"][reader]
+    assert [of_tool, parameter_error(call, GOLD, reader, {"a": ParameterDocument("NUMBER")})] == case["errors"][reader]
 
 
 @pytest.mark.parametrize(
@@ -70,8 +72,8 @@ def test_error_references_hold_what_the_error_types_need():
         "same_function_tools": ["T"],
     }
     assert error_reference(row) == row | {"candidate_tools": ["T"]}
-    assert parameter_types({**tool, "optional_parameters": []}) == {"a": "NUMBER"}
-    assert parameter_types({**tool, "required_parameters": []}) == {"a": ""}
+    assert parameter_documents({**tool, "optional_parameters": []}) == {"a": ParameterDocument("NUMBER")}
+    assert parameter_documents({**tool, "required_parameters": []}) == {"a": ParameterDocument("", True)}
 
 
 @pytest.mark.parametrize(
@@ -98,12 +100,40 @@ def test_error_references_hold_what_the_error_types_need():
         ({}, {"a": 5}, {}, False, False),
         ({"a": "oslo"}, {"a": "Oslo"}, {}, False, False),
         ({"a": "9" * 5000}, {"a": 5}, {"a": "NUMBER"}, False, False),
+        ({"a": "[1, 2]"}, {"a": [1, 2]}, {"a": "ARRAY"}, True, False),
+        ({"a": "[1, 2]"}, {"a": [1, 2]}, {"a": "STRING"}, False, False),
+        ({"a": '{"b": 1}'}, {"a": {"b": 1}}, {"a": "OBJECT"}, True, False),
+        ({"a": '{"b": 1}'}, {"a": [1]}, {"a": "ARRAY"}, False, False),
+        ({"a": "[" * 5000}, {"a": [1]}, {"a": "ARRAY"}, False, False),
     ],
 )
 def test_parameters_are_compared_as_each_reader_does(called, gold, types, robust, paper):
     call, right = ToolCall("A", called), ToolCall("B", gold)
-    assert has_right_parameters(call, right, "robust", types) is robust
-    assert has_right_parameters(call, right, "paper", types) is paper
+    documents = {name: ParameterDocument(kind) for name, kind in types.items()}
+    assert has_right_parameters(call, right, "robust", documents) is robust
+    assert has_right_parameters(call, right, "paper", documents) is paper
+
+
+@pytest.mark.parametrize(
+    ("called", "gold", "error"),
+    [
+        ({"days": 3}, {}, None),
+        ({"days": "3"}, {}, None),
+        ({"days": None}, {}, None),
+        ({"days": ""}, {}, None),
+        ({}, {"days": 3}, None),
+        ({"days": 4}, {}, "PNM"),
+        ({"days": 4}, {"days": 5}, "PVM"),
+        ({"city": ""}, {}, "PNM"),
+        ({"city": "Oslo", "days": 3}, {"city": "Oslo"}, None),
+    ],
+)
+def test_an_optional_parameter_that_says_nothing_is_left_out(called, gold, error):
+    documents = {"city": ParameterDocument("STRING"), "days": ParameterDocument("NUMBER", True, 3)}
+    call, right = ToolCall("T", called), ToolCall("T", gold)
+    assert parameter_error(call, right, documents=documents) == error
+    assert is_right_by_optional_rule(call, right, documents) is (error is None)
+    assert has_right_parameters(call, right, "paper", documents) is (called == gold)
 
 
 def test_an_unreadable_reply_is_wrong_in_both_metrics():

@@ -4,7 +4,13 @@ import evaluate
 
 from petoolbench import CITATION
 from petoolkit.replies import parse_reply
-from petoolkit.scoring import METRIC_FEATURES, has_right_parameters, parameter_types, read_gold_call
+from petoolkit.scoring import (
+    METRIC_FEATURES,
+    EncodableReplies,
+    has_right_parameters,
+    parameter_documents,
+    read_gold_call,
+)
 
 _DESCRIPTION = """
 Parameter Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies whose parameters equal the
@@ -44,7 +50,7 @@ Examples:
 
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
-class ParamAcc(evaluate.Metric):
+class ParamAcc(EncodableReplies, evaluate.Metric):
     def _info(self):
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
@@ -54,10 +60,10 @@ class ParamAcc(evaluate.Metric):
         )
 
     def _compute(self, predictions, references, reader="robust", tools=None):
-        types = {tool["tool_name"]: parameter_types(tool) for tool in tools or []}
+        documents = {tool["tool_name"]: parameter_documents(tool) for tool in tools or []}
         right = 0
         for reply, reference in zip(predictions, references, strict=True):
             gold = read_gold_call(reference)
             call = parse_reply(reply, reader)
-            right += has_right_parameters(call, gold, reader, types.get(gold.tool_name))
+            right += has_right_parameters(call, gold, reader, documents.get(gold.tool_name))
         return {"param_acc": right / len(predictions)}

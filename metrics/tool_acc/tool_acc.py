@@ -4,7 +4,7 @@ import evaluate
 
 from petoolbench import CITATION
 from petoolkit.replies import parse_reply
-from petoolkit.scoring import METRIC_FEATURES, is_right_tool, read_gold_call
+from petoolkit.scoring import METRIC_FEATURES, EncodableReplies, is_right_tool, read_gold_call
 
 _DESCRIPTION = """
 Tool Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies that call the gold tool. A
@@ -39,7 +39,7 @@ Examples:
 
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
-class ToolAcc(evaluate.Metric):
+class ToolAcc(EncodableReplies, evaluate.Metric):
     def _info(self):
         return evaluate.MetricInfo(
             description=_DESCRIPTION,

@@ -8,8 +8,9 @@ from petoolkit.scoring import (
     ERROR_METRIC_FEATURES,
     PARAMETER_ERRORS,
     TOOL_ERRORS,
+    EncodableReplies,
+    parameter_documents,
     parameter_error,
-    parameter_types,
     read_gold_call,
     tool_error,
 )
@@ -56,7 +57,7 @@ Examples:
 
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
-class ToolCallErrors(evaluate.Metric):
+class ToolCallErrors(EncodableReplies, evaluate.Metric):
     def _info(self):
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
@@ -66,14 +67,14 @@ class ToolCallErrors(evaluate.Metric):
         )
 
     def _compute(self, predictions, references, reader="robust", tools=None):
-        types = {tool["tool_name"]: parameter_types(tool) for tool in tools or []}
+        documents = {tool["tool_name"]: parameter_documents(tool) for tool in tools or []}
         errors = (*TOOL_ERRORS, *PARAMETER_ERRORS)
         counts = dict.fromkeys(("tool_acc", "param_acc", *errors), 0)
         for reply, reference in zip(predictions, references, strict=True):
             gold = read_gold_call(reference["tool_call"])
             call = parse_reply(reply, reader, reference["candidate_tools"])
             of_tool = tool_error(call, gold, reference["candidate_tools"], reference["same_function_tools"])
-            of_parameters = parameter_error(call, gold, reader, types.get(gold.tool_name))
+            of_parameters = parameter_error(call, gold, reader, documents.get(gold.tool_name))
             counts[of_tool or "tool_acc"] += 1
             if call is not None:  # without a call, IF is already counted
                 counts[of_parameters or "param_acc"] += 1

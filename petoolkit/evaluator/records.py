@@ -131,6 +131,7 @@ class Counts(BaseModel):
 
     unreadable: dict[str, Count]  # by reader
     how_read: dict[str, Count] = {}  # by the robust reader, with one of `HOW_READ`; empty in older files
+    by_optional_rule: Count | None = None  # right parameters only by the rule of optional ones; None in older files
     missing: Count
     shortened: Count
     over_window: Count = 0

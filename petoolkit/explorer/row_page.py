@@ -8,10 +8,10 @@ from typing import Any
 
 from petoolbench import ToolName, to_json_text
 from petoolkit.call_forms import AS_ASKED, MENDED, ToolCall
-from petoolkit.evaluator.scores.judgements import documented_types
+from petoolkit.evaluator.scores.judgements import gold_documents
 from petoolkit.explorer.judged_evaluations import HALF_RIGHT, READER, RIGHT, WRONG, JudgedEvaluation
 from petoolkit.replies import read_reply
-from petoolkit.scoring import has_right_parameters, parameter_error, read_gold_call, tool_error
+from petoolkit.scoring import ParameterDocument, has_right_parameters, parameter_error, read_gold_call, tool_error
 from petoolkit.text import counted
 
 _RATINGS = {1: "liked", 0: "disliked", None: "called"}
@@ -140,7 +140,7 @@ def _answers(row: dict, gold: ToolCall, evaluation: JudgedEvaluation) -> Iterato
 def _answer(row: dict, gold: ToolCall, model: str, repeat: int | None, line: dict) -> Answer:
     names = {tool["tool_name"] for tool in row["candidate_tools"]}
     call, how = (None, None) if line["reply"] is None else read_reply(line["reply"], READER, names)
-    types = documented_types(row)
+    documents = gold_documents(row)
     notes = [str(line["error"])] if line.get("error") else []
     if line.get("dropped_interactions"):
         notes.append(f"the prompt left out the {counted(line['dropped_interactions'], 'oldest interaction')}")
@@ -153,26 +153,25 @@ def _answer(row: dict, gold: ToolCall, model: str, repeat: int | None, line: dic
         repeat=repeat,
         tool=ToolName.parse(call.tool_name) if call else None,
         tool_error=tool_error(call, gold, names, row["same_function_tools"]),
-        parameter_error=parameter_error(call, gold, READER, types),
-        arguments=_compared(call, gold, types) if call else [],
+        parameter_error=parameter_error(call, gold, READER, documents),
+        arguments=_compared(call, gold, documents) if call else [],
         reply=line["reply"],
         note="; ".join(notes),
     )
 
 
-def _compared(call: ToolCall, gold: ToolCall, types: dict[str, str] | None) -> list[Argument]:
+def _compared(call: ToolCall, gold: ToolCall, documents: dict[str, ParameterDocument] | None) -> list[Argument]:
     """A call's parameters, each compared with the gold one, and those that are missing."""
 
     def right(name: str) -> bool:
-        if name not in gold.parameters:
-            return False
-        one, other = ({name: side.parameters[name]} for side in (call, gold))
-        return has_right_parameters(ToolCall("", one), ToolCall("", other), READER, types)
+        one, other = ({key: value for key, value in side.parameters.items() if key == name} for side in (call, gold))
+        return has_right_parameters(ToolCall("", one), ToolCall("", other), READER, documents)
 
     given = [
         Argument(name, to_json_text(v), "right" if right(name) else "wrong") for name, v in call.parameters.items()
     ]
-    return given + [Argument(name, "", "absent") for name in gold.parameters if name not in call.parameters]
+    absent = [name for name in gold.parameters if name not in call.parameters and not right(name)]
+    return given + [Argument(name, "", "absent") for name in absent]
 
 
 def _arguments(parameters: dict[str, Any]) -> list[Argument]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from petoolkit.call_forms import AS_ASKED, ToolCall, as_call
+from petoolkit.evaluator.scores.judgements import gold_documents
 from petoolkit.replies import parse_reply, read_reply
 from petoolkit.scoring import (
     error_reference,
     has_right_parameters,
     parameter_error,
-    parameter_types,
     read_gold_call,
     tool_error,
 )
@@ -83,9 +83,8 @@ def pair_of(row: dict, replies: Sequence[str | None], gold_reply: str) -> Pair |
 def _error_type(row: dict, call: ToolCall, gold: ToolCall) -> str | None:
     """The error type of a call by the robust reader, that of the tool before that of the parameters."""
     reference = error_reference(row)
-    types = next((parameter_types(t) for t in row["candidate_tools"] if t["tool_name"] == gold.tool_name), None)
     wrong_tool = tool_error(call, gold, reference["candidate_tools"], reference["same_function_tools"])
-    return wrong_tool or parameter_error(call, gold, types=types)
+    return wrong_tool or parameter_error(call, gold, documents=gold_documents(row))
 
 
 def _is_exact(reply: str, gold: ToolCall) -> bool:

@@ -287,7 +287,7 @@ def counts(group: RunGroup) -> Table:
         unreadable = [counts.unreadable.get(reader, 0) for reader in READERS]
         how_read = [counts.how_read.get(how) for how in HOW_READ]
         lengths = (counts.cut_replies, counts.shortened, counts.over_window)
-        numbers = (run.result.replies, counts.missing, *how_read, *unreadable, *lengths)
+        numbers = (run.result.replies, counts.missing, *how_read, *unreadable, counts.by_optional_rule, *lengths)
         return [Cell(UNKNOWN if number is None else f"{number:,}") for number in numbers]
 
     columns = [
@@ -295,6 +295,7 @@ def counts(group: RunGroup) -> Table:
         Column("missing", "replies"),
         *(Column(how, f"read by the {READERS[0]} reader") for how in HOW_READ),
         *(Column(f"{reader} reader", "unreadable replies") for reader in READERS),
+        Column("optional ones left out", f"right only by the {READERS[0]} reader's rule"),
         Column("cut", "replies at their most tokens"),
         Column("shortened", "prompts and the window"),
         Column("still too long", "prompts and the window"),

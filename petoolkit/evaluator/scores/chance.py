@@ -3,7 +3,7 @@
 import numpy as np
 
 from petoolkit.evaluator.models.baselines import call_of
-from petoolkit.evaluator.scores.judgements import documented_types
+from petoolkit.evaluator.scores.judgements import gold_documents
 from petoolkit.replies import parse_reply
 from petoolkit.scoring import METRICS, Outcome, has_right_parameters, is_right_tool, read_gold_call
 
@@ -32,13 +32,13 @@ def chance(rows: list[dict], rows_of_setting: dict[str, np.ndarray]) -> dict[str
 def _expected(row: dict) -> np.ndarray:
     """(2 * metrics,) probabilities for one row: of a right call for each metric, then of a counted call for each."""
     gold = read_gold_call(row["tool_call"])
-    types = documented_types(row)
+    documents = gold_documents(row)
     guesses = []
     for tool in row["candidate_tools"]:
         guess = parse_reply(call_of(row, tool))
         right = is_right_tool(guess, gold)
         does_the_job = right or tool["tool_name"] in row["same_function_tools"]
-        outcome = Outcome(right, has_right_parameters(guess, gold, types=types), does_the_job)
+        outcome = Outcome(right, has_right_parameters(guess, gold, documents=documents), does_the_job)
         is_right = [metric.is_right(outcome) for metric in METRICS.values()]
         is_counted = [metric.is_counted is None or metric.is_counted(outcome) for metric in METRICS.values()]
         guesses.append(np.array([*is_right, *is_counted], float))

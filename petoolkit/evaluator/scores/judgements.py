@@ -14,9 +14,11 @@ from petoolkit.scoring import (
     PARAMETER_ERRORS,
     TOOL_ERRORS,
     Outcome,
+    ParameterDocument,
     error_reference,
+    is_right_by_optional_rule,
+    parameter_documents,
     parameter_error,
-    parameter_types,
     read_gold_call,
     tool_error,
 )
@@ -24,7 +26,7 @@ from petoolkit.scoring import (
 _TOOL_CODES = {error: code for code, error in enumerate((None, *TOOL_ERRORS))}
 _PARAMETER_CODES = {error: code for code, error in enumerate((None, *PARAMETER_ERRORS))}
 _HOW_CODES = {how: code for code, how in enumerate((None, *HOW_READ))}
-_MARKS = ("missing", "shortened", "over_window", "reply_cut")
+_MARKS = ("missing", "shortened", "over_window", "reply_cut", "by_optional_rule")
 _LINE = np.dtype(
     [("row", np.int64), ("repeat", np.int64)]
     + [(mark, np.bool_) for mark in _MARKS]
@@ -43,6 +45,7 @@ class Judgements:
     shortened: np.ndarray  # whether the prompt was shortened to fit into the window
     over_window: np.ndarray  # whether the shortened prompt still did not fit
     reply_cut: np.ndarray  # whether the reply was cut at the most tokens of a reply
+    by_optional_rule: np.ndarray  # whether parameters are right only because optional ones may be left out
 
     @property
     def repeats(self) -> int:
@@ -83,15 +86,15 @@ class _Reference(NamedTuple):
     """The columns of a row that judging needs, prepared once for all replies."""
 
     call: ToolCall
-    types: dict[str, str] | None
+    documents: dict[str, ParameterDocument] | None
     candidate_tools: frozenset[str]
     same_function_tools: frozenset[str]
 
 
-def documented_types(row: dict) -> dict[str, str] | None:
-    """Types of the gold tool's parameters by name; `None` if the tool is not a candidate, and so has no document."""
+def gold_documents(row: dict) -> dict[str, ParameterDocument] | None:
+    """Documents of the gold tool's parameters by name; `None` if the tool is not a candidate."""
     gold = row["tool_call"]["tool_name"]
-    return next((parameter_types(tool) for tool in row["candidate_tools"] if tool["tool_name"] == gold), None)
+    return next((parameter_documents(tool) for tool in row["candidate_tools"] if tool["tool_name"] == gold), None)
 
 
 def judge(rows: list[dict], predictions: Iterable[dict]) -> Judgements:
@@ -123,6 +126,7 @@ def judge(rows: list[dict], predictions: Iterable[dict]) -> Judgements:
         shortened=by_row_and_repeat("shortened", False),
         over_window=by_row_and_repeat("over_window", False),
         reply_cut=by_row_and_repeat("reply_cut", False),
+        by_optional_rule=by_row_and_repeat("by_optional_rule", False),
     )
 
 
@@ -141,24 +145,32 @@ def _judge_each(rows: list[dict], predictions: Iterable[dict]) -> Iterator[tuple
         shortened = bool(prediction.get("dropped_interactions") or prediction.get("cut"))
         reply_cut = prediction.get("finish_reason") == "length"
         marks = (reply is None, shortened, bool(prediction.get("over_window")), reply_cut)
-        yield (number, prediction["repeat"], *marks, *_codes(reply, references[number]))
+        *codes, by_optional_rule = _codes(reply, references[number])
+        yield (number, prediction["repeat"], *marks, by_optional_rule, *codes)
 
 
 def _reference(row: dict) -> _Reference:
     reference = error_reference(row)
     return _Reference(
         read_gold_call(row["tool_call"]),
-        documented_types(row),
+        gold_documents(row),
         frozenset(reference["candidate_tools"]),
         frozenset(reference["same_function_tools"]),
     )
 
 
 def _codes(reply: str | None, reference: _Reference) -> Iterator[int]:
-    """For each reader, the codes of the tool error, of the parameter error, and of how the call was read."""
-    gold, types, candidate_tools, same_function_tools = reference
+    """For each reader, the codes of the tool error, of the parameter error, and of how the call was read.
+
+    The last value says whether the rule of optional parameters makes the parameters right.
+    """
+    robust_call = None
+    gold, documents, candidate_tools, same_function_tools = reference
     for reader in READERS:
         call, how = (None, None) if reply is None else read_reply(reply, reader, candidate_tools)
         yield _TOOL_CODES[tool_error(call, gold, candidate_tools, same_function_tools)]
-        yield _PARAMETER_CODES[parameter_error(call, gold, reader, types)]
+        yield _PARAMETER_CODES[parameter_error(call, gold, reader, documents)]
         yield _HOW_CODES[how]
+        if reader != "paper":
+            robust_call = call
+    yield is_right_by_optional_rule(robust_call, gold, documents)
