@@ -13,6 +13,7 @@ from petoolbench_cli import main
 from petoolkit.endpoint import client
 from petoolkit.endpoint.llm_settings import LlmSettings
 from petoolkit.endpoint.request import AnswerError, Dialect, Reply, Request
+from petoolkit.evaluator import dataset_rows
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.records import Scores
@@ -225,3 +226,61 @@ def test_prompts_that_the_server_cuts_are_counted(dataset, tmp_path):
         code, output = command(dataset, tmp_path / "out", server)
     assert code == 0 and "5 prompts were cut by the server" in output
     assert Scores.read(tmp_path / "out").cut_prompts == 5
+
+
+def test_extra_body_headers_and_azures_address_are_sent_and_no_header_value_is_written(dataset, tmp_path):
+    with ScriptedServer(lambda body: reply("Aerwyn")) as server:
+        url = f"{server.url}?api-version=2024-10-21&code=hush-hush"
+        options = ["--extra-body", '{"reasoning_effort": "low"}', "--header", "api-key=top-secret", "--timeout", "9"]
+        code, output = command(dataset, tmp_path / "out", server, *options, "--base-url", url)
+        assert code == 0, output
+        assert all(body["reasoning_effort"] == "low" for body in server.requests)
+        assert all(headers["api-key"] == "top-secret" for headers in server.headers)
+        assert set(server.queries) == {"api-version=2024-10-21&code=hush-hush"}
+        code, output = command(dataset, tmp_path / "out", server, "--base-url", url)
+        assert code == 2 and "options.extra_body is {'reasoning_effort': 'low'} there" in output
+    written = "".join(file.read_text() for file in (tmp_path / "out").iterdir() if file.is_file())
+    assert "top-secret" not in written and "hush" not in written
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["headers"] == ["api-key"] and "api-version=2024-10-21" in manifest["base_url"]
+
+
+def test_a_header_that_the_server_repeats_is_hidden(dataset, tmp_path):
+    error = {"error": {"message": "top-secret has no credit", "code": 402}}
+    connection = {"headers": {"X-Title": "top-secret"}}
+    with ScriptedServer(lambda body: error) as server, pytest.raises(InputError, match=r"\[X-Title\] has no credit"):
+        run(dataset, tmp_path / "out", server, connection=connection)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--extra-body", "[1]"], "it is not a JSON object"),
+        (["--extra-body", '{"x": NaN}'], "it is not a JSON object"),
+        (["--extra-body", '{"seed": 1}'], "--extra-body cannot set seed"),
+        (["--header", "top-secret"], "a header is not of the form NAME=VALUE"),
+        (["--header", "A=top-secret\n"], "the value of A has characters"),
+        (["--timeout", "0"], "--timeout"),
+        (["--model", "baseline:random", "--timeout", "9"], "does not read"),
+    ],
+)
+def test_a_mistake_in_an_option_gives_one_sentence(dataset, tmp_path, options, message):
+    result = CliRunner().invoke(
+        main, ["evaluate", "--model", "openai:m", "--dataset", dataset, "--out", str(tmp_path / "out"), *options]
+    )
+    assert result.exit_code == 2 and message in " ".join(result.output.split())
+    assert "top-secret" not in result.output
+
+
+def test_several_processes_do_not_ask_an_endpoint_twice(dataset, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with ScriptedServer() as server, pytest.raises(InputError, match="2 processes were started"):
+        run(dataset, tmp_path / "out", server)
+    assert not server.requests and not (tmp_path / "out").exists()
+
+
+def test_an_unreachable_dataset_is_not_one_without_a_train_split(dataset, monkeypatch):
+    assert dataset_rows.load_split_if_any(dataset, "all", "train") == []
+    monkeypatch.setattr(dataset_rows, "load_setting", lambda *arguments: (_ for _ in ()).throw(InputError("no route")))
+    with pytest.raises(InputError, match="no route"):
+        dataset_rows.load_split_if_any(dataset, "preferred_only", "train")

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from copy import copy
 from itertools import islice
@@ -32,6 +32,7 @@ class Endpoint:
         usage: counts calls, tokens, retries.
         on_reply: called with each request and its reply, for example to show them.
         keep_replies: whether replies are stored in the cache and read from it; if not, every request is sent.
+        headers: further headers of each request by name; their values are never shown.
 
     Raises:
         InputError: if `$OPENAI_API_KEY` is not set.
@@ -43,6 +44,7 @@ class Endpoint:
         usage: Usage,
         on_reply: OnReply = lambda request, reply: None,
         keep_replies: bool = True,
+        headers: Mapping[str, str] | None = None,
     ):
         self.settings = settings
         self.usage = usage
@@ -50,6 +52,7 @@ class Endpoint:
         self.dialect = Dialect(settings, self.base_url)
         self._on_reply = on_reply
         self._keep_replies = keep_replies
+        self._headers = dict(headers or {})
         self._key = os.environ.get("OPENAI_API_KEY", "")
         if not self._key:
             raise InputError("OPENAI_API_KEY is not set; set it (to any text, for a server that asks for none).")
@@ -128,7 +131,7 @@ class Endpoint:
                 runner.run(session.end(begun))
 
     async def _begin(self, store: Store | None, batch: bool) -> "_Session":
-        client = EndpointClient(self.settings, self.base_url, self._key, self.dialect, self.usage)
+        client = EndpointClient(self.settings, self.base_url, self._key, self.dialect, self.usage, self._headers)
         batches = Batches(client, store) if batch and store is not None else None
         return _Session(client, store, batches, self._on_reply)
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 
@@ -81,17 +82,34 @@ class EndpointClient:
         key: sent to the endpoint, and never shown.
         dialect: the form in which the endpoint takes requests, learnt from its refusals.
         usage: counts retries.
+        headers: further headers of each request; their values are never shown.
     """
 
-    def __init__(self, settings: LlmSettings, base_url: str | None, key: str, dialect: Dialect, usage: Usage):
+    def __init__(
+        self,
+        settings: LlmSettings,
+        base_url: str | None,
+        key: str,
+        dialect: Dialect,
+        usage: Usage,
+        headers: Mapping[str, str] | None = None,
+    ):
         self.dialect = dialect
         self.usage = usage
         self.settings = settings
         self.stopping = asyncio.Event()
         self.run_error = InputError("stopped")  # replaced by the error that ends the run
         # The library's own retries cannot be counted, nor stopped when the run ends, and include a used-up quota.
-        self.openai = openai.AsyncOpenAI(base_url=base_url, api_key=key, timeout=settings.timeout, max_retries=0)
-        self._key = key
+        address = urlsplit(base_url or "")  # the library would write the path after the parameters
+        self.openai = openai.AsyncOpenAI(
+            base_url=address._replace(query="").geturl() or None,
+            api_key=key,
+            timeout=settings.timeout,
+            max_retries=0,
+            default_headers=headers,
+            default_query=dict(parse_qsl(address.query)),
+        )
+        self._secrets = {key: "[key]"} | {value: f"[{name}]" for name, value in (headers or {}).items() if value}
         self._in_flight = asyncio.Semaphore(settings.concurrency)
         self._failures = 0  # in a row
         self._answered = False
@@ -160,7 +178,10 @@ class EndpointClient:
         Returns:
             `InputError` if the whole run must end, which it then does; `RequestFailed` if only this request failed.
         """
-        message = failure.message.replace(self._key, "[key]")[:LONGEST_MESSAGE]
+        message = failure.message
+        for secret, shown in self._secrets.items():
+            message = message.replace(secret, shown)
+        message = message[:LONGEST_MESSAGE]
         if failure.is_quota_used_up:
             return self.end_run(
                 InputError(

@@ -198,6 +198,7 @@ class Dialect:
         """The JSON body of a request."""
         sampling = {"temperature": self._settings.temperature, "seed": request.seed}
         body = {
+            **self._settings.extra_body,
             "model": self._settings.model,
             "messages": request.messages,
             **{name: value for name, value in sampling.items() if name not in self.left_out},

@@ -66,6 +66,21 @@ def load_split(dataset: str, choice: str, split: str, revision: str | None = Non
     ]
 
 
+def load_split_if_any(dataset: str, choice: str, split: str, revision: str | None = None) -> list[dict]:
+    """Rows of one split as in `load_split`; no rows if a setting does not have this split.
+
+    Raises what `chosen_settings` and `load_setting` raise, so that a dataset that cannot be read is not taken for one
+    without the split.
+    """
+    rows = []
+    for setting in chosen_settings(dataset, choice, revision):
+        loaded = load_setting(dataset, setting, revision)
+        if split not in loaded:
+            return []
+        rows += loaded[split].to_list()
+    return rows
+
+
 def dataset_sizes(dataset: str) -> dict[str, dict[str, int]]:
     """Number of rows by setting and split; raises what `present_settings` and `load_setting` raise."""
     return {

@@ -10,10 +10,10 @@ from petoolbench import InputError
 from petoolkit.console import make_console
 from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
-from petoolkit.evaluator.dataset_rows import load_split, resolved_revision
+from petoolkit.evaluator.dataset_rows import load_split, load_split_if_any, resolved_revision
 from petoolkit.evaluator.models.model import Answer
 from petoolkit.evaluator.models.model_kinds import check_options, make_chat, make_model
-from petoolkit.evaluator.models.processes import Rank, this_rank, wait_for_all
+from petoolkit.evaluator.models.processes import Rank, started_processes, this_rank, wait_for_all
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.progress import with_progress
 from petoolkit.evaluator.prompts.row_prompts import make_prompts, prompt_fingerprint, released_texts
@@ -72,6 +72,11 @@ def evaluate(
     """
     console = console or make_console(stderr=True)
     kind = check_options(model, options, connection, given)
+    if not kind.shares_rows and (number := started_processes()) > 1:
+        raise InputError(
+            f"{number} processes were started, and each would ask {model} about every row; run the command without "
+            "accelerate launch or torchrun."
+        )
     rank = this_rank() if kind.shares_rows else Rank()
     check_outside(out, dataset, "--out")
     commit = resolved_revision(dataset, revision)
@@ -95,6 +100,7 @@ def evaluate(
         chat_template_hash=chat.renderer.fingerprint if chat else None,
         chat_date=chat.renderer.date if chat else None,
         prices=connection.prices.model_dump(include={"input", "output"}) if connection.prices else None,
+        headers=sorted(connection.headers or {}),
         versions=software_versions(),
     )
     with writing(out, rank):
@@ -112,10 +118,7 @@ def evaluate(
         if share:
 
             def train_rows() -> list[dict]:
-                try:
-                    return load_split(dataset, setting, "train", read_revision)
-                except InputError:
-                    return []
+                return load_split_if_any(dataset, setting, "train", read_revision)
 
             if chat and chat.renderer.note and rank.index == 0:
                 console.print(chat.renderer.note, markup=False, highlight=False)

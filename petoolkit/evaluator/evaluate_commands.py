@@ -1,6 +1,7 @@
 """The commands `petoolbench evaluate`, `score`, `compare` and `report`."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,31 @@ def _template_arguments(context: click.Context, option: click.Parameter, pairs: 
         except (ValueError, RecursionError):
             arguments[name] = value
     return arguments or None
+
+
+def _json_object(context: click.Context, option: click.Parameter, text: str | None) -> dict | None:
+    if text is None:
+        return None
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise click.BadParameter('it is not a JSON object, such as \'{"reasoning_effort": "low"}\'.')
+    return value or None
+
+
+def _headers(context: click.Context, option: click.Parameter, pairs: Iterable[str]) -> dict[str, str] | None:
+    """Headers by name; the messages do not repeat a value, which may be a secret."""
+    headers = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+            raise click.BadParameter("a header is not of the form NAME=VALUE.")
+        if not (value.isascii() and value.isprintable()) or value != value.strip():
+            raise click.BadParameter(f"the value of {name} has characters that a header cannot have.")
+        headers[name] = value
+    return headers or None
 
 
 class _EvaluateCommand(click.Command):
@@ -78,6 +104,27 @@ class _EvaluateCommand(click.Command):
 )
 @click.option(
     "--concurrency", type=click.IntRange(1), default=32, show_default=True, help="Requests in flight (openai:)."
+)
+@click.option(
+    "--extra-body",
+    metavar="JSON",
+    callback=_json_object,
+    help='Further fields of each request (openai:), such as \'{"reasoning_effort": "low"}\'.',
+)
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_headers,
+    help="Further header of each request (openai:); may be repeated. Its value is written nowhere.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=120,
+    show_default=True,
+    help="Seconds of a request, after which it is sent again (openai:).",
 )
 @click.option(
     "--prices",
@@ -129,7 +176,9 @@ class _EvaluateCommand(click.Command):
 )
 @click.option("--any-base", is_flag=True, help="Take an adapter that was trained on another base (hf:, vllm:).")
 @click.pass_context
-def evaluate(context, dataset, setting, revision, model, out, base_url, concurrency, prices, **options) -> None:
+def evaluate(
+    context, dataset, setting, revision, model, out, base_url, concurrency, prices, headers, timeout, **options
+) -> None:
     """Ask a model about the test split and score its replies, with both readers, intervals and chance.
 
     Every reply is stored as it arrives. Run the same command again to continue an evaluation that was stopped, and to
@@ -140,7 +189,9 @@ def evaluate(context, dataset, setting, revision, model, out, base_url, concurre
     from petoolkit.evaluator.options import Connection, Options
 
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    connection = Connection(base_url, concurrency, Prices(input=prices[0], output=prices[1]) if prices else None)
+    connection = Connection(
+        base_url, concurrency, Prices(input=prices[0], output=prices[1]) if prices else None, headers, timeout
+    )
     scores = run_evaluation(
         dataset, setting, model, out, Options(**options), connection, revision, make_console(stderr=True), given
     )

@@ -1,10 +1,10 @@
 """Options of an evaluation: those that change a model's answers, and the connection to an endpoint."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from petoolbench import InputError, check_choice
-from petoolkit.endpoint.llm_settings import Prices
+from petoolkit.endpoint.llm_settings import Prices, own_fields
 from petoolkit.evaluator.prompts.window import TRUNCATIONS
 
 PROMPTS = ("petoolbench", "released")
@@ -21,6 +21,7 @@ class Options:
         truncate: how a prompt is shortened to fit (`petoolkit.evaluator.prompts.window`).
         window: most tokens of a prompt.
         protocol: `prompt` asks for JSON in text, as the paper does; `tools` sends native functions (endpoints only).
+        extra_body: further fields of each request, such as `reasoning_effort` (endpoints only).
         temperature: 0 or more; 0 is greedy.
         max_new_tokens: most tokens of a reply.
         seed: random seed.
@@ -38,6 +39,7 @@ class Options:
     truncate: str = "oldest"
     window: int = 4000
     protocol: str = "prompt"
+    extra_body: dict[str, Any] | None = None
     temperature: float = 0.1
     max_new_tokens: int = 256
     seed: int = 0
@@ -50,6 +52,8 @@ class Options:
         check_choice(self.prompt, PROMPTS, "prompt")
         check_choice(self.truncate, TRUNCATIONS, "truncation")
         check_choice(self.protocol, PROTOCOLS, "protocol")
+        if own := own_fields(self.extra_body or {}):
+            raise InputError(f"--extra-body cannot set {', '.join(own)}; use petoolbench's own options for them.")
         if self.prompt == "released" and not self.history:
             raise InputError("the released prompts show the history; leave out --no-history or --prompt released.")
         if self.prompt == "released" and self.protocol == "tools":
@@ -58,8 +62,18 @@ class Options:
 
 @dataclass(frozen=True)
 class Connection:
-    """Connection to an endpoint; except for the address, it does not change the answers."""
+    """Connection to an endpoint; except for the address, it does not change the answers.
+
+    Args:
+        base_url: address of the endpoint.
+        concurrency: requests in flight.
+        prices: prices of the model.
+        headers: further headers of each request by name; their values may be secrets, and are written nowhere.
+        timeout: seconds of a request, after which it is sent again.
+    """
 
     base_url: str | None = None
     concurrency: int = 32
     prices: Prices | None = None
+    headers: dict[str, str] | None = field(default=None, repr=False)
+    timeout: float = 120

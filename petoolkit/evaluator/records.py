@@ -48,6 +48,7 @@ class Manifest(BaseModel):
         chat_template_hash: hash of the chat template of a model that the evaluation ran, 16 hexadecimal digits.
         chat_date: the date that this template writes; `None` if it writes none.
         prices: `input` and `output` in US dollars for a million tokens.
+        headers: names of the further headers of each request.
         versions: software versions by package.
     """
 
@@ -64,6 +65,7 @@ class Manifest(BaseModel):
     chat_template_hash: str | None = None
     chat_date: datetime.date | None = None
     prices: dict[str, float] | None = None
+    headers: list[str] = []
     versions: dict[str, Any] = {}
 
     @field_validator("prices")

@@ -18,7 +18,7 @@ from petoolkit.text import listing
 
 PREDICTIONS = "predictions.jsonl"
 _RANK_FILE = "predictions.rank"  # beginning of the name of the file that one of several processes writes
-_MAY_DIFFER = ("versions", "prices")  # fields of the manifest that may change when an evaluation continues
+_MAY_DIFFER = ("versions", "prices", "headers")  # fields of the manifest that may change when an evaluation continues
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,17 @@ class ModelKind:
 _ALL_READ = frozenset({"seed", "repeat"})
 _PROMPTED_READ = _ALL_READ | {"history", "prompt", "truncate", "window", "temperature", "max_new_tokens"}
 _CHAT_READ = _PROMPTED_READ | {"chat_template", "chat_template_args", "any_base"}
-_ENDPOINT_READS = _PROMPTED_READ | {"protocol", "base_url", "concurrency", "prices"}
+_ENDPOINT_READS = _PROMPTED_READ | {
+    "protocol",
+    "extra_body",
+    "base_url",
+    "concurrency",
+    "prices",
+    "headers",
+    "timeout",
+}
 # Options whose command-line form is not their name with dashes.
-_COMMAND_LINE = {"history": "--no-history"}
+_COMMAND_LINE = {"history": "--no-history", "headers": "--header"}
 
 
 def _make_openai(setup: ModelSetup) -> Model:
@@ -85,8 +93,10 @@ def _make_openai(setup: ModelSetup) -> Model:
         prices=connection.prices,
         temperature=options.temperature,
         max_tokens=options.max_new_tokens,
+        timeout=connection.timeout,
+        extra_body=options.extra_body or {},
     )
-    return OpenAIModel(settings, options.protocol == "tools", options.seed, setup.usage)
+    return OpenAIModel(settings, options.protocol == "tools", options.seed, setup.usage, connection.headers)
 
 
 def _make_hf(setup: ModelSetup) -> Model:

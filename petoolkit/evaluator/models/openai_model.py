@@ -1,7 +1,7 @@
 """Models behind an OpenAI-compatible endpoint (`openai:NAME`): OpenAI, vLLM, Ollama, `transformers serve` ..."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from petoolkit.endpoint.ask import Endpoint
 from petoolkit.endpoint.llm_settings import LlmSettings
@@ -24,13 +24,21 @@ class OpenAIModel:
         native_tools: whether candidate tools are sent as native functions (`--protocol tools`).
         seed: random seed; each reply has its own seed, made from it, for endpoints that support seeds.
         usage: counts calls, tokens and retries.
+        headers: further headers of each request; their values are never shown.
 
     Raises:
         InputError: if `$OPENAI_API_KEY` is not set, or a package is missing.
     """
 
-    def __init__(self, settings: LlmSettings, native_tools: bool, seed: int, usage: Usage):
-        self._endpoint = Endpoint(settings, usage, keep_replies=False)
+    def __init__(
+        self,
+        settings: LlmSettings,
+        native_tools: bool,
+        seed: int,
+        usage: Usage,
+        headers: Mapping[str, str] | None = None,
+    ):
+        self._endpoint = Endpoint(settings, usage, keep_replies=False, headers=headers)
         self._native_tools = native_tools
         self._seed = seed
 

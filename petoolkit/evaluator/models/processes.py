@@ -15,6 +15,11 @@ class Rank:
     local_index: int = 0
 
 
+def started_processes() -> int:
+    """Number of processes that a launcher (`accelerate launch`, `torchrun`) started; 1 without a launcher."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def this_rank() -> Rank:
     """The rank of this process, which is the only one unless the environment variable `WORLD_SIZE` is above 1.
 
@@ -23,7 +28,7 @@ def this_rank() -> Rank:
     Raises:
         InputError: if the package `accelerate` is missing.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+    if started_processes() <= 1:
         return Rank()
     try:
         import torch

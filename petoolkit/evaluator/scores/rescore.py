@@ -8,7 +8,7 @@ from rich.console import Console
 from petoolbench import InputError
 from petoolkit.endpoint.llm_settings import Prices
 from petoolkit.endpoint.usage import Usage
-from petoolkit.evaluator.dataset_rows import load_split
+from petoolkit.evaluator.dataset_rows import load_split_if_any
 from petoolkit.evaluator.models.baselines import BASELINES, predict
 from petoolkit.evaluator.records import Manifest, ReplyUsage, Scores
 from petoolkit.evaluator.results_folder import Results, read_results, rows_of
@@ -45,10 +45,7 @@ def _rule_values(rows: list[dict], manifest: Manifest, console: Console) -> dict
     """Metric values of the rules on the same rows; a rule that cannot run is left out, and a message names it."""
 
     def train_rows() -> list[dict]:
-        try:
-            return load_split(manifest.dataset, manifest.setting, "train", manifest.revision)
-        except InputError:
-            return []
+        return load_split_if_any(manifest.dataset, manifest.setting, "train", manifest.revision)
 
     found = {}
     for name in BASELINES:
