@@ -18,6 +18,8 @@ import yaml
 from petoolbench import InputError, to_json_text
 
 _MOST_YAML_VALUES = 5_000_000
+_DEEPEST_YAML = 100
+_YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is faster; not all builds have it
 
 
 @contextmanager
@@ -248,11 +250,21 @@ def read_yaml(path: str | Path) -> Any:
     """
     text = read_text(path)
     try:
-        return _json_value(yaml.safe_load(text), [_MOST_YAML_VALUES])
+        _check_depth(text)
+        return _json_value(yaml.load(text, Loader=_YAML_LOADER), [_MOST_YAML_VALUES])
     except RecursionError:
         raise InputError(f"{path} cannot be read as YAML: it is nested too deeply.") from None
     except (ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}.") from None
+
+
+def _check_depth(text: str) -> None:
+    """Raise `ValueError` for deep nesting: the loader in C would crash, the one in Python takes seconds."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_YAML_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST_YAML:
+            raise ValueError("it is nested too deeply")
 
 
 def _json_value(value: Any, values_left: list[int]) -> Any:
