@@ -27,12 +27,14 @@ from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.report import write_report
 from petoolkit.files import replacing, write_json
 from petoolkit.folder_lock import locked
+from petoolkit.publisher.pack_dataset import DatasetOptions, pack_dataset
 
 QUIET = Console(quiet=True)
 HOLDER = """
 import sys, time
 from pathlib import Path
 from petoolkit.folder_lock import locked
+from petoolkit.publisher.pack_dataset import DatasetOptions, pack_dataset
 with locked(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(600)
@@ -121,6 +123,9 @@ def test_each_command_that_writes_refuses_a_folder_that_another_process_writes(t
     evaluate(str(dataset), "all", "baseline:random", tmp_path / "results", console=QUIET)
     with held(tmp_path / "report"), pytest.raises(InputError, match="report/ is being written by process"):
         write_report([tmp_path / "results"], tmp_path / "report")
+    with held(tmp_path / "results"):
+        scored = command("score", "results", cwd=tmp_path)
+        assert "is being written by process" in " ".join(scored.communicate()[1].split())
     with held(dataset), pytest.raises(InputError, match="petoolbench/ is being written by process"):
         import_released(official_part, dataset, QUIET, replace=True)
 
@@ -198,6 +203,12 @@ def test_a_dataset_that_a_killed_build_was_replacing_is_found_by_its_readers(tmp
         assert find_rows(str(tmp_path / "d"), None, None)[0]["instruction"] == "one"
     assert (tmp_path / "d").is_dir()
     assert not (tmp_path / ".d.old").exists()
+
+
+def test_a_dataset_that_a_killed_build_was_replacing_is_published(tmp_path):
+    write(tmp_path / "d", "one")
+    os.rename(tmp_path / "d", tmp_path / ".d.old")
+    pack_dataset(tmp_path / "d", "user/d", DatasetOptions(rules=False), QUIET)
 
 
 def test_a_dataset_that_is_being_replaced_is_left_to_its_writer(tmp_path):

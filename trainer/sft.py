@@ -9,6 +9,9 @@ its tokenizer and its card are written into `output_dir`. Nothing leaves the mac
 --hub_model_id USER/NAME.
 """
 
+from pathlib import Path
+
+from petoolkit.folder_lock import check_outside
 from petoolkit.training.adapter_folder import write_adapter_folder
 from petoolkit.training.arguments import AdapterArguments, DataArguments, SFTArguments
 from petoolkit.training.model_loading import explain_loading_errors, set_model_init_kwargs
@@ -32,6 +35,7 @@ def main(script_args: DataArguments, training_args: SFTArguments, model_args: Ad
     # Check the options
     check_options(training_args, model_args)
     check_sft_options(script_args, training_args)
+    check_outside(Path(training_args.output_dir), script_args.dataset_name, "--output_dir")
     if reason := why_not_packed(training_args, model_args):
         training_args.packing = False
         say(reason)

@@ -231,9 +231,14 @@ def score(folder) -> None:
 
     FOLDER is a folder that `evaluate --out` wrote.
     """
+    from petoolkit.evaluator.records import Manifest
     from petoolkit.evaluator.scores.rescore import score_folder
+    from petoolkit.folder_lock import locked
 
-    _show_scores(score_folder(folder, make_console(stderr=True)), folder)
+    Manifest.read(folder)  # before a lock is made beside what is not an evaluation
+    with locked(folder):
+        scores = score_folder(folder, make_console(stderr=True))
+    _show_scores(scores, folder)
 
 
 @click.command()

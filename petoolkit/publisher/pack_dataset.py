@@ -10,6 +10,7 @@ from rich.console import Console
 from petoolbench import SETTINGS, InputError
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord, read_dataset_record
 from petoolkit.extras import missing_package
+from petoolkit.folder_lock import restore_if_abandoned
 from petoolkit.publisher.dataset_figures import draw_figures, figures_section
 from petoolkit.publisher.hub import Package
 from petoolkit.publisher.pack_pairs import COUNTS, pack_pairs
@@ -49,6 +50,7 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
         InputError: if the folder holds neither, is damaged, differs from what its card says, or holds findings that
             are not allowed.
     """
+    restore_if_abandoned(folder)
     card = read_card(folder)
     if (folder / COUNTS).is_file():
         return pack_pairs(folder, card, repo_id, options.licence, options.allowed, options.findings, console)
