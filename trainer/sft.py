@@ -35,7 +35,7 @@ def main(script_args: DataArguments, training_args: SFTArguments, model_args: Ad
     # Check the options
     check_options(training_args, model_args)
     check_sft_options(script_args, training_args)
-    check_outside(Path(training_args.output_dir), script_args.dataset_name, "--output_dir")
+    check_outside(Path(str(training_args.output_dir)), script_args.dataset_name, "--output_dir")
     if reason := why_not_packed(training_args, model_args):
         training_args.packing = False
         say(reason)
