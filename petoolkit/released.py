@@ -4,13 +4,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from petoolbench import PARAMETER_KINDS, SETTINGS, InputError, ToolName, to_json_text
 from petoolkit.files import finite_float, read_json, refuse_constant
 from petoolkit.hub_reading import fetch_file, first_sentence
-from petoolkit.row_form import form_problem, row_table
 
 HISTORY_HEADING = "Interaction history is:"  # in a released prompt; the history follows as a JSON list
 PROMPTS_FOLDER = "released_prompts"  # in an imported dataset: one parquet file per setting, columns id and prompt
@@ -45,6 +41,8 @@ def read_released(path: str | Path) -> Iterator[tuple[dict, str]]:
 
 def _checked(rows: list[tuple[dict, str]]) -> list[tuple[dict, str]]:
     """The rows and prompts of an entry; raises `ValueError` or `TypeError` for values that a dataset cannot hold."""
+    from petoolkit.row_form import form_problem, row_table
+
     if problem := form_problem(row_table([row for row, _ in rows])):
         raise ValueError(problem)
     return rows
@@ -119,6 +117,9 @@ def released_prompts(dataset: str, setting: str, revision: str | None = None) ->
             f"{dataset} has no {file}: only a dataset made by `petoolbench import` has the released prompts; import "
             "the released test file, or leave --prompt out."
         )
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         columns = pq.read_table(path, columns=["id", "prompt"]).to_pydict()
     except (OSError, pa.ArrowException) as error:

@@ -99,7 +99,7 @@ MISTAKES = {
     "folder of someone else": (foreign_folder, "is not a dataset that petoolbench wrote (it holds thesis.tex)"),
     "dataset that is a file": (lambda folder: ["build", "--dataset", write(folder / "f", "")], "f is a file"),
     "run below a file": (lambda folder: ["build", "--run", write(folder / "f", "") / "run"], "cannot be made"),
-    "read-only target": (lambda folder: ["build", "--run", "/proc/run"], "cannot be made"),
+    "read-only target": (lambda folder: ["build", "--run", "/proc/run"], "cannot be written"),
     "model that is not there": (
         recipe("users: 5\ngroup: {eps: 0.3, model: some/model}\n"),
         "the embedding model some/model cannot be loaded: offline mode is on",

@@ -185,13 +185,16 @@ def evaluate(
     repeat failed requests.
     """
     from petoolkit.endpoint.llm_settings import Prices
-    from petoolkit.evaluator.evaluate import evaluate as run_evaluation
+    from petoolkit.evaluator.models.model_kinds import check_options
     from petoolkit.evaluator.options import Connection, Options
 
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     connection = Connection(
         base_url, concurrency, Prices(input=prices[0], output=prices[1]) if prices else None, headers, timeout
     )
+    check_options(model, Options(**options), connection, given)  # before what takes time to import
+    from petoolkit.evaluator.evaluate import evaluate as run_evaluation
+
     scores = run_evaluation(
         dataset, setting, model, out, Options(**options), connection, revision, make_console(stderr=True), given
     )
