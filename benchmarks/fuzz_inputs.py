@@ -229,6 +229,7 @@ def kinds(mutated_json: Callable, mutated_yaml: Callable, mutated: Callable) -> 
         for _ in range(rng.randint(0, 3)):
             at, to = sorted(rng.randrange(len(text) + 1) for _ in range(2))
             text = text[:at] + rng.choice(["", text[at:to] * 2, text[at:to] * 500]) + text[to:]
+        text = text[:1_000_000]  # what is repeated three times over would fill the memory
         text += rng.choice(["", "\ud800", "{" * 3000, '"tool_name":' * 3000, "[" * 50_000, "1" * 5000, "\u2028"])
         return lambda: [parse_reply(text, reader) for reader in READERS]
 
