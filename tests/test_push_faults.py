@@ -94,7 +94,8 @@ def test_a_fault_is_told_in_one_sentence_and_nothing_is_half_published(hub, push
     hub.faults.clear()
     assert push().code == 0
     assert len(hub.commits(*SPACE)) == 1
-    files = {".gitattributes", "LICENSE", "README.md", "index.html", "petoolbench.py", "replies.py", "scoring.py"}
+    files = {".gitattributes", "LICENSE", "README.md", "index.html", "petoolbench.py"}
+    files |= {f"{name}.py" for name in ("call_forms", "paper_reader", "reasoning", "replies", "scoring")}
     assert {*hub.files(*SPACE)} == {*files, "score.py"}
 
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from petoolbench import InputError
-from petoolkit.endpoint.llm_settings import Prices
 from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
 from petoolkit.files import read_json, write_json
 from petoolkit.replies import READERS
@@ -64,15 +63,15 @@ class Manifest(BaseModel):
     prompt_fingerprint: str | None = None
     chat_template_hash: str | None = None
     chat_date: datetime.date | None = None
-    prices: dict[str, float] | None = None
+    prices: dict[str, Amount] | None = None
     headers: list[str] = []
     versions: dict[str, Any] = {}
 
     @field_validator("prices")
     @classmethod
     def _are_prices(cls, prices: dict[str, float] | None) -> dict[str, float] | None:
-        if prices is not None:
-            Prices.model_validate(prices)
+        if prices is not None and prices.keys() != {"input", "output"}:
+            raise ValueError("it needs input and output, and nothing else")
         return prices
 
     @property

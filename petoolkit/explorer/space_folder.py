@@ -22,7 +22,7 @@ from petoolkit.text import counted
 _TEMPLATES = Path(__file__).with_name("space")
 _ROOMS = ("evaluator", "explorer")  # of petoolkit, that the page imports beside its single files
 # Packages that the page imports; gradio comes with the Space.
-_NEEDED = ("click", "datasets", "filelock", "jinja2", "numpy", "pyarrow", "pydantic", "pyyaml", "rich")
+_NEEDED = ("click", "datasets", "filelock", "jinja2", "json-repair", "numpy", "pyarrow", "pydantic", "pyyaml", "rich")
 
 
 def write_space(
