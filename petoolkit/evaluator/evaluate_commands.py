@@ -1,6 +1,5 @@
 """The commands `petoolbench evaluate`, `score`, `compare` and `report`."""
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from click.core import ParameterSource
 
 from petoolkit.console import make_console
 from petoolkit.evaluator.models.model_kinds import model_help
+from petoolkit.files import decode_json
 
 if TYPE_CHECKING:
     from petoolkit.evaluator.records import Scores
@@ -23,10 +23,6 @@ dataset_option = click.option(
 revision_option = click.option("--revision", help="Branch, tag or commit of a dataset on the Hub.")
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _template_arguments(context: click.Context, option: click.Parameter, pairs: Iterable[str]) -> dict | None:
     """Variables by name; a value is JSON where it can be read as such, and text otherwise."""
     arguments = {}
@@ -35,8 +31,8 @@ def _template_arguments(context: click.Context, option: click.Parameter, pairs: 
         if not equals or not name.isidentifier():
             raise click.BadParameter(f"{pair!r} is not of the form KEY=VALUE, as enable_thinking=false is.")
         try:
-            arguments[name] = json.loads(value, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
+            arguments[name] = decode_json(value)
+        except ValueError:
             arguments[name] = value
     return arguments or None
 
@@ -45,8 +41,8 @@ def _json_object(context: click.Context, option: click.Parameter, text: str | No
     if text is None:
         return None
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+        value = decode_json(text)
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise click.BadParameter('it is not a JSON object, such as \'{"reasoning_effort": "low"}\'.')

@@ -171,6 +171,6 @@ def _codes(reply: str | None, reference: _Reference) -> Iterator[int]:
         yield _TOOL_CODES[tool_error(call, gold, candidate_tools, same_function_tools)]
         yield _PARAMETER_CODES[parameter_error(call, gold, reader, documents)]
         yield _HOW_CODES[how]
-        if reader != "paper":
+        if reader == READERS[0]:
             robust_call = call
     yield is_right_by_optional_rule(robust_call, gold, documents)
