@@ -228,8 +228,8 @@ def kinds(mutated_json: Callable, mutated_yaml: Callable, mutated: Callable) -> 
         text = rng.choice(shapes)
         for _ in range(rng.randint(0, 3)):
             at, to = sorted(rng.randrange(len(text) + 1) for _ in range(2))
-            text = text[:at] + rng.choice(["", text[at:to] * 2, text[at:to] * 500]) + text[to:]
-        text = text[:1_000_000]  # what is repeated three times over would fill the memory
+            part = text[at:to][:2_000]  # a part of parts, repeated again, would fill the memory
+            text = (text[:at] + rng.choice(["", part * 2, part * 500]) + text[to:])[:1_000_000]
         text += rng.choice(["", "\ud800", "{" * 3000, '"tool_name":' * 3000, "[" * 50_000, "1" * 5000, "\u2028"])
         return lambda: [parse_reply(text, reader) for reader in READERS]
 
