@@ -26,9 +26,6 @@ class InputError(ValueError):
     """A user's mistake, told in one sentence that says what was wrong, where, and what to do next."""
 
 
-# --- settings -------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Setting:
     """One of the task's settings (paper, section 3.1), and the dataset's config of that name.
@@ -85,22 +82,35 @@ SETTINGS: dict[str, Setting] = {
     )
 }
 SPLITS = ("train", "test")
+# What a row asks for: the tool that the user prefers; the one that meets a need which the instruction states against
+# the taste; or any tool that does the job. Rows of the first kind are in their setting's config, all others in one.
+KINDS = ("preference", "override", "no_preference")
+SELECTIVITY = "selectivity"
+CONFIGS = (*SETTINGS, SELECTIVITY)
 
 # --- columns --------------------------------------------------------------------------------------------------------
 
 PARAMETER_KINDS = ("required_parameters", "optional_parameters")  # of a tool document
 _PARAMETERS = [
-    {"name": "string", "type": "string", "description": "string", "default": "string"}
-]  # default: JSON text
+    {"name": "string", "type": "string", "description": "string", "default": "string", "schema": "string"}
+]  # default and schema: JSON text
 # Types by column, as `datasets.Value` names them; `FEATURES` is made of this.
 COLUMNS: dict[str, Any] = {
     "id": "string",  # <user_id>/<setting>
     "user_id": "string",
     "group_id": "string",  # of the gold tool: which function it has
     "category": "string",  # of the gold tool
+    "block_id": "string",  # rows that share instruction and candidates; "" where there are none
+    "kind": "string",  # one of KINDS
     "instruction": "string",
     "history": [
-        {"instruction": "string", "tool_name": "string", "parameters": "string", "rating": "int8"}  # JSON text
+        {
+            "instruction": "string",
+            "tool_name": "string",
+            "provider_description": "string",
+            "parameters": "string",  # JSON text
+            "rating": "int8",
+        }
     ],
     "history_length": "int32",
     "candidate_tools": [
@@ -112,7 +122,9 @@ COLUMNS: dict[str, Any] = {
         }
     ],
     "tool_call": {"tool_name": "string", "parameters": "string"},  # JSON text
+    "acceptable_tools": ["string"],  # the tools that count as right
     "same_function_tools": ["string"],
+    "taste": "string",  # JSON text of what decided, for analysis only: never rendered
 }
 
 CITATION = """\
@@ -148,6 +160,16 @@ class ToolName(NamedTuple):
         return cls(*match.groups()) if match else cls("", "", name)
 
 
+def provider_of(tool: dict) -> tuple[str, ...]:
+    """A tool's provider, as a key: the name's category and provider, or for a name of another form the description.
+
+    Args:
+        tool: a candidate or a past call; `tool_name` and `provider_description` are read.
+    """
+    category, provider, _ = ToolName.parse(tool["tool_name"])
+    return (category, provider) if provider else (tool["provider_description"] or tool["tool_name"],)
+
+
 def to_json_text(value: Any) -> str:
     """Free-form values (a call's parameters, a parameter's default) travel as this JSON text."""
     # Half of a surrogate pair can stand in other people's JSON, but not in a UTF-8 file.
@@ -159,55 +181,15 @@ def setting_of(row: dict) -> str:
     return (row["id"] or "").rpartition("/")[2]
 
 
+def config_of(row: dict) -> str:
+    """The config that a row belongs to."""
+    return setting_of(row) if row["kind"] == KINDS[0] else SELECTIVITY
+
+
 def check_choice(value: str, choices: Iterable[str], what: str) -> None:
     """Raise `InputError` naming the choices, unless `value` is one of them."""
     if value not in choices:
         raise InputError(f"unknown {what} {value!r}; choose one of: {', '.join(choices)}.")
-
-
-# --- row rules ------------------------------------------------------------------------------------------------------
-
-
-def breaches(row: dict, of_a_build: bool = False) -> list[str]:
-    """How a row (columns of `COLUMNS`) breaks the contract, in words; empty if it keeps it.
-
-    Args:
-        row: a row of any dataset of these columns.
-        of_a_build: whether the row must also keep what `petoolbench build` promises; rows from elsewhere, such as the
-            released ones, need not.
-    """
-    setting = SETTINGS.get(setting_of(row))
-    names = [tool["tool_name"] for tool in row["candidate_tools"]]
-    gold, same_function, history = row["tool_call"]["tool_name"], row["same_function_tools"], row["history"]
-    is_broken = {
-        "ids do not name their user and setting": not setting or row["id"] != f"{row['user_id']}/{setting.name}",
-        "instructions are empty": not row["instruction"],
-        "history_length is not the history's": row["history_length"] != len(history),
-        "ratings do not fit the setting": setting is not None
-        and any((call["rating"] in (0, 1)) != setting.is_rated for call in history),
-        "candidates repeat": len(set(names)) != len(names),
-        "the gold tool is no candidate": gold not in names,
-        "same-function tools are no candidates": not set(same_function) <= set(names),
-        "the gold tool is not among the same-function tools": gold not in same_function,
-        "parameters are no JSON object": not all(
-            _is_json_object(call["parameters"]) for call in [row["tool_call"], *history]
-        ),
-    }
-    if of_a_build:
-        is_broken |= {
-            "only one candidate does the job": len(same_function) < 2,
-            "the history is empty": not history,
-            "the history holds a tool of the gold function": any(c["tool_name"] in same_function for c in history),
-            "the history holds the instruction": any(call["instruction"] == row["instruction"] for call in history),
-        }
-    return [breach for breach, holds in is_broken.items() if holds]
-
-
-def _is_json_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except (TypeError, ValueError, RecursionError):
-        return False
 
 
 # --- the prompt -----------------------------------------------------------------------------------------------------
@@ -258,6 +240,8 @@ def _render_interaction(interaction: dict) -> str:
     if interaction["rating"] is not None:  # before the tool's name: who reads the name knows the rating already
         shown["rating"] = interaction["rating"]
     shown["tool_name"] = interaction["tool_name"]
+    if interaction["provider_description"]:
+        shown["provider_description"] = interaction["provider_description"]
     return _on_one_line({**shown, "parameters": json.loads(interaction["parameters"])})
 
 
@@ -266,8 +250,14 @@ def _render_tool(tool: dict) -> str:
     if tool["provider_description"]:
         shown["provider_description"] = tool["provider_description"]
     for kind in PARAMETER_KINDS:
-        shown[kind] = [{**parameter, "default": default_of(parameter)} for parameter in tool[kind]]
+        shown[kind] = [_shown_parameter(parameter) for parameter in tool[kind]]
     return _on_one_line(shown)
+
+
+def _shown_parameter(parameter: dict) -> dict[str, Any]:
+    shown = {name: parameter[name] for name in ("name", "type", "description")}
+    schema = {} if parameter["schema"] is None else {"schema": json.loads(parameter["schema"])}
+    return {**shown, "default": default_of(parameter), **schema}
 
 
 def _on_one_line(value: Any) -> str:
@@ -283,6 +273,11 @@ def default_of(parameter: dict) -> Any:
 # --- the dataset builder --------------------------------------------------------------------------------------------
 
 
+_DESCRIPTIONS = {name: setting.description for name, setting in SETTINGS.items()} | {
+    SELECTIVITY: "The instruction states a need against the user's taste, or nothing is known of the taste."
+}
+
+
 def _source_files(data_dir: str | None) -> list[Path]:
     path = Path(data_dir or "petoolbench")
     if path.is_file():
@@ -292,21 +287,27 @@ def _source_files(data_dir: str | None) -> list[Path]:
     return sorted(path.glob("data/*/*.parquet")) or sorted([*path.glob("*.json"), *path.glob("*.json.gz")])
 
 
-def _may_hold(file: Path, setting: str, split: str) -> bool:
-    """Whether a source file can have rows of this setting and split; released files are all test."""
+def _may_hold(file: Path, config: str, split: str) -> bool:
+    """Whether a source file can have rows of this config and split; released files are all test."""
     if file.suffix == ".parquet":
-        return file.parent.name == setting and file.name.startswith(f"{split}-")
+        return file.parent.name == config and file.name.startswith(f"{split}-")
     if file.suffix == ".jsonl":
         with open(file, encoding="utf-8") as lines:
             return any(json.loads(line)["split"] == split for line in lines)
     return split == "test"
 
 
-def _read_rows(file: Path, split: str, features: Any) -> Iterator[dict]:
+def _read_rows(file: Path, split: str) -> Iterator[dict]:
+    for row in _written_rows(file, split):
+        # The toolkit is not needed where this is a loading script.
+        yield row if "kind" in row else importlib.import_module("petoolkit.row_form").completed(row)
+
+
+def _written_rows(file: Path, split: str) -> Iterator[dict]:
     if file.suffix == ".parquet":
         import datasets
 
-        yield from datasets.Dataset.from_parquet(os.fspath(file), features=features, keep_in_memory=True)
+        yield from datasets.Dataset.from_parquet(os.fspath(file), keep_in_memory=True)
     elif file.suffix == ".jsonl":
         with open(file, encoding="utf-8") as lines:
             for line in lines:
@@ -314,7 +315,7 @@ def _read_rows(file: Path, split: str, features: Any) -> Iterator[dict]:
                 if row.pop("split") == split:
                     yield row
     else:
-        released = importlib.import_module("petoolkit.released")  # not needed where this is a loading script
+        released = importlib.import_module("petoolkit.released")
         yield from (row for row, _ in released.read_released(file))
 
 
@@ -331,7 +332,7 @@ def _made_with_datasets() -> dict[str, Any]:
     version = datasets.Version("1.0.0")
 
     class PEToolBenchConfig(datasets.BuilderConfig):
-        """One setting. The cache key holds the source files' sizes and times: edited files are read again."""
+        """One config. The cache key holds the source files' sizes and times: edited files are read again."""
 
         def create_config_id(self, config_kwargs: dict, custom_features: Any = None) -> str:
             config_id = super().create_config_id(config_kwargs, custom_features)
@@ -339,7 +340,7 @@ def _made_with_datasets() -> dict[str, Any]:
             return f"{config_id}-{hashlib.sha256(repr(files).encode()).hexdigest()[:16]}"
 
     class PEToolBench(datasets.GeneratorBasedBuilder):
-        """Builds the dataset out of `data_dir`, one config a setting.
+        """Builds the dataset out of `data_dir`: one config a setting, and `selectivity` with the other kinds of rows.
 
         `data_dir` is a dataset's folder (parquet), a build's run folder (`export.jsonl`), or a released test file or
         folder of them (`.json`, `.json.gz`); by default the folder `petoolbench` beside the current one.
@@ -348,12 +349,12 @@ def _made_with_datasets() -> dict[str, Any]:
         VERSION = version
         BUILDER_CONFIG_CLASS = PEToolBenchConfig
         BUILDER_CONFIGS = [  # noqa: RUF012 (the name and type that `datasets` asks for)
-            PEToolBenchConfig(name=setting.name, version=version, description=setting.description)
-            for setting in SETTINGS.values()
+            PEToolBenchConfig(name=name, version=version, description=description)
+            for name, description in _DESCRIPTIONS.items()
         ]
 
         def _info(self) -> datasets.DatasetInfo:
-            description = f"Personalised tool use: {SETTINGS[self.config.name].description}"
+            description = f"Personalised tool use: {_DESCRIPTIONS[self.config.name]}"
             return datasets.DatasetInfo(description=description, features=features, citation=CITATION)
 
         def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
@@ -369,8 +370,8 @@ def _made_with_datasets() -> dict[str, Any]:
         def _generate_examples(self, files: list[Path], split: str) -> Iterator[tuple[str, dict]]:
             for file in files:
                 if _may_hold(file, self.config.name, split):
-                    for row in _read_rows(file, split, features):
-                        if setting_of(row) == self.config.name:
+                    for row in _read_rows(file, split):
+                        if config_of(row) == self.config.name:
                             yield row["id"], row
 
     return {"FEATURES": features, "PEToolBenchConfig": PEToolBenchConfig, "PEToolBench": PEToolBench}
@@ -379,6 +380,7 @@ def _made_with_datasets() -> dict[str, Any]:
 # What else belongs to the public names of this module, by where it is.
 _IN_PETOOLKIT = {
     "ToolCall": "petoolkit.call_forms",
+    "breaches": "petoolkit.row_rules",
     "parse_reply": "petoolkit.replies",
 }
 

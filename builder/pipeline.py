@@ -1,4 +1,4 @@
-"""The whole build: tool documents -> run folder -> dataset folder, by a table of eight stages."""
+"""The whole build: tool documents -> run folder -> dataset folder, by the stages of a design."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from petoolbench import SETTINGS, SPLITS, InputError
+from petoolbench import SPLITS, InputError
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.endpoint.usage import Usage
 from petoolkit.files import content_hash, write_json
@@ -15,132 +15,13 @@ from petoolkit.folder_lock import check_outside, locked
 from .build_report import write_report
 from .dataset_card import CARD_TEMPLATE
 from .dataset_folder import check_replaceable, fingerprint, write_dataset
+from .designs import DESIGNS
 from .recipe import Recipe
 from .run_folder import RunFolder
 from .stage import Stage
-from .stage_arguments import (
-    AuthorOf,
-    DocumentsOfCatalogue,
-    DrawnUsers,
-    EncoderNamed,
-    FromRecipe,
-    Made,
-    Materials,
-    NotesOfStage,
-    RowsOf,
-    keys_of,
-)
-from .stages.candidates import candidates
-from .stages.collect import collect
-from .stages.export import export
-from .stages.group import group
-from .stages.history import history
-from .stages.instruct import instruct
-from .stages.prefer import prefer, user_ids
-from .stages.understand import understand
-from .tools import Tools, understood_tools
+from .stage_arguments import Materials, keys_of
 
 _MOST_DRAWN = 5  # users drawn for each one asked for, before the build gives up
-_TOOLS_BY_NAME = Made(understood_tools, collected=RowsOf("collect"), understood=RowsOf("understand"))
-_TOOLS = Made(Tools, by_name=_TOOLS_BY_NAME, encoder=EncoderNamed("group.model"), eps=FromRecipe("group.eps"))
-_SEED = FromRecipe("seed")
-_NOTES = NotesOfStage()
-
-STAGES: dict[str, Stage] = {
-    stage.name: stage
-    for stage in (
-        Stage(
-            "collect",
-            collect,
-            {
-                "documents": DocumentsOfCatalogue(),
-                "max_description": FromRecipe("collect.max_description"),
-                "notes": _NOTES,
-            },
-        ),
-        Stage(
-            "understand",
-            understand,
-            {"tools": RowsOf("collect"), "author": AuthorOf("understand"), "seed": _SEED},
-            lambda materials: materials.run.manifest("collect")["rows"],
-        ),
-        Stage(
-            "group",
-            group,
-            {"tools": _TOOLS, "settings": FromRecipe("group", only=("eps", "min_samples", "sweep")), "notes": _NOTES},
-        ),
-        Stage(
-            "prefer",
-            prefer,
-            {
-                "tools": _TOOLS,
-                "groups": RowsOf("group"),
-                "settings": FromRecipe("prefer"),
-                "history": FromRecipe("history", only=("min_length", "max_length", "min_disliked")),
-                "users": Made(user_ids, number=DrawnUsers()),
-                "seed": _SEED,
-            },
-            lambda materials: materials.drawn,
-        ),
-        Stage(
-            "history",
-            history,
-            {
-                "users": RowsOf("prefer"),
-                "tools": _TOOLS_BY_NAME,
-                "author": AuthorOf("history"),
-                "settings": FromRecipe("history"),
-                "seed": _SEED,
-            },
-            lambda materials: materials.drawn,
-        ),
-        Stage(
-            "instruct",
-            instruct,
-            {
-                "users": RowsOf("prefer"),
-                "histories": RowsOf("history"),
-                "groups": RowsOf("group"),
-                "tools": _TOOLS_BY_NAME,
-                "author": AuthorOf("instruct"),
-                "seed": _SEED,
-            },
-            lambda materials: materials.drawn,
-        ),
-        Stage(
-            "candidates",
-            candidates,
-            {
-                "users": RowsOf("prefer"),
-                "instructions": RowsOf("instruct"),
-                "groups": RowsOf("group"),
-                "tools": _TOOLS,
-                "retriever": EncoderNamed("candidates.retriever", "group.model"),
-                "settings": FromRecipe("candidates", only=("number", "same_function", "retrieved")),
-                "number_of_users": FromRecipe("users"),
-                "seed": _SEED,
-                "notes": _NOTES,
-            },
-            lambda materials: materials.recipe.users,
-        ),
-        Stage(
-            "export",
-            export,
-            {
-                "users": RowsOf("prefer"),
-                "histories": RowsOf("history"),
-                "instructions": RowsOf("instruct"),
-                "candidates": RowsOf("candidates"),
-                "tools": _TOOLS_BY_NAME,
-                "settings": FromRecipe("export"),
-                "seed": _SEED,
-                "notes": _NOTES,
-            },
-            lambda materials: materials.recipe.users * len(SETTINGS),
-        ),
-    )
-}
-_DRAWING = ("prefer", "history", "instruct")  # done over again with more users while too few are accepted
 
 
 def build(
@@ -173,7 +54,8 @@ def build(
     check_outside(run_folder, dataset_folder, "--run")
     with locked(dataset_folder), locked(run_folder):
         check_replaceable(dataset_folder, "build", replace)
-        run = RunFolder(run_folder, list(STAGES), console)
+        stages = DESIGNS[recipe.design].stages
+        run = RunFolder(run_folder, list(stages), console)
         console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_folder}/)")
         usage = usage or Usage(recipe.llm.chat_prices)
         try:
@@ -181,17 +63,18 @@ def build(
         finally:
             if usage.total:
                 write_json(run_folder / "usage.json", usage.as_json())
-        write_report(run, list(STAGES), recipe)
+        write_report(run, list(stages), recipe)
         _write_dataset(recipe, run, dataset_folder, console)
     return run
 
 
 def do_stages(materials: Materials) -> None:
     """Do all stages, as far as something has changed; raises what `build` raises."""
-    for stage in STAGES.values():
-        if stage.name == _DRAWING[0]:
+    design = DESIGNS[materials.recipe.design]
+    for stage in design.stages.values():
+        if stage.name == design.drawing[0]:
             _draw_users(materials)
-        elif stage.name not in _DRAWING:
+        elif stage.name not in design.drawing:
             _do(stage, materials)
         if stage.name == "understand":
             _check_understood(materials.run)
@@ -217,20 +100,21 @@ def _check_understood(run: RunFolder) -> None:
 
 
 def _draw_users(materials: Materials) -> None:
-    """The stages of `_DRAWING`, over again with more users while too few were accepted."""
+    """The stages that draw, over again with more users while too few were accepted."""
     recipe, run = materials.recipe, materials.run
+    design = DESIGNS[recipe.design]
     materials.drawn = _drawn_before(materials) or recipe.users
     while True:
-        for name in _DRAWING:
-            _do(STAGES[name], materials)
-        drawn, accepted = materials.drawn, run.manifest(_DRAWING[-1])["counts"].get("accepted", 0)
+        for name in design.drawing:
+            _do(design.stages[name], materials)
+        drawn, accepted = materials.drawn, design.accepted_users(run)
         if accepted >= recipe.users:
             return
         if drawn >= recipe.users * _MOST_DRAWN:
             raise InputError(
                 f"of {drawn:,} users drawn, only {accepted:,} of the {recipe.users:,} asked for were accepted "
-                f"({_why_rejected(run)}); see {run.folder}/, and lower users or history.max_length, add "
-                "catalogues, or take another model."
+                f"({_why_rejected(run, design.drawing)}); see {run.folder}/, and lower users, add catalogues, or take "
+                "another model."
             )
         short = (recipe.users - accepted) * drawn / max(accepted, drawn / _MOST_DRAWN)
         materials.drawn = min(drawn + int(short * 1.1) + 5, recipe.users * _MOST_DRAWN)
@@ -238,26 +122,28 @@ def _draw_users(materials: Materials) -> None:
 
 def _drawn_before(materials: Materials) -> int | None:
     """How many users the last build drew, if nothing else has changed since."""
-    stage = STAGES[_DRAWING[0]]
+    design = DESIGNS[materials.recipe.design]
+    stage = design.stages[design.drawing[0]]
     key = materials.run.manifest(stage.name).get("key", {})
     try:
-        materials.drawn = key["arguments"]["users"]["number"]["drawn"]
+        users = key["arguments"]["users"]
+        materials.drawn = users.get("number", users)["drawn"]
     except (KeyError, TypeError):
         return None
     return materials.drawn if key["arguments"] == keys_of(stage.arguments, materials) else None
 
 
-def _why_rejected(run: RunFolder) -> str:
+def _why_rejected(run: RunFolder, drawing: tuple[str, ...]) -> str:
     """The reasons for which users were rejected, the most frequent first."""
     reasons: Counter = Counter()
-    for stage in _DRAWING:
+    for stage in drawing:
         counts = run.manifest(stage)["counts"]
         reasons.update({f"{stage} {why}": number for why, number in counts.items() if why != "accepted"})
     return "; ".join(f"{number:,} {why}" for why, number in reasons.most_common(3))
 
 
 def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Console) -> None:
-    manifests = {stage: run.manifest(stage) for stage in STAGES}
+    manifests = {stage: run.manifest(stage) for stage in DESIGNS[recipe.design].stages}
     exported = manifests["export"]
     record = DatasetRecord(
         origin="build",

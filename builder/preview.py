@@ -14,7 +14,8 @@ from petoolkit.text import counted
 
 from .authors import AUTHORS, any_asks_a_model, authors_that_ask_a_model
 from .authors.author import UnderstandJob
-from .pipeline import STAGES, do_stages
+from .designs import DESIGNS
+from .pipeline import do_stages
 from .recipe import Recipe
 from .record_rng import record_rng
 from .run_folder import RunFolder
@@ -64,7 +65,7 @@ def preview(recipe: Recipe, number: int, console: Console) -> Preview:
     tried = recipe.model_copy(update={"users": number, "author": authors, "llm": at_once})
     with tempfile.TemporaryDirectory() as folder:
         usage = Usage(recipe.llm.chat_prices)
-        run = RunFolder(Path(folder), list(STAGES), console)
+        run = RunFolder(Path(folder), list(DESIGNS[recipe.design].stages), console)
         materials = Materials(tried, run, usage, on_reply)
         console.print(f"Trying {counted(number, 'user')}; nothing is kept but the replies")
         try:

@@ -55,6 +55,29 @@ class PreferSettings(_Settings):
     dislike_rivals: bool = False
 
 
+class BlockSettings(_Settings):
+    """The controlled design's blocks (`builder.stages.blocks`)."""
+
+    calls_per_trait: tuple[Count, Count] = (1, 2)  # past calls for each of the k traits: a number, or a range
+    blocks_per_group: Count | None = None  # at most; as many as the users need, if null
+    override_share: Annotated[float, Field(ge=0, le=1)] = 0.1  # of the blocks, those that have such rows too
+    no_preference_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    attributes: Literal["catalogue", "assigned"] = "catalogue"
+    wording: Literal["as_is", "crossed"] = "as_is"
+
+    @field_validator("calls_per_trait", mode="before")
+    @classmethod
+    def _one_number_for_both(cls, value: Any) -> Any:
+        return (value, value) if isinstance(value, int) else value
+
+    @field_validator("calls_per_trait")
+    @classmethod
+    def _in_order(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if value[0] > value[1]:
+            raise ValueError("the minimum is above the maximum")
+        return value
+
+
 class HistoryNeeds(_Settings):
     """Stage 5, as far as stage 4 must know it: how many tools a history takes."""
 
@@ -87,10 +110,13 @@ class CandidateSettings(_Settings):
 class ExportSettings(_Settings):
     """Stage 8."""
 
-    split: Literal["user", "tool", "function"] = "user"
+    split: Literal["provider", "user", "tool", "function"] = "user"  # in the controlled design, `provider`
     test_share: Share = 0.25
     # `brief`: of a candidate tool, what it does in a few words, and its parameters' names and types.
     documents: Literal["full", "brief"] = "full"
+
+
+_SECTIONS_OF_DESIGN = {"controlled": ("blocks",), "paper": ("prefer", "history")}
 
 
 class AuthorSettings(_Settings):
@@ -108,6 +134,7 @@ class AuthorSettings(_Settings):
 class Recipe(_Settings):
     """All settings of a build."""
 
+    design: Literal["controlled", "paper"] = "controlled"
     catalogue: list[str] = ["embedded"]
     author: AuthorSettings = AuthorSettings()  # a name alone stands for all three stages
     llm: LlmSettings = LlmSettings()
@@ -115,7 +142,8 @@ class Recipe(_Settings):
     users: Count
     collect: CollectSettings = CollectSettings()
     group: GroupSettings
-    prefer: PreferSettings = PreferSettings()
+    blocks: BlockSettings = BlockSettings()  # of the controlled design
+    prefer: PreferSettings = PreferSettings()  # of the paper's, as is the next
     history: HistorySettings = HistorySettings()
     candidates: CandidateSettings = CandidateSettings()
     export: ExportSettings = ExportSettings()
@@ -124,6 +152,25 @@ class Recipe(_Settings):
     @classmethod
     def _one_name_for_all(cls, author: Any) -> Any:
         return dict.fromkeys(AuthorSettings.model_fields, author) if isinstance(author, str) else author
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_design(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        is_paper = content.get("design", "controlled") == "paper"
+        for key in _SECTIONS_OF_DESIGN["controlled" if is_paper else "paper"]:
+            if key in content:
+                raise ValueError(
+                    f"`{key}` is of the {'controlled' if is_paper else 'paper'} design, and this recipe's is "
+                    f"{'paper' if is_paper else 'controlled'}; leave it out, or change `design`"
+                )
+        export = content.get("export") or {}
+        if not is_paper and isinstance(export, dict):
+            return {**content, "export": {"split": "provider", **export}}
+        if is_paper and isinstance(export, dict) and export.get("split") == "provider":
+            raise ValueError("`export.split`: provider is of the controlled design; take user, tool or function")
+        return content
 
     @model_validator(mode="after")
     def _embedding_price_known(self) -> "Recipe":
@@ -151,6 +198,8 @@ class Recipe(_Settings):
     def publishable(self) -> dict[str, Any]:
         """The recipe without this machine's folders and addresses, and without a model that was not asked."""
         shown = self.model_dump(exclude={"llm": {"base_url"}})
+        for section in _SECTIONS_OF_DESIGN["paper" if self.design == "controlled" else "controlled"]:
+            del shown[section]
         shown["catalogue"] = [Path(name).name for name in self.catalogue]
         if not self.asks_a_model:
             del shown["llm"]

@@ -29,7 +29,7 @@ class DatasetRecord(BaseModel):
 
     origin: Origin
     author: str
-    split: Literal["user", "tool", "function"] = "user"
+    split: Literal["provider", "user", "tool", "function"] = "user"
     recipe: dict[str, Any] | None = None
     counts: dict[str, dict[str, int]] = {}
     asked: dict[str, dict[str, int]] = {}

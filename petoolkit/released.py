@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from petoolbench import PARAMETER_KINDS, SETTINGS, InputError, ToolName, to_json_text
+from petoolbench import KINDS, PARAMETER_KINDS, SETTINGS, InputError, ToolName, to_json_text
 from petoolkit.files import finite_float, read_json, refuse_constant
 from petoolkit.hub_reading import fetch_file, first_sentence
 
@@ -63,11 +63,14 @@ def _released_entry_rows(entry: dict, index: int) -> Iterator[tuple[dict, str]]:
             "user_id": user_id,
             "group_id": str(entry.get("func", "")),
             "category": ToolName.parse(gold["tool_name"]).category,
+            "block_id": "",
+            "kind": KINDS[0],
             "instruction": entry["query"],
             "history": [
                 {
                     "instruction": interaction["instruction"],
                     "tool_name": interaction["tool_call"]["tool_name"],
+                    "provider_description": "",
                     "parameters": to_json_text(interaction["tool_call"]["parameters"]),
                     "rating": interaction.get("rating"),
                 }
@@ -81,7 +84,8 @@ def _released_entry_rows(entry: dict, index: int) -> Iterator[tuple[dict, str]]:
                     "provider_description": "",
                     **{
                         kind: [
-                            {**parameter, "default": to_json_text(parameter["default"])} for parameter in tool[kind]
+                            {**parameter, "default": to_json_text(parameter["default"]), "schema": None}
+                            for parameter in tool[kind]
                         ]
                         for kind in PARAMETER_KINDS
                     },
@@ -89,6 +93,8 @@ def _released_entry_rows(entry: dict, index: int) -> Iterator[tuple[dict, str]]:
                 for tool in tools
             ],
             "tool_call": {"tool_name": gold["tool_name"], "parameters": to_json_text(gold["parameters"])},
+            "acceptable_tools": [gold["tool_name"]],
+            "taste": "",
             "same_function_tools": [t["tool_name"] for t in tools if t["tool_name"] in group | {gold["tool_name"]}],
         }
         yield row, prompt

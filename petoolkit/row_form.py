@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from petoolbench import COLUMNS, PARAMETER_KINDS, SETTINGS, setting_of
+from petoolbench import COLUMNS, KINDS, PARAMETER_KINDS, SELECTIVITY, SETTINGS, setting_of
 from petoolkit.files import decode_json
 from petoolkit.text import on_one_line
 
@@ -17,24 +17,62 @@ _IS_TYPE: dict[str, Callable[[pa.DataType], bool]] = {
 }
 _MAY_BE_NULL = {
     "history.rating",
-    *(f"candidate_tools.{kind}.{field}" for kind in PARAMETER_KINDS for field in ("type", "description", "default")),
+    *(
+        f"candidate_tools.{kind}.{field}"
+        for kind in PARAMETER_KINDS
+        for field in ("type", "description", "default", "schema")
+    ),
+}
+
+# Columns and fields that datasets of earlier versions lack; `completed` fills them in.
+_ADDED = {
+    "block_id",
+    "kind",
+    "acceptable_tools",
+    "taste",
+    "history.provider_description",
+    *(f"candidate_tools.{kind}.schema" for kind in PARAMETER_KINDS),
 }
 
 
-def form_problem(table: pa.Table, setting: str | None = None) -> str | None:
+def lacks_added_columns(table: pa.Table) -> bool:
+    """Whether the rows are of an earlier version, and `completed` has something to fill in."""
+    return "kind" not in table.column_names
+
+
+def completed(row: dict) -> dict:
+    """A row of an older dataset with all columns; what it lacks is empty."""
+    return {
+        "block_id": "",
+        "kind": KINDS[0],
+        "acceptable_tools": [row["tool_call"]["tool_name"]],
+        "taste": "",
+        **row,
+        "history": [{"provider_description": "", **call} for call in row["history"]],
+        "candidate_tools": [
+            {**tool, **{kind: [{"schema": None, **p} for p in tool[kind]] for kind in PARAMETER_KINDS}}
+            for tool in row["candidate_tools"]
+        ],
+    }
+
+
+def form_problem(table: pa.Table, config: str | None = None) -> str | None:
     """What is wrong with the form of rows, as a clause for a sentence; `None` if nothing is.
 
     Args:
-        table: rows that should have the columns of `petoolbench.COLUMNS`.
-        setting: the setting that their ids should name; by default, any.
+        table: rows that should have the columns of `petoolbench.COLUMNS`; those that earlier versions did not have
+            may be missing.
+        config: the config that they should belong to; by default, any.
     """
     try:
         table.validate(full=True)  # texts that are not UTF-8, lengths that do not fit
         for name, kind in COLUMNS.items():
             if name not in table.column_names:
+                if name in _ADDED:
+                    continue
                 raise ValueError(f"the column {name} is missing")
             _check_values(table[name], kind, name)
-        _check_content(table, setting)
+        _check_content(table, config)
     except ValueError as error:
         return on_one_line(str(error))
     return None
@@ -60,6 +98,8 @@ def _check_values(values: pa.ChunkedArray, kind: Any, path: str) -> None:
         names = {field.name for field in values.type}
         for name, part in kind.items():
             if name not in names:
+                if f"{path}.{name}" in _ADDED:
+                    continue
                 raise ValueError(f"`{path}.{name}` is missing")
             _check_values(pc.struct_field(values, name), part, f"{path}.{name}")
     elif isinstance(kind, list):
@@ -70,8 +110,13 @@ def _check_values(values: pa.ChunkedArray, kind: Any, path: str) -> None:
         raise ValueError(f"`{path}` is {values.type}, not {kind}")
 
 
-def _check_content(table: pa.Table, setting: str | None) -> None:
-    settings = [setting] if setting else list(SETTINGS)
+def _check_content(table: pa.Table, config: str | None) -> None:
+    settings = [config] if config in SETTINGS else list(SETTINGS)
+    for kind in set() if "kind" not in table.column_names else set(table["kind"].to_pylist()):
+        if kind not in KINDS:
+            raise ValueError(f"`kind` is {kind!r}, not one of {', '.join(KINDS)}")
+        if config and (kind == KINDS[0]) == (config == SELECTIVITY):
+            raise ValueError(f"rows of the kind {kind} do not belong to the config {config}")
     for row_id in table["id"].to_pylist():
         if setting_of({"id": row_id}) not in settings:
             raise ValueError(f"the id {row_id!r} does not end in /{' or /'.join(settings)}")
@@ -87,6 +132,8 @@ def _check_content(table: pa.Table, setting: str | None) -> None:
     for kind in PARAMETER_KINDS:
         parameters = pc.list_flatten(pc.struct_field(tools, kind))
         _check_json(_distinct(parameters, "default"), f"candidate_tools.{kind}.default", object)
+        if any(field.name == "schema" for field in parameters.type):
+            _check_json(_distinct(parameters, "schema"), f"candidate_tools.{kind}.schema", object)
 
 
 def _distinct(structures: pa.ChunkedArray, field: str) -> list[Any]:

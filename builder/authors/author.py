@@ -58,6 +58,43 @@ class InstructJob:
 
 
 @dataclass
+class DescribeJob:
+    """Descriptions of providers to be written, of traits that a block assigns to them.
+
+    Args:
+        categories: of each tool, by its name.
+        candidates, called: the traits that the provider of each tool shows, by the tool's name: one or none. The
+            words for a candidate's trait must not stand in the description of a called tool's provider, if crossed.
+        is_crossed: see above.
+        rng: for this job alone.
+    """
+
+    categories: dict[str, str]
+    candidates: dict[str, list[str]]
+    called: dict[str, list[str]]
+    is_crossed: bool
+    rng: random.Random
+
+
+@dataclass
+class OverrideJob:
+    """An instruction to be written once more, with a need that only one trait meets.
+
+    Args:
+        instruction, parameters: as they are without the need; the parameters (JSON text) stay.
+        trait: the name of the trait (`builder.traits`).
+        objection: gives the reason why an instruction may not stand, or `None`.
+        rng: for this job alone.
+    """
+
+    instruction: str
+    parameters: str
+    trait: str
+    objection: Callable[[str], str | None]
+    rng: random.Random
+
+
+@dataclass
 class Written:
     """The result of a job: its value, or why there is none and what was written last."""
 
@@ -77,3 +114,9 @@ class Author(Protocol):
 
     def instruct_all(self, jobs: Iterable[InstructJob]) -> Iterator[Written]:
         """Values: {instruction, parameters (object)}."""
+
+    def describe_all(self, jobs: Iterable[DescribeJob]) -> Iterator[Written]:
+        """Values: {tool name: description of its provider}."""
+
+    def override_all(self, jobs: Iterable[OverrideJob]) -> Iterator[Written]:
+        """Values: the instruction (str)."""

@@ -11,8 +11,17 @@ from typing import Any
 
 from petoolbench import PARAMETER_KINDS, ToolName, default_of
 
-from .author import HistoryJob, InstructJob, UnderstandJob, Written
-from .offline_phrases import attribute_sentences, function_phrase, plain_name, reworded, write_request
+from ..traits import TRAITS
+from .author import DescribeJob, HistoryJob, InstructJob, OverrideJob, UnderstandJob, Written
+from .offline_phrases import (
+    ask_as_people_do,
+    assigned_descriptions,
+    attribute_sentences,
+    function_phrase,
+    plain_name,
+    reworded,
+    write_request,
+)
 
 _MOST_DRAWS = 12  # of an instruction for one user
 _OPTIONAL_SHARE = 0.4  # how often an optional parameter is asked for
@@ -42,7 +51,7 @@ class OfflineAuthor:
         functionality = function_phrase(tool["tool_description"])
         parameters = self.draw_parameters(tool, rng)
         return {
-            "example": {"instruction": write_request(functionality, parameters, rng), "parameters": parameters},
+            "example": {"instruction": _request(tool, functionality, parameters, rng), "parameters": parameters},
             "functionality": functionality,
             "attributes": attribute_sentences(tool["provider_description"]),
         }
@@ -50,7 +59,7 @@ class OfflineAuthor:
     def interact(self, tool: dict, rng: random.Random) -> dict:
         """A past call of this tool: {instruction, parameters}."""
         parameters = self.draw_parameters(tool, rng)
-        return {"instruction": write_request(tool["functionality"], parameters, rng), "parameters": parameters}
+        return {"instruction": _request(tool, tool["functionality"], parameters, rng), "parameters": parameters}
 
     def instruct(self, tool: dict, functionality: str, rng: random.Random) -> dict:
         """What the user asks now: {instruction, parameters}.
@@ -60,7 +69,7 @@ class OfflineAuthor:
         """
         parameters = self.draw_parameters(tool, rng)
         return {
-            "instruction": write_request(reworded(functionality, rng), parameters, rng),
+            "instruction": _request(tool, reworded(functionality, rng), parameters, rng),
             "parameters": parameters,
         }
 
@@ -92,6 +101,17 @@ class OfflineAuthor:
             else:
                 yield Written(instruction)
 
+    def describe_all(self, jobs: Iterable[DescribeJob]) -> Iterator[Written]:
+        """See `builder.authors.author.Author`; the sentences are those of `builder.traits`."""
+        for job in jobs:
+            yield Written(assigned_descriptions(job))
+
+    def override_all(self, jobs: Iterable[OverrideJob]) -> Iterator[Written]:
+        """See `builder.authors.author.Author`; rules reject nothing here."""
+        for job in jobs:
+            end = "" if job.instruction.endswith((".", "?", "!")) else "."
+            yield Written(f"{job.instruction}{end} {job.rng.choice(TRAITS[job.trait].needs)}")
+
     def draw_parameters(self, tool: dict, rng: random.Random) -> dict[str, Any]:
         """Values for every required parameter, and for some of the optional ones that have documented values."""
         parameters = {p["name"]: self._draw_value(tool, p, rng) for p in tool["required_parameters"]}
@@ -110,6 +130,13 @@ class OfflineAuthor:
         if own and (parameter["examples"] or rng.random() < _OWN_DEFAULT_SHARE):
             return rng.choice(own)
         return rng.choice(common) if common else _invented_value(parameter, rng)
+
+
+def _request(tool: dict, phrase: str, parameters: dict[str, Any], rng: random.Random) -> str:
+    """A request in the catalogue's own words, if it has some; else for `phrase`."""
+    if tool["requests"]:
+        return ask_as_people_do(tool, parameters, rng)
+    return write_request(phrase, parameters, rng)
 
 
 def _value_key(tool: dict, parameter: dict) -> tuple[str, str]:

@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 
 from ..catalogue.tool_document import PROVIDER_FACT_LABELS
+from ..traits import TRAITS
+from .author import DescribeJob
 
 _WORDS = yaml.safe_load(Path(__file__).with_name("offline_words.yaml").read_text(encoding="utf-8"))
 _PLAINER_VERBS: dict[str, str] = _WORDS["plainer_verbs"]
@@ -33,6 +35,8 @@ _NOT_SPOKEN = re.compile(
     re.VERBOSE,
 )
 _AND_VERB = re.compile(r"\band (\w+s)\b")
+_BLANK = re.compile(r"\{(\w+)\}")
+_PROVIDER_OPENINGS: list[str] = _WORDS["provider_openings"]
 _NOT_A_NAME = ("the", "a", "an", "all", "latest", "current", "information")  # loses its capital behind a verb
 
 # How documents begin without a word about the function: "This endpoint returns ...", "Allows you to ...".
@@ -119,6 +123,43 @@ def reworded(functionality: str, rng: random.Random) -> str:
     """The same function with its verb or another one that means the same."""
     verb, _, rest = functionality.partition(" ")
     return f"{rng.choice((verb, *_OTHER_VERBS.get(verb, ())))} {rest}"
+
+
+def ask_as_people_do(tool: dict, parameters: dict[str, Any], rng: random.Random) -> str:
+    """One of the catalogue's requests with the values of the required parameters, and what asks for the others."""
+    request = _filled(rng.choice(tool["requests"]), parameters)
+    asks = {parameter["name"]: parameter["asks"] for parameter in tool["optional_parameters"]}
+    for name in parameters.keys() & asks.keys():
+        sentence = asks[name]
+        if isinstance(sentence, dict):
+            sentence = sentence[json.dumps(parameters[name])]
+        request += " " + _filled(sentence, {name: parameters[name]})
+    return request
+
+
+def _filled(text: str, values: dict[str, Any]) -> str:
+    shown = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+    return _BLANK.sub(lambda blank: shown.get(blank[1], blank[0]), text)
+
+
+def assigned_descriptions(job: DescribeJob) -> dict[str, str]:
+    """Descriptions of providers by tool name, with a sentence of `builder.traits` for each trait.
+
+    If wordings are crossed, a candidate's sentence stands in no description of a called tool.
+    """
+    wording: dict[str, str] = {}
+    described = {}
+    for name, category in job.categories.items():
+        sentences = [job.rng.choice(_PROVIDER_OPENINGS).format(category=plain_name(category))]
+        is_candidate = name in job.candidates
+        for trait in job.candidates[name] if is_candidate else job.called[name]:
+            possible = [one for one in TRAITS[trait].wordings if not job.is_crossed or one != wording.get(trait)]
+            sentence = job.rng.choice(possible)
+            if is_candidate:
+                wording[trait] = sentence
+            sentences.append(sentence)
+        described[name] = " ".join(sentences)
+    return described
 
 
 def write_request(phrase: str, parameters: dict[str, Any], rng: random.Random) -> str:

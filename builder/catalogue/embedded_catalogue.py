@@ -14,6 +14,7 @@ from .tool_document import Parameter, ToolDocument
 
 
 class _Function(BaseModel):
+    requests: list[str] = []
     required_parameters: list[Parameter] = []
     optional_parameters: list[Parameter] = []
     response: Any = None
@@ -27,7 +28,7 @@ class _Api(BaseModel):
 class _Provider(BaseModel):
     name: str
     description: str
-    pricing: str | None = None
+    traits: dict[str, str] = {}
     apis: dict[str, _Api]  # by the function's name
 
 
@@ -62,7 +63,8 @@ def _documents(value: Any, file: Path) -> Iterator[ToolDocument]:
                 required_parameters=function.required_parameters,
                 optional_parameters=function.optional_parameters,
                 response_schema=function.response,
-                pricing=provider.pricing,
+                traits=provider.traits,
+                requests=function.requests,
             )
 
 

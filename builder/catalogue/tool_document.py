@@ -16,6 +16,8 @@ class Parameter(BaseModel):
     Args:
         name, type, description, default: as documented.
         examples: values that a person might ask for, where the catalogue has some.
+        asks: a sentence that asks for an optional value, with `{name}` for it; for a boolean, one for
+            `true` and one for `false`. `None` where the catalogue has none.
     """
 
     name: str
@@ -23,6 +25,7 @@ class Parameter(BaseModel):
     description: str | None = None
     default: Any = None
     examples: list[Any] = []
+    asks: str | dict[str, str] | None = None
 
 
 class ToolDocument(BaseModel):
@@ -36,6 +39,8 @@ class ToolDocument(BaseModel):
         response_schema: any JSON value.
         pricing: of the provider, in the catalogue's words.
         latency_ms, success_rate: milliseconds of an answer, and percent of calls that succeed.
+        traits: of the provider, by name (`builder.traits`), each with the words of its description that say so.
+        requests: how people ask for what the endpoint does, with `{name}` for each required parameter.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)  # also for numbers that are given as text
@@ -51,3 +56,5 @@ class ToolDocument(BaseModel):
     pricing: str | None = None
     latency_ms: float | None = None
     success_rate: float | None = None
+    traits: dict[str, str] = {}
+    requests: list[str] = []

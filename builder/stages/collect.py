@@ -39,10 +39,13 @@ def collect(documents: Iterable[ToolDocument], max_description: int, notes: Note
         notes: its counts get the number of tools read, kept, and dropped for each reason.
 
     Output columns:
-        tool_name (str): the full name.
+        tool_name, category, provider (str): the full name, and its parts.
         tool_description, provider_description (str): plain text; the latter ends with pricing and performance, if
             known.
-        required_parameters, optional_parameters (list of {name, type, description, default (JSON text), examples}).
+        traits ({name: words of the provider's description that say so}).
+        requests (list of str): how people ask for it, if the catalogue knows.
+        required_parameters, optional_parameters (list of {name, type, description, default, schema (both JSON text),
+            examples, asks}).
         response (str or null): the response schema as canonical JSON text.
 
     Raises:
@@ -106,12 +109,17 @@ def clean_value(value: Any) -> Any:
 
 
 def _tool(document: ToolDocument, max_description: int) -> dict:
+    name = ToolName(*map(clean_name, (document.category, document.tool, document.api)))
     return {
-        "tool_name": str(ToolName(*map(clean_name, (document.category, document.tool, document.api)))),
+        "tool_name": str(name),
+        "category": name.category,
+        "provider": name.provider,
         "tool_description": _cut(clean_text(document.api_description), max_description),
         "provider_description": " ".join(
             [_cut(clean_text(document.tool_description), max_description), *_provider_facts(document)]
         ),
+        "traits": {trait: clean_text(quote) for trait, quote in document.traits.items()},
+        "requests": document.requests,
         "required_parameters": [_parameter(p, max_description) for p in document.required_parameters],
         "optional_parameters": [_parameter(p, max_description) for p in document.optional_parameters],
         "response": _canonical(document.response_schema),
@@ -138,7 +146,9 @@ def _parameter(parameter: Parameter, max_description: int) -> dict:
         "type": None if parameter.type is None else clean_name(parameter.type),
         "description": _cut(clean_text(parameter.description), max_description),
         "default": None if parameter.default is None else to_json_text(clean_value(parameter.default)),
+        "schema": None,
         "examples": clean_value(parameter.examples),
+        "asks": parameter.asks,
     }
 
 

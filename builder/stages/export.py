@@ -1,9 +1,9 @@
 """Stage 8, export: check and split the rows. `builder.dataset_folder` writes them as a dataset."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from petoolbench import PARAMETER_KINDS, SETTINGS, breaches
+from petoolbench import KINDS, PARAMETER_KINDS, SETTINGS, breaches
 
 from ..record_rng import record_rng
 from ..row_statistics import RowStatistics
@@ -37,7 +37,7 @@ def export(
     candidates_of = {row["user_id"]: row for row in candidates}
     accepted = [user for user in users if user["user_id"] in candidates_of]
     test_users = draw_test_users(accepted, settings, seed)
-    document = {"full": _document, "brief": _brief_document}[settings.documents]
+    document = document_maker(settings.documents)
     statistics = RowStatistics()
     for user in accepted:
         user_id = user["user_id"]
@@ -49,12 +49,16 @@ def export(
                 "user_id": user_id,
                 "group_id": user["group_id"],
                 "category": user["category"],
+                "block_id": "",
+                "kind": KINDS[0],
                 "instruction": instruction["instruction"],
                 "history": past,
                 "history_length": len(past),
                 "candidate_tools": [document(tools[name]) for name in chosen["candidate_tools"]],
                 "tool_call": {"tool_name": user["gold_tool"], "parameters": instruction["parameters"]},
+                "acceptable_tools": [user["gold_tool"]],
                 "same_function_tools": chosen["same_function_tools"],
+                "taste": "",
             }
             if broken := breaches(row, of_a_build=True):
                 raise ValueError(f"row {row['id']}: {'; '.join(broken)}")
@@ -84,6 +88,11 @@ def draw_test_users(users: list[dict], settings: "ExportSettings", seed: int) ->
     return test
 
 
+def document_maker(documents: str) -> Callable[[dict], dict]:
+    """What makes a candidate of a row out of a tool: its document, `full` or `brief`."""
+    return {"full": _document, "brief": _brief_document}[documents]
+
+
 def _document(tool: dict) -> dict:
     return {
         "tool_name": tool["tool_name"],
@@ -91,7 +100,8 @@ def _document(tool: dict) -> dict:
         "provider_description": tool["provider_description"],
         **{
             kind: [
-                {key: parameter[key] for key in ("name", "type", "description", "default")} for parameter in tool[kind]
+                {key: parameter[key] for key in ("name", "type", "description", "default", "schema")}
+                for parameter in tool[kind]
             ]
             for kind in PARAMETER_KINDS
         },

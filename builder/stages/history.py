@@ -30,8 +30,8 @@ def history(
     Input columns: those of `prefer`; `tools` by name, with the columns of `collect` and `understand`.
     Output columns:
         user_id (str)
-        one a setting, such as preferred_only (lists of {instruction, tool_name, parameters (JSON text), rating}, or
-            null): oldest first; each has the user's `length`.
+        one a setting, such as preferred_only (lists of {instruction, tool_name, provider_description, parameters
+            (JSON text), rating}, or null): oldest first; each has the user's `length`.
         rejected, raw_reply (str or null): why a history is missing, and what was written last.
     """
     accepted = [user for user in users if not user["rejected"]]
@@ -49,16 +49,17 @@ def history(
         failed = next((history for history in histories.values() if history.rejected), None)
         yield {
             "user_id": user["user_id"],
-            **{setting: one.value and [_row(call) for call in one.value] for setting, one in histories.items()},
+            **{setting: one.value and [_row(call, tools) for call in one.value] for setting, one in histories.items()},
             "rejected": failed and failed.rejected,
             "raw_reply": failed and failed.raw_reply,
         }
 
 
-def _row(call: dict) -> dict:
+def _row(call: dict, tools: Mapping[str, dict]) -> dict:
     return {
         "instruction": call["instruction"],
         "tool_name": call["tool_name"],
+        "provider_description": tools[call["tool_name"]]["provider_description"],
         "parameters": to_json_text(call["parameters"]),
         "rating": call["rating"],
     }

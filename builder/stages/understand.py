@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from ..authors.author import Author, UnderstandJob
 from ..record_rng import record_rng
+from ..stage_notes import Notes
+from ..traits import TRAITS, is_quoted
 
 
-def understand(tools: list[dict], author: Author, seed: int) -> Iterator[dict]:
+def understand(tools: list[dict], author: Author, seed: int, notes: Notes) -> Iterator[dict]:
     """Ask the author to read each tool's document.
 
     Input columns: those of `collect`.
@@ -14,11 +16,18 @@ def understand(tools: list[dict], author: Author, seed: int) -> Iterator[dict]:
         tool_name (str)
         example ({instruction (str), parameters (object)})
         functionality, attributes (str): what the tool does, and how it differs from others that do the same.
+        traits ({name: words of the document that say so}): those of the catalogue, or those that the author found;
+            what its document does not hold is dropped, and counted.
         rejected, raw_reply (str or null): why there is none of these, and what was written last; later stages leave
             the tool out.
     """
     jobs = (UnderstandJob(tool, record_rng(seed, "understand", tool["tool_name"])) for tool in tools)
     for tool, written in zip(tools, author.understand_all(jobs), strict=True):
         understood = written.value or {"example": None, "functionality": None, "attributes": None}
+        document = f"{tool['provider_description']} {tool['tool_description']}"
+        named = tool["traits"] or understood.pop("traits", {})
+        traits = {trait: quote for trait, quote in named.items() if trait in TRAITS and is_quoted(quote, document)}
+        if dropped := len(named) - len(traits):
+            notes.counts["traits dropped: not in the document"] += dropped
         rejection = {"rejected": written.rejected, "raw_reply": written.raw_reply}
-        yield {"tool_name": tool["tool_name"], **understood, **rejection}
+        yield {"tool_name": tool["tool_name"], **understood, "traits": traits, **rejection}

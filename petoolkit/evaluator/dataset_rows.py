@@ -4,11 +4,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from petoolbench import COLUMNS, SETTINGS, InputError, check_choice, setting_of
+from petoolbench import SETTINGS, InputError, check_choice, setting_of
 from petoolkit.files import content_hash
 from petoolkit.folder_lock import restore_if_abandoned
 from petoolkit.hub_reading import why_not_read
-from petoolkit.row_form import form_problem
+from petoolkit.row_form import completed, form_problem, lacks_added_columns
 from petoolkit.text import ALL, listing
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
 
     Args:
         dataset: a folder or a Hub id.
-        setting: one of `petoolbench.SETTINGS`.
+        setting: one of `petoolbench.CONFIGS`.
         revision: branch, tag or commit of a dataset on the Hub.
 
     Raises:
@@ -143,19 +143,18 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
     """
     import datasets
 
+    from petoolbench import FEATURES
+
     _check_folder(dataset)
     try:
         loaded = datasets.load_dataset(dataset, setting, revision=revision, cache_dir=cache_of(dataset, setting))
     except Exception as error:  # whatever the libraries raise for files of others
         raise InputError(f"{dataset} does not have a readable config {setting!r}: {why_not_read(error)}.") from None
     for split, rows in loaded.items():
-        if missing := set(COLUMNS) - set(rows.column_names):
-            raise InputError(
-                f"{dataset} is not a PEToolBench dataset: the columns {', '.join(sorted(missing))} are missing; check "
-                "its name."
-            )
         if problem := form_problem(rows.data.table, setting):
             raise InputError(f"{dataset}, {setting}, {split}: {problem}; correct the dataset, or give another one.")
+        if lacks_added_columns(rows.data.table):
+            loaded[split] = datasets.Dataset.from_list([completed(row) for row in rows], features=FEATURES)
     numbers = Counter(row_id for rows in loaded.values() for row_id in rows["id"])
     if repeated := [str(row_id) for row_id, number in numbers.items() if number > 1]:
         raise InputError(

@@ -1,0 +1,223 @@
+"""The designs of a benchmark: each is a table of stages (DESIGN, "Two designs of a benchmark")."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from petoolbench import SETTINGS
+
+from .run_folder import RunFolder
+from .stage import Stage
+from .stage_arguments import (
+    AuthorOf,
+    DocumentsOfCatalogue,
+    DrawnUsers,
+    EncoderNamed,
+    FromRecipe,
+    Made,
+    NotesOfStage,
+    RowsOf,
+)
+from .stages.block_export import block_export
+from .stages.block_texts import block_history, block_instruct
+from .stages.blocks import blocks
+from .stages.candidates import candidates
+from .stages.collect import collect
+from .stages.export import export
+from .stages.group import group
+from .stages.history import history
+from .stages.instruct import instruct
+from .stages.prefer import prefer, user_ids
+from .stages.understand import understand
+from .tools import Tools, understood_tools
+
+_TOOLS_BY_NAME = Made(understood_tools, collected=RowsOf("collect"), understood=RowsOf("understand"))
+_TOOLS = Made(Tools, by_name=_TOOLS_BY_NAME, encoder=EncoderNamed("group.model"), eps=FromRecipe("group.eps"))
+_SEED = FromRecipe("seed")
+_NOTES = NotesOfStage()
+
+
+@dataclass(frozen=True)
+class Design:
+    """A way to make a benchmark of understood tools.
+
+    Args:
+        name: as recipes have it.
+        stages: by name, in their order.
+        drawing: the names of the stages that are done over again with more users while too few are accepted.
+        accepted_users: takes the run, and gives the number of users that the last of these stages accepted.
+    """
+
+    name: Literal["controlled", "paper"]
+    stages: dict[str, Stage]
+    drawing: tuple[str, ...]
+    accepted_users: Callable[[RunFolder], int]
+
+
+def _by_name(*stages: Stage) -> dict[str, Stage]:
+    return {stage.name: stage for stage in stages}
+
+
+_COMMON = (
+    Stage(
+        "collect",
+        collect,
+        {
+            "documents": DocumentsOfCatalogue(),
+            "max_description": FromRecipe("collect.max_description"),
+            "notes": _NOTES,
+        },
+    ),
+    Stage(
+        "understand",
+        understand,
+        {"tools": RowsOf("collect"), "author": AuthorOf("understand"), "seed": _SEED, "notes": _NOTES},
+        lambda materials: materials.run.manifest("collect")["rows"],
+    ),
+    Stage(
+        "group",
+        group,
+        {"tools": _TOOLS, "settings": FromRecipe("group", only=("eps", "min_samples", "sweep")), "notes": _NOTES},
+    ),
+)
+_CONTROLLED = (
+    *_COMMON,
+    Stage(
+        "blocks",
+        blocks,
+        {
+            "tools": _TOOLS,
+            "groups": RowsOf("group"),
+            "retriever": EncoderNamed("candidates.retriever", "group.model"),
+            "settings": FromRecipe("blocks"),
+            "candidates": FromRecipe("candidates", only=("number", "same_function", "retrieved")),
+            "export": FromRecipe("export", only=("split", "test_share")),
+            "users": DrawnUsers(),
+            "seed": _SEED,
+        },
+    ),
+    Stage(
+        "history",
+        block_history,
+        {"blocks": RowsOf("blocks"), "tools": _TOOLS_BY_NAME, "author": AuthorOf("history"), "seed": _SEED},
+        lambda materials: materials.run.manifest("blocks")["counts"].get("accepted"),
+    ),
+    Stage(
+        "instruct",
+        block_instruct,
+        {
+            "blocks": RowsOf("blocks"),
+            "histories": RowsOf("history"),
+            "groups": RowsOf("group"),
+            "tools": _TOOLS_BY_NAME,
+            "author": AuthorOf("instruct"),
+            "seed": _SEED,
+        },
+        lambda materials: materials.run.manifest("history")["counts"].get("accepted"),
+    ),
+    Stage(
+        "export",
+        block_export,
+        {
+            "blocks": RowsOf("blocks"),
+            "histories": RowsOf("history"),
+            "instructions": RowsOf("instruct"),
+            "tools": _TOOLS_BY_NAME,
+            "settings": FromRecipe("export"),
+            "users": FromRecipe("users"),
+            "seed": _SEED,
+            "notes": _NOTES,
+        },
+        lambda materials: materials.recipe.users * len(SETTINGS),
+    ),
+)
+_PAPER = (
+    *_COMMON,
+    Stage(
+        "prefer",
+        prefer,
+        {
+            "tools": _TOOLS,
+            "groups": RowsOf("group"),
+            "settings": FromRecipe("prefer"),
+            "history": FromRecipe("history", only=("min_length", "max_length", "min_disliked")),
+            "users": Made(user_ids, number=DrawnUsers()),
+            "seed": _SEED,
+        },
+        lambda materials: materials.drawn,
+    ),
+    Stage(
+        "history",
+        history,
+        {
+            "users": RowsOf("prefer"),
+            "tools": _TOOLS_BY_NAME,
+            "author": AuthorOf("history"),
+            "settings": FromRecipe("history"),
+            "seed": _SEED,
+        },
+        lambda materials: materials.drawn,
+    ),
+    Stage(
+        "instruct",
+        instruct,
+        {
+            "users": RowsOf("prefer"),
+            "histories": RowsOf("history"),
+            "groups": RowsOf("group"),
+            "tools": _TOOLS_BY_NAME,
+            "author": AuthorOf("instruct"),
+            "seed": _SEED,
+        },
+        lambda materials: materials.drawn,
+    ),
+    Stage(
+        "candidates",
+        candidates,
+        {
+            "users": RowsOf("prefer"),
+            "instructions": RowsOf("instruct"),
+            "groups": RowsOf("group"),
+            "tools": _TOOLS,
+            "retriever": EncoderNamed("candidates.retriever", "group.model"),
+            "settings": FromRecipe("candidates", only=("number", "same_function", "retrieved")),
+            "number_of_users": FromRecipe("users"),
+            "seed": _SEED,
+            "notes": _NOTES,
+        },
+        lambda materials: materials.recipe.users,
+    ),
+    Stage(
+        "export",
+        export,
+        {
+            "users": RowsOf("prefer"),
+            "histories": RowsOf("history"),
+            "instructions": RowsOf("instruct"),
+            "candidates": RowsOf("candidates"),
+            "tools": _TOOLS_BY_NAME,
+            "settings": FromRecipe("export"),
+            "seed": _SEED,
+            "notes": _NOTES,
+        },
+        lambda materials: materials.recipe.users * len(SETTINGS),
+    ),
+)
+
+
+def _users_of_accepted_blocks(run: RunFolder) -> int:
+    return sum(row["users"] for row in run.rows("instruct") if not row["rejected"])
+
+
+DESIGNS: dict[str, Design] = {
+    design.name: design
+    for design in (
+        Design("controlled", _by_name(*_CONTROLLED), ("blocks", "history", "instruct"), _users_of_accepted_blocks),
+        Design(
+            "paper",
+            _by_name(*_PAPER),
+            ("prefer", "history", "instruct"),
+            lambda run: run.manifest("instruct")["counts"].get("accepted", 0),
+        ),
+    )
+}
