@@ -1,0 +1,82 @@
+"""Shortcuts that know no preference: who stands in the history, and where a tool stands in the list."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from petoolkit.audit.choices import Choices
+from petoolkit.audit.solver import Solver
+
+
+def _by_provider(value: Callable[[np.ndarray, np.ndarray], float]) -> Callable[[Choices, Choices], list[np.ndarray]]:
+    """Score a candidate by the past calls of its provider: `value` takes their positions (from 1) and liking."""
+
+    def score(fitted: Choices, choices: Choices) -> list[np.ndarray]:
+        scores = []
+        for providers, called, liking in zip(choices.providers, choices.called_providers, choices.liking, strict=True):
+            found = []
+            for provider in providers:
+                positions = np.array([n for n, other in enumerate(called) if other == provider], int)
+                found.append(value(positions + 1, liking[positions]))
+            scores.append(np.array(found, float))
+        return scores
+
+    return score
+
+
+def _tool_seen(sign: float) -> Callable[[Choices, Choices], list[np.ndarray]]:
+    def score(fitted: Choices, choices: Choices) -> list[np.ndarray]:
+        scores = []
+        for row, tools in zip(choices.rows, choices.tools, strict=True):
+            called = {call["tool_name"] for call in row["history"]}
+            scores.append(sign * np.array([tool["tool_name"] in called for tool in tools], float))
+        return scores
+
+    return score
+
+
+def _place(fitted: Choices, choices: Choices) -> list[np.ndarray]:
+    """How often the gold tool stood first, second ... among the same-function tools of the fitted rows."""
+    counts = np.zeros(1 + max((len(tools) for tools in [*fitted.tools, *choices.tools]), default=0))
+    for acceptable in fitted.acceptable:
+        counts[np.flatnonzero(acceptable)] += 1 / max(acceptable.sum(), 1)
+    return [counts[: len(tools)] for tools in choices.tools]
+
+
+def _longest(fitted: Choices, choices: Choices) -> list[np.ndarray]:
+    """The longest description of a provider: what an eager writer says more about."""
+    return [np.array([len(tool["provider_description"]) for tool in tools], float) for tools in choices.tools]
+
+
+IDENTITY_SOLVERS = (
+    Solver(
+        "provider-vote",
+        "the provider with the most liked calls less disliked ones in the history",
+        "shortcut",
+        _by_provider(lambda positions, liking: liking.sum()),
+    ),
+    Solver(
+        "provider-seen",
+        "a provider that stands in the history",
+        "shortcut",
+        _by_provider(lambda positions, liking: float(len(positions) > 0)),
+    ),
+    Solver(
+        "provider-not-seen",
+        "a provider that does not stand in the history",
+        "shortcut",
+        _by_provider(lambda positions, liking: -float(len(positions) > 0)),
+    ),
+    Solver(
+        "provider-most-recent",
+        "the provider that was called last",
+        "shortcut",
+        _by_provider(lambda positions, liking: positions.max(initial=0)),
+    ),
+    Solver("tool-seen", "a tool that stands in the history", "shortcut", _tool_seen(1)),
+    Solver("tool-not-seen", "a tool that does not stand in the history", "shortcut", _tool_seen(-1)),
+    Solver(
+        "place", "the place in the list where the gold tool most often stands", "shortcut", _place, ("fitting rows",)
+    ),
+    Solver("longest", "the provider with the longest description", "shortcut", _longest, ("provider descriptions",)),
+)
