@@ -29,7 +29,8 @@ def block_history(blocks: Iterable[dict], tools: Mapping[str, dict], author: Aut
     def jobs() -> Iterator[HistoryJob]:
         for block in accepted:
             calls: list[tuple[dict, int | None]] = [
-                (tools[call["tool_name"]], None) for call in [*block["calls"], *block["neutral_calls"]]]
+                (tools[call["tool_name"]], None) for call in [*block["calls"], *block["neutral_calls"]]
+            ]
             yield HistoryJob(_SETTING, calls, set(), record_rng(seed, "history", block["block_id"]))
 
     def descriptions() -> Iterator[DescribeJob]:
