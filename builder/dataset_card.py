@@ -9,7 +9,7 @@ import yaml
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from petoolbench import CITATION, FEATURES, SETTINGS, SPLITS
+from petoolbench import CITATION, CONFIGS, FEATURES, SETTINGS, SPLITS
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.files import content_version
 from petoolkit.shipped import ROOT
@@ -37,23 +37,23 @@ def write_card(folder: Path, name: str, written: dict[tuple[str, str], WrittenSp
         written: by setting and split.
         record: the dataset's record.
     """
-    present = [setting for setting in SETTINGS if any(setting == one for one, _ in written)]
+    present = [config for config in CONFIGS if any(config == one for one, _ in written)]
     configs, infos = [], DatasetInfosDict()
-    for setting in present:
-        splits = {split: written[setting, split] for split in SPLITS if (setting, split) in written}
+    for config in present:
+        splits = {split: written[config, split] for split in SPLITS if (config, split) in written}
         files = [one.path for one in splits.values()]
         configs.append(
             {
-                "config_name": setting,
+                "config_name": config,
                 "data_files": [
                     {"split": split, "path": str(one.path.relative_to(folder))} for split, one in splits.items()
                 ],
                 "version": content_version(*files),
-                **({"default": True} if setting == present[0] else {}),
+                **({"default": True} if config == present[0] else {}),
             }
         )
-        infos[setting] = datasets.DatasetInfo(
-            config_name=setting,
+        infos[config] = datasets.DatasetInfo(
+            config_name=config,
             features=FEATURES,
             splits=datasets.SplitDict.from_split_dict(
                 {
@@ -77,10 +77,10 @@ def write_card(folder: Path, name: str, written: dict[tuple[str, str], WrittenSp
     infos.to_dataset_card_data(data)
     sizes = [
         {
-            "setting": setting,
-            **{split: written[setting, split].num_examples for split in SPLITS if (setting, split) in written},
+            "setting": config,
+            **{split: written[config, split].num_examples for split in SPLITS if (config, split) in written},
         }
-        for setting in present
+        for config in present
     ]
     values = {"folder": name, "sizes": sizes, "total": total, "citation": CITATION, **_card_values(record, present)}
     card = DatasetCard.from_template(data, template_path=str(CARD_TEMPLATE), **values)

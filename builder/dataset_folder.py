@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from petoolbench import FEATURES, InputError, setting_of
+from petoolbench import FEATURES, InputError, config_of
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord, Origin, read_dataset_record
 from petoolkit.files import content_hash, replacing, restore_folder
 from petoolkit.released import PROMPTS_FOLDER
@@ -131,22 +131,22 @@ def write_dataset(
     """
     check_replaceable(folder)
     with replacing(folder) as beside:
-        writers: dict[tuple[str, str], _SplitWriter] = {}  # by setting and split
+        writers: dict[tuple[str, str], _SplitWriter] = {}  # by config and split
         buffers: dict[tuple[str, str], list[dict]] = defaultdict(list)
 
-        def flush(setting: str, split: str) -> None:
-            if (setting, split) not in writers:
-                file = beside / "data" / setting / f"{split}-00000-of-00001.parquet"
-                writers[setting, split] = _SplitWriter(file)
-            writers[setting, split].write(buffers.pop((setting, split)))
+        def flush(config: str, split: str) -> None:
+            if (config, split) not in writers:
+                file = beside / "data" / config / f"{split}-00000-of-00001.parquet"
+                writers[config, split] = _SplitWriter(file)
+            writers[config, split].write(buffers.pop((config, split)))
 
         for split, row in rows:
-            setting = setting_of(row)
-            buffers[setting, split].append(row)
-            if len(buffers[setting, split]) == _ROWS_AT_ONCE:
-                flush(setting, split)
-        for setting, split in list(buffers):
-            flush(setting, split)
+            config = config_of(row)
+            buffers[config, split].append(row)
+            if len(buffers[config, split]) == _ROWS_AT_ONCE:
+                flush(config, split)
+        for config, split in list(buffers):
+            flush(config, split)
         splits = {key: writer.close() for key, writer in writers.items()}
         if not splits:
             raise InputError("no row is left to write; see the run's report for what was dropped.")

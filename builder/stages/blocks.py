@@ -158,7 +158,7 @@ class _Draw:
         fillers = history.take((len(own) - 2) * per_trait, lambda other: self._attributes.is_neutral(other, own))
         if fillers is None:
             return "too few other providers show none of the tools' traits"
-        calls = [(name, tool) for tool, called in shown.items() for name in called]
+        calls: list[tuple[str, str | None]] = [(name, tool) for tool, called in shown.items() for name in called]
         calls += [(name, None) for name in fillers]
         rng.shuffle(calls)
         neutral: list[str] | None = []

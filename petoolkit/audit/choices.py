@@ -50,7 +50,7 @@ class Choices:
 
     @cached_property
     def liking(self) -> list[np.ndarray]:
-        """For each row, (past calls,) 1 for a liked and -1 for a disliked call, as far as the setting lets one know."""
+        """For each row, (past calls,) 1 for a liked and -1 for a disliked call, as the setting lets one know."""
         return [np.where(liked_calls(row), 1.0, -1.0) for row in self.rows]
 
     @cached_property

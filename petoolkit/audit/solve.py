@@ -74,7 +74,9 @@ def _fits(solver: Solver, choices: Choices, fitting: Choices | None) -> Iterator
 
 def _with_interval(solver: Solver, right: np.ndarray, choices: Choices) -> Solved:
     everything = np.arange(len(right))
-    sums = [cluster_sums(values, everything, choices.clusters)[:, None] for values in (right, np.ones(len(right)))]
-    low, high = ratio_intervals(*sums, ROUNDS, SEED)
+    rights, numbers = (
+        cluster_sums(values, everything, choices.clusters)[:, None] for values in (right, np.ones(len(right)))
+    )
+    low, high = ratio_intervals(rights, numbers, ROUNDS, SEED)
     bounds = [None if np.isnan(bound[0]) else float(bound[0]) for bound in (low, high)]
     return Solved(solver, float(right.mean()), *bounds)
