@@ -53,16 +53,15 @@ def _first_call(reply: str, tools: Collection[str] | None) -> Reading | None:
     objects = _objects(reply) if NAME_KEY.search(reply) else ()
     read = ((start, read_value(value, tools)) for start, _, value in objects)
     position, reading = next(((start, reading) for start, reading in read if reading), (len(reply), None))
-    by_name = sorted(calls_by_name(reply, tools or ()), key=lambda found: found[0])
-    for start, found in by_name:
+    by_name = sorted(calls_by_name(reply, tools or ()), key=lambda found: (found[0], -len(found[1])))
+    for start, name, arguments in by_name:
         if start >= position:
             break
-        if isinstance(found, ToolCall):
-            return Reading(found, OWN_FORM)
-        arguments = _decode(reply, found)
-        if arguments is not None and not read_value(arguments, tools):
-            name = max((tool for tool in tools or () if reply.startswith(tool, start)), key=len)
+        if isinstance(arguments, dict):
             return Reading(ToolCall(name, arguments), OWN_FORM)
+        decoded = _decode(reply, arguments)
+        if decoded is not None and not read_value(decoded, tools):  # a name in prose may stand before a whole call
+            return Reading(ToolCall(name, decoded), OWN_FORM)
     return reading
 
 
