@@ -15,7 +15,7 @@ HOW_READ = (AS_ASKED, OWN_FORM, MENDED)
 _NOT_READ = Reading(None, None)
 
 
-def parse_reply(reply: str, reader: str = "robust", tools: Collection[str] | None = None) -> ToolCall | None:
+def parse_reply(reply: str | None, reader: str = "robust", tools: Collection[str] | None = None) -> ToolCall | None:
     """The tool call in a model's raw reply; `None` if it holds none (IF of the paper's Table 2).
 
     The arguments are those of `read_reply`.
@@ -23,11 +23,11 @@ def parse_reply(reply: str, reader: str = "robust", tools: Collection[str] | Non
     return read_reply(reply, reader, tools).call
 
 
-def read_reply(reply: str, reader: str = "robust", tools: Collection[str] | None = None) -> Reading:
+def read_reply(reply: str | None, reader: str = "robust", tools: Collection[str] | None = None) -> Reading:
     """Read the tool call out of a model's raw reply, in time in proportion to its length.
 
     Args:
-        reply: the reply as the model wrote it.
+        reply: the reply as the model wrote it; `None`, for a failed request, holds no call.
         reader: `robust` finds a call as a client of that model would: after the reasoning, with prose, fences and tags
             around it, in the prompt's form or the model's own, mended where only the form of its JSON is wrong.
             `paper` finds what the authors' scorer finds, and nothing else.
@@ -41,6 +41,8 @@ def read_reply(reply: str, reader: str = "robust", tools: Collection[str] | None
         InputError: for an unknown reader.
     """
     check_choice(reader, READERS, "reader")
+    if reply is None:
+        return _NOT_READ
     if reader == "paper":
         call = read_as_paper(reply)
         return Reading(ToolCall(*call), AS_ASKED) if call else _NOT_READ

@@ -139,7 +139,7 @@ def _answers(row: dict, gold: ToolCall, evaluation: JudgedEvaluation) -> Iterato
 
 def _answer(row: dict, gold: ToolCall, model: str, repeat: int | None, line: dict) -> Answer:
     names = {tool["tool_name"] for tool in row["candidate_tools"]}
-    call, how = (None, None) if line["reply"] is None else read_reply(line["reply"], READER, names)
+    call, how = read_reply(line["reply"], READER, names)
     documents = gold_documents(row)
     notes = [str(line["error"])] if line.get("error") else []
     if line.get("dropped_interactions"):

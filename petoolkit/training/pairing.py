@@ -67,9 +67,9 @@ def pair_of(row: dict, replies: Sequence[str | None], gold_reply: str) -> Pair |
     candidates = [tool["tool_name"] for tool in row["candidate_tools"]]
     calls: dict[str | None, list[str]] = {}  # replies by error type; `None` for right ones
     for reply in replies:
-        call, how = (None, None) if reply is None else read_reply(reply, tools=candidates)
-        if call and how == AS_ASKED:
-            calls.setdefault(_error_type(row, call, gold), []).append(str(reply).strip())
+        call, how = read_reply(reply, tools=candidates)
+        if reply is not None and call and how == AS_ASKED:
+            calls.setdefault(_error_type(row, call, gold), []).append(reply.strip())
     right = [reply for reply in calls.get(None, []) if _is_exact(reply, gold)]
     for error in REJECTED_FROM:
         if error in calls:
