@@ -46,9 +46,15 @@ def read_reply(reply: str | None, reader: str = "robust", tools: Collection[str]
     if reader == "paper":
         call = read_as_paper(reply)
         return Reading(ToolCall(*call), AS_ASKED) if call else _NOT_READ
+    reply = answer_of(reply)
+    return _first_call(reply, tools) or _mended_call(reply, tools) or _NOT_READ
+
+
+def answer_of(reply: str) -> str:
+    """A reply without its reasoning and without white space around it; empty where the reasoning never ended."""
     if has_reasoning(reply):
         reply = without_reasoning(reply, [(start, end) for start, end, _ in _objects(reply)])
-    return _first_call(reply, tools) or _mended_call(reply, tools) or _NOT_READ
+    return reply.strip()
 
 
 def _first_call(reply: str, tools: Collection[str] | None) -> Reading | None:

@@ -56,6 +56,17 @@ def test_a_not_preferred_tool_of_the_same_function_is_rejected_before_any_other_
     assert rejected == list(zip(kinds, texts, strict=True))
 
 
+def test_reasoning_that_the_template_opened_is_kept_with_sampled_calls_and_left_out_beside_the_gold_call():
+    def thought(call):
+        return f"<think>\nThe user likes Aerwyn.\n</think>\n\n{call}"
+
+    both = pair_of(ROW, [thought(RIGHT), thought(NOT_PREFERRED)], GOLD)
+    assert both == Pair(thought(RIGHT), "sampled", thought(NOT_PREFERRED), "TPM")
+    assert pair_of(ROW, [thought(NOT_PREFERRED)], GOLD) == Pair(GOLD, "gold", NOT_PREFERRED, "TPM")
+    prose = thought(f"Here: {RIGHT}")
+    assert pair_of(ROW, [prose, NOT_PREFERRED], GOLD) == Pair(GOLD, "gold", NOT_PREFERRED, "TPM")
+
+
 @pytest.mark.parametrize("right_but_not_plain", [FENCED, f"Here: {RIGHT}", RIGHT.replace("}}", "} }"), f"[{RIGHT}]"])
 def test_the_gold_call_is_chosen_where_no_right_one_was_written_as_asked(right_but_not_plain):
     assert pair_of(ROW, [right_but_not_plain, NOT_PREFERRED], GOLD) == Pair(GOLD, "gold", NOT_PREFERRED, "TPM")

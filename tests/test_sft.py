@@ -25,6 +25,8 @@ import petoolkit.training.adapter_folder
 from petoolbench import SETTINGS, InputError, render_messages
 from petoolkit.training import model_loading, script, train_loop
 from petoolkit.training.adapter_card import write_card
+from petoolkit.training.sft_trainer import AdapterSFTTrainer
+from petoolkit.training.training_record import TrainingRecord
 from trainer import sft
 
 ACCELERATE = Path(sys.executable).parent / "accelerate"
@@ -266,6 +268,28 @@ def test_training_stops_at_the_step_whose_loss_is_no_number(base, dataset, tmp_p
     with pytest.raises(InputError, match=r"loss of step 2 is (nan|inf)"):
         sft.main(*options(base, dataset, tmp_path / "run", "--learning_rate", 1e30))
     assert not (tmp_path / "run" / "adapter_model.safetensors").exists()
+
+
+def test_a_logged_number_that_is_not_finite_is_said_and_left_out_of_the_record(base, dataset, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(petoolkit.training.adapter_folder, "say", said.append)
+    monkeypatch.setattr(
+        AdapterSFTTrainer, "evaluate", lambda self, **kwargs: self.log({"eval_loss": float("nan"), "epoch": 1.0})
+    )
+    out = tmp_path / "run"
+    words = ["--validation_share", 0.25, "--eval_strategy", "steps", "--eval_steps", 2, "--max_grad_norm", "inf"]
+    sft.main(*options(base, dataset, out, *words))
+    assert "eval_loss, first logged: nan" in said[0] and "evaluate it" in said[0]
+    record = TrainingRecord.read(out)
+    assert "loss, last logged" in record.numbers and not any("eval_loss" in name for name in record.numbers)
+    assert record.options["max_grad_norm"] == "inf"
+    write_card(out)
+
+
+@pytest.mark.parametrize("given", ["[1]", "no JSON", '{"a": NaN}'])
+def test_template_variables_that_are_not_an_object_are_refused(base, dataset, tmp_path, given):
+    with pytest.raises(ValueError, match="give a JSON object"):
+        options(base, dataset, tmp_path / "run", "--chat_template_args", given)
 
 
 def cut_weights(folder):

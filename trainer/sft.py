@@ -74,6 +74,7 @@ def main(script_args: DataArguments, training_args: SFTArguments, model_args: Ad
     # Save it with its card, and push it if asked
     write_adapter_folder(
         trainer,
+        chat,
         stage="SFT",
         method="Supervised fine-tuning on the gold calls; the loss is on the call and its end token only.",
         data=script_args,
