@@ -3,14 +3,10 @@
 import evaluate
 
 from petoolbench import CITATION
+from petoolkit.call_parameters import has_right_parameters, parameter_documents
+from petoolkit.metric_inputs import METRIC_FEATURES, EncodableReplies
 from petoolkit.replies import parse_reply
-from petoolkit.scoring import (
-    METRIC_FEATURES,
-    EncodableReplies,
-    has_right_parameters,
-    parameter_documents,
-    read_gold_call,
-)
+from petoolkit.scoring import read_gold_call
 
 _DESCRIPTION = """
 Parameter Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies whose parameters equal the

@@ -3,8 +3,9 @@
 import evaluate
 
 from petoolbench import CITATION
+from petoolkit.metric_inputs import METRIC_FEATURES, EncodableReplies
 from petoolkit.replies import parse_reply
-from petoolkit.scoring import METRIC_FEATURES, EncodableReplies, is_right_tool, read_gold_call
+from petoolkit.scoring import is_right_tool, read_gold_call
 
 _DESCRIPTION = """
 Tool Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies that call the gold tool. A

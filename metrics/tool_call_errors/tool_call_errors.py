@@ -3,17 +3,10 @@
 import evaluate
 
 from petoolbench import CITATION
+from petoolkit.call_parameters import parameter_documents
+from petoolkit.metric_inputs import ERROR_METRIC_FEATURES, EncodableReplies
 from petoolkit.replies import parse_reply
-from petoolkit.scoring import (
-    ERROR_METRIC_FEATURES,
-    PARAMETER_ERRORS,
-    TOOL_ERRORS,
-    EncodableReplies,
-    parameter_documents,
-    parameter_error,
-    read_gold_call,
-    tool_error,
-)
+from petoolkit.scoring import PARAMETER_ERRORS, TOOL_ERRORS, parameter_error, read_gold_call, tool_error
 
 _DESCRIPTION = """
 Error types of personalised tool use (PEToolBench, section 5.5, Table 2), as shares of all replies. Errors of the tool

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from petoolkit.call_forms import AS_ASKED, ToolCall, as_call
+from petoolkit.call_parameters import has_right_parameters
 from petoolkit.evaluator.scores.judgements import gold_documents
 from petoolkit.replies import answer_of, parse_reply, read_reply
 from petoolkit.scoring import (
     error_reference,
-    has_right_parameters,
     parameter_error,
     read_gold_call,
     tool_error,

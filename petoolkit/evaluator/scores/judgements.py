@@ -8,16 +8,14 @@ import numpy as np
 
 from petoolbench import InputError
 from petoolkit.call_forms import ToolCall
+from petoolkit.call_parameters import ParameterDocument, is_right_by_optional_rule, parameter_documents
 from petoolkit.replies import HOW_READ, READERS, read_reply
 from petoolkit.scoring import (
     METRICS,
     PARAMETER_ERRORS,
     TOOL_ERRORS,
     Outcome,
-    ParameterDocument,
     error_reference,
-    is_right_by_optional_rule,
-    parameter_documents,
     parameter_error,
     read_gold_call,
     tool_error,
