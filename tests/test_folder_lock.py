@@ -221,7 +221,9 @@ def test_a_dataset_that_is_being_replaced_is_left_to_its_writer(tmp_path):
 
 
 def test_leftovers_of_a_dead_process_with_this_ones_number_do_not_become_part(tmp_path):
-    leftover = tmp_path / f".d.{os.getpid()}.tmp" / "data" / "chronological"
+    with replacing(tmp_path / "d") as temporary:
+        temporary.mkdir()
+    leftover = temporary / "data" / "chronological"
     leftover.mkdir(parents=True)
     (leftover / "train-00000-of-00001.parquet").write_text("half")
     write(tmp_path / "d", "one")
