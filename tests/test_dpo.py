@@ -11,6 +11,7 @@ import pytest
 import torch
 from conftest import ROOT
 from datasets import load_dataset
+from folder_holder import held
 from huggingface_hub import HfApi
 from peft import LoraConfig, PeftModel, get_peft_model
 from petoolkit.builder.dataset_folder import write_dataset
@@ -305,6 +306,11 @@ def test_margins_and_accuracies_are_logged_for_training_and_validation(run, sft,
     chosen = load_dataset(str(preferences))["train"]["chosen_from"][:]
     assert f"| chosen: a sampled call that is right | {chosen.count('sampled')} |" in card
     assert str(sft.parent) not in card
+
+
+def test_an_adapter_that_another_process_trains_is_left_to_it(run, base, sft, preferences):
+    with held(run.out) as process, pytest.raises(InputError, match=f"is being written by process {process.pid} on"):
+        dpo.main(*options(base, preferences, run.out, "--sft_adapter", sft))
 
 
 def test_a_run_that_went_on_from_a_checkpoint_gives_the_same_adapter_to_the_bit(run, base, sft, preferences, tmp_path):

@@ -3,11 +3,9 @@
 import errno
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 from filelock import FileLock
+from folder_holder import held
 from petoolkit.builder.dataset_folder import write_dataset
 from petoolkit.builder.released_import import import_released
 from rich.console import Console
@@ -30,28 +29,6 @@ from petoolkit.folder_lock import locked
 from petoolkit.publisher.pack_dataset import DatasetOptions, pack_dataset
 
 QUIET = Console(quiet=True)
-HOLDER = """
-import sys, time
-from pathlib import Path
-from petoolkit.folder_lock import locked
-from petoolkit.publisher.pack_dataset import DatasetOptions, pack_dataset
-with locked(Path(sys.argv[1])):
-    print("locked", flush=True)
-    time.sleep(600)
-"""
-
-
-@contextmanager
-def held(folder: Path):
-    """Another process holds the folder's lock; yields it."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-c", HOLDER, str(folder)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment, cwd=ROOT) as process:
-        assert process.stdout.readline() == b"locked\n"
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGKILL)
 
 
 def command(*words: str, cwd: Path) -> subprocess.Popen:

@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT
+from folder_holder import held
 from huggingface_hub import HfApi, ModelCard
 from peft import PeftModel
 from petoolkit.builder.dataset_folder import write_dataset
@@ -186,8 +187,36 @@ def test_a_run_does_not_mix_with_an_earlier_ones_checkpoints(run, base, dataset)
 
 @pytest.mark.parametrize("given", ["true", "nowhere"])
 def test_no_checkpoint_to_resume_from_is_said(base, dataset, tmp_path, given):
-    with pytest.raises(InputError, match=r"no checkpoint"):
+    with pytest.raises(InputError, match=r"no complete checkpoint"):
         sft.main(*options(base, dataset, tmp_path / "run", "--resume_from_checkpoint", given))
+
+
+def test_a_run_goes_on_from_the_last_checkpoint_that_is_complete(run, base, dataset, tmp_path, capsys):
+    """The run was killed while it wrote checkpoint-4; the trainer's state is written last."""
+    shutil.copytree(run.out / "checkpoint-2", tmp_path / "run" / "checkpoint-2")
+    shutil.copytree(run.out / "checkpoint-4", tmp_path / "run" / "checkpoint-4")
+    for half in ('{"epoch": 1.0, "glo', None):
+        state = tmp_path / "run" / "checkpoint-4" / "trainer_state.json"
+        state.write_text(half) if half else state.unlink()
+        sft.main(*options(base, dataset, tmp_path / "run", "--resume_from_checkpoint", "true"))
+        assert "Going on from" in (out := capsys.readouterr().out) and out.count("{'loss': ") == 2
+        resumed = (tmp_path / "run" / "adapter_model.safetensors").read_bytes()
+        assert resumed == (run.out / "adapter_model.safetensors").read_bytes()
+
+
+def test_a_run_that_was_killed_in_its_first_checkpoint_begins_again(base, dataset, tmp_path):
+    (tmp_path / "run" / "checkpoint-1").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"no complete checkpoint in .*; leave --resume_from_checkpoint out"):
+        sft.main(*options(base, dataset, tmp_path / "run", "--resume_from_checkpoint", "true"))
+    sft.main(*options(base, dataset, tmp_path / "run", "--max_steps", 1, "--save_steps", 1))
+    assert (tmp_path / "run" / "checkpoint-1" / "trainer_state.json").exists()
+
+
+def test_an_adapter_that_another_process_trains_is_left_to_it(run, base, dataset):
+    before = {path: path.stat().st_mtime_ns for path in run.out.rglob("*")}
+    with held(run.out) as process, pytest.raises(InputError, match=f"is being written by process {process.pid} on"):
+        sft.main(*options(base, dataset, run.out))
+    assert {path: path.stat().st_mtime_ns for path in run.out.rglob("*")} == before
 
 
 def card_of(folder: Path) -> ModelCard:
