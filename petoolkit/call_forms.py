@@ -29,6 +29,7 @@ _PARAMETERS = ("parameters", "arguments", "args", "tool_input", "action_input", 
 # Keys of tool documents: an object that has one, and no parameters, repeats the prompt.
 _DOCUMENT_KEYS = frozenset(("tool_description", "required_parameters", "optional_parameters", "description"))
 _NAMESPACES = ("functions.", "tools.", "default_api.")
+_LONGEST_NAMESPACE = max(map(len, _NAMESPACES))
 
 
 def read_value(value: Any, tools: Collection[str] | None = None) -> Reading | None:
@@ -52,7 +53,7 @@ def read_value(value: Any, tools: Collection[str] | None = None) -> Reading | No
 
 
 def as_call(value: Any) -> ToolCall | None:
-    """A gold call that is decoded already, `{"tool_name": ..., "parameters": ...}`; `None` if it is none.
+    """A decoded gold call, `{"tool_name": ..., "parameters": ...}`; `None` if the value is not one.
 
     Parameters may be JSON text, `null` or absent.
     """
@@ -122,11 +123,11 @@ _MOST_NAMES = 20  # occurrences of a name that are looked at
 _LONGEST_CALL = 4000  # characters of `NAME(key=value, ...)`
 
 
-def calls_by_name(text: str, tools: Collection[str]) -> Iterator[tuple[int, ToolCall | int]]:
+def calls_by_name(text: str, tools: Collection[str]) -> Iterator[tuple[int, str, dict[str, Any] | int]]:
     """Calls written as a candidate's name with arguments behind it.
 
     Yields:
-        The name's position; and the call, or where the JSON object of its arguments begins, still to be decoded.
+        The name's position, the name, and the arguments or the position where their JSON object begins.
     """
     for name in tools:
         end = 0
@@ -135,17 +136,24 @@ def calls_by_name(text: str, tools: Collection[str]) -> Iterator[tuple[int, Tool
             if start < 0:
                 break
             end = start + len(name)
-            if start > 0 and text[start - 1].isalnum():  # a part of another word
+            if _is_end_of_longer_name(text[max(0, start - _LONGEST_NAMESPACE) : start]):
                 continue
-            if text.startswith("(", end) and (call := _keyword_call(name, text[end : end + _LONGEST_CALL])):
-                yield start, call
-                continue
+            if text.startswith("(", end):
+                arguments = _keyword_arguments(text[end : end + _LONGEST_CALL])
+                if arguments is not None:
+                    yield start, name, arguments
+                    continue
             between = _BETWEEN.match(text, end)
             behind = between.end() if between else end
             if text.startswith("{", behind):
-                yield start, behind
+                yield start, name, behind
             elif arguments := _tagged_arguments(text, behind):
-                yield start, ToolCall(name, arguments)
+                yield start, name, arguments
+
+
+def _is_end_of_longer_name(before: str) -> bool:
+    """Whether the text before a name belongs to the name that the model wrote, and is not a namespace."""
+    return before[-1:].isalnum() or (before.endswith(("_", "-", ".")) and not before.endswith(_NAMESPACES))
 
 
 def _tagged_arguments(text: str, position: int) -> dict[str, Any]:
@@ -157,25 +165,26 @@ def _tagged_arguments(text: str, position: int) -> dict[str, Any]:
     return arguments
 
 
-def _keyword_call(name: str, arguments: str) -> ToolCall | None:
-    """`(city="Paris", days=3)`: only literals count; nothing is evaluated."""
+def _keyword_arguments(text: str) -> dict[str, Any] | None:
+    """The arguments of `(city="Paris", days=3)`: literals of values that JSON has; nothing is evaluated."""
     position = -1
     for _ in range(8):  # closing brackets may stand in texts
-        position = arguments.find(")", position + 1)
+        position = text.find(")", position + 1)
         if position < 0:
             return None
         try:
-            call = ast.parse(f"f{arguments[: position + 1]}", mode="eval").body
+            call = ast.parse(f"f{text[: position + 1]}", mode="eval").body
             if not isinstance(call, ast.Call) or call.args or any(keyword.arg is None for keyword in call.keywords):
                 return None
-            return ToolCall(name, {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords})
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            arguments = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+            return json.loads(json.dumps(arguments))  # tuples become lists; sets and bytes raise a TypeError
+        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
             continue
     return None
 
 
 def _value(text: str) -> Any:
-    """An argument written between tags: JSON where it is some, else text."""
+    """An argument written between tags: JSON if it can be decoded, else text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

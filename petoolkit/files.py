@@ -1,15 +1,19 @@
 """Reading and writing files. A file is written under a temporary name and then renamed, so it is never incomplete."""
 
 import datetime
+import glob
 import gzip
 import hashlib
 import json
 import math
 import os
+import re
 import shutil
+import socket
+import time
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +21,8 @@ import yaml
 
 from petoolbench import InputError, to_json_text
 
+_ABANDONED_AFTER = 7 * 24 * 3600  # seconds without a change; a batch of requests may take a day
+_TEMPORARY_NAME = re.compile(r"\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)\.tmp$")
 _MOST_YAML_VALUES = 5_000_000
 _DEEPEST_YAML = 100
 _YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is faster; not all builds have it
@@ -33,7 +39,7 @@ def replacing(target: Path) -> Iterator[Path]:
         InputError: if the disk is full, or `target` cannot be written.
     """
     target = target.resolve() if target.is_symlink() else target
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{target.name}.{_this_machine()}-{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(target)
@@ -50,12 +56,35 @@ def replacing(target: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
+def _this_machine() -> str:
+    """A short hash of this machine's name: 8 hexadecimal digits."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
 def _remove_leftovers(target: Path) -> None:
-    """Remove the temporary files for `target` of processes that no longer run."""
-    for leftover in target.parent.glob(f".{target.name}.*.tmp"):
-        writer = leftover.name.split(".")[-2]
-        if writer.isdecimal() and not is_alive(int(writer)):
+    """Remove the temporary files for `target` of processes that no longer run.
+
+    In a folder that several machines share, it is not known which processes of the others run: what they left goes
+    once it has not changed for `_ABANDONED_AFTER`.
+    """
+    for leftover in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
+        named = _TEMPORARY_NAME.search(leftover.name)
+        if named is None or leftover.name[1 : named.start()] != target.name:
+            continue
+        if named["machine"] == _this_machine():
+            is_abandoned = not is_alive(int(named["process"]))
+        else:
+            is_abandoned = time.time() - _last_change(leftover) > _ABANDONED_AFTER
+        if is_abandoned:
             _remove(leftover)
+
+
+def _last_change(path: Path) -> float:
+    """The time of the last change of a file, or of anything in a folder, in seconds since 1970."""
+    times = [time.time()]  # what vanishes meanwhile has just changed
+    with suppress(FileNotFoundError):
+        times = [each.lstat().st_mtime for each in (path, *path.rglob("*"))]
+    return max(times)
 
 
 def is_alive(process: int) -> bool:
@@ -82,7 +111,9 @@ def _replace_folder(new: Path, target: Path) -> None:
     if target.exists():
         os.rename(target, old)
     os.rename(new, target)
-    shutil.rmtree(old, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        os.rename(old, new)  # from now on it is a leftover: half removed, it must not be restored
+    _remove(new)
 
 
 def _old_folder(folder: Path) -> Path:
@@ -96,9 +127,11 @@ def is_half_replaced(folder: Path) -> bool:
 
 
 def restore_folder(folder: Path) -> None:
-    """Restore the old folder if a process was killed between the two renames of a replacement."""
+    """Restore the old folder if a process was killed between the two renames of a replacement, and remove what killed
+    processes left beside it."""
     if is_half_replaced(folder):
         os.rename(_old_folder(folder.resolve()), folder.resolve())
+    _remove_leftovers(folder.resolve())
 
 
 def write_json_lines(path: Path, rows: Iterable[dict]) -> int:

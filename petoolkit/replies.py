@@ -15,7 +15,7 @@ HOW_READ = (AS_ASKED, OWN_FORM, MENDED)
 _NOT_READ = Reading(None, None)
 
 
-def parse_reply(reply: str, reader: str = "robust", tools: Collection[str] | None = None) -> ToolCall | None:
+def parse_reply(reply: str | None, reader: str = "robust", tools: Collection[str] | None = None) -> ToolCall | None:
     """The tool call in a model's raw reply; `None` if it holds none (IF of the paper's Table 2).
 
     The arguments are those of `read_reply`.
@@ -23,11 +23,11 @@ def parse_reply(reply: str, reader: str = "robust", tools: Collection[str] | Non
     return read_reply(reply, reader, tools).call
 
 
-def read_reply(reply: str, reader: str = "robust", tools: Collection[str] | None = None) -> Reading:
+def read_reply(reply: str | None, reader: str = "robust", tools: Collection[str] | None = None) -> Reading:
     """Read the tool call out of a model's raw reply, in time in proportion to its length.
 
     Args:
-        reply: the reply as the model wrote it.
+        reply: the reply as the model wrote it; `None`, for a failed request, holds no call.
         reader: `robust` finds a call as a client of that model would: after the reasoning, with prose, fences and tags
             around it, in the prompt's form or the model's own, mended where only the form of its JSON is wrong.
             `paper` finds what the authors' scorer finds, and nothing else.
@@ -41,28 +41,35 @@ def read_reply(reply: str, reader: str = "robust", tools: Collection[str] | None
         InputError: for an unknown reader.
     """
     check_choice(reader, READERS, "reader")
+    if reply is None:
+        return _NOT_READ
     if reader == "paper":
         call = read_as_paper(reply)
         return Reading(ToolCall(*call), AS_ASKED) if call else _NOT_READ
+    reply = answer_of(reply)
+    return _first_call(reply, tools) or _mended_call(reply, tools) or _NOT_READ
+
+
+def answer_of(reply: str) -> str:
+    """A reply without its reasoning and without white space around it; empty where the reasoning never ended."""
     if has_reasoning(reply):
         reply = without_reasoning(reply, [(start, end) for start, end, _ in _objects(reply)])
-    return _first_call(reply, tools) or _mended_call(reply, tools) or _NOT_READ
+    return reply.strip()
 
 
 def _first_call(reply: str, tools: Collection[str] | None) -> Reading | None:
     objects = _objects(reply) if NAME_KEY.search(reply) else ()
     read = ((start, read_value(value, tools)) for start, _, value in objects)
     position, reading = next(((start, reading) for start, reading in read if reading), (len(reply), None))
-    by_name = sorted(calls_by_name(reply, tools or ()), key=lambda found: found[0])
-    for start, found in by_name:
+    by_name = sorted(calls_by_name(reply, tools or ()), key=lambda found: (found[0], -len(found[1])))
+    for start, name, arguments in by_name:
         if start >= position:
             break
-        if isinstance(found, ToolCall):
-            return Reading(found, OWN_FORM)
-        arguments = _decode(reply, found)
-        if arguments is not None and not read_value(arguments, tools):
-            name = max((tool for tool in tools or () if reply.startswith(tool, start)), key=len)
+        if isinstance(arguments, dict):
             return Reading(ToolCall(name, arguments), OWN_FORM)
+        decoded = _decode(reply, arguments)
+        if decoded is not None and not read_value(decoded, tools):  # a name in prose may stand before a whole call
+            return Reading(ToolCall(name, decoded), OWN_FORM)
     return reading
 
 

@@ -5,16 +5,14 @@
 """
 
 import json
-import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-import datasets
-
-from petoolbench import FEATURES, PARAMETER_KINDS, InputError, default_of
+from petoolbench import InputError
 from petoolkit.call_forms import ToolCall, as_call
+from petoolkit.call_parameters import ParameterDocument, given_parameters, has_right_parameters
 
 
 class Outcome(NamedTuple):
@@ -113,42 +111,6 @@ TOOL_ERRORS, PARAMETER_ERRORS = (
     for partition in ("tool", "parameters")
 )
 
-# Inputs of the `evaluate` modules tool_acc and param_acc: raw replies, and gold calls as structs or as JSON text.
-METRIC_FEATURES = [
-    datasets.Features({"predictions": datasets.Value("string"), "references": references})
-    for references in (FEATURES["tool_call"], datasets.Value("string"))
-]
-
-
-class EncodableReplies:
-    """For `evaluate` modules: half of a surrogate pair, which Arrow cannot hold, becomes a question mark."""
-
-    def add(self, *, prediction: str | None = None, reference: Any = None, **more: Any) -> None:
-        """Add a reply; the arguments are those of `evaluate.Metric.add`."""
-        super().add(prediction=_encodable(prediction), reference=reference, **more)  # type: ignore[misc]
-
-    def add_batch(self, *, predictions: Any = None, references: Any = None, **more: Any) -> None:
-        """Add replies; the arguments are those of `evaluate.Metric.add_batch`."""
-        replies = None if predictions is None else [_encodable(reply) for reply in predictions]
-        super().add_batch(predictions=replies, references=references, **more)  # type: ignore[misc]
-
-
-def _encodable(reply: Any) -> Any:
-    return reply.encode("utf-8", "replace").decode("utf-8") if isinstance(reply, str) else reply
-
-
-# Inputs of the `evaluate` module tool_call_errors: raw replies, and references made by `error_reference`.
-ERROR_METRIC_FEATURES = datasets.Features(
-    {
-        "predictions": datasets.Value("string"),
-        "references": {
-            "tool_call": FEATURES["tool_call"],
-            "candidate_tools": [datasets.Value("string")],
-            "same_function_tools": FEATURES["same_function_tools"],
-        },
-    }
-)
-
 
 def error_reference(row: dict) -> dict:
     """The columns of a row that the error types need: gold call, names of the candidates, same-function tools."""
@@ -190,63 +152,9 @@ def _read_gold(reference: str | tuple[str, str]) -> ToolCall | None:
         return None
 
 
-class ParameterDocument(NamedTuple):
-    """What a tool's document says of a parameter: its type in upper case, whether it is optional, and its default."""
-
-    type: str
-    is_optional: bool = False
-    default: Any = None
-
-
-def parameter_documents(tool: dict) -> dict[str, ParameterDocument]:
-    """The documents of a tool's parameters by name, of one entry of a row's `candidate_tools`."""
-    return {
-        parameter["name"]: ParameterDocument(
-            (parameter["type"] or "").upper(), kind == "optional_parameters", default_of(parameter)
-        )
-        for kind in PARAMETER_KINDS
-        for parameter in tool[kind]
-    }
-
-
 def is_right_tool(call: ToolCall | None, gold: ToolCall) -> bool:
     """Whether the called tool is the gold one (Tool Acc of one row; paper, section 3.4); `None` is wrong."""
     return call is not None and call.tool_name == gold.tool_name
-
-
-def has_right_parameters(
-    call: ToolCall | None,
-    gold: ToolCall,
-    reader: str = "robust",
-    documents: dict[str, ParameterDocument] | None = None,
-) -> bool:
-    """Whether the parameters equal the gold ones, whatever the tool is (Param Acc of one row; paper, section 3.4).
-
-    Args:
-        call: the call as `reader` read it; `None` (unreadable) is wrong.
-        gold: the gold call.
-        reader: `paper` compares as Python does (3 equals 3.0, 1 equals true, "3" is not 3); `robust` distinguishes
-            booleans from numbers and uses `documents`.
-        documents: documents of the gold tool's parameters (`parameter_documents`). With them, `robust` reads the text
-            "3" of a NUMBER as 3, "true" of a BOOLEAN as true, "[1]" of an ARRAY as a list and "{}" of an OBJECT as an
-            object, and takes an optional parameter as left out whose value is its default, null or the empty text; in
-            both calls.
-    """
-    if call is None:
-        return False
-    if reader == "paper":
-        return call.parameters == gold.parameters
-    return _equal_json(_given(call.parameters, documents), _given(gold.parameters, documents))
-
-
-def is_right_by_optional_rule(
-    call: ToolCall | None, gold: ToolCall, documents: dict[str, ParameterDocument] | None
-) -> bool:
-    """Whether parameters are right by the robust reader only because optional ones may be left out."""
-    if call is None or not has_right_parameters(call, gold, documents=documents):
-        return False
-    as_required = {name: document._replace(is_optional=False) for name, document in (documents or {}).items()}
-    return not has_right_parameters(call, gold, documents=as_required)
 
 
 def tool_error(
@@ -293,51 +201,5 @@ def parameter_error(
         return "PNM"
     given, expected = call.parameters, gold.parameters
     if reader != "paper":
-        given, expected = _given(given, documents), _given(expected, documents)
+        given, expected = given_parameters(given, documents), given_parameters(expected, documents)
     return "PVM" if given.keys() == expected.keys() else "PNM"
-
-
-def _given(parameters: dict[str, Any], documents: dict[str, ParameterDocument] | None) -> dict[str, Any]:
-    """Parameters with values of their documented types, without optional ones that say nothing."""
-    typed = {}
-    for name, value in parameters.items():
-        document = (documents or {}).get(name, _UNKNOWN)
-        typed[name] = _typed(value, document.type)
-        default = _typed(document.default, document.type)
-        if document.is_optional and (value in (None, "") or _equal_json(typed[name], default)):
-            del typed[name]
-    return typed
-
-
-_UNKNOWN = ParameterDocument("")
-_NUMBER_TYPES = {"NUMBER", "INTEGER", "INT", "FLOAT", "DOUBLE"}
-_BOOLEAN_TYPES = {"BOOLEAN", "BOOL"}
-_JSON_TYPES = {"ARRAY": list, "LIST": list, "OBJECT": dict, "DICT": dict}
-_NUMBER = re.compile(r"[+-]?\d{1,300}(\.\d+)?([eE][+-]?\d{1,3})?")
-
-
-def _typed(value: Any, documented_type: str) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if documented_type in _NUMBER_TYPES and _NUMBER.fullmatch(text):
-        return int(text) if text.lstrip("+-").isdecimal() else float(text)
-    if documented_type in _BOOLEAN_TYPES and text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if documented_type in _JSON_TYPES:
-        try:
-            decoded = json.loads(text)
-        except (ValueError, RecursionError):
-            return value
-        return decoded if isinstance(decoded, _JSON_TYPES[documented_type]) else value
-    return value
-
-
-def _equal_json(left: Any, right: Any) -> bool:
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_equal_json(value, right[key]) for key, value in left.items())
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_equal_json, left, right))
-    return left == right

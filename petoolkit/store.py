@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ def cache_folder() -> Path:
 
 EMBEDDINGS = "embeddings.sqlite"
 REPLIES = "replies.sqlite"
+_PATIENCE = 60  # seconds to wait for another process
 BATCHES = "batches"  # folder with the records of batches that are not answered yet
 
 
@@ -25,7 +27,7 @@ class Store:
 
     def __init__(self, database: sqlite3.Connection):
         self._database = database
-        database.execute("PRAGMA journal_mode=WAL")
+        _use_write_ahead_log(database)
         database.execute("PRAGMA synchronous=NORMAL")
         database.execute("CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
 
@@ -67,8 +69,25 @@ class Store:
         self._database.execute("COMMIT")
 
 
+def _use_write_ahead_log(database: sqlite3.Connection) -> None:
+    """Let other processes read while one writes.
+
+    SQLite waits for other processes with every statement but this one: where two open a new store at once, one of them
+    gets "database is locked" immediately, so the waiting is done here.
+    """
+    give_up = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+
+
 def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=60, isolation_level=None)
+    database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
     try:
         database.execute("SELECT count(*) FROM sqlite_master")
     except sqlite3.OperationalError:
@@ -80,7 +99,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         make_console(stderr=True).print(
             f"The cache {path} is damaged; it is now {damaged.name}, and a new one is used."
         )
-        database = sqlite3.connect(path, timeout=60, isolation_level=None)
+        database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
     return database
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from conftest import ROOT
 from datasets import load_dataset
+from folder_holder import held
 from huggingface_hub import HfApi
 from peft import LoraConfig, PeftModel, get_peft_model
 from petoolkit.builder.dataset_folder import write_dataset
@@ -22,7 +23,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import petoolkit.training.adapter_folder
 from petoolbench import SETTINGS, InputError, render_messages
+from petoolkit.evaluator.evaluate import evaluate
+from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
+from petoolkit.evaluator.options import Options
+from petoolkit.evaluator.records import Manifest
 from trainer import dpo, pairs
+from trainer import sft as sft_script
 
 BETA = 0.5
 
@@ -247,12 +253,47 @@ def test_the_loss_is_on_the_calls_and_their_end_tokens_only(run, base, preferenc
     assert {tokenizer.decode(ids) for ids in masked} <= {answer for _, *answers in expected for answer in answers}
 
 
-def test_an_adapter_of_another_base_gives_a_warning(base, sft, preferences, tmp_path, capsys):
+def test_an_adapter_of_another_base_is_refused_unless_the_options_allow_it(base, sft, preferences, tmp_path):
     elsewhere = shutil.copytree(base, tmp_path / "elsewhere")
-    train(elsewhere, preferences, tmp_path / "other", "--sft_adapter", sft, "--max_steps", 1)
-    assert f"Warning: {sft} was trained on {base}, and is put on {elsewhere}" in capsys.readouterr().out
-    train(base, preferences, tmp_path / "same", "--sft_adapter", sft, "--max_steps", 1)
-    assert "Warning" not in capsys.readouterr().out
+    words = ("--sft_adapter", sft, "--max_steps", 1)
+    with pytest.raises(InputError, match=f"{sft} was trained on {base}, not on {elsewhere}; .*--any-base"):
+        dpo.main(*options(elsewhere, preferences, tmp_path / "other", *words))
+    train(elsewhere, preferences, tmp_path / "other", *words, "--any-base")
+    moved = shutil.copytree(base, tmp_path / "moved" / base.name)
+    train(moved, preferences, tmp_path / "same", *words)
+
+
+def test_an_output_folder_in_the_pairs_is_refused(base, sft, preferences):
+    with pytest.raises(InputError, match="give another --output_dir"):
+        dpo.main(*options(base, preferences, preferences / "run", "--sft_adapter", sft))
+
+
+def test_the_sft_adapters_template_and_its_variables_go_on_in_dpo_and_in_the_evaluation(
+    base, preferences, tmp_path, capsys
+):
+    given = tmp_path / "own.jinja"
+    given.write_text("{{ mood }}" + AutoTokenizer.from_pretrained(base).chat_template)
+    words = ["--model_name_or_path", base, "--dataset_name", preferences.parent / "petoolbench"]
+    words += ["--output_dir", tmp_path / "sft", "--use_cpu", "true", "--max_length", 2048, "--max_steps", 1]
+    words += ["--chat_template", given, "--chat_template_args", '{"mood": "calm"}']
+    sft_script.main(*sft_script.make_parser().parse_args_and_config([str(word) for word in words]))
+    train(base, preferences, tmp_path / "dpo", "--sft_adapter", tmp_path / "sft", "--max_steps", 1)
+    records = [json.loads((tmp_path / stage / "training.json").read_text()) for stage in ("sft", "dpo")]
+    assert [record["chat_template_args"] for record in records] == [{"mood": "calm"}] * 2
+    assert records[0]["chat_template_hash"] == records[1]["chat_template_hash"]
+    capsys.readouterr()
+    chat = ChatTokenizer(str(base), str(tmp_path / "dpo"))
+    assert chat.renderer.fingerprint == records[0]["chat_template_hash"]
+    assert chat.renderer.render([{"role": "user", "content": "a"}]).startswith("calm") and not chat.notes
+    other = ChatTokenizer(str(base), str(tmp_path / "dpo"), arguments={"mood": "loud"})
+    assert [note for note in other.notes if '"calm"' in note and '"loud"' in note]
+    plain = tmp_path / "plain.jinja"
+    plain.write_text(AutoTokenizer.from_pretrained(base).chat_template)
+    assert "another chat template" in ChatTokenizer(str(base), str(tmp_path / "dpo"), plain).notes[0]
+    asked = Options(window=2048, max_new_tokens=4)
+    data = str(preferences.parent / "petoolbench")
+    evaluate(data, "chronological", f"hf:{base}+{tmp_path / 'dpo'}", tmp_path / "out", asked)
+    assert Manifest.read(tmp_path / "out").options.model_dump()["chat_template_args"] == {"mood": "calm"}
 
 
 def test_margins_and_accuracies_are_logged_for_training_and_validation(run, sft, preferences):
@@ -265,6 +306,11 @@ def test_margins_and_accuracies_are_logged_for_training_and_validation(run, sft,
     chosen = load_dataset(str(preferences))["train"]["chosen_from"][:]
     assert f"| chosen: a sampled call that is right | {chosen.count('sampled')} |" in card
     assert str(sft.parent) not in card
+
+
+def test_an_adapter_that_another_process_trains_is_left_to_it(run, base, sft, preferences):
+    with held(run.out) as process, pytest.raises(InputError, match=f"is being written by process {process.pid} on"):
+        dpo.main(*options(base, preferences, run.out, "--sft_adapter", sft))
 
 
 def test_a_run_that_went_on_from_a_checkpoint_gives_the_same_adapter_to_the_bit(run, base, sft, preferences, tmp_path):

@@ -3,11 +3,9 @@
 import errno
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 from filelock import FileLock
+from folder_holder import held
 from petoolkit.builder.dataset_folder import write_dataset
 from petoolkit.builder.released_import import import_released
 from rich.console import Console
@@ -30,28 +29,6 @@ from petoolkit.folder_lock import locked
 from petoolkit.publisher.pack_dataset import DatasetOptions, pack_dataset
 
 QUIET = Console(quiet=True)
-HOLDER = """
-import sys, time
-from pathlib import Path
-from petoolkit.folder_lock import locked
-from petoolkit.publisher.pack_dataset import DatasetOptions, pack_dataset
-with locked(Path(sys.argv[1])):
-    print("locked", flush=True)
-    time.sleep(600)
-"""
-
-
-@contextmanager
-def held(folder: Path):
-    """Another process holds the folder's lock; yields it."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-c", HOLDER, str(folder)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment, cwd=ROOT) as process:
-        assert process.stdout.readline() == b"locked\n"
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGKILL)
 
 
 def command(*words: str, cwd: Path) -> subprocess.Popen:
@@ -221,7 +198,9 @@ def test_a_dataset_that_is_being_replaced_is_left_to_its_writer(tmp_path):
 
 
 def test_leftovers_of_a_dead_process_with_this_ones_number_do_not_become_part(tmp_path):
-    leftover = tmp_path / f".d.{os.getpid()}.tmp" / "data" / "chronological"
+    with replacing(tmp_path / "d") as temporary:
+        temporary.mkdir()
+    leftover = temporary / "data" / "chronological"
     leftover.mkdir(parents=True)
     (leftover / "train-00000-of-00001.parquet").write_text("half")
     write(tmp_path / "d", "one")

@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import json
 from pathlib import Path
 
 import evaluate
@@ -9,6 +10,8 @@ import pytest
 from conftest import ROOT
 
 import petoolkit.scoring
+from petoolkit.evaluator.scores.judgements import judge
+from petoolkit.replies import READERS
 
 METRICS = sorted(path.name for path in (ROOT / "metrics").iterdir() if path.is_dir() and path.name != "__pycache__")
 GOLD = '{"tool_name": "<A>.<B>.<C>", "parameters": {"n": 3}}'
@@ -101,6 +104,31 @@ def test_error_types_are_counted_as_by_hand(options, counts):
     assert shares == pytest.approx({name: count / 7 for name, count in expected.items()})
 
 
+@pytest.mark.parametrize("reader", READERS)
+def test_metrics_score_every_shape_of_reply_as_an_evaluation_does(reader):
+    documents = [{**TOOL, "tool_name": name} for name in "ABT"]
+    documents[2] = {**documents[2], "required_parameters": [{**TOOL["required_parameters"][0], "name": "a"}]}
+    row = {
+        "tool_call": {"tool_name": "T", "parameters": '{"a": 1}'},
+        "candidate_tools": documents,
+        "same_function_tools": ["T", "B"],
+    }
+    replies = [case["reply"] for case in json.loads((ROOT / "tests" / "fixtures" / "replies.json").read_text())]
+    rows = [{**row, "id": str(number)} for number in range(len(replies))]
+    judged = judge(rows, [{"id": str(number), "repeat": 0, "reply": reply} for number, reply in enumerate(replies)])
+    options = {"predictions": replies, "reader": reader}
+    names = {"references": [row["tool_call"]] * len(replies), "candidate_tools": [list("ABT")] * len(replies)}
+    tool_acc = evaluate.load("metrics/tool_acc").compute(**options, **names)
+    param_acc = evaluate.load("metrics/param_acc").compute(**options, **names, tools=[documents[2]])
+    errors = evaluate.load("metrics/tool_call_errors").compute(
+        **options, references=[petoolkit.scoring.error_reference(row)] * len(replies), tools=[documents[2]]
+    )
+    expected = {name: judged.right(reader, name).mean() for name in ("tool_acc", "param_acc")}
+    expected |= {name: wrong.mean() for name, wrong in judged.errors(reader).items()}
+    assert {**tool_acc, **param_acc} == pytest.approx({name: expected[name] for name in ("tool_acc", "param_acc")})
+    assert errors == pytest.approx(expected)
+
+
 def test_a_wrong_reader_or_reference_gives_one_sentence():
     metric = evaluate.load("metrics/tool_acc")
     with pytest.raises(ValueError, match="unknown reader"):
@@ -115,5 +143,6 @@ def test_metrics_import_only_what_can_be_installed():
         source = (ROOT / "metrics" / name / f"{name}.py").read_text()
         imports = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
         modules = [line.split()[1] for line in imports]
-        assert modules == ["evaluate", "petoolbench", "petoolkit.replies", "petoolkit.scoring"]
+        own = {"petoolkit.metric_inputs", "petoolkit.call_parameters", "petoolkit.replies", "petoolkit.scoring"}
+        assert set(modules) <= {"evaluate", "petoolbench", *own}
     assert Path(petoolkit.scoring.__file__).is_relative_to(ROOT)

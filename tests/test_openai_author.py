@@ -276,11 +276,14 @@ def test_two_processes_share_one_cache(tmp_path, catalogue):
         command = [sys.executable, "-m", "petoolbench_cli", "build", "--recipe", str(recipe)]
         both = [
             subprocess.Popen(
-                [*command, "--run", str(tmp_path / name / "run"), "--dataset", str(tmp_path / name / "d")]
+                [*command, "--run", str(tmp_path / name / "run"), "--dataset", str(tmp_path / name / "d")],
+                stderr=subprocess.PIPE,
+                text=True,
             )
             for name in ("a", "b")
         ]
-        assert [process.wait() for process in both] == [0, 0]
+        said = [process.communicate()[1] for process in both]
+        assert [process.returncode for process in both] == [0, 0], said
     assert parquet_bytes(tmp_path / "a" / "d") == parquet_bytes(tmp_path / "b" / "d")
 
 

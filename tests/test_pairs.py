@@ -17,8 +17,9 @@ from scripted_server import ScriptedServer
 from tiny_model import make_tiny_model
 
 from petoolbench import SETTINGS, InputError, render_messages
+from petoolkit.call_parameters import has_right_parameters
 from petoolkit.replies import parse_reply
-from petoolkit.scoring import has_right_parameters, is_right_tool, read_gold_call
+from petoolkit.scoring import is_right_tool, read_gold_call
 from petoolkit.training import pair_sampling
 from petoolkit.training.pairing import NoPair, Pair, pair_of
 from petoolkit.training.training_rows import gold_call
@@ -54,6 +55,17 @@ def test_a_not_preferred_tool_of_the_same_function_is_rejected_before_any_other_
     kinds = ["TPM", "TFM", "TH", "PNM", "PVM"]
     texts = [NOT_PREFERRED, OTHER_FUNCTION, NO_CANDIDATE, WRONG_NAMES, WRONG_VALUE]
     assert rejected == list(zip(kinds, texts, strict=True))
+
+
+def test_reasoning_that_the_template_opened_is_kept_with_sampled_calls_and_left_out_beside_the_gold_call():
+    def thought(call):
+        return f"<think>\nThe user likes Aerwyn.\n</think>\n\n{call}"
+
+    both = pair_of(ROW, [thought(RIGHT), thought(NOT_PREFERRED)], GOLD)
+    assert both == Pair(thought(RIGHT), "sampled", thought(NOT_PREFERRED), "TPM")
+    assert pair_of(ROW, [thought(NOT_PREFERRED)], GOLD) == Pair(GOLD, "gold", NOT_PREFERRED, "TPM")
+    prose = thought(f"Here: {RIGHT}")
+    assert pair_of(ROW, [prose, NOT_PREFERRED], GOLD) == Pair(GOLD, "gold", NOT_PREFERRED, "TPM")
 
 
 @pytest.mark.parametrize("right_but_not_plain", [FENCED, f"Here: {RIGHT}", RIGHT.replace("}}", "} }"), f"[{RIGHT}]"])

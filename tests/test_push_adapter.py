@@ -23,6 +23,7 @@ PUSHED = {
     "chat_template.jinja",
     "tokenizer.json",
     "tokenizer_config.json",
+    "training.json",
 }
 
 

@@ -496,6 +496,15 @@ def test_no_folder_and_a_folder_that_cannot_be_written_are_errors(tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_a_report_in_the_dataset_is_refused_before_anything_is_written(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    made = folders(tmp_path, scores(dataset=str(data)))
+    with pytest.raises(InputError, match=r"data/report/ is in the dataset's folder .*; give another --out"):
+        write_report(made, data / "report")
+    assert not list(data.iterdir())
+
+
 def test_folders_of_the_same_rows_must_agree_on_them(tmp_path):
     with pytest.raises(InputError, match="run-1 and run-0 have the same rows, but count them in different ways"):
         groups_of(tmp_path, scores(), scores(users=50))

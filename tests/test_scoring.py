@@ -7,14 +7,16 @@ import pytest
 
 from petoolbench import InputError
 from petoolkit.call_forms import ToolCall
-from petoolkit.replies import READERS, parse_reply
-from petoolkit.scoring import (
+from petoolkit.call_parameters import (
     ParameterDocument,
-    error_reference,
     has_right_parameters,
     is_right_by_optional_rule,
-    is_right_tool,
     parameter_documents,
+)
+from petoolkit.replies import READERS, parse_reply
+from petoolkit.scoring import (
+    error_reference,
+    is_right_tool,
     parameter_error,
     read_gold_call,
     tool_error,

@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT
+from folder_holder import held
 from huggingface_hub import HfApi, ModelCard
 from peft import PeftModel
 from petoolkit.builder.dataset_folder import write_dataset
@@ -25,6 +26,8 @@ import petoolkit.training.adapter_folder
 from petoolbench import SETTINGS, InputError, render_messages
 from petoolkit.training import model_loading, script, train_loop
 from petoolkit.training.adapter_card import write_card
+from petoolkit.training.sft_trainer import AdapterSFTTrainer
+from petoolkit.training.training_record import TrainingRecord
 from trainer import sft
 
 ACCELERATE = Path(sys.executable).parent / "accelerate"
@@ -184,8 +187,36 @@ def test_a_run_does_not_mix_with_an_earlier_ones_checkpoints(run, base, dataset)
 
 @pytest.mark.parametrize("given", ["true", "nowhere"])
 def test_no_checkpoint_to_resume_from_is_said(base, dataset, tmp_path, given):
-    with pytest.raises(InputError, match=r"no checkpoint"):
+    with pytest.raises(InputError, match=r"no complete checkpoint"):
         sft.main(*options(base, dataset, tmp_path / "run", "--resume_from_checkpoint", given))
+
+
+def test_a_run_goes_on_from_the_last_checkpoint_that_is_complete(run, base, dataset, tmp_path, capsys):
+    """The run was killed while it wrote checkpoint-4; the trainer's state is written last."""
+    shutil.copytree(run.out / "checkpoint-2", tmp_path / "run" / "checkpoint-2")
+    shutil.copytree(run.out / "checkpoint-4", tmp_path / "run" / "checkpoint-4")
+    for half in ('{"epoch": 1.0, "glo', None):
+        state = tmp_path / "run" / "checkpoint-4" / "trainer_state.json"
+        state.write_text(half) if half else state.unlink()
+        sft.main(*options(base, dataset, tmp_path / "run", "--resume_from_checkpoint", "true"))
+        assert "Going on from" in (out := capsys.readouterr().out) and out.count("{'loss': ") == 2
+        resumed = (tmp_path / "run" / "adapter_model.safetensors").read_bytes()
+        assert resumed == (run.out / "adapter_model.safetensors").read_bytes()
+
+
+def test_a_run_that_was_killed_in_its_first_checkpoint_begins_again(base, dataset, tmp_path):
+    (tmp_path / "run" / "checkpoint-1").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"no complete checkpoint in .*; leave --resume_from_checkpoint out"):
+        sft.main(*options(base, dataset, tmp_path / "run", "--resume_from_checkpoint", "true"))
+    sft.main(*options(base, dataset, tmp_path / "run", "--max_steps", 1, "--save_steps", 1))
+    assert (tmp_path / "run" / "checkpoint-1" / "trainer_state.json").exists()
+
+
+def test_an_adapter_that_another_process_trains_is_left_to_it(run, base, dataset):
+    before = {path: path.stat().st_mtime_ns for path in run.out.rglob("*")}
+    with held(run.out) as process, pytest.raises(InputError, match=f"is being written by process {process.pid} on"):
+        sft.main(*options(base, dataset, run.out))
+    assert {path: path.stat().st_mtime_ns for path in run.out.rglob("*")} == before
 
 
 def card_of(folder: Path) -> ModelCard:
@@ -266,6 +297,28 @@ def test_training_stops_at_the_step_whose_loss_is_no_number(base, dataset, tmp_p
     with pytest.raises(InputError, match=r"loss of step 2 is (nan|inf)"):
         sft.main(*options(base, dataset, tmp_path / "run", "--learning_rate", 1e30))
     assert not (tmp_path / "run" / "adapter_model.safetensors").exists()
+
+
+def test_a_logged_number_that_is_not_finite_is_said_and_left_out_of_the_record(base, dataset, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(petoolkit.training.adapter_folder, "say", said.append)
+    monkeypatch.setattr(
+        AdapterSFTTrainer, "evaluate", lambda self, **kwargs: self.log({"eval_loss": float("nan"), "epoch": 1.0})
+    )
+    out = tmp_path / "run"
+    words = ["--validation_share", 0.25, "--eval_strategy", "steps", "--eval_steps", 2, "--max_grad_norm", "inf"]
+    sft.main(*options(base, dataset, out, *words))
+    assert "eval_loss, first logged: nan" in said[0] and "evaluate it" in said[0]
+    record = TrainingRecord.read(out)
+    assert "loss, last logged" in record.numbers and not any("eval_loss" in name for name in record.numbers)
+    assert record.options["max_grad_norm"] == "inf"
+    write_card(out)
+
+
+@pytest.mark.parametrize("given", ["[1]", "no JSON", '{"a": NaN}'])
+def test_template_variables_that_are_not_an_object_are_refused(base, dataset, tmp_path, given):
+    with pytest.raises(ValueError, match="give a JSON object"):
+        options(base, dataset, tmp_path / "run", "--chat_template_args", given)
 
 
 def cut_weights(folder):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from folder_holder import held
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, row
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -71,4 +72,16 @@ def test_without_a_dataset_nothing_is_made(stages):
     with pytest.raises(InputError, match="no dataset folder petoolbench/ here; run `petoolbench quickstart` first"):
         tiny_run.prepare_tiny_run()
     assert not Path("runs").exists()
+    assert stages == []
+
+
+def test_what_another_process_is_making_is_left_to_it(stages):
+    write_dataset(Path("petoolbench"), [("train", each) for each in ROWS], lambda: DATASET_FACTS)
+    with held(Path("runs/tiny").absolute()), pytest.raises(InputError, match="runs/tiny/ is being written by process"):
+        tiny_run.prepare_tiny_run()
+    Path("runs/tiny/sft").mkdir(parents=True)
+    Path("runs/tiny/sft/half").touch()
+    with held(Path("runs/tiny/sft").absolute()), pytest.raises(InputError, match="sft/ is being written by process"):
+        tiny_run.prepare_tiny_run()
+    assert Path("runs/tiny/sft/half").exists()
     assert stages == []

@@ -9,7 +9,12 @@ command line override it. One adapter on the base model, its tokenizer and its c
 Nothing leaves the machine without --push_to_hub --hub_model_id USER/NAME.
 """
 
+from pathlib import Path
+
 from petoolkit.evaluator.dataset_rows import resolved_revision
+from petoolkit.evaluator.models.processes import Rank
+from petoolkit.evaluator.results_folder import writing
+from petoolkit.folder_lock import check_outside
 from petoolkit.training.adapter_folder import write_adapter_folder
 from petoolkit.training.arguments import AdapterArguments, DPOArguments, PreferenceArguments
 from petoolkit.training.dpo_trainer import ReferenceDPOTrainer, describe_dpo, dpo_dataset
@@ -28,19 +33,27 @@ def main(script_args: PreferenceArguments, training_args: DPOArguments, model_ar
     """Train an adapter on preference pairs.
 
     Raises:
-        InputError: if an option, the pairs, a model or the repository to push to cannot be used; if memory runs out,
-            or the loss is not a finite number.
+        InputError: if an option, the pairs, a model or the repository to push to cannot be used; if another process
+            writes `output_dir`, memory runs out, or the loss is not a finite number.
     """
-    # Check the options
+    folder = Path(str(training_args.output_dir))
     check_options(training_args, model_args)
-    check_dpo_options(script_args)
+    check_dpo_options(script_args, model_args.model_name_or_path)
+    check_outside(folder, script_args.dataset_name, "--output_dir")
+    with writing(folder, Rank(training_args.process_index)):
+        train_adapter(script_args, training_args, model_args)
+
+
+def train_adapter(script_args: PreferenceArguments, training_args: DPOArguments, model_args: AdapterArguments) -> None:
+    """Train an adapter, and write it into `output_dir`; raises what `main` raises."""
+    # Decide how to train
     checkpoint = checkpoint_to_resume(training_args)
     push_to = prepare_push(training_args)
     set_model_init_kwargs(training_args, model_args)
 
     # Load the pairs
     revision = resolved_revision(script_args.dataset_name, script_args.dataset_revision)
-    chat = load_chat(model_args)
+    chat = load_chat(model_args, script_args.sft_adapter)
     limits = training_args.max_length, script_args.max_unfit_rows
     pairs = read_pairs(script_args.dataset_name, "train", revision)
     train_rows, counts = fit_rows([(pair, answers_of(pair)) for pair in pairs], chat, *limits)
@@ -73,6 +86,7 @@ def main(script_args: PreferenceArguments, training_args: DPOArguments, model_ar
     counted = {**counts.table(), **count_origins(pairs)}
     write_adapter_folder(
         trainer,
+        chat,
         stage="DPO",
         method=describe_dpo(script_args),
         data=script_args,

@@ -11,6 +11,8 @@ its tokenizer and its card are written into `output_dir`. Nothing leaves the mac
 
 from pathlib import Path
 
+from petoolkit.evaluator.models.processes import Rank
+from petoolkit.evaluator.results_folder import writing
 from petoolkit.folder_lock import check_outside
 from petoolkit.training.adapter_folder import write_adapter_folder
 from petoolkit.training.arguments import AdapterArguments, DataArguments, SFTArguments
@@ -29,13 +31,20 @@ def main(script_args: DataArguments, training_args: SFTArguments, model_args: Ad
     """Train an adapter on rows of a benchmark's train split.
 
     Raises:
-        InputError: if an option, the rows, the model or the repository to push to cannot be used; if memory runs out,
-            or the loss is not a finite number.
+        InputError: if an option, the rows, the model or the repository to push to cannot be used; if another process
+            writes `output_dir`, memory runs out, or the loss is not a finite number.
     """
-    # Check the options
+    folder = Path(str(training_args.output_dir))
     check_options(training_args, model_args)
     check_sft_options(script_args, training_args)
-    check_outside(Path(str(training_args.output_dir)), script_args.dataset_name, "--output_dir")
+    check_outside(folder, script_args.dataset_name, "--output_dir")
+    with writing(folder, Rank(training_args.process_index)):
+        train_adapter(script_args, training_args, model_args)
+
+
+def train_adapter(script_args: DataArguments, training_args: SFTArguments, model_args: AdapterArguments) -> None:
+    """Train an adapter, and write it into `output_dir`; raises what `main` raises."""
+    # Decide how to train
     if reason := why_not_packed(training_args, model_args):
         training_args.packing = False
         say(reason)
@@ -74,6 +83,7 @@ def main(script_args: DataArguments, training_args: SFTArguments, model_args: Ad
     # Save it with its card, and push it if asked
     write_adapter_folder(
         trainer,
+        chat,
         stage="SFT",
         method="Supervised fine-tuning on the gold calls; the loss is on the call and its end token only.",
         data=script_args,

@@ -3,14 +3,10 @@
 import evaluate
 
 from petoolbench import CITATION
+from petoolkit.call_parameters import has_right_parameters, parameter_documents
+from petoolkit.metric_inputs import METRIC_FEATURES, EncodableReplies
 from petoolkit.replies import parse_reply
-from petoolkit.scoring import (
-    METRIC_FEATURES,
-    EncodableReplies,
-    has_right_parameters,
-    parameter_documents,
-    read_gold_call,
-)
+from petoolkit.scoring import read_gold_call
 
 _DESCRIPTION = """
 Parameter Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies whose parameters equal the
@@ -21,10 +17,13 @@ _KWARGS_DESCRIPTION = """
 Args:
     predictions (list of str): the model's raw replies; an empty string for a request that failed.
     references (list of str or dict): the gold calls, each the `tool_call` struct of a row or the same as JSON text.
-    reader (str): how a call is read and compared: "robust" (default; as any client would; numbers and booleans that
-        are given as text are compared by their documented type) or "paper" (as the authors do).
-    tools (list of dict, optional): documents of the gold tools, as in a row's `candidate_tools`; the robust reader
-        takes the documented types from them. Without them, "3" is not 3.
+    reader (str): how a call is read and compared: "robust" (default; as a client of the model would) or "paper" (as
+        the authors do).
+    tools (list of dict, optional): documents of the gold tools, as in a row's `candidate_tools`. Robust takes the
+        types of values that are given as text from them, and the parameters that may be left out. Without them, "3"
+        is not 3.
+    candidate_tools (list of list of str, optional): names of each row's candidates. Robust then reads calls in all
+        forms that models were trained on, as an evaluation does; a name in such a form must be a candidate's.
 
 Returns:
     param_acc (float): between 0 and 1, higher is better.
@@ -59,11 +58,12 @@ class ParamAcc(EncodableReplies, evaluate.Metric):
             features=METRIC_FEATURES,
         )
 
-    def _compute(self, predictions, references, reader="robust", tools=None):
+    def _compute(self, predictions, references, reader="robust", tools=None, candidate_tools=None):
         documents = {tool["tool_name"]: parameter_documents(tool) for tool in tools or []}
+        candidate_tools = candidate_tools or [None] * len(predictions)
         right = 0
-        for reply, reference in zip(predictions, references, strict=True):
+        for reply, reference, names in zip(predictions, references, candidate_tools, strict=True):
             gold = read_gold_call(reference)
-            call = parse_reply(reply, reader)
+            call = parse_reply(reply, reader, names)
             right += has_right_parameters(call, gold, reader, documents.get(gold.tool_name))
         return {"param_acc": right / len(predictions)}

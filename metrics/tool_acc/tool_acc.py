@@ -3,8 +3,9 @@
 import evaluate
 
 from petoolbench import CITATION
+from petoolkit.metric_inputs import METRIC_FEATURES, EncodableReplies
 from petoolkit.replies import parse_reply
-from petoolkit.scoring import METRIC_FEATURES, EncodableReplies, is_right_tool, read_gold_call
+from petoolkit.scoring import is_right_tool, read_gold_call
 
 _DESCRIPTION = """
 Tool Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies that call the gold tool. A
@@ -15,7 +16,9 @@ _KWARGS_DESCRIPTION = """
 Args:
     predictions (list of str): the model's raw replies; an empty string for a request that failed.
     references (list of str or dict): the gold calls, each the `tool_call` struct of a row or the same as JSON text.
-    reader (str): how a call is read: "robust" (default; as any client would) or "paper" (as the authors do).
+    reader (str): how a call is read: "robust" (default; as the model's client would) or "paper" (as the authors do).
+    candidate_tools (list of list of str, optional): names of each row's candidates. Robust then reads calls in all
+        forms that models were trained on, as an evaluation does; a name in such a form must be a candidate's.
 
 Returns:
     tool_acc (float): between 0 and 1, higher is better.
@@ -48,9 +51,10 @@ class ToolAcc(EncodableReplies, evaluate.Metric):
             features=METRIC_FEATURES,
         )
 
-    def _compute(self, predictions, references, reader="robust"):
+    def _compute(self, predictions, references, reader="robust", candidate_tools=None):
         right = 0
-        for reply, reference in zip(predictions, references, strict=True):
+        candidate_tools = candidate_tools or [None] * len(predictions)
+        for reply, reference, names in zip(predictions, references, candidate_tools, strict=True):
             gold = read_gold_call(reference)
-            right += is_right_tool(parse_reply(reply, reader), gold)
+            right += is_right_tool(parse_reply(reply, reader, names), gold)
         return {"tool_acc": right / len(predictions)}

@@ -3,17 +3,10 @@
 import evaluate
 
 from petoolbench import CITATION
+from petoolkit.call_parameters import parameter_documents
+from petoolkit.metric_inputs import ERROR_METRIC_FEATURES, EncodableReplies
 from petoolkit.replies import parse_reply
-from petoolkit.scoring import (
-    ERROR_METRIC_FEATURES,
-    PARAMETER_ERRORS,
-    TOOL_ERRORS,
-    EncodableReplies,
-    parameter_documents,
-    parameter_error,
-    read_gold_call,
-    tool_error,
-)
+from petoolkit.scoring import PARAMETER_ERRORS, TOOL_ERRORS, parameter_error, read_gold_call, tool_error
 
 _DESCRIPTION = """
 Error types of personalised tool use (PEToolBench, section 5.5, Table 2), as shares of all replies. Errors of the tool
@@ -27,10 +20,11 @@ Args:
     predictions (list of str): the model's raw replies; an empty string for a request that failed.
     references (list of dict): `petoolkit.scoring.error_reference(row)` of each row: its `tool_call`, and the names of
         its `candidate_tools` and `same_function_tools`.
-    reader (str): how a call is read and compared: "robust" (default; as any client would; numbers and booleans that
-        are given as text are compared by their documented type) or "paper" (as the authors do).
-    tools (list of dict, optional): documents of the gold tools, as in a row's `candidate_tools`; the robust reader
-        takes the documented types from them. Without them, "3" is not 3.
+    reader (str): how a call is read and compared: "robust" (default; as a client of the model would) or "paper" (as
+        the authors do).
+    tools (list of dict, optional): documents of the gold tools, as in a row's `candidate_tools`. Robust takes the
+        types of values that are given as text from them, and the parameters that may be left out. Without them, "3"
+        is not 3.
 
 Returns:
     tool_acc, param_acc, IF, TH, TFM, TPM, PNM, PVM (float): each between 0 and 1.

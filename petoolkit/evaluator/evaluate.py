@@ -1,7 +1,7 @@
 """One evaluation of a model on a dataset, stored in a folder with predictions and scores."""
 
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -84,6 +84,8 @@ def evaluate(
     rows = load_split(dataset, setting, SPLIT, read_revision)
     released = released_texts(dataset, setting, options, read_revision)
     chat = make_chat(model, options, stored_date(out))
+    if chat:
+        options = replace(options, chat_template_args=chat.arguments or None)
     manifest = Manifest(
         model=model,
         dataset=dataset,
@@ -120,8 +122,8 @@ def evaluate(
             def train_rows() -> list[dict]:
                 return load_split_if_any(dataset, setting, "train", read_revision)
 
-            if chat and chat.renderer.note and rank.index == 0:
-                console.print(chat.renderer.note, markup=False, highlight=False)
+            for note in chat.notes if chat and rank.index == 0 else ():
+                console.print(note, markup=False, highlight=False)
             usage = Usage(connection.prices)
             loaded_model = make_model(model, options, connection, usage, rows, train_rows, chat)
             prompts = make_prompts(share, loaded_model, options, released, console)

@@ -33,7 +33,7 @@ def with_progress(answers: Iterable[Answer], rows: list[dict], total: int, conso
         for answer in answers:
             status.answered += 1
             status.failed += answer.reply is None
-            call = parse_reply(answer.reply or "", tools=candidates[answer.prompt.row_id])
+            call = parse_reply(answer.reply, tools=candidates[answer.prompt.row_id])
             status.right += is_right_tool(call, gold[answer.prompt.row_id])
             status.tokens += (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
             progress.advance(bar)

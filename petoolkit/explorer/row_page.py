@@ -8,10 +8,11 @@ from typing import Any
 
 from petoolbench import ToolName, to_json_text
 from petoolkit.call_forms import AS_ASKED, MENDED, ToolCall
+from petoolkit.call_parameters import ParameterDocument, has_right_parameters
 from petoolkit.evaluator.scores.judgements import gold_documents
 from petoolkit.explorer.judged_evaluations import HALF_RIGHT, READER, RIGHT, WRONG, JudgedEvaluation
 from petoolkit.replies import read_reply
-from petoolkit.scoring import ParameterDocument, has_right_parameters, parameter_error, read_gold_call, tool_error
+from petoolkit.scoring import parameter_error, read_gold_call, tool_error
 from petoolkit.text import counted
 
 _RATINGS = {1: "liked", 0: "disliked", None: "called"}
@@ -139,7 +140,7 @@ def _answers(row: dict, gold: ToolCall, evaluation: JudgedEvaluation) -> Iterato
 
 def _answer(row: dict, gold: ToolCall, model: str, repeat: int | None, line: dict) -> Answer:
     names = {tool["tool_name"] for tool in row["candidate_tools"]}
-    call, how = (None, None) if line["reply"] is None else read_reply(line["reply"], READER, names)
+    call, how = read_reply(line["reply"], READER, names)
     documents = gold_documents(row)
     notes = [str(line["error"])] if line.get("error") else []
     if line.get("dropped_interactions"):

@@ -1,11 +1,13 @@
-"""The files of an adapter's folder that are published: weights, tokenizer, card and curves."""
+"""The files of an adapter's folder that are published: weights, tokenizer, training record, card and curves."""
 
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from petoolbench import InputError
+from petoolkit.evaluator.models.trained_chat import TRAINING_RECORD
 from petoolkit.files import read_json
 from petoolkit.publisher.hub import Package
 from petoolkit.publisher.local_paths import without_folders, without_local_paths
@@ -22,6 +24,7 @@ _FILES = (
     "special_tokens_map.json",
     "tokenizer*",
     "vocab*",
+    TRAINING_RECORD,
 )
 
 
@@ -54,6 +57,8 @@ def pack_adapter(folder: Path, repo_id: str, say: Callable[[str], None]) -> Pack
     for name in found:
         if name.endswith("_config.json"):
             files[name] = _config(found[name], base)
+    if TRAINING_RECORD in found:
+        files[TRAINING_RECORD] = _record(found[TRAINING_RECORD])
     files["README.md"] = _card(found["README.md"], repo_id)
     return Package(files, _FILES, "Adapter, tokenizer and card")
 
@@ -64,7 +69,22 @@ def _config(path: Path, base: str) -> Path | bytes:
     published = without_local_paths(
         {key: without_folders(base) if value == base else value for key, value in config.items()}
     )
-    return path if published == config else (json.dumps(published, ensure_ascii=False, indent=2) + "\n").encode()
+    return path if published == config else _as_file(published)
+
+
+def _record(path: Path) -> bytes:
+    """The record of the training, without this machine's folders."""
+    record = read_json(path)
+    if not isinstance(record, dict):
+        raise InputError(f"{path} does not hold the record of a training; remove it, or train again.")
+    named = {
+        key: without_folders(record[key]) for key in ("base_model", "dataset") if isinstance(record.get(key), str)
+    }
+    return _as_file(without_local_paths({**record, **named}))
+
+
+def _as_file(value: Any) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def _card(path: Path, repo_id: str) -> bytes:

@@ -18,6 +18,7 @@ from petoolkit.training.arguments import AdapterArguments, DataArguments, Prefer
 from petoolkit.training.curves import draw_curves
 from petoolkit.training.push_adapter import push_adapter
 from petoolkit.training.script import say
+from petoolkit.training.training_chat import TrainingChat
 from petoolkit.training.training_record import TrainingRecord, changed_options, logged_numbers
 
 _PACKAGES = ("petoolbench", "trl", "peft", "transformers", "torch")
@@ -25,6 +26,7 @@ _PACKAGES = ("petoolbench", "trl", "peft", "transformers", "torch")
 
 def write_adapter_folder(
     trainer: Any,
+    chat: TrainingChat,
     *,
     stage: str,
     method: str,
@@ -39,6 +41,7 @@ def write_adapter_folder(
 
     Args:
         trainer: after its training.
+        chat: the tokenizer and chat template that the rows were written with.
         stage: `SFT` or `DPO`.
         method: what was done, in a sentence or two.
         data: the options that chose the rows.
@@ -55,7 +58,10 @@ def write_adapter_folder(
     save_adapter(trainer)
     folder, is_first = Path(trainer.args.output_dir), trainer.is_world_process_zero()
     if is_first:
-        _record(trainer, stage, method, data, adapter, revision, rows, counts).write(folder)
+        numbers, warning = logged_numbers(trainer.state.log_history)
+        if warning:
+            say(warning)
+        _record(trainer, chat, stage, method, data, adapter, revision, rows, counts, numbers).write(folder)
         if problem := draw_curves(trainer.state.log_history, folder):
             say(problem)
         write_card(folder, hub_id=push_to.repo_id if push_to else None)
@@ -83,6 +89,7 @@ def save_adapter(trainer: Any) -> None:
 
 def _record(
     trainer: Any,
+    chat: TrainingChat,
     stage: str,
     method: str,
     data: DataArguments | PreferenceArguments,
@@ -90,6 +97,7 @@ def _record(
     revision: str | None,
     rows: Sequence[dict],
     counts: dict[str, int],
+    numbers: dict[str, float],
 ) -> TrainingRecord:
     if isinstance(data, PreferenceArguments) and data.sft_adapter:
         data = replace(data, sft_adapter=without_folders(data.sft_adapter))
@@ -107,8 +115,10 @@ def _record(
         steps=trainer.state.global_step,
         epochs=trainer.state.epoch,
         options=changed_options(args, data, adapter),
-        numbers=logged_numbers(trainer.state.log_history),
+        numbers=numbers,
         versions={package: version(package) for package in _PACKAGES},
+        chat_template_hash=chat.renderer.fingerprint,
+        chat_template_args=chat.arguments,
     )
 
 

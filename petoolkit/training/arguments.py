@@ -8,6 +8,7 @@ from transformers.utils import is_torch_bf16_gpu_available
 
 from petoolbench import SETTINGS
 from petoolkit.extras import missing_package
+from petoolkit.files import decode_json
 from petoolkit.text import ALL
 
 try:  # here, since all training scripts import this module before others that need trl
@@ -16,10 +17,30 @@ except ModuleNotFoundError:
     raise SystemExit(f"Error: {missing_package('training needs', 'trl', 'train')}") from None
 
 REFERENCES = ("sft", "base")  # what DPO compares with
+_TEMPLATE_ARGS = {"help": 'Variables of the chat template, as {"enable_thinking": false}; recorded with an adapter.'}
 
 
 def _dataset_revision() -> Any:
     return field(default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub."})
+
+
+def _any_base() -> Any:
+    return field(
+        default=False, metadata={"help": "Whether to take an adapter that was trained on another base model."}
+    )
+
+
+def _variables(given: Any) -> dict[str, Any] | None:
+    """Variables of a chat template: an object of a recipe, or JSON text of the command line."""
+    if given is None:
+        return None
+    try:
+        variables = decode_json(given) if isinstance(given, str) else given
+    except ValueError:
+        variables = None
+    if not isinstance(variables, dict) or not all(isinstance(name, str) for name in variables):
+        raise ValueError(f'chat_template_args is {given!r}; give a JSON object, such as {{"enable_thinking": false}}.')
+    return variables
 
 
 def _max_unfit_rows() -> Any:
@@ -73,9 +94,8 @@ class PairArguments(DataArguments):
     chat_template: str | None = field(
         default=None, metadata={"help": "File with a chat template, taken instead of that of an hf: or vllm: model."}
     )
-    any_base: bool = field(
-        default=False, metadata={"help": "Whether to take an adapter that was trained on another base model."}
-    )
+    chat_template_args: dict[str, Any] | str | None = field(default=None, metadata=_TEMPLATE_ARGS)
+    any_base: bool = _any_base()
     samples: int = field(default=8, metadata={"help": "How many calls are sampled for each row."})
     temperature: float = field(default=1.0, metadata={"help": "Sampling temperature, above 0."})
     window: int = field(default=4000, metadata={"help": "The most tokens of a prompt; histories are shortened."})
@@ -87,6 +107,9 @@ class PairArguments(DataArguments):
     output_dir: str = field(
         default="runs/pairs", metadata={"help": "Folder for the replies and the dataset made of them."}
     )
+
+    def __post_init__(self):
+        self.chat_template_args = _variables(self.chat_template_args)
 
 
 @dataclass
@@ -102,6 +125,7 @@ class PreferenceArguments:
         default=None,
         metadata={"help": "Adapter of trainer/sft.py to train further; without it, DPO trains a new adapter."},
     )
+    any_base: bool = _any_base()
     reference: str = field(
         default="sft",
         metadata={"help": "sft: the model before DPO, as in the paper; base: without adapter, as in its repository."},
@@ -123,10 +147,15 @@ class AdapterArguments(ModelConfig):
     chat_template: str | None = field(
         default=None, metadata={"help": "File with a chat template, taken instead of the model's."}
     )
+    chat_template_args: dict[str, Any] | str | None = field(default=None, metadata=_TEMPLATE_ARGS)
     use_peft: bool = field(default=True, metadata={"help": "Always true: these scripts train LoRA adapters."})
     lora_target_modules: list[str] | None = field(
         default_factory=lambda: ["all-linear"], metadata={"help": "Layers that get an adapter."}
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.chat_template_args = _variables(self.chat_template_args)
 
     def peft_config(self) -> Any:
         """The adapter as PEFT describes it."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
@@ -12,7 +11,6 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from petoolbench import InputError
 from petoolkit.hub_reading import LOADING_ERRORS, why_not_read
 from petoolkit.training.arguments import AdapterArguments, DPOArguments, SFTArguments
-from petoolkit.training.script import say
 
 TRAINED_ADAPTER = "default"  # the name that TRL's trainers expect
 
@@ -69,18 +67,12 @@ def load_dpo_model(training: DPOArguments, adapter: AdapterArguments, sft_adapte
 
 def _put_adapter_on(base: Any, name: str, sft_adapter: str) -> PeftModel:
     try:
-        adapted = PeftModel.from_pretrained(base, sft_adapter, adapter_name=TRAINED_ADAPTER, is_trainable=True)
+        return PeftModel.from_pretrained(base, sft_adapter, adapter_name=TRAINED_ADAPTER, is_trainable=True)
     except (*LOADING_ERRORS, SafetensorError, RuntimeError) as error:
         raise InputError(
             f"the adapter {sft_adapter} cannot be put on {name} ({why_not_read(error)}); train it with "
             "trainer/sft.py, or check sft_adapter and model_name_or_path."
         ) from None
-    trained_on = adapted.peft_config[TRAINED_ADAPTER].base_model_name_or_path or name
-    if trained_on != name and Path(trained_on).resolve() != Path(name).resolve():
-        say(
-            f"Warning: {sft_adapter} was trained on {trained_on}, and is put on {name}; they should be the same model."
-        )
-    return adapted
 
 
 def _cannot_load(model: str, error: BaseException) -> InputError:

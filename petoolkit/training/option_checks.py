@@ -1,6 +1,7 @@
 """Options that cannot work, found before a model is loaded."""
 
 from petoolbench import InputError, check_choice
+from petoolkit.evaluator.models.adapter_base import check_adapter_base
 from petoolkit.training.arguments import (
     REFERENCES,
     AdapterArguments,
@@ -52,15 +53,18 @@ def check_sft_options(data: DataArguments, training: SFTArguments) -> None:
         raise InputError("eval_strategy needs rows that are not trained on; give --validation_share, or leave it out.")
 
 
-def check_dpo_options(preferences: PreferenceArguments) -> None:
-    """Check that DPO has the reference that is asked for.
+def check_dpo_options(preferences: PreferenceArguments, model: str) -> None:
+    """Check that DPO has the reference that is asked for, and an SFT adapter of the model to train.
 
     Raises:
-        InputError: for an unknown reference, or an SFT model as reference where no SFT adapter is given.
+        InputError: for an unknown reference, an SFT model as reference where no SFT adapter is given, or an adapter
+            that was trained on another model.
     """
     check_choice(preferences.reference, REFERENCES, "reference")
     if preferences.reference == "sft" and not preferences.sft_adapter:
         raise InputError("no SFT model to be the reference; give --sft_adapter, or --reference base to go without.")
+    if preferences.sft_adapter and not preferences.any_base:
+        check_adapter_base(model, preferences.sft_adapter)
 
 
 def why_not_packed(training: SFTArguments, adapter: AdapterArguments) -> str | None:

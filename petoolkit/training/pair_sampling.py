@@ -42,16 +42,19 @@ def sampling_options(args: PairArguments) -> Options:
     """
     if args.samples < 1 or args.temperature <= 0:
         raise InputError("nothing to compare without sampling; give samples of 1 or more, and a temperature above 0.")
-    chat = Options(chat_template=args.chat_template, any_base=args.any_base)
-    check_options(args.model, chat, Connection(args.base_url))  # the tiny recipe samples from a rule
+    chat: dict[str, Any] = {
+        "chat_template": args.chat_template,
+        "chat_template_args": args.chat_template_args,
+        "any_base": args.any_base,
+    }
+    check_options(args.model, Options(**chat), Connection(args.base_url))  # the tiny recipe samples from a rule
     return Options(
         window=args.window,
         temperature=args.temperature,
         max_new_tokens=args.max_new_tokens,
         seed=args.seed,
         repeat=args.samples,
-        chat_template=args.chat_template,
-        any_base=args.any_base,
+        **chat,
     )
 
 
@@ -67,6 +70,8 @@ def sample_replies(chosen: TrainingRows, args: PairArguments, options: Options, 
     """
     folder = Path(args.output_dir)
     chat = make_chat(args.model, options, stored_date(folder))
+    if chat:
+        options = replace(options, chat_template_args=chat.arguments or None)
     if rank.index == 0:
         begin_results(folder, _manifest(chosen, args, options, chat))
     wait_for_all(rank)
@@ -80,8 +85,8 @@ def sample_replies(chosen: TrainingRows, args: PairArguments, options: Options, 
             f"{len(chosen.rows) - len(rows):,} rows have their replies already, {len(rows):,} are asked about."
         )
     if share := rows[rank.index :: rank.count]:
-        if chat and chat.renderer.note and rank.index == 0:
-            console.print(chat.renderer.note, markup=False, highlight=False)
+        for note in chat.notes if chat and rank.index == 0 else ():
+            console.print(note, markup=False, highlight=False)
         model = make_model(
             args.model,
             options,

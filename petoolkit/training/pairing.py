@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from petoolkit.call_forms import AS_ASKED, ToolCall, as_call
+from petoolkit.call_parameters import has_right_parameters
 from petoolkit.evaluator.scores.judgements import gold_documents
-from petoolkit.replies import parse_reply, read_reply
+from petoolkit.replies import answer_of, parse_reply, read_reply
 from petoolkit.scoring import (
     error_reference,
-    has_right_parameters,
     parameter_error,
     read_gold_call,
     tool_error,
@@ -56,7 +56,8 @@ def pair_of(row: dict, replies: Sequence[str | None], gold_reply: str) -> Pair |
     call if none was sampled. The rejected one is a call with a wrong tool or wrong parameters, of the first error type
     in `REJECTED_FROM` that was sampled. Of several calls, the one sampled most often is taken, and of those the first.
     A reply that only one reader takes as right, or a call that is not in the form that the prompt asks for, is neither
-    chosen nor rejected: such a pair would teach spelling, not preference.
+    chosen nor rejected: such a pair would teach spelling, not preference. Reasoning before the call is kept where both
+    replies were sampled; where the gold call is chosen, which has none, the rejected reply loses its own.
 
     Args:
         row: a row of the dataset.
@@ -67,14 +68,15 @@ def pair_of(row: dict, replies: Sequence[str | None], gold_reply: str) -> Pair |
     candidates = [tool["tool_name"] for tool in row["candidate_tools"]]
     calls: dict[str | None, list[str]] = {}  # replies by error type; `None` for right ones
     for reply in replies:
-        call, how = (None, None) if reply is None else read_reply(reply, tools=candidates)
-        if call and how == AS_ASKED:
-            calls.setdefault(_error_type(row, call, gold), []).append(str(reply).strip())
+        call, how = read_reply(reply, tools=candidates)
+        if reply is not None and call and how == AS_ASKED:
+            calls.setdefault(_error_type(row, call, gold), []).append(reply.strip())
     right = [reply for reply in calls.get(None, []) if _is_exact(reply, gold)]
     for error in REJECTED_FROM:
         if error in calls:
-            chosen, chosen_from = (_most_frequent(right), "sampled") if right else (gold_reply, "gold")
-            return Pair(chosen, chosen_from, _most_frequent(calls[error]), error)
+            if right:
+                return Pair(_most_frequent(right), "sampled", _most_frequent(calls[error]), error)
+            return Pair(gold_reply, "gold", _most_frequent([answer_of(reply) for reply in calls[error]]), error)
     if calls:
         return NoPair.TIE
     return NoPair.NO_REPLY if all(reply is None for reply in replies) else NoPair.NO_CALL
@@ -88,9 +90,12 @@ def _error_type(row: dict, call: ToolCall, gold: ToolCall) -> str | None:
 
 
 def _is_exact(reply: str, gold: ToolCall) -> bool:
-    """Whether a reply that is right by the robust reader is right by the paper's, and is the call alone."""
+    """Whether a reply that is right by the robust reader is right by the paper's, and is the call alone.
+
+    Reasoning may stand before the call, since templates open it for the model.
+    """
     try:
-        is_call_alone = as_call(json.loads(reply)) is not None
+        is_call_alone = as_call(json.loads(answer_of(reply))) is not None
     except (ValueError, RecursionError):
         return False
     return is_call_alone and has_right_parameters(parse_reply(reply, "paper"), gold, "paper")

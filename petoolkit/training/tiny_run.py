@@ -10,6 +10,9 @@ from accelerate import PartialState
 
 from petoolbench import SETTINGS, InputError, render_messages
 from petoolkit.evaluator.dataset_rows import load_rows
+from petoolkit.evaluator.models.processes import Rank
+from petoolkit.evaluator.results_folder import writing
+from petoolkit.folder_lock import locked
 from petoolkit.shipped import ROOT
 from petoolkit.training.random_model import make_random_model
 from petoolkit.training.script import say
@@ -29,12 +32,14 @@ def prepare_tiny_run() -> list[str]:
         Options of trainer/dpo.py. They save no checkpoints, so that the command can be repeated.
 
     Raises:
-        InputError: if there is no dataset folder `petoolbench/`, or a script fails.
+        InputError: if there is no dataset folder `petoolbench/`, a script fails, or another process writes one of the
+            folders.
     """
     say("No options were given: this is the tiny recipe, which shows the path; its model learns next to nothing.")
-    with PartialState().main_process_first():
-        if not DATASET.is_dir():
-            raise InputError(f"there is no dataset folder {DATASET}/ here; run `petoolbench quickstart` first.")
+    if not DATASET.is_dir():
+        raise InputError(f"there is no dataset folder {DATASET}/ here; run `petoolbench quickstart` first.")
+    state = PartialState()
+    with state.main_process_first(), writing(_BASE_FILE.parent.parent, Rank(state.process_index)):
         if _is_missing(_BASE_FILE, "a model of random weights"):
             rows = [row for setting in SETTINGS for row in load_rows(str(DATASET), setting, "train")[:_TOKENIZER_ROWS]]
             texts = [message["content"] for row in rows for message in render_messages(row)]
@@ -52,7 +57,8 @@ def _is_missing(last_file: Path, what: str) -> bool:
         say(f"Taking {folder} as it is.")
         return False
     say(f"{folder} is missing: making {what}.")
-    shutil.rmtree(folder, ignore_errors=True)
+    with locked(folder):  # a training may be under way in it
+        shutil.rmtree(folder, ignore_errors=True)
     return True
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils.memory import should_reduce_batch_size
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_callback import TrainerState
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from petoolbench import InputError
 from petoolkit.training.script import say
@@ -14,6 +16,8 @@ from petoolkit.training.script import say
 
 def checkpoint_to_resume(training: Any) -> str | None:
     """The checkpoint that `resume_from_checkpoint` asks for: a folder, or for `true` the last one in `output_dir`.
+
+    A checkpoint counts if it is complete: a run that was killed while it wrote one goes on from the one before.
 
     Args:
         training: an `SFTArguments` or a `DPOArguments`.
@@ -25,7 +29,7 @@ def checkpoint_to_resume(training: Any) -> str | None:
         InputError: if there is no such checkpoint, or `output_dir` holds checkpoints that are not resumed from.
     """
     folder = Path(training.output_dir)
-    last = get_last_checkpoint(training.output_dir) if folder.is_dir() else None
+    last = _last_checkpoint(folder)
     asked = training.resume_from_checkpoint
     if asked is None or str(asked).lower() == "false":
         if last:
@@ -35,14 +39,33 @@ def checkpoint_to_resume(training: Any) -> str | None:
             )
         return None
     if str(asked).lower() != "true":
-        if not Path(asked, "trainer_state.json").is_file():
+        if not _is_complete(Path(asked)):
             raise InputError(
-                f"there is no checkpoint in {asked}; give a folder checkpoint-N, or true for the last one."
+                f"there is no complete checkpoint in {asked}; give a folder checkpoint-N, or true for the last one."
             )
         return str(asked)
     if not last:
-        raise InputError(f"there is no checkpoint in {folder}; leave --resume_from_checkpoint out to begin.")
-    return last
+        raise InputError(f"there is no complete checkpoint in {folder}; leave --resume_from_checkpoint out to begin.")
+    return str(last)
+
+
+def _last_checkpoint(folder: Path) -> Path | None:
+    """The complete checkpoint of the most steps in a folder."""
+    by_steps = {
+        int(steps): checkpoint
+        for checkpoint in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*")
+        if (steps := checkpoint.name.rpartition("-")[2]).isdecimal() and _is_complete(checkpoint)
+    }
+    return by_steps[max(by_steps)] if by_steps else None
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    """Whether the trainer's state, which is written last, can be read."""
+    try:
+        TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+    except (OSError, ValueError, TypeError):
+        return False
+    return True
 
 
 def check_no_row_dropped(dataset: Any, rows: int) -> None:

@@ -1,6 +1,7 @@
 """Prompts and answers as token ids, the same as in an evaluation."""
 
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import snapshot_download
 
@@ -30,18 +31,27 @@ class TrainingChat(ChatTokenizer):
         return [*self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"], self.end_token_id]
 
 
-def load_chat(adapter: AdapterArguments) -> TrainingChat:
+def load_chat(adapter: AdapterArguments, earlier_adapter: str | None = None) -> TrainingChat:
     """The tokenizer of the model to train. Its EOS becomes the end token, at which an evaluation will stop.
+
+    Args:
+        adapter: names the model, and its chat template if it is not the model's own.
+        earlier_adapter: a Hub id or a folder of an adapter that is trained further; its chat template and the
+            template's variables are taken where no other ones are given.
 
     Raises:
         InputError: if the model has no tokenizer or no chat template.
     """
+    variables: Any = adapter.chat_template_args
     chat = TrainingChat(
-        _folder_at_revision(adapter.model_name_or_path, adapter.model_revision), None, adapter.chat_template
+        _folder_at_revision(adapter.model_name_or_path, adapter.model_revision),
+        earlier_adapter,
+        adapter.chat_template,
+        variables,
     )
     chat.tokenizer.eos_token = chat.tokenizer.convert_ids_to_tokens(chat.end_token_id)
-    if chat.renderer.note:
-        say(chat.renderer.note)
+    for note in chat.notes:
+        say(note)
     return chat
 
 

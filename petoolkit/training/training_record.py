@@ -1,5 +1,6 @@
 """What is known of a training run once it has ended: a file beside its adapter, from which the card is written."""
 
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,14 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from petoolbench import InputError
+from petoolkit.evaluator.models.trained_chat import TRAINING_RECORD
 from petoolkit.files import read_json, write_json
 
-RECORD_FILE = "training.json"
 # Options that the card shows elsewhere, that only matter on this machine or are secret, and former names of others.
 _OPTIONS_LEFT_OUT = {
     "accelerator_config",
     "chat_template",
+    "chat_template_args",
     "dataset_name",
     "dataset_revision",
     "gradient_checkpointing",
@@ -55,6 +57,8 @@ class TrainingRecord:
         options: options that differ from the library's defaults, by name.
         numbers: the first and last logged losses and rewards.
         versions: of the software, by package.
+        chat_template_hash: of the chat template that prompts were written with, 16 hexadecimal digits.
+        chat_template_args: its further variables.
     """
 
     stage: str
@@ -71,10 +75,12 @@ class TrainingRecord:
     options: dict[str, Any]
     numbers: dict[str, float]
     versions: dict[str, str]
+    chat_template_hash: str | None = None
+    chat_template_args: dict[str, Any] | None = None
 
     def write(self, folder: Path) -> None:
         """Write the record into an adapter's folder."""
-        write_json(folder / RECORD_FILE, asdict(self))
+        write_json(folder / TRAINING_RECORD, asdict(self))
 
     @classmethod
     def read(cls, folder: Path) -> "TrainingRecord":
@@ -84,11 +90,12 @@ class TrainingRecord:
             InputError: if there is none, or its fields are those of another version.
         """
         try:
-            record = cls(**read_json(folder / RECORD_FILE))
+            record = cls(**read_json(folder / TRAINING_RECORD))
             return TypeAdapter(cls).validate_python(asdict(record))
         except (TypeError, ValidationError):
             raise InputError(
-                f"{folder / RECORD_FILE} was written by another version; write the card with the version that trained."
+                f"{folder / TRAINING_RECORD} was written by another version; write the card with the version that "
+                "trained."
             ) from None
 
 
@@ -132,20 +139,32 @@ def _as_json_value(value: Any) -> Any:
         return [_as_json_value(item) for item in value]
     if hasattr(value, "value"):  # enumerations
         return value.value
+    if isinstance(value, float) and not math.isfinite(value):  # JSON has no such number
+        return str(value)
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def logged_numbers(history: list[dict]) -> dict[str, float]:
+def logged_numbers(history: list[dict]) -> tuple[dict[str, float], str | None]:
     """The first and last values of losses and rewards that a trainer logged, each by its description.
 
     Args:
         history: `trainer.state.log_history`.
+
+    Returns:
+        The values that are finite numbers, and a sentence that names the others, if there are some.
     """
-    numbers = {}
+    numbers: dict[str, float] = {}
     for name in _LOGGED:
         values = [entry[name] for entry in history if name in entry]
         if values:
             numbers[f"{name}, first logged"] = values[0]
         if len(values) > 1:
             numbers[f"{name}, last logged"] = values[-1]
-    return numbers
+    broken = {name: numbers.pop(name) for name in list(numbers) if not math.isfinite(numbers[name])}
+    if not broken:
+        return numbers, None
+    named = "; ".join(f"{name}: {value}" for name, value in broken.items())
+    return numbers, (
+        f"Warning: not all that was logged is a finite number ({named}), so the adapter may be of no use; evaluate it "
+        "before you rely on it, or train again with a lower learning_rate."
+    )

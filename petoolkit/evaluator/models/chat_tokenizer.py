@@ -8,6 +8,7 @@ from typing import Any
 
 from petoolbench import InputError
 from petoolkit.evaluator.models.chat_rendering import ChatRenderer, chosen_template
+from petoolkit.evaluator.models.trained_chat import TrainedChat, trained_chat
 from petoolkit.hub_reading import LOADING_ERRORS, why_not_read
 
 # Special tokens that stay in a reply, since its reader needs them to tell reasoning and channels from the answer.
@@ -21,7 +22,8 @@ class ChatTokenizer:
         model: a Hub id or a local folder.
         adapter: a Hub id or a local folder, or `None`.
         template: a file with a chat template that is taken instead of the model's.
-        arguments: more variables of the template, such as `enable_thinking`.
+        arguments: more variables of the template, such as `enable_thinking`; by default, those that the adapter was
+            trained with.
         date: the date that the template may write; by default, today's.
 
     Raises:
@@ -40,8 +42,16 @@ class ChatTokenizer:
         source = str(template) if template else model
         text = _template_file(template) if template else chosen_template(self.tokenizer.chat_template, model)
         self.tokenizer.chat_template = text  # saved with an adapter that is trained with it
-        self.renderer = ChatRenderer(self.tokenizer, text, source, arguments, date)
+        self._trained = trained_chat(adapter) if adapter else TrainedChat("")
+        self.arguments = dict(self._trained.arguments or {} if arguments is None else arguments)
+        self.renderer = ChatRenderer(self.tokenizer, text, source, self.arguments, date)
         self._bos = self._missing_bos()
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for the user: a folded system message, and what differs from the adapter's training."""
+        folded = [self.renderer.note] if self.renderer.note else []
+        return folded + self._trained.notes(self.renderer.fingerprint, self.arguments)
 
     def encode(self, messages: list[dict[str, str]]) -> list[int]:
         """Token ids of a prompt, up to the start of the reply; they begin with one BOS if the tokenizer adds BOS.

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from petoolkit.evaluator.report.run_groups import group_runs
 from petoolkit.evaluator.report.score_files import read_scores, scored_evaluations_in
 from petoolkit.files import replacing, write_json
-from petoolkit.folder_lock import locked
+from petoolkit.folder_lock import check_outside, locked
 
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_\[\]|~#])")
 
@@ -32,10 +32,13 @@ def write_report(folders: list[Path], out: Path, say: Callable[[str], None] = la
         The path of `report.html`.
 
     Raises:
-        InputError: if the folders do not hold an evaluation, its scores are missing or of another form, `out` can't be
-            written, or matplotlib is not installed.
+        InputError: if the folders do not hold an evaluation, its scores are missing or of another form, `out` lies in
+            a dataset or can't be written, or matplotlib is not installed.
     """
-    groups = group_runs(read_scores(scored_evaluations_in(folders, say)))
+    scores = read_scores(scored_evaluations_in(folders, say))
+    for dataset in {one.dataset for one in scores}:
+        check_outside(out, dataset, "--out")
+    groups = group_runs(scores)
 
     from petoolkit.evaluator.report.report_chapters import report_on  # draws with matplotlib, an extra
 

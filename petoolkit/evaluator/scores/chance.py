@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from petoolkit.call_parameters import has_right_parameters
 from petoolkit.evaluator.models.baselines import call_of
 from petoolkit.evaluator.scores.judgements import gold_documents
 from petoolkit.replies import parse_reply
-from petoolkit.scoring import METRICS, Outcome, has_right_parameters, is_right_tool, read_gold_call
+from petoolkit.scoring import METRICS, Outcome, is_right_tool, read_gold_call
 
 
 def chance(rows: list[dict], rows_of_setting: dict[str, np.ndarray]) -> dict[str, dict[str, float | None]]:

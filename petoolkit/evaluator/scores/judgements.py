@@ -8,16 +8,14 @@ import numpy as np
 
 from petoolbench import InputError
 from petoolkit.call_forms import ToolCall
+from petoolkit.call_parameters import ParameterDocument, is_right_by_optional_rule, parameter_documents
 from petoolkit.replies import HOW_READ, READERS, read_reply
 from petoolkit.scoring import (
     METRICS,
     PARAMETER_ERRORS,
     TOOL_ERRORS,
     Outcome,
-    ParameterDocument,
     error_reference,
-    is_right_by_optional_rule,
-    parameter_documents,
     parameter_error,
     read_gold_call,
     tool_error,
@@ -30,7 +28,8 @@ _MARKS = ("missing", "shortened", "over_window", "reply_cut", "by_optional_rule"
 _LINE = np.dtype(
     [("row", np.int64), ("repeat", np.int64)]
     + [(mark, np.bool_) for mark in _MARKS]
-    + [(f"{reader} {part}", np.int8) for reader in READERS for part in ("tool", "parameters", "how")]
+    + [("how", np.int8)]
+    + [(f"{reader} {part}", np.int8) for reader in READERS for part in ("tool", "parameters")]
 )
 
 
@@ -40,7 +39,7 @@ class Judgements:
 
     tool: dict[str, np.ndarray]  # by reader: codes of tool errors; 0 is right
     parameters: dict[str, np.ndarray]  # by reader: codes of parameter errors; 0 is right
-    how: dict[str, np.ndarray]  # by reader: codes of how a call was read; 0 is not read
+    how: np.ndarray  # codes of how the robust reader read a call; 0 is not read
     missing: np.ndarray  # whether there is no reply
     shortened: np.ndarray  # whether the prompt was shortened to fit into the window
     over_window: np.ndarray  # whether the shortened prompt still did not fit
@@ -77,9 +76,9 @@ class Judgements:
         """Whether a reply exists and does not hold a readable call."""
         return (self.tool[reader] == _TOOL_CODES["IF"]) & ~self.missing
 
-    def read(self, reader: str, how: str) -> np.ndarray:
-        """Whether a reply's call was read in one of the ways of `HOW_READ`."""
-        return self.how[reader] == _HOW_CODES[how]
+    def read(self, how: str) -> np.ndarray:
+        """Whether the robust reader read a reply's call in one of the ways of `HOW_READ`."""
+        return self.how == _HOW_CODES[how]
 
 
 class _Reference(NamedTuple):
@@ -121,12 +120,8 @@ def judge(rows: list[dict], predictions: Iterable[dict]) -> Judgements:
     return Judgements(
         tool={reader: by_row_and_repeat(f"{reader} tool", _TOOL_CODES["IF"]) for reader in READERS},
         parameters={reader: by_row_and_repeat(f"{reader} parameters", _PARAMETER_CODES["IF"]) for reader in READERS},
-        how={reader: by_row_and_repeat(f"{reader} how", _HOW_CODES[None]) for reader in READERS},
-        missing=by_row_and_repeat("missing", True),
-        shortened=by_row_and_repeat("shortened", False),
-        over_window=by_row_and_repeat("over_window", False),
-        reply_cut=by_row_and_repeat("reply_cut", False),
-        by_optional_rule=by_row_and_repeat("by_optional_rule", False),
+        how=by_row_and_repeat("how", _HOW_CODES[None]),
+        **{mark: by_row_and_repeat(mark, mark == "missing") for mark in _MARKS},
     )
 
 
@@ -141,12 +136,20 @@ def _judge_each(rows: list[dict], predictions: Iterable[dict]) -> Iterator[tuple
                 f"the dataset has no row {prediction['id']!r}, which a prediction is about; score predictions with "
                 "the dataset and setting that they were made for."
             )
-        reply = prediction["reply"]
-        shortened = bool(prediction.get("dropped_interactions") or prediction.get("cut"))
-        reply_cut = prediction.get("finish_reason") == "length"
-        marks = (reply is None, shortened, bool(prediction.get("over_window")), reply_cut)
-        *codes, by_optional_rule = _codes(reply, references[number])
-        yield (number, prediction["repeat"], *marks, by_optional_rule, *codes)
+        reply, reference = prediction["reply"], references[number]
+        readings = {reader: read_reply(reply, reader, reference.candidate_tools) for reader in READERS}
+        robust = readings[READERS[0]]
+        yield (
+            number,
+            prediction["repeat"],
+            reply is None,
+            bool(prediction.get("dropped_interactions") or prediction.get("cut")),
+            bool(prediction.get("over_window")),
+            prediction.get("finish_reason") == "length",
+            is_right_by_optional_rule(robust.call, reference.call, reference.documents),
+            _HOW_CODES[robust.how],
+            *(code for reader, reading in readings.items() for code in _codes(reading.call, reader, reference)),
+        )
 
 
 def _reference(row: dict) -> _Reference:
@@ -159,18 +162,10 @@ def _reference(row: dict) -> _Reference:
     )
 
 
-def _codes(reply: str | None, reference: _Reference) -> Iterator[int]:
-    """For each reader, the codes of the tool error, of the parameter error, and of how the call was read.
-
-    The last value says whether the rule of optional parameters makes the parameters right.
-    """
-    robust_call = None
+def _codes(call: ToolCall | None, reader: str, reference: _Reference) -> tuple[int, int]:
+    """The codes of the tool error and of the parameter error of a call."""
     gold, documents, candidate_tools, same_function_tools = reference
-    for reader in READERS:
-        call, how = (None, None) if reply is None else read_reply(reply, reader, candidate_tools)
-        yield _TOOL_CODES[tool_error(call, gold, candidate_tools, same_function_tools)]
-        yield _PARAMETER_CODES[parameter_error(call, gold, reader, documents)]
-        yield _HOW_CODES[how]
-        if reader == READERS[0]:
-            robust_call = call
-    yield is_right_by_optional_rule(robust_call, gold, documents)
+    return (
+        _TOOL_CODES[tool_error(call, gold, candidate_tools, same_function_tools)],
+        _PARAMETER_CODES[parameter_error(call, gold, reader, documents)],
+    )

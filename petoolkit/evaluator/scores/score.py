@@ -134,7 +134,7 @@ def _by_repeat(judged: Judgements, numbers: np.ndarray) -> dict:
 def _counts(judged: Judgements, numbers: np.ndarray) -> dict:
     return {
         "unreadable": {reader: int(judged.unreadable(reader)[numbers].sum()) for reader in READERS},
-        "how_read": {how: int(judged.read(READERS[0], how)[numbers].sum()) for how in HOW_READ},
+        "how_read": {how: int(judged.read(how)[numbers].sum()) for how in HOW_READ},
         "by_optional_rule": int(judged.by_optional_rule[numbers].sum()),
         "missing": int(judged.missing[numbers].sum()),
         "shortened": int(judged.shortened[numbers].sum()),
