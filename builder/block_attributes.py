@@ -1,7 +1,7 @@
-"""Which tools show which traits in a block: as the catalogue documents them, or as they are assigned to it anew."""
+"""Which traits tools show in a block: those that the catalogue documents, or those that are assigned to them anew."""
 
 import random
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from petoolkit.block_rules import word_runs
@@ -9,24 +9,31 @@ from petoolkit.block_rules import word_runs
 from .tools import Tools
 from .traits import TRAITS, content_words
 
-ATTRIBUTES = ("catalogue", "assigned")
-WORDINGS = ("as_is", "crossed")
+IsFit = Callable[[str], bool]  # whether a past call of the tool of this name fits
+
+
+def both(first: IsFit, second: IsFit) -> IsFit:
+    """Whether a past call fits in both respects."""
+    return lambda name: first(name) and second(name)
 
 
 class BlockAttributes(Protocol):
-    """Decides which traits the tools of one block show, and who can show them in a history."""
+    """Decides which traits the tools of one block show, and which tools can show them in a history."""
 
     def distinctive(self, names: Collection[str], rng: random.Random) -> dict[str, list[str]]:
         """For each tool, the traits that no other of these tools shows, in random order; tools without any are out."""
 
-    def shows(self, name: str, trait: str, rivals: Iterable[str], own: str) -> bool:
-        """Whether a past call of tool `name` can show a trait of tool `own`, and none of its rivals'."""
+    def shows(self, trait: str, tool: str, rivals: Iterable[str]) -> IsFit:
+        """Whether a past call can show this trait of `tool`, and no trait of its rivals."""
 
-    def is_neutral(self, name: str, rivals: Iterable[str]) -> bool:
-        """Whether a past call of tool `name` shows none of these tools' traits."""
+    def is_neutral(self, tools: Iterable[str]) -> IsFit:
+        """Whether a past call shows no trait of these tools."""
+
+    def is_in_other_words(self, candidates: Iterable[str]) -> IsFit:
+        """Whether a past call's provider is described without a run of words of these candidates' providers."""
 
     def traits_of(self, name: str) -> list[str] | None:
-        """The traits that a tool shows; `None` if they are assigned in each block."""
+        """All traits that a tool shows; `None` if they are assigned in each block."""
 
 
 class CatalogueAttributes:
@@ -34,27 +41,25 @@ class CatalogueAttributes:
 
     Args:
         tools: with a column `traits`: name of the trait, and the description's words for it.
-        crossed: whether a past call may not describe a trait in the words of the candidate that shows it.
+        is_crossed: whether a past call must describe a trait in other words than the candidate that shows it.
     """
 
-    def __init__(self, tools: Tools, crossed: bool):
+    def __init__(self, tools: Tools, is_crossed: bool):
         self._traits = {tool["tool_name"]: frozenset(tool["traits"]) for tool in tools.rows}
-        self._crossed = crossed
-        self._words = {}
-        self._runs = {}
-        if crossed:
-            self._words = {
-                (tool["tool_name"], trait): content_words(quote)
-                for tool in tools.rows
-                for trait, quote in tool["traits"].items()
-            }
-            self._runs = {tool["tool_name"]: word_runs(tool["provider_description"]) for tool in tools.rows}
+        self._is_crossed = is_crossed
+        self._words: dict[tuple[str, str], frozenset[str]] = {}
+        self._runs: dict[str, frozenset] = {}
+        if is_crossed:
+            for tool in tools.rows:
+                self._runs[tool["tool_name"]] = word_runs(tool["provider_description"])
+                for trait, quote in tool["traits"].items():
+                    self._words[tool["tool_name"], trait] = content_words(quote)
 
     def distinctive(self, names: Collection[str], rng: random.Random) -> dict[str, list[str]]:
         """See `BlockAttributes`."""
         chosen = list(names)
         while True:
-            own = {name: sorted(self._traits[name] - self._union(chosen, name)) for name in chosen}
+            own = {name: sorted(self._traits[name] - self._all(o for o in chosen if o != name)) for name in chosen}
             with_any = [name for name in chosen if own[name]]
             if with_any == chosen:
                 break
@@ -63,22 +68,35 @@ class CatalogueAttributes:
             rng.shuffle(traits)
         return own
 
-    def _union(self, names: Iterable[str], without: str | None = None) -> frozenset[str]:
-        return frozenset().union(*(self._traits[name] for name in names if name != without))
+    def _all(self, names: Iterable[str]) -> frozenset[str]:
+        return frozenset().union(*(self._traits[name] for name in names))
 
-    def shows(self, name: str, trait: str, rivals: Iterable[str], own: str) -> bool:
+    def shows(self, trait: str, tool: str, rivals: Iterable[str]) -> IsFit:
         """See `BlockAttributes`."""
-        if trait not in self._traits[name] or self._traits[name] & self._union(rivals):
-            return False
-        return not self._crossed or self._words[name, trait].isdisjoint(self._words[own, trait])
+        of_rivals = self._all(rivals)
+        words = self._words.get((tool, trait), frozenset())
 
-    def is_neutral(self, name: str, rivals: Iterable[str]) -> bool:
+        def is_fit(name: str) -> bool:
+            traits = self._traits[name]
+            return (
+                trait in traits
+                and traits.isdisjoint(of_rivals)
+                and (not self._is_crossed or words.isdisjoint(self._words[name, trait]))
+            )
+
+        return is_fit
+
+    def is_neutral(self, tools: Iterable[str]) -> IsFit:
         """See `BlockAttributes`."""
-        return bool(self._traits[name]) and self._traits[name].isdisjoint(self._union(rivals))
+        theirs = self._all(tools)
+        return lambda name: bool(self._traits[name]) and self._traits[name].isdisjoint(theirs)
 
-    def shares_words(self, name: str, candidates: Iterable[str]) -> bool:
-        """With crossed wording, whether a tool's provider is described with a run of words of a candidate's."""
-        return self._crossed and any(not self._runs[name].isdisjoint(self._runs[other]) for other in candidates)
+    def is_in_other_words(self, candidates: Iterable[str]) -> IsFit:
+        """See `BlockAttributes`."""
+        if not self._is_crossed:
+            return lambda name: True
+        runs = frozenset().union(*(self._runs[name] for name in candidates))
+        return lambda name: self._runs[name].isdisjoint(runs)
 
     def traits_of(self, name: str) -> list[str] | None:
         """See `BlockAttributes`."""
@@ -86,24 +104,24 @@ class CatalogueAttributes:
 
 
 class AssignedAttributes:
-    """Traits that each block assigns to its tools, of whatever provider; descriptions are written for them."""
+    """Traits that each block assigns to its tools, of whatever provider; descriptions are then written for them."""
 
     def distinctive(self, names: Collection[str], rng: random.Random) -> dict[str, list[str]]:
         """See `BlockAttributes`."""
         drawn = rng.sample(sorted(TRAITS), len(names))
         return {name: [trait] for name, trait in zip(names, drawn, strict=True)}
 
-    def shows(self, name: str, trait: str, rivals: Iterable[str], own: str) -> bool:
+    def shows(self, trait: str, tool: str, rivals: Iterable[str]) -> IsFit:
         """See `BlockAttributes`."""
-        return True
+        return lambda name: True
 
-    def is_neutral(self, name: str, rivals: Iterable[str]) -> bool:
+    def is_neutral(self, tools: Iterable[str]) -> IsFit:
         """See `BlockAttributes`."""
-        return True
+        return lambda name: True
 
-    def shares_words(self, name: str, candidates: Iterable[str]) -> bool:
-        """Descriptions are written apart: none is used twice."""
-        return False
+    def is_in_other_words(self, candidates: Iterable[str]) -> IsFit:
+        """See `BlockAttributes`."""
+        return lambda name: True
 
     def traits_of(self, name: str) -> list[str] | None:
         """See `BlockAttributes`."""

@@ -32,10 +32,12 @@ class Tools:
     """
 
     def __init__(self, by_name: dict[str, dict], encoder: "TextEncoder", eps: float):
+        self.by_name = by_name
         self.rows = list(by_name.values())
         self.index = {tool["tool_name"]: index for index, tool in enumerate(self.rows)}
         self._encoder = encoder
         self._eps = eps
+        self._does_job_of_any: dict[tuple[str, ...], np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -80,6 +82,12 @@ class Tools:
         same = self.functionality @ self.functionality[self.index[name]] >= 1 - self._eps
         same[self.index[name]] = True
         return same
+
+    def does_job_of_any(self, names: tuple[str, ...]) -> np.ndarray:
+        """(tools,) bool: which tools could do the job of one of these; they themselves included."""
+        if names not in self._does_job_of_any:
+            self._does_job_of_any[names] = np.logical_or.reduce([self.does_job_of(name) for name in names])
+        return self._does_job_of_any[names]
 
     def overlap(self, name: str, others: Iterable[str]) -> bool:
         """Whether a tool overlaps in function with any of `others`."""

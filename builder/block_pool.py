@@ -1,0 +1,86 @@
+"""Which tools the candidates and the past calls of a block are taken from."""
+
+import random
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+
+from .block_attributes import IsFit
+from .split_pools import Provider, SplitPools
+from .tools import Tools
+
+
+class BlockPool:
+    """The tools of a catalogue, by what a block may do with them.
+
+    Args:
+        tools: all understood tools.
+        pools: what each split may use.
+        documents: (tools, dimension) unit vectors, by which distractors are found.
+    """
+
+    def __init__(self, tools: Tools, pools: SplitPools, documents: np.ndarray):
+        self._tools, self._documents = tools, documents
+        self._providers: list[Provider] = [(tool["category"], tool["provider"]) for tool in tools.rows]
+        self._provider_numbers = np.unique(["\0".join(p) for p in self._providers], return_inverse=True)[1]
+        self._categories = np.array([tool["category"] for tool in tools.rows])
+        self._may_be_candidate = cache(self._mask_of(pools.may_be_candidate))
+        self._may_be_called = cache(self._mask_of(pools.may_be_in_history))
+
+    def _mask_of(self, may: Callable[[Provider, str], bool]) -> Callable[[str], np.ndarray]:
+        return lambda split: np.array([may(provider, split) for provider in self._providers])
+
+    def distractors(
+        self, group: list[str], split: str, number: int, retrieved: int, rng: random.Random
+    ) -> list[str] | None:
+        """Candidates that do not do the group's job: `retrieved` that are found for it, and others at random.
+
+        Returns:
+            So many names; `None` if there are fewer tools.
+        """
+        allowed = self._may_be_candidate(split) & ~self._tools.does_job_of_any(tuple(group))
+        if allowed.sum() < number:
+            return None
+        query = self._documents[self._tools.index[group[0]]]
+        similarity = np.where(allowed, self._documents @ query, -np.inf)
+        found = np.argsort(-similarity, kind="stable")[: min(retrieved, number)].tolist()
+        allowed[found] = False
+        found += rng.sample(np.flatnonzero(allowed).tolist(), number - len(found))
+        return [self._tools.rows[index]["tool_name"] for index in found]
+
+    def callable(self, group: list[str], candidates: list[str], split: str, rng: random.Random) -> "PastTools":
+        """Tools for the past calls of a block: none of a candidate's provider, of the group's category, or that does
+        its job."""
+        taken = self._provider_numbers[[self._tools.index[name] for name in candidates]]
+        allowed = (
+            self._may_be_called(split)
+            & ~self._tools.does_job_of_any(tuple(group))
+            & (self._categories != self._tools[group[0]]["category"])
+            & ~np.isin(self._provider_numbers, taken)
+        )
+        indices = np.flatnonzero(allowed).tolist()
+        rng.shuffle(indices)
+        one_of_each = {self._providers[index]: self._tools.rows[index]["tool_name"] for index in indices}
+        return PastTools(list(one_of_each.values()))
+
+
+class PastTools:
+    """Tools for the past calls of one block, each of another provider; each is taken once at most."""
+
+    def __init__(self, names: list[str]):
+        self._left = dict.fromkeys(names)
+
+    def take(self, number: int, is_fit: IsFit, fewest: int | None = None) -> list[str] | None:
+        """So many tools that are fit, or at least `fewest`; `None` if there are not as many."""
+        found: list[str] = []
+        for name in self._left:
+            if len(found) == number:
+                break
+            if is_fit(name):
+                found.append(name)
+        if len(found) < (number if fewest is None else fewest):
+            return None
+        for name in found:
+            del self._left[name]
+        return found
