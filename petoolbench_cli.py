@@ -213,20 +213,20 @@ def _short(path: Path) -> str:
 @main.command()
 @click.argument("row_or_user", required=False)
 @dataset_option
-@click.option("--setting", metavar="NAME", help="Only this form of the history.")
+@click.option("--setting", metavar="NAME", help="Only this form of the history, or selectivity.")
 @revision_option
 def show(row_or_user, dataset, setting, revision) -> None:
     """Show a row as a person reads it: history, request, candidates and the gold call.
 
-    ROW_OR_USER is a row's id, such as u000007/chronological, or a user's, such as u000007; without it, the first test
-    row is shown.
+    ROW_OR_USER is a row's id, such as u000007/chronological, or a user's, such as u000007 or u000007-override; without
+    it, the first test row is shown.
     """
-    from petoolbench import SETTINGS, check_choice
+    from petoolbench import CONFIGS, check_choice
     from petoolkit.evaluator.dataset_rows import find_rows
     from petoolkit.evaluator.row_view import user_view
 
     if setting:
-        check_choice(setting, SETTINGS, "setting")
+        check_choice(setting, CONFIGS, "setting")
     make_console().print(user_view(find_rows(dataset, setting, row_or_user, revision)))
 
 

@@ -2,7 +2,7 @@
 
 from petoolkit.dataset_record import DatasetRecord
 
-CITY = {"name": "city", "type": "STRING", "description": "", "default": '"Paris"'}
+CITY = {"name": "city", "type": "STRING", "description": "", "default": '"Paris"', "schema": None}
 
 
 def tool(provider, api, description, provider_description="", required=()):
@@ -16,7 +16,13 @@ def tool(provider, api, description, provider_description="", required=()):
 
 
 def past_call(provider, rating=None):
-    return {"instruction": "x", "tool_name": f"<Weather>.<{provider}>.<other>", "parameters": "{}", "rating": rating}
+    return {
+        "instruction": "x",
+        "tool_name": f"<Weather>.<{provider}>.<other>",
+        "provider_description": "",
+        "parameters": "{}",
+        "rating": rating,
+    }
 
 
 def row(user, setting, gold, history=(), candidates=None, group="g1", category="Weather"):
@@ -32,12 +38,16 @@ def row(user, setting, gold, history=(), candidates=None, group="g1", category="
         "user_id": user,
         "group_id": group,
         "category": category,
+        "block_id": "",
+        "kind": "preference",
         "instruction": "I want the weather forecast for the city 'Oslo'.",
         "history": list(history),
         "history_length": len(history),
         "candidate_tools": tools,
         "tool_call": {"tool_name": f"<Weather>.<{gold}>.<forecast>", "parameters": '{"city": "Oslo"}'},
+        "acceptable_tools": [f"<Weather>.<{gold}>.<forecast>"],
         "same_function_tools": ["<Weather>.<Aerwyn>.<forecast>", "<Weather>.<Cirrox>.<forecast>"],
+        "taste": "",
     }
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from petoolbench import SETTINGS, InputError, check_choice, setting_of
+from petoolbench import CONFIGS, SELECTIVITY, SETTINGS, InputError, check_choice, setting_of
 from petoolkit.files import content_hash
 from petoolkit.folder_lock import restore_if_abandoned
 from petoolkit.hub_reading import why_not_read
@@ -26,7 +26,12 @@ def chosen_settings(dataset: str, choice: str, revision: str | None = None) -> l
 
 
 def present_settings(dataset: str, revision: str | None = None) -> list[str]:
-    """The settings that a dataset has, in the contract's order.
+    """The settings that a dataset has, in the contract's order; raises what `present_configs` raises."""
+    return [config for config in present_configs(dataset, revision) if config in SETTINGS]
+
+
+def present_configs(dataset: str, revision: str | None = None) -> list[str]:
+    """The settings that a dataset has, and the config with its rows of other kinds, in the contract's order.
 
     Raises:
         InputError: if the dataset cannot be read, or has none of the settings.
@@ -38,13 +43,12 @@ def present_settings(dataset: str, revision: str | None = None) -> list[str]:
         configs = datasets.get_dataset_config_names(dataset, revision=revision)
     except Exception as error:  # whatever the libraries raise for files of others
         raise InputError(f"the dataset {dataset} cannot be read: {why_not_read(error)}.") from None
-    found = [setting for setting in SETTINGS if setting in configs]
-    if not found:
+    if not any(setting in configs for setting in SETTINGS):
         raise InputError(
             f"{dataset} is not a PEToolBench dataset: none of its configs ({', '.join(configs[:5])}) is one of "
             f"{', '.join(SETTINGS)}; check its name."
         )
-    return found
+    return [config for config in CONFIGS if config in configs]
 
 
 def load_rows(dataset: str, setting: str, split: str, revision: str | None = None) -> list[dict]:
@@ -82,51 +86,55 @@ def load_split_if_any(dataset: str, choice: str, split: str, revision: str | Non
 
 
 def dataset_sizes(dataset: str) -> dict[str, dict[str, int]]:
-    """Number of rows by setting and split; raises what `present_settings` and `load_setting` raise."""
+    """Number of rows by config and split; raises what `present_configs` and `load_setting` raise."""
     return {
-        setting: {str(split): rows.num_rows for split, rows in load_setting(dataset, setting).items()}
-        for setting in present_settings(dataset)
+        config: {str(split): rows.num_rows for split, rows in load_setting(dataset, config).items()}
+        for config in present_configs(dataset)
     }
 
 
-def find_rows(dataset: str, setting: str | None, row_or_user: str | None, revision: str | None = None) -> list[dict]:
+def find_rows(dataset: str, config: str | None, row_or_user: str | None, revision: str | None = None) -> list[dict]:
     """Rows to show: one row, all rows of a user, or the first row of the test split.
 
     Args:
         dataset: a folder or a Hub id.
-        setting: only rows of this setting.
-        row_or_user: id of a row, such as `u000007/chronological`, or of a user, such as `u000007`.
+        config: only rows of this setting, or of the config `selectivity`.
+        row_or_user: id of a row, such as `u000007/chronological`, or of a user, such as `u000007`; those of rows of
+            other kinds name the kind too, such as `u000007-override`.
         revision: branch, tag or commit of a dataset on the Hub.
 
     Raises:
         InputError: if there is no such row or user, or a revision is given for a folder.
     """
     revision = resolved_revision(dataset, revision) if revision else None
-    settings = [setting] if setting else present_settings(dataset, revision)
+    configs = present_configs(dataset, revision)
+    first = load_setting(dataset, config or configs[0], revision)
     if row_or_user is None:
-        loaded = load_setting(dataset, settings[0], revision)
-        return [loaded["test" if "test" in loaded else next(iter(loaded))][0]]
-    wanted = setting_of({"id": row_or_user})
-    is_row = "/" in row_or_user and wanted in SETTINGS
-    ids = [row_or_user] if is_row else [f"{row_or_user}/{name}" for name in settings]
-    found = [row for row_id in ids if (row := _find_row(dataset, row_id, revision))]
-    if not found:
-        example = load_setting(dataset, settings[0], revision)
-        first = next(iter(example.values()))["id"][0]
-        raise InputError(
-            f"{dataset} does not have a row or user {row_or_user!r}; its first row is {first}, of the user "
-            f"{first.rpartition('/')[0]}."
-        )
-    return found
+        return [first["test" if "test" in first else next(iter(first))][0]]
+    if "/" in row_or_user and setting_of({"id": row_or_user}) in SETTINGS:
+        ids = [row_or_user]
+    else:
+        ids = [f"{row_or_user}/{name}" for name in SETTINGS if config in (None, SELECTIVITY, name)]
+    if found := _rows_with_ids(dataset, configs, ids, revision):
+        return found
+    example = next(iter(first.values()))["id"][0]
+    raise InputError(
+        f"{dataset} does not have a row or user {row_or_user!r}; its first row is {example}, of the user "
+        f"{example.rpartition('/')[0]}."
+    )
 
 
-def _find_row(dataset: str, row_id: str, revision: str | None) -> dict | None:
-    if setting_of({"id": row_id}) not in present_settings(dataset, revision):
-        return None
-    for rows in load_setting(dataset, setting_of({"id": row_id}), revision).values():
-        if row_id in (ids := rows["id"][:]):
-            return rows[ids.index(row_id)]
-    return None
+def _rows_with_ids(dataset: str, configs: list[str], ids: list[str], revision: str | None) -> list[dict]:
+    """The rows that have one of these ids, in the order of `ids`."""
+    found = {}
+    for config in configs:
+        wanted = [row_id for row_id in ids if config in (setting_of({"id": row_id}), SELECTIVITY)]
+        if not wanted:
+            continue
+        for rows in load_setting(dataset, config, revision).values():
+            positions = {row_id: position for position, row_id in enumerate(rows["id"])}
+            found |= {row_id: rows[positions[row_id]] for row_id in wanted if row_id in positions}
+    return [found[row_id] for row_id in ids if row_id in found]
 
 
 def load_setting(dataset: str, setting: str, revision: str | None = None) -> "datasets.DatasetDict":
