@@ -126,7 +126,7 @@ def find_rows(dataset: str, config: str | None, row_or_user: str | None, revisio
 
 def _rows_with_ids(dataset: str, configs: list[str], ids: list[str], revision: str | None) -> list[dict]:
     """The rows that have one of these ids, in the order of `ids`."""
-    found = {}
+    found: dict[str, dict] = {}
     for config in configs:
         wanted = [row_id for row_id in ids if config in (setting_of({"id": row_id}), SELECTIVITY)]
         if not wanted:
@@ -162,7 +162,8 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
         if problem := form_problem(rows.data.table, setting):
             raise InputError(f"{dataset}, {setting}, {split}: {problem}; correct the dataset, or give another one.")
         if lacks_added_columns(rows.data.table):
-            loaded[split] = datasets.Dataset.from_list([completed(row) for row in rows], features=FEATURES)
+            whole = [{name: value for name, value in completed(row).items() if name in FEATURES} for row in rows]
+            loaded[split] = datasets.Dataset.from_list(whole, features=FEATURES).select_columns(list(FEATURES))
     numbers = Counter(row_id for rows in loaded.values() for row_id in rows["id"])
     if repeated := [str(row_id) for row_id, number in numbers.items() if number > 1]:
         raise InputError(
