@@ -177,8 +177,8 @@ def to_json_text(value: Any) -> str:
 
 
 def setting_of(row: dict) -> str:
-    """The name of a row's setting, read from its id `<user_id>/<setting>`."""
-    return (row["id"] or "").rpartition("/")[2]
+    """The name of a row's setting, read from its id `<user_id>/<setting>`; `#<name>` of a changed row may follow."""
+    return (row["id"] or "").rpartition("/")[2].partition("#")[0]
 
 
 def config_of(row: dict) -> str:

@@ -30,14 +30,14 @@ def _encodable(reply: Any) -> Any:
     return reply.encode("utf-8", "replace").decode("utf-8") if isinstance(reply, str) else reply
 
 
-# Of tool_call_errors: raw replies, and references made by `petoolkit.scoring.error_reference`.
-ERROR_METRIC_FEATURES = datasets.Features(
-    {
-        "predictions": datasets.Value("string"),
-        "references": {
-            "tool_call": FEATURES["tool_call"],
-            "candidate_tools": [datasets.Value("string")],
-            "same_function_tools": FEATURES["same_function_tools"],
-        },
-    }
-)
+# Of tool_call_errors: raw replies, and references made by `petoolkit.scoring.error_reference`; those of earlier
+# versions do not have `acceptable_tools`.
+_OF_A_ROW = {
+    "tool_call": FEATURES["tool_call"],
+    "candidate_tools": [datasets.Value("string")],
+    "same_function_tools": FEATURES["same_function_tools"],
+}
+ERROR_METRIC_FEATURES = [
+    datasets.Features({"predictions": datasets.Value("string"), "references": references})
+    for references in ({**_OF_A_ROW, "acceptable_tools": FEATURES["acceptable_tools"]}, _OF_A_ROW)
+]

@@ -50,7 +50,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             "tool_acc",
             "Tool Acc",
-            "The called tool is the gold one (paper, section 3.4).",
+            "The called tool is the gold one (paper, section 3.4), or another that counts as right.",
             lambda outcome: outcome.right_tool,
         ),
         Metric(
@@ -68,7 +68,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             "preference_acc",
             "Preference Acc",
-            "The called tool is the gold one, among the calls of a tool that does the job.",
+            "The called tool is right, among the calls of a tool that does the job.",
             lambda outcome: outcome.right_tool,
             is_counted=lambda outcome: outcome.right_function,
         ),
@@ -113,11 +113,15 @@ TOOL_ERRORS, PARAMETER_ERRORS = (
 
 
 def error_reference(row: dict) -> dict:
-    """The columns of a row that the error types need: gold call, names of the candidates, same-function tools."""
+    """The columns of a row that the error types need: gold call, candidates, same-function and acceptable tools.
+
+    Of a row without `acceptable_tools`, as earlier versions wrote them, the gold tool alone is right.
+    """
     return {
         "tool_call": row["tool_call"],
         "candidate_tools": [tool["tool_name"] for tool in row["candidate_tools"]],
         "same_function_tools": row["same_function_tools"],
+        "acceptable_tools": row.get("acceptable_tools") or [row["tool_call"]["tool_name"]],
     }
 
 
@@ -152,18 +156,31 @@ def _read_gold(reference: str | tuple[str, str]) -> ToolCall | None:
         return None
 
 
-def is_right_tool(call: ToolCall | None, gold: ToolCall) -> bool:
-    """Whether the called tool is the gold one (Tool Acc of one row; paper, section 3.4); `None` is wrong."""
-    return call is not None and call.tool_name == gold.tool_name
+def is_right_tool(call: ToolCall | None, gold: ToolCall, acceptable_tools: Collection[str] = ()) -> bool:
+    """Whether the called tool is right (Tool Acc of one row; paper, section 3.4); `None` is wrong.
+
+    Args:
+        call: the call as it was read.
+        gold: the gold call.
+        acceptable_tools: names of the tools that count as right beside the gold one.
+    """
+    if call is None:
+        return False
+    # The paper reader accepts names that are not text, which a set cannot be asked for.
+    return call.tool_name == gold.tool_name or (isinstance(call.tool_name, str) and call.tool_name in acceptable_tools)
 
 
 def tool_error(
-    call: ToolCall | None, gold: ToolCall, candidate_tools: Collection[str], same_function_tools: Collection[str]
+    call: ToolCall | None,
+    gold: ToolCall,
+    candidate_tools: Collection[str],
+    same_function_tools: Collection[str],
+    acceptable_tools: Collection[str] = (),
 ) -> str | None:
     """The error of `TOOL_ERRORS` that a call has, `None` if its tool is right (paper, section 5.5).
 
     IF: there is no call. TH: the called tool is not a candidate. TFM: it is a candidate with another function. TPM:
-    it is a same-function tool, but not the gold one. The gold tool is right even if the row does not list it among
+    it is a same-function tool, but not a right one. The gold tool is right even if the row does not list it among
     its candidates or same-function tools. The paper reader accepts tool names that are not text; these are TH.
 
     Args:
@@ -171,10 +188,11 @@ def tool_error(
         gold: the gold call.
         candidate_tools: names of the row's candidates.
         same_function_tools: names of the candidates with the gold tool's function.
+        acceptable_tools: names of the tools that count as right beside the gold one.
     """
     if call is None:
         return "IF"
-    if is_right_tool(call, gold):
+    if is_right_tool(call, gold, acceptable_tools):
         return None
     if not isinstance(call.tool_name, str) or call.tool_name not in candidate_tools:
         return "TH"

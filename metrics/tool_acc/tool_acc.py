@@ -8,8 +8,8 @@ from petoolkit.replies import parse_reply
 from petoolkit.scoring import is_right_tool, read_gold_call
 
 _DESCRIPTION = """
-Tool Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies that call the gold tool. A
-reply without a readable call counts as wrong.
+Tool Accuracy of personalised tool use (PEToolBench, section 3.4): the share of replies that call the gold tool,
+or another tool that counts as right. A reply without a readable call counts as wrong.
 """
 
 _KWARGS_DESCRIPTION = """
@@ -19,6 +19,8 @@ Args:
     reader (str): how a call is read: "robust" (default; as the model's client would) or "paper" (as the authors do).
     candidate_tools (list of list of str, optional): names of each row's candidates. Robust then reads calls in all
         forms that models were trained on, as an evaluation does; a name in such a form must be a candidate's.
+    acceptable_tools (list of list of str, optional): names of each row's tools that count as right, the column of that
+        name; without them, the gold tool alone does.
 
 Returns:
     tool_acc (float): between 0 and 1, higher is better.
@@ -38,6 +40,13 @@ Examples:
     {'tool_acc': 1.0}
     >>> tool_acc.compute(predictions=[indented], references=[gold], reader="paper")
     {'tool_acc': 0.0}
+
+    Where nothing is known of the user's taste, each tool that does the job is right:
+
+    >>> other = '{"tool_name": "<Weather>.<Cirrox>.<now>", "parameters": {"city": "Oslo"}}'
+    >>> either = ["<Weather>.<Aerwyn>.<getNow>", "<Weather>.<Cirrox>.<now>"]
+    >>> tool_acc.compute(predictions=[other], references=[gold], acceptable_tools=[either])
+    {'tool_acc': 1.0}
 """
 
 
@@ -51,10 +60,11 @@ class ToolAcc(EncodableReplies, evaluate.Metric):
             features=METRIC_FEATURES,
         )
 
-    def _compute(self, predictions, references, reader="robust", candidate_tools=None):
+    def _compute(self, predictions, references, reader="robust", candidate_tools=None, acceptable_tools=None):
         right = 0
         candidate_tools = candidate_tools or [None] * len(predictions)
-        for reply, reference, names in zip(predictions, references, candidate_tools, strict=True):
-            gold = read_gold_call(reference)
-            right += is_right_tool(parse_reply(reply, reader, names), gold)
+        acceptable_tools = acceptable_tools or [()] * len(predictions)
+        of_rows = zip(predictions, references, candidate_tools, acceptable_tools, strict=True)
+        for reply, reference, names, acceptable in of_rows:
+            right += is_right_tool(parse_reply(reply, reader, names), read_gold_call(reference), acceptable)
         return {"tool_acc": right / len(predictions)}

@@ -19,7 +19,8 @@ _KWARGS_DESCRIPTION = """
 Args:
     predictions (list of str): the model's raw replies; an empty string for a request that failed.
     references (list of dict): `petoolkit.scoring.error_reference(row)` of each row: its `tool_call`, and the names of
-        its `candidate_tools` and `same_function_tools`.
+        its `candidate_tools`, `same_function_tools` and `acceptable_tools` (without the last, the gold tool alone is
+        right).
     reader (str): how a call is read and compared: "robust" (default; as a client of the model would) or "paper" (as
         the authors do).
     tools (list of dict, optional): documents of the gold tools, as in a row's `candidate_tools`. Robust takes the
@@ -67,7 +68,13 @@ class ToolCallErrors(EncodableReplies, evaluate.Metric):
         for reply, reference in zip(predictions, references, strict=True):
             gold = read_gold_call(reference["tool_call"])
             call = parse_reply(reply, reader, reference["candidate_tools"])
-            of_tool = tool_error(call, gold, reference["candidate_tools"], reference["same_function_tools"])
+            of_tool = tool_error(
+                call,
+                gold,
+                reference["candidate_tools"],
+                reference["same_function_tools"],
+                reference.get("acceptable_tools") or (),
+            )
             of_parameters = parameter_error(call, gold, reader, documents.get(gold.tool_name))
             counts[of_tool or "tool_acc"] += 1
             if call is not None:  # without a call, IF is already counted

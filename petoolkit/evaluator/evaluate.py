@@ -10,7 +10,16 @@ from petoolbench import InputError
 from petoolkit.console import make_console
 from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
-from petoolkit.evaluator.dataset_rows import load_split, load_split_if_any, resolved_revision
+from petoolkit.evaluator.counterfactuals.changed_rows import (
+    changed_rows,
+    check_made,
+    chosen_counterfactuals,
+    named_in,
+    rows_of_other_kinds,
+)
+from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow
+from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
+from petoolkit.evaluator.dataset_rows import chosen_settings, load_split, load_split_if_any, resolved_revision
 from petoolkit.evaluator.models.model import Answer
 from petoolkit.evaluator.models.model_kinds import check_options, make_chat, make_model
 from petoolkit.evaluator.models.processes import Rank, started_processes, this_rank, wait_for_all
@@ -24,6 +33,7 @@ from petoolkit.evaluator.results_folder import (
     fingerprint,
     finish_results,
     read_results,
+    stored_counterfactuals,
     stored_date,
     writing,
 )
@@ -46,6 +56,7 @@ def evaluate(
     revision: str | None = None,
     console: Console | None = None,
     given: Collection[str] = (),
+    counterfactuals: str = "",
 ) -> Scores | None:
     """Ask a model about the test split, and score its replies; an evaluation that was stopped continues.
 
@@ -62,6 +73,9 @@ def evaluate(
         console: console for progress; by default, on standard error.
         given: names of the options that the user gave; they are refused if the model does not read them, even if they
             have their default values.
+        counterfactuals: names of `petoolkit.evaluator.counterfactuals.counterfactual_table.COUNTERFACTUALS`, with
+            commas between them, or `all` that the dataset has rows for. Their rows are asked beside the dataset's own,
+            also in a folder that has the replies to these already, and scored apart.
 
     Returns:
         The content of `scores.json`; `None` in all but the first of several processes.
@@ -83,6 +97,8 @@ def evaluate(
     read_revision = commit or revision
     rows = load_split(dataset, setting, SPLIT, read_revision)
     released = released_texts(dataset, setting, options, read_revision)
+    changed = _counterfactual_rows(counterfactuals, dataset, setting, read_revision, rows, options, out)
+    all_rows = [*rows, *(one.row for made in changed.values() for one in made)]
     chat = make_chat(model, options, stored_date(out))
     if chat:
         options = replace(options, chat_template_args=chat.arguments or None)
@@ -104,15 +120,19 @@ def evaluate(
         prices=connection.prices.model_dump(include={"input", "output"}) if connection.prices else None,
         headers=sorted(connection.headers or {}),
         versions=software_versions(),
+        counterfactuals={name: fingerprint(one.row for one in made) for name, made in changed.items()},
     )
     with writing(out, rank):
         if rank.index == 0:
             begin_results(out, manifest)
         wait_for_all(rank)
-        answered = {(line["id"], line["repeat"]) for line in read_results(out).predictions}
+        answered = {(line["id"], line["repeat"]) for line in read_results(out).all_predictions}
         wait_for_all(rank)  # before a process adds to a file that another is still reading
         missing = [
-            (row, repeat) for repeat in range(options.repeat) for row in rows if (row["id"], repeat) not in answered
+            (row, repeat)
+            for repeat in range(options.repeat)
+            for row in all_rows
+            if (row["id"], repeat) not in answered
         ]
         if answered and rank.index == 0:
             console.print(f"{len(answered):,} replies are there already, {len(missing):,} are asked for.")
@@ -125,16 +145,38 @@ def evaluate(
             for note in chat.notes if chat and rank.index == 0 else ():
                 console.print(note, markup=False, highlight=False)
             usage = Usage(connection.prices)
-            loaded_model = make_model(model, options, connection, usage, rows, train_rows, chat)
+            loaded_model = make_model(model, options, connection, usage, all_rows, train_rows, chat)
             prompts = make_prompts(share, loaded_model, options, released, console)
             with appending(out, rank) as write:
-                for answer in with_progress(loaded_model.answer_all(prompts), rows, len(prompts), console):
+                for answer in with_progress(loaded_model.answer_all(prompts), all_rows, len(prompts), console):
                     write(prediction_line(answer))
         wait_for_all(rank)
         if rank.index > 0:
             return None
-        finish_results(out, [(row["id"], repeat) for row in rows for repeat in range(options.repeat)])
+        finish_results(out, [(row["id"], repeat) for row in all_rows for repeat in range(options.repeat)])
         return score_folder(out, console)
+
+
+def _counterfactual_rows(
+    choice: str, dataset: str, setting: str, revision: str | None, rows: list[dict], options: Options, out: Path
+) -> dict[str, list[ChangedRow]]:
+    """The rows of the chosen counterfactuals, and of those that the folder holds, by name.
+
+    Raises:
+        InputError: for an unknown counterfactual, one that cannot be made of the rows, or options that exclude them.
+    """
+    chosen = chosen_counterfactuals(choice)
+    if chosen and not options.history:
+        raise InputError("counterfactuals change the history; leave out --no-history (`no-history` is one of them).")
+    if chosen and options.prompt == "released":
+        raise InputError("counterfactuals change the prompt; leave out --prompt released.")
+    stored = stored_counterfactuals(out)
+    names = [name for name in COUNTERFACTUALS if name in chosen or name in stored]
+    if not names:
+        return {}
+    others = rows_of_other_kinds(dataset, SPLIT, chosen_settings(dataset, setting, revision), revision)
+    made = changed_rows([*rows, *others], names)
+    return check_made(made, dataset, [name for name in chosen if name in named_in(choice)])
 
 
 def prediction_line(answer: Answer) -> dict:

@@ -63,12 +63,16 @@ def _headers(context: click.Context, option: click.Parameter, pairs: Iterable[st
 
 
 class _EvaluateCommand(click.Command):
-    """A command whose help lists the kinds of models."""
+    """A command whose help lists the kinds of models, and the counterfactuals."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the kinds of models before the options."""
+        """Write both before the options."""
+        from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
+
         with formatter.section("Models (--model)"):
             formatter.write_dl(model_help())
+        with formatter.section("Counterfactuals (--counterfactual)"):
+            formatter.write_dl([(one.name, one.changes) for one in COUNTERFACTUALS.values()])
         super().format_options(ctx, formatter)
 
 
@@ -137,6 +141,13 @@ class _EvaluateCommand(click.Command):
     help="Leave the interaction history out of the prompts.",
 )
 @click.option(
+    "--counterfactual",
+    "counterfactuals",
+    default="",
+    metavar="NAME[,NAME...]",
+    help="Ask rows changed in one thing too, and score them apart; `all` means those that the dataset allows.",
+)
+@click.option(
     "--prompt",
     type=click.Choice(["petoolbench", "released"]),
     default="petoolbench",
@@ -173,7 +184,19 @@ class _EvaluateCommand(click.Command):
 @click.option("--any-base", is_flag=True, help="Take an adapter that was trained on another base (hf:, vllm:).")
 @click.pass_context
 def evaluate(
-    context, dataset, setting, revision, model, out, base_url, concurrency, prices, headers, timeout, **options
+    context,
+    dataset,
+    setting,
+    revision,
+    model,
+    out,
+    base_url,
+    concurrency,
+    prices,
+    headers,
+    timeout,
+    counterfactuals,
+    **options,
 ) -> None:
     """Ask a model about the test split and score its replies, with both readers, intervals and chance.
 
@@ -192,7 +215,16 @@ def evaluate(
     from petoolkit.evaluator.evaluate import evaluate as run_evaluation
 
     scores = run_evaluation(
-        dataset, setting, model, out, Options(**options), connection, revision, make_console(stderr=True), given
+        dataset,
+        setting,
+        model,
+        out,
+        Options(**options),
+        connection,
+        revision,
+        make_console(stderr=True),
+        given,
+        counterfactuals,
     )
     if scores:  # of several processes, only the first one has them
         _show_scores(scores, out)

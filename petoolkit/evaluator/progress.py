@@ -24,7 +24,7 @@ def with_progress(answers: Iterable[Answer], rows: list[dict], total: int, conso
     if not console.is_terminal:
         yield from answers
         return
-    gold = {row["id"]: read_gold_call(row["tool_call"]) for row in rows}
+    right = {row["id"]: (read_gold_call(row["tool_call"]), row["acceptable_tools"]) for row in rows}
     candidates = {row["id"]: [tool["tool_name"] for tool in row["candidate_tools"]] for row in rows}
     status = _Status()
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), status)
@@ -34,7 +34,7 @@ def with_progress(answers: Iterable[Answer], rows: list[dict], total: int, conso
             status.answered += 1
             status.failed += answer.reply is None
             call = parse_reply(answer.reply, tools=candidates[answer.prompt.row_id])
-            status.right += is_right_tool(call, gold[answer.prompt.row_id])
+            status.right += is_right_tool(call, *right[answer.prompt.row_id])
             status.tokens += (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
             progress.advance(bar)
             yield answer

@@ -7,16 +7,19 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from petoolbench import InputError
+from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
 from petoolkit.files import read_json, write_json
 from petoolkit.replies import READERS
 from petoolkit.scoring import ERROR_TYPES, METRICS
 from petoolkit.text import ALL
 
+_RULE = "baseline:"
 MANIFEST, SCORES = "manifest.json", "scores.json"
 BREAKDOWNS = tuple(DIMENSIONS)
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+SignedShare = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -49,6 +52,7 @@ class Manifest(BaseModel):
         prices: `input` and `output` in US dollars for a million tokens.
         headers: names of the further headers of each request.
         versions: software versions by package.
+        counterfactuals: hash of the rows of each counterfactual that is asked, 16 hexadecimal digits, by name.
     """
 
     model: str
@@ -66,6 +70,7 @@ class Manifest(BaseModel):
     prices: dict[str, Amount] | None = None
     headers: list[str] = []
     versions: dict[str, Any] = {}
+    counterfactuals: dict[str, str] = {}
 
     @field_validator("prices")
     @classmethod
@@ -77,7 +82,13 @@ class Manifest(BaseModel):
     @property
     def is_rule(self) -> bool:
         """Whether the model is one of the toolkit's rules."""
-        return self.model.startswith("baseline:")
+        return self.model.startswith(_RULE)
+
+    @property
+    def is_oracle(self) -> bool:
+        """Whether the model is told what decided, so that it is a bound, and not a rule to compare with."""
+        rule = BASELINES.get(self.model.removeprefix(_RULE))
+        return self.is_rule and rule is not None and rule.is_oracle
 
     def write(self, folder: Path) -> None:
         """Write the manifest into an evaluation's folder."""
@@ -111,6 +122,62 @@ class Score(BaseModel):
     value: Share | None
     low: Share | None = None
     high: Share | None = None
+
+
+class Difference(BaseModel):
+    """A difference of two shares with its 95 % interval; all three are `None` if one of the shares is not known."""
+
+    value: SignedShare | None
+    low: SignedShare | None = None
+    high: SignedShare | None = None
+
+
+class PairAccuracy(BaseModel):
+    """Of pairs of users of one block who prefer different tools, the share of which both calls are right.
+
+    Args:
+        pairs: number of pairs of replies.
+        counted: number of those in which both calls are of a tool that does the job; the share is one of these.
+        score: the share.
+        gain: what it has more than without history, if the counterfactual `no-history` was asked.
+    """
+
+    pairs: Count
+    counted: Count
+    score: Score
+    gain: Difference | None = None
+
+
+class CounterfactualScore(BaseModel):
+    """What a model did with the rows of a counterfactual, and what a sound model is expected to do.
+
+    Args:
+        rows: number of rows; 0 in a setting that the counterfactual leaves as it is.
+        missing: number of missing replies.
+        own: share of calls of the row's own gold tool: of the calls of a tool that does the job, or of all rows.
+        expected: the share expected of a sound model.
+        other: share of calls of the other tool that the counterfactual is about, such as the twin's gold tool.
+        expected_other: the share expected of a sound model.
+    """
+
+    rows: Count
+    missing: Count = 0
+    own: Score
+    expected: Share
+    other: Score | None = None
+    expected_other: Share | None = None
+
+
+class Dependence(BaseModel):
+    """A test of whether Tool Acc depends on a dimension of the rows, over all its bands.
+
+    Args:
+        bands: number of bands.
+        p_value: not corrected for other tests; `None` if there is nothing to compare.
+    """
+
+    bands: Count
+    p_value: Share | None
 
 
 class RuleScore(BaseModel):
@@ -158,6 +225,10 @@ class Scores(Manifest):
         chance: expected scores of calls of random candidates, by setting and metric.
         best_rule: the best of the toolkit's rules on the same rows, by setting, reader and metric.
         breakdowns: scores of bands, by dimension (`BREAKDOWNS`), setting and band.
+        dependence: tests of whether Tool Acc (robust reader) depends on a dimension, by dimension and setting.
+        pairs: pair accuracy given the function (robust reader), by setting; empty if there are no blocks.
+        history_gain: what Preference Acc has more than without history, by setting, if `no-history` was asked.
+        counterfactual_scores: what was called in the rows of counterfactuals (robust reader), by name and setting.
         repeats: one share for each repeated run, by setting, reader and accuracy.
         counts: numbers of replies, by setting.
         usage: tokens, seconds and cost of the replies.
@@ -171,6 +242,10 @@ class Scores(Manifest):
     chance: dict[str, dict[str, Share | None]]
     best_rule: dict[str, dict[str, dict[str, RuleScore]]] = {}
     breakdowns: dict[str, dict[str, dict[str, Band]]]
+    dependence: dict[str, dict[str, Dependence]] = {}
+    pairs: dict[str, PairAccuracy] = {}
+    history_gain: dict[str, Difference] = {}
+    counterfactual_scores: dict[str, dict[str, CounterfactualScore]] = {}
     repeats: dict[str, dict[str, dict[str, list[Share]]]]
     counts: dict[str, Counts]
     usage: ReplyUsage = ReplyUsage()

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from petoolbench import InputError, to_json_text
-from petoolkit.evaluator.dataset_rows import load_split
+from petoolkit.evaluator.counterfactuals.changed_rows import changed_rows, rows_of_other_kinds
+from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow, counterfactual_of
+from petoolkit.evaluator.dataset_rows import chosen_settings, load_split
 from petoolkit.evaluator.models.processes import Rank
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest
 from petoolkit.files import decode_json, write_json_lines
@@ -18,15 +20,25 @@ from petoolkit.text import listing
 
 PREDICTIONS = "predictions.jsonl"
 _RANK_FILE = "predictions.rank"  # beginning of the name of the file that one of several processes writes
-_MAY_DIFFER = ("versions", "prices", "headers")  # fields of the manifest that may change when an evaluation continues
+# Fields of the manifest that may change when an evaluation continues; counterfactuals may be added.
+_MAY_DIFFER = ("versions", "prices", "headers", "counterfactuals")
 
 
 @dataclass(frozen=True)
 class Results:
-    """A stored evaluation: its manifest and the lines of `predictions.jsonl`."""
+    """A stored evaluation: its manifest, and the lines of `predictions.jsonl`.
+
+    Those about the dataset's rows are apart from those about rows of counterfactuals.
+    """
 
     manifest: Manifest
     predictions: list[dict]
+    of_counterfactuals: list[dict]
+
+    @property
+    def all_predictions(self) -> list[dict]:
+        """All lines of `predictions.jsonl`."""
+        return [*self.predictions, *self.of_counterfactuals]
 
 
 def fingerprint(rows: Iterable[dict]) -> str:
@@ -82,7 +94,10 @@ def read_results(folder: Path) -> Results:
             f"{folder}: {wrong['id']} has a prediction of repeat {wrong['repeat']} (counted from 0), but the "
             f"evaluation has only {repeats}; remove the line, and evaluate again."
         )
-    return Results(manifest, predictions)
+    parts: tuple[list[dict], list[dict]] = ([], [])
+    for line in predictions:
+        parts[bool(counterfactual_of(line["id"]))].append(line)
+    return Results(manifest, *parts)
 
 
 def rows_of(manifest: Manifest) -> list[dict]:
@@ -97,6 +112,35 @@ def rows_of(manifest: Manifest) -> list[dict]:
             f"{manifest.dataset} holds other rows than when it was evaluated on; evaluate again, into another folder."
         )
     return rows
+
+
+def changed_rows_of(manifest: Manifest, rows: list[dict]) -> dict[str, list[ChangedRow]]:
+    """The rows of an evaluation's counterfactuals by name, made of its rows.
+
+    Raises:
+        InputError: if the dataset cannot be loaded, or this version makes other rows than those that were asked.
+    """
+    if not manifest.counterfactuals:
+        return {}
+    settings = chosen_settings(manifest.dataset, manifest.setting, manifest.revision)
+    others = rows_of_other_kinds(manifest.dataset, manifest.split, settings, manifest.revision)
+    made = changed_rows([*rows, *others], manifest.counterfactuals)
+    for name, changed in made.items():
+        if fingerprint(one.row for one in changed) != manifest.counterfactuals[name]:
+            raise InputError(
+                f"the rows of the counterfactual {name} are other ones than those that were asked; evaluate again, "
+                "into another folder."
+            )
+    return made
+
+
+def stored_counterfactuals(folder: Path) -> list[str]:
+    """The counterfactuals that a stored evaluation asks; none if there is no evaluation.
+
+    Raises:
+        InputError: if the manifest is damaged.
+    """
+    return list(Manifest.read(folder).counterfactuals) if (folder / MANIFEST).exists() else []
 
 
 def writing(folder: Path, rank: Rank) -> AbstractContextManager[None]:
@@ -132,9 +176,20 @@ def begin_results(folder: Path, manifest: Manifest) -> None:
                     f"{folder} holds another evaluation: {key} is {earlier.get(key)!r} there and {now.get(key)!r} "
                     "here; give another --out, or remove the folder."
                 )
-        answered = [line for line in stored.predictions if line["reply"] is not None]
+        for name, rows in stored.manifest.counterfactuals.items():
+            if manifest.counterfactuals.get(name, rows) != rows:
+                raise InputError(
+                    f"{folder} asks other rows for the counterfactual {name} than this version makes; give another "
+                    "--out, or remove the folder."
+                )
+        answered = [line for line in stored.all_predictions if line["reply"] is not None]
         write_json_lines(folder / PREDICTIONS, answered)
         _remove_rank_files(folder)
+        if added := manifest.counterfactuals.keys() - stored.manifest.counterfactuals:
+            counterfactuals = stored.manifest.counterfactuals | {
+                name: rows for name, rows in manifest.counterfactuals.items() if name in added
+            }
+            stored.manifest.model_copy(update={"counterfactuals": counterfactuals}).write(folder)
         return
     try:
         has_other_files = folder.is_dir() and any((folder / name).exists() for name in (PREDICTIONS, SCORES))
@@ -174,7 +229,7 @@ def finish_results(folder: Path, order: list[tuple[str, int]]) -> None:
         folder: folder of the evaluation.
         order: row ids and numbers of repeats.
     """
-    found = {(line["id"], line["repeat"]): line for line in read_results(folder).predictions}
+    found = {(line["id"], line["repeat"]): line for line in read_results(folder).all_predictions}
     write_json_lines(folder / PREDICTIONS, (found[key] for key in order if key in found))
     _remove_rank_files(folder)
 

@@ -153,7 +153,7 @@ def _answer(row: dict, gold: ToolCall, model: str, repeat: int | None, line: dic
         model=model,
         repeat=repeat,
         tool=ToolName.parse(call.tool_name) if call else None,
-        tool_error=tool_error(call, gold, names, row["same_function_tools"]),
+        tool_error=tool_error(call, gold, names, row["same_function_tools"], row["acceptable_tools"]),
         parameter_error=parameter_error(call, gold, READER, documents),
         arguments=_compared(call, gold, documents) if call else [],
         reply=line["reply"],

@@ -85,7 +85,9 @@ def pair_of(row: dict, replies: Sequence[str | None], gold_reply: str) -> Pair |
 def _error_type(row: dict, call: ToolCall, gold: ToolCall) -> str | None:
     """The error type of a call by the robust reader, that of the tool before that of the parameters."""
     reference = error_reference(row)
-    wrong_tool = tool_error(call, gold, reference["candidate_tools"], reference["same_function_tools"])
+    wrong_tool = tool_error(
+        call, gold, reference["candidate_tools"], reference["same_function_tools"], reference["acceptable_tools"]
+    )
     return wrong_tool or parameter_error(call, gold, documents=gold_documents(row))
 
 

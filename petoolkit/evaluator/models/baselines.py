@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from petoolbench import PARAMETER_KINDS, SETTINGS, InputError, ToolName, check_choice, setting_of, to_json_text
+from petoolbench import PARAMETER_KINDS, InputError, ToolName, check_choice, provider_of, to_json_text
+from petoolkit.block_rules import liked_calls, trait_counts
 from petoolkit.evaluator.models.parameters import parameters_from_instruction
 
 if TYPE_CHECKING:
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 
 TrainRows = Callable[[], list[dict]]
 
-# Both values were chosen on the training split of the embedded catalogue's benchmark (recipes/build/quickstart.yaml),
-# never on released data.
-# Candidates whose similarity to the instruction is at most this far below the best one count as same-function tools.
+# Candidates whose similarity to the instruction is at most this far below the best one count as same-function tools:
+# chosen on the training split of the embedded catalogue's benchmark (recipes/build/quickstart.yaml), never on released
+# data.
 _SIMILARITY_MARGIN = 0.2
-# The oldest calls of a chronological history count as disliked: this share of them.
-_DISLIKED_SHARE = 0.2
+# Dimensions of a report that a rule cannot depend on.
+_POSITION = ("gold_position",)
+_BLIND = ("history_length", "gold_position")
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,18 @@ class Baseline:
         name: the name in `baseline:NAME`.
         description: the candidate that the rule calls, for `--help`.
         choose: takes rows, training rows and a random seed, and returns an index into `candidate_tools` for each row.
-            It must not read the rows' gold calls and `same_function_tools`.
+            It must not read the rows' gold calls and `same_function_tools`. A choice depends on its own row (and the
+            training rows) only, so that a prompted model could have made it.
+        cannot_depend_on: dimensions of a report, such as `gold_position`, that the rule cannot depend on; a difference
+            that a test finds there is one between the rows.
+        is_oracle: whether it reads what decided: a bound to compare with, never the best rule.
     """
 
     name: str
     description: str
     choose: Callable[[list[dict], TrainRows, int], list[int]]
+    cannot_depend_on: tuple[str, ...] = ()
+    is_oracle: bool = False
 
 
 def predict(name: str, rows: list[dict], train_rows: TrainRows, seed: int) -> list[str]:
@@ -90,79 +98,113 @@ def _popularity(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]
 
 
 def _preference_rule(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
-    attributes = _ProviderAttributes(rows)
+    def preference(row: dict) -> list[tuple[float, ...]]:
+        of_tool: Counter = Counter()
+        of_provider: Counter = Counter()
+        for call, liked in zip(row["history"], _liking(row), strict=True):
+            of_tool[call["tool_name"]] += liked
+            of_provider[provider_of(call)] += liked
+        return [
+            (of_tool[tool["tool_name"]], of_provider[provider_of(tool)], words)
+            for tool, words in zip(row["candidate_tools"], _word_liking(row), strict=True)
+        ]
+
+    return _preferred(rows, preference)
+
+
+def _attribute_words(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
+    return _preferred(rows, lambda row: [(value,) for value in _word_liking(row)])
+
+
+def _attribute_embedding(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
+    from petoolkit.attribute_reading import SentenceReader
+
+    reader = SentenceReader(text for row in rows for texts in _descriptions(row) for text in texts)
+    return _preferred(
+        rows, lambda row: [(value,) for value in reader.similarities(*_descriptions(row)) @ _liking(row)]
+    )
+
+
+def _trait_oracle(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
+    if without := next((row["id"] for row in rows if not row["taste"]), None):
+        raise InputError(
+            f"baseline:trait-oracle reads what decided, and {without} does not say it (its `taste` is empty); choose "
+            "another baseline."
+        )
     choices = []
-    for row, similarity in zip(rows, _similarities(rows), strict=True):
-        liking = list(_liking(row))
-        preference = {
-            index: (
-                _provider_liking(tool["tool_name"], liking),
-                attributes.liking(tool["tool_name"], liking),
-                float(similarity[index]),
-            )
-            for index, tool in enumerate(row["candidate_tools"])
-            if similarity[index] >= similarity.max() - _SIMILARITY_MARGIN
-        }
-        choices.append(max(preference, key=preference.__getitem__))
+    for row in rows:
+        counts = trait_counts(row)
+        names = [tool["tool_name"] for tool in row["candidate_tools"]]
+        choices.append(names.index(max(counts, key=counts.__getitem__)))
     return choices
 
 
 BASELINES: dict[str, Baseline] = {
     baseline.name: baseline
     for baseline in (
-        Baseline("random", "any candidate", _random),
-        Baseline("lexical", "the candidate nearest to the instruction by TF-IDF", _lexical),
-        Baseline("embedding", "the candidate nearest to the instruction by sentence embedding", _embedding),
-        Baseline("popularity", "the candidate called most often in the train split", _popularity),
+        Baseline("random", "any candidate", _random, ("history_length", "category", "gold_position")),
+        Baseline("lexical", "the candidate nearest to the instruction by TF-IDF", _lexical, _BLIND),
+        Baseline("embedding", "the candidate nearest to the instruction by sentence embedding", _embedding, _BLIND),
+        Baseline("popularity", "the candidate called most often in the train split", _popularity, _BLIND),
         Baseline(
             "preference-rule",
-            "of the candidates near by embedding, the one whose provider (then attributes) the history likes best",
+            "of the candidates near by embedding, the one that the history likes best: tool, provider, attribute words",
             _preference_rule,
+            _POSITION,
+        ),
+        Baseline(
+            "attribute-words",
+            "of the candidates near by embedding, the one described most in words of what the history likes",
+            _attribute_words,
+            _POSITION,
+        ),
+        Baseline(
+            "attribute-embedding",
+            "of the candidates near by embedding, the one with the sentences nearest to what the history likes",
+            _attribute_embedding,
+            _POSITION,
+        ),
+        Baseline(
+            "trait-oracle",
+            "an oracle, not a rule: it is told which tools do the job, and their traits and those of the past calls",
+            _trait_oracle,
+            _POSITION,
+            is_oracle=True,
         ),
     )
 }
 
 
-def _liking(row: dict) -> Iterator[tuple[str, float]]:
-    """Tool and liking of each past call, from -1.1 to 1.1: -1 to 1, and up to a tenth more for recent calls."""
-    last = max(len(row["history"]) - 1, 1)
-    for position, call in enumerate(row["history"]):
-        recency = position / last
-        if call["rating"] is not None:
-            liked = 1.0 if call["rating"] else -1.0
-        elif SETTINGS[setting_of(row)].dislikes == "first":
-            above = recency - _DISLIKED_SHARE
-            liked = above / (1 - _DISLIKED_SHARE if above > 0 else _DISLIKED_SHARE)
-        else:
-            liked = 1.0
-        yield call["tool_name"], liked * (1 + 0.1 * recency)
+def _preferred(rows: list[dict], preference: Callable[[dict], list[tuple[float, ...]]]) -> list[int]:
+    """Of the candidates that are near to the instruction, the one with the highest preference, then similarity.
+
+    Args:
+        rows: of the dataset.
+        preference: takes a row, and gives what decides about each candidate, the most important first.
+    """
+    choices = []
+    for row, similarity in zip(rows, _similarities(rows), strict=True):
+        preferences = preference(row)
+        near = [index for index, value in enumerate(similarity) if value >= similarity.max() - _SIMILARITY_MARGIN]
+        choices.append(max(near, key=lambda index: (*preferences[index], float(similarity[index]))))
+    return choices
 
 
-def _provider_liking(tool_name: str, liking: list[tuple[str, float]]) -> float:
-    provider = ToolName.parse(tool_name)[:2]
-    return sum(liked for name, liked in liking if ToolName.parse(name)[:2] == provider)
+def _liking(row: dict) -> list[float]:
+    """1 for each past call that the user liked, -1 for each other one."""
+    return [1.0 if liked else -1.0 for liked in liked_calls(row)]
 
 
-class _ProviderAttributes:
-    """Vectors of provider descriptions; they are known for candidates' providers, since histories do not hold them."""
+def _descriptions(row: dict) -> tuple[list[str], list[str]]:
+    """What the providers of the candidates and of the past calls are like."""
+    return tuple([tool["provider_description"] for tool in row[of]] for of in ("candidate_tools", "history"))
 
-    def __init__(self, rows: list[dict]):
-        from petoolkit.embedding import Encoder
 
-        described = {
-            ToolName.parse(tool["tool_name"])[:2]: tool["provider_description"]
-            for row in rows
-            for tool in row["candidate_tools"]
-            if tool["provider_description"]
-        }
-        vectors = Encoder().encode(list(described.values()), "provider descriptions")
-        self._vectors = dict(zip(described, vectors, strict=True))
+def _word_liking(row: dict) -> "np.ndarray":
+    """(candidates,) likeness by words to the providers of liked calls, less that to those of disliked ones."""
+    from petoolkit.attribute_reading import word_similarities
 
-    def liking(self, tool_name: str, liking: list[tuple[str, float]]) -> float:
-        """How much the history likes providers with similar descriptions; 0 if this tool's is not known."""
-        own = self._vectors.get(ToolName.parse(tool_name)[:2])
-        known = [(self._vectors.get(ToolName.parse(name)[:2]), liked) for name, liked in liking]
-        return 0.0 if own is None else sum(float(own @ other) * liked for other, liked in known if other is not None)
+    return word_similarities(*_descriptions(row)) @ _liking(row)
 
 
 def _similarities(rows: list[dict]) -> Iterator["np.ndarray"]:

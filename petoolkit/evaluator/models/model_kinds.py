@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from petoolbench import InputError
+from petoolkit.evaluator.counterfactuals.counterfactual import counterfactual_of
 from petoolkit.evaluator.models.baselines import BASELINES, TrainRows, predict
 from petoolkit.evaluator.models.model import Answer, Model, Prompt, split_spec
 
@@ -147,10 +148,15 @@ class BaselineModel:
     def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`."""
         setup = self._setup
-        for repeat in sorted({prompt.repeat for prompt in prompts}):
-            replies = predict(setup.name, setup.rows, setup.train_rows, setup.options.seed + repeat)
-            by_row = dict(zip((row["id"] for row in setup.rows), replies, strict=True))
-            yield from (Answer(prompt, by_row[prompt.row_id]) for prompt in prompts if prompt.repeat == repeat)
+        asked: dict[tuple[str, int], list[Prompt]] = {}
+        for prompt in prompts:
+            asked.setdefault((counterfactual_of(prompt.row_id), prompt.repeat), []).append(prompt)
+        for (counterfactual, repeat), of_run in asked.items():
+            # Each counterfactual for itself, so that no rule's replies to the other rows depend on it.
+            rows = [row for row in setup.rows if counterfactual_of(row["id"]) == counterfactual]
+            replies = predict(setup.name, rows, setup.train_rows, setup.options.seed + repeat)
+            by_row = dict(zip((row["id"] for row in rows), replies, strict=True))
+            yield from (Answer(prompt, by_row[prompt.row_id]) for prompt in of_run)
 
 
 MODEL_KINDS: dict[str, ModelKind] = {

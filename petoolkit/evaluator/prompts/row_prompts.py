@@ -52,7 +52,7 @@ def make_prompts(
                 repeat,
                 model.count_tokens,
                 options.window - function_tokens,
-                history=options.history,
+                history=options.history and bool(row["history"]),  # without any call, no heading either
                 truncate=options.truncate,
                 released_prompt=released.get(row["id"]),
                 native_tools=native_tools,

@@ -122,7 +122,7 @@ def headline(group: RunGroup) -> Table:
     for name, cell, _ in references:
         rows.append(Row(name, REFERENCE, [cell, *(Cell("") for _ in [*columns[1:], *references])]))
     columns += [Column(f"to {name}") for name, _, _ in references]
-    notes = [f"{_ROBUST} The intervals are from a bootstrap over function groups."]
+    notes = [f"{_ROBUST} The intervals are from a bootstrap over blocks (function groups, where there are none)."]
     if any_missing:
         notes.append("Missing replies are those of failed requests; they count as wrong.")
     return Table(f"{_TOOL_ACC} over all rows", columns, rows, notes)

@@ -1,9 +1,14 @@
 """Confidence intervals by a cluster bootstrap.
 
-Rows of one function group resemble each other, so whole groups are drawn.
+Rows of one block, or of one function group where there are no blocks, resemble each other, so these are drawn whole.
 """
 
 import numpy as np
+
+
+def clusters_of(rows: list[dict]) -> np.ndarray:
+    """(rows,) numbers of the rows' blocks, or of their function groups where they have no block."""
+    return np.unique([row["block_id"] or row["group_id"] for row in rows], return_inverse=True)[1]
 
 
 def cluster_sums(values: np.ndarray, rows: np.ndarray, clusters: np.ndarray) -> np.ndarray:
@@ -28,13 +33,39 @@ def ratio_intervals(
     Returns:
         The 2.5 and 97.5 percentiles, each (columns,); NaN if fewer than two clusters have a denominator above 0.
     """
-    clusters, columns = numerators.shape
+    columns = numerators.shape[1]
     low, high = np.full(columns, np.nan), np.full(columns, np.nan)
     spread = np.count_nonzero(denominators, axis=0) > 1
     if spread.any():
-        drawn = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), size=rounds)
-        sums = drawn.astype(float) @ np.hstack([numerators[:, spread], denominators[:, spread]])
-        numerator, denominator = np.hsplit(sums, 2)
-        ratios = np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)
+        ratios = _drawn_ratios(numerators[:, spread], denominators[:, spread], rounds, seed)
         low[spread], high[spread] = np.nanpercentile(ratios, [2.5, 97.5], axis=0)
     return low, high
+
+
+def difference_intervals(
+    first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray], rounds: int, seed: int
+) -> tuple[float, float]:
+    """The 95 % interval of a ratio of sums less another, of the same clusters, as in `ratio_intervals`.
+
+    Args:
+        first, second: numerators and denominators, each (clusters,).
+        rounds: number of draws.
+        seed: random seed.
+
+    Returns:
+        The 2.5 and 97.5 percentiles; NaN if a ratio has fewer than two clusters with a denominator above 0.
+    """
+    numerators, denominators = (np.stack(columns, axis=1) for columns in zip(first, second, strict=True))
+    if (np.count_nonzero(denominators, axis=0) < 2).any():
+        return np.nan, np.nan
+    ratios = _drawn_ratios(numerators, denominators, rounds, seed)
+    low, high = np.nanpercentile(ratios[:, 0] - ratios[:, 1], [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _drawn_ratios(numerators: np.ndarray, denominators: np.ndarray, rounds: int, seed: int) -> np.ndarray:
+    """(rounds, columns) ratios of the sums of drawn clusters; NaN where a denominator is 0."""
+    clusters = len(numerators)
+    drawn = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), size=rounds)
+    numerator, denominator = np.hsplit(drawn.astype(float) @ np.hstack([numerators, denominators]), 2)
+    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)

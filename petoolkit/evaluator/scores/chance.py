@@ -13,7 +13,7 @@ def chance(rows: list[dict], rows_of_setting: dict[str, np.ndarray]) -> dict[str
     """Expected scores, by setting and metric, of a call of a random candidate with the parameters of `call_of`.
 
     Each is the expected number of right calls, divided by the expected number of counted calls; `None` if no call is
-    counted. For Tool Acc it is the mean of 1 / (number of candidates) over the rows.
+    counted. For Tool Acc it is the mean share of acceptable tools among the candidates.
 
     Args:
         rows: rows of the dataset.
@@ -37,7 +37,7 @@ def _expected(row: dict) -> np.ndarray:
     guesses = []
     for tool in row["candidate_tools"]:
         guess = parse_reply(call_of(row, tool))
-        right = is_right_tool(guess, gold)
+        right = is_right_tool(guess, gold, row["acceptable_tools"])
         does_the_job = right or tool["tool_name"] in row["same_function_tools"]
         outcome = Outcome(right, has_right_parameters(guess, gold, documents=documents), does_the_job)
         is_right = [metric.is_right(outcome) for metric in METRICS.values()]

@@ -8,7 +8,7 @@ import numpy as np
 from petoolbench import InputError
 from petoolkit.evaluator.records import Manifest
 from petoolkit.evaluator.results_folder import Results, read_results, rows_of
-from petoolkit.evaluator.scores.bootstrap import cluster_sums, ratio_intervals
+from petoolkit.evaluator.scores.bootstrap import cluster_sums, clusters_of, ratio_intervals
 from petoolkit.evaluator.scores.breakdowns import by_setting
 from petoolkit.evaluator.scores.judgements import Judgements, judge
 from petoolkit.replies import READERS
@@ -28,7 +28,7 @@ class Comparison:
         rows: number of rows.
         differences: by setting (or `all`), reader and accuracy: {`a`, `b`, `value`, `low`, `high`, `p_value`}. `value`
             is B minus A, from -1 to 1, with its 95 % interval; the last three are `None` if all rows are of one
-            function group.
+            block or function group.
         flipped: replies where, by the robust reader, only one of the two called the right tool: {`id`, `repeat`,
             `instruction`, `tool_call` (the gold one), `right` ("a" or "b"), `reply_a`, `reply_b`}.
     """
@@ -41,7 +41,8 @@ class Comparison:
 
 
 def compare(folder_a: Path, folder_b: Path, seed: int = 0) -> Comparison:
-    """Compare two evaluations, paired by row; the bootstrap and the permutation test keep function groups together.
+    """Compare two evaluations, paired by row; the bootstrap and the permutation test keep blocks together
+    (function groups, where there are no blocks).
 
     The repeats of a row are averaged, so the two may have different numbers of repeats; `flipped` is about the repeats
     that both have. P-values are two-sided and not corrected for the number of comparisons.
@@ -74,7 +75,7 @@ def compare(folder_a: Path, folder_b: Path, seed: int = 0) -> Comparison:
 
 
 def _differences(rows: list[dict], a: Judgements, b: Judgements, seed: int) -> dict:
-    clusters = np.unique([row["group_id"] for row in rows], return_inverse=True)[1]
+    clusters = clusters_of(rows)
     repeats = np.full(len(rows), a.repeats * b.repeats)
     keys, gains, denominators = [], [], []
     for setting, numbers in by_setting(rows).items():
@@ -98,7 +99,7 @@ def _differences(rows: list[dict], a: Judgements, b: Judgements, seed: int) -> d
 
 
 def _p_values(gains: np.ndarray, seed: int) -> np.ndarray:
-    """P-values of a permutation test whose null hypothesis is that each function group's gain has a random sign.
+    """P-values of a permutation test whose null hypothesis is that each cluster's gain has a random sign.
 
     Args:
         gains: (comparisons, clusters), B minus A.

@@ -88,6 +88,7 @@ class _Reference(NamedTuple):
     documents: dict[str, ParameterDocument] | None
     candidate_tools: frozenset[str]
     same_function_tools: frozenset[str]
+    acceptable_tools: frozenset[str]
 
 
 def gold_documents(row: dict) -> dict[str, ParameterDocument] | None:
@@ -96,7 +97,7 @@ def gold_documents(row: dict) -> dict[str, ParameterDocument] | None:
     return next((parameter_documents(tool) for tool in row["candidate_tools"] if tool["tool_name"] == gold), None)
 
 
-def judge(rows: list[dict], predictions: Iterable[dict]) -> Judgements:
+def judge(rows: list[dict], predictions: Iterable[dict], repeats: int = 1) -> Judgements:
     """Judge every reply with both readers.
 
     A row or repeat without a prediction is missing; a missing reply is IF in both partitions. Of several predictions
@@ -105,12 +106,13 @@ def judge(rows: list[dict], predictions: Iterable[dict]) -> Judgements:
     Args:
         rows: rows of the dataset.
         predictions: lines of `predictions.jsonl`; `id`, `repeat` and `reply` are needed.
+        repeats: number of replies asked to each row, if no prediction has a higher number.
 
     Raises:
         InputError: if a prediction is about a row that is not in `rows`, or a row has no readable gold call.
     """
     lines = np.fromiter(_judge_each(rows, predictions), _LINE)
-    shape = (len(rows), int(lines["repeat"].max(initial=0)) + 1)
+    shape = (len(rows), int(lines["repeat"].max(initial=repeats - 1)) + 1)
 
     def by_row_and_repeat(column: str, default: int | bool) -> np.ndarray:
         values = np.full(shape, default, _LINE[column])
@@ -159,13 +161,13 @@ def _reference(row: dict) -> _Reference:
         gold_documents(row),
         frozenset(reference["candidate_tools"]),
         frozenset(reference["same_function_tools"]),
+        frozenset(reference["acceptable_tools"]),
     )
 
 
 def _codes(call: ToolCall | None, reader: str, reference: _Reference) -> tuple[int, int]:
     """The codes of the tool error and of the parameter error of a call."""
-    gold, documents, candidate_tools, same_function_tools = reference
     return (
-        _TOOL_CODES[tool_error(call, gold, candidate_tools, same_function_tools)],
-        _PARAMETER_CODES[parameter_error(call, gold, reader, documents)],
+        _TOOL_CODES[tool_error(call, reference.call, *reference[2:])],
+        _PARAMETER_CODES[parameter_error(call, reference.call, reader, reference.documents)],
     )

@@ -11,7 +11,8 @@ from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.dataset_rows import load_split_if_any
 from petoolkit.evaluator.models.baselines import BASELINES, predict
 from petoolkit.evaluator.records import Manifest, ReplyUsage, Scores
-from petoolkit.evaluator.results_folder import Results, read_results, rows_of
+from petoolkit.evaluator.results_folder import Results, changed_rows_of, read_results, rows_of
+from petoolkit.evaluator.scores.preference import preference_scores
 from petoolkit.evaluator.scores.score import best_rule, metric_values, score
 
 _CUT_BELOW = 0.7  # a prompt of which a smaller share was read was cut; lengths of texts in tokens vary less
@@ -26,8 +27,12 @@ def score_folder(folder: Path, console: Console) -> Scores:
     """
     results = read_results(folder)
     rows = rows_of(results.manifest)
+    changed = changed_rows_of(results.manifest, rows)
     with console.status("Scoring"):
         found = score(rows, results.predictions)
+        found |= preference_scores(
+            rows, results.predictions, changed, results.of_counterfactuals, results.manifest.options.repeat
+        )
         best = {} if results.manifest.is_rule else best_rule(_rule_values(rows, results.manifest, console))
     scores = Scores(
         **results.manifest.model_dump(),
@@ -48,7 +53,7 @@ def _rule_values(rows: list[dict], manifest: Manifest, console: Console) -> dict
         return load_split_if_any(manifest.dataset, manifest.setting, "train", manifest.revision)
 
     found = {}
-    for name in BASELINES:
+    for name in (name for name, rule in BASELINES.items() if not rule.is_oracle):
         try:
             replies = predict(name, rows, train_rows, seed=0)
         except InputError as error:
@@ -61,7 +66,7 @@ def _rule_values(rows: list[dict], manifest: Manifest, console: Console) -> dict
 
 
 def _left_out(results: Results) -> list[str]:
-    return sorted({option for line in results.predictions for option in line.get("left_out") or ()})
+    return sorted({option for line in results.all_predictions for option in line.get("left_out") or ()})
 
 
 def _cut_prompts(results: Results) -> int | None:
@@ -82,11 +87,12 @@ def _cut_prompts(results: Results) -> int | None:
 
 
 def _usage(results: Results) -> ReplyUsage:
+    predictions = results.all_predictions
     tokens = {
-        key: sum(known) if (known := [p[key] for p in results.predictions if p.get(key) is not None]) else None
+        key: sum(known) if (known := [p[key] for p in predictions if p.get(key) is not None]) else None
         for key in ("prompt_tokens", "completion_tokens")
     }
-    seconds = [p["seconds"] for p in results.predictions if p.get("seconds") is not None]
+    seconds = [p["seconds"] for p in predictions if p.get("seconds") is not None]
     prices = results.manifest.prices
     usage = Usage(Prices(**prices) if prices else None)
     usage.count(**{key: number for key, number in tokens.items() if number})

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from petoolkit.evaluator.scores.bootstrap import cluster_sums, ratio_intervals
+from petoolkit.evaluator.scores.bootstrap import cluster_sums, clusters_of, ratio_intervals
 from petoolkit.evaluator.scores.breakdowns import RowGroup, by_setting, row_groups
 from petoolkit.evaluator.scores.chance import chance
+from petoolkit.evaluator.scores.dependence import dependence
 from petoolkit.evaluator.scores.judgements import Judgements, judge
 from petoolkit.replies import HOW_READ, READERS
 from petoolkit.scoring import ACCURACIES, ERROR_TYPES, METRICS
@@ -24,9 +25,10 @@ def score(rows: list[dict], predictions: Iterable[dict], rounds: int = 1000, see
         seed: random seed of the bootstrap.
 
     Returns:
-        The fields `rows`, `scores`, `chance`, `breakdowns`, `repeats` and `counts` of
+        The fields `rows`, `scores`, `chance`, `breakdowns`, `dependence`, `repeats` and `counts` of
         `petoolkit.evaluator.records.Scores`. A value with its interval is {`value`, `low`, `high`}; all three are
-        `None` if the denominator is 0, and `low` and `high` are `None` if all rows are of one function group.
+        `None` if the denominator is 0, and `low` and `high` are `None` if all rows are of one
+        cluster (`clusters_of`).
 
     Raises:
         InputError: if a prediction is about a row that is not in `rows`.
@@ -48,6 +50,7 @@ def score(rows: list[dict], predictions: Iterable[dict], rounds: int = 1000, see
         "scores": scores,
         "chance": chance(rows, whole),
         "breakdowns": breakdowns,
+        "dependence": dependence(rows, judged),
         "repeats": {setting: _by_repeat(judged, numbers) for setting, numbers in whole.items()},
         "counts": {setting: _counts(judged, numbers) for setting, numbers in whole.items()},
     }
@@ -90,7 +93,7 @@ def _with_intervals(
 ) -> dict[tuple[RowGroup, str, str], dict[str, float | None]]:
     """Values with intervals by group, reader and metric: all metrics and error types for a whole setting, accuracies
     for a band."""
-    clusters = np.unique([row["group_id"] for row in rows], return_inverse=True)[1]
+    clusters = clusters_of(rows)
     shares = {reader: _shares(judged, reader) for reader in READERS}
     keys = [
         (group, reader, metric)

@@ -1,0 +1,72 @@
+"""How alike descriptions of providers are, those of candidates beside those of past calls; each row for itself."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache
+
+import numpy as np
+
+_WORD = re.compile(r"[^\W_]{2,}")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+def word_similarities(own: Sequence[str], called: Sequence[str]) -> np.ndarray:
+    """(own, called) cosines of TF-IDF vectors, whose weights come from these texts alone."""
+    texts = [_words(text) for text in [*own, *called]]
+    documents = Counter(word for words in texts for word in words)
+    weights = {word: math.log((1 + len(texts)) / (1 + number)) + 1 for word, number in documents.items()}
+    vectors = [{word: (1 + math.log(times)) * weights[word] for word, times in words.items()} for words in texts]
+    lengths = [math.sqrt(sum(value * value for value in vector.values())) or 1.0 for vector in vectors]
+    similarities = np.zeros((len(own), len(called)))
+    for i in range(len(own)):
+        for j in range(len(called)):
+            other = vectors[len(own) + j]
+            product = sum(value * other[word] for word, value in vectors[i].items() if word in other)
+            similarities[i, j] = product / (lengths[i] * lengths[len(own) + j])
+    return similarities
+
+
+@lru_cache(maxsize=65_536)  # rows of one block have the same texts
+def _words(text: str) -> Counter[str]:
+    return Counter(word for word in _WORD.findall(text.lower()) if word not in _stop_words())
+
+
+@cache
+def _stop_words() -> frozenset[str]:
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return ENGLISH_STOP_WORDS
+
+
+class SentenceReader:
+    """Embeddings of the sentences of texts; two texts are as alike as their nearest sentences.
+
+    Args:
+        texts: all texts that will be asked about; they are embedded together to save time.
+    """
+
+    def __init__(self, texts: Iterable[str]):
+        from petoolkit.embedding import Encoder
+
+        sentences = {text: _SENTENCE_END.split(text) for text in dict.fromkeys(texts) if text}
+        distinct = list(dict.fromkeys(sentence for found in sentences.values() for sentence in found))
+        vectors = dict(zip(distinct, Encoder().encode(distinct, "sentences of descriptions"), strict=True))
+        self._vectors = {
+            text: np.stack([vectors[sentence] for sentence in found]) for text, found in sentences.items()
+        }
+        self._nearest: dict[tuple[str, str], float] = {}
+
+    def similarities(self, own: Sequence[str], called: Sequence[str]) -> np.ndarray:
+        """(own, called) cosines of the nearest sentences; 0 beside an empty text."""
+        return np.array([[self._similarity(left, right) for right in called] for left in own]).reshape(
+            len(own), len(called)
+        )
+
+    def _similarity(self, left: str, right: str) -> float:
+        if not left or not right:
+            return 0.0
+        if (left, right) not in self._nearest:
+            self._nearest[left, right] = float((self._vectors[left] @ self._vectors[right].T).max())
+        return self._nearest[left, right]
