@@ -231,10 +231,16 @@ def evaluate(
 
 
 def _show_scores(scores: "Scores", out: Path) -> None:
+    from petoolkit.evaluator.preference_view import preference_view
     from petoolkit.evaluator.score_tables import scores_table
 
-    make_console().print(scores_table([scores]))
+    console = make_console()
+    console.print(scores_table([scores]))
+    if scores.pairs or scores.counterfactual_scores:
+        console.print(preference_view({scores.model.removeprefix("baseline:"): scores}))
     messages = make_console(stderr=True)
+    if missing := sum(found["all"].missing for found in scores.counterfactual_scores.values() if "all" in found):
+        messages.print(f"{missing:,} requests of counterfactuals failed; run the same command again to repeat them.")
     if missing := scores.counts["all"].missing:
         messages.print(f"{missing:,} requests failed and count as wrong; run the same command again to repeat them.")
     if cut := scores.counts["all"].cut_replies:
@@ -281,12 +287,16 @@ def compare(a, b, rows) -> None:
 
     A and B are folders that `evaluate --out` wrote.
     """
+    from petoolkit.evaluator.preference_view import preference_view
     from petoolkit.evaluator.score_tables import comparison_table, flipped_view
     from petoolkit.evaluator.scores.comparison import compare as run_comparison
 
     comparison = run_comparison(a, b)
     console = make_console()
     console.print(comparison_table(comparison))
+    if comparison.pairs:
+        named = {"A": comparison.preference_a, "B": comparison.preference_b}
+        console.print(preference_view(named, comparison.pairs["all"]), "")
     console.print(flipped_view(comparison, rows))
 
 

@@ -216,7 +216,21 @@ class ReplyUsage(BaseModel):
     cost_usd: Amount | None = None
 
 
-class Scores(Manifest):
+class Preference(BaseModel):
+    """How well calls follow preference, by the robust reader.
+
+    Args:
+        pairs: pair accuracy given the function, by setting (or `all`); empty if there are no blocks.
+        history_gain: what Preference Acc has more than without history, by setting, if `no-history` was asked.
+        counterfactual_scores: what was called in the rows of counterfactuals, by name and setting.
+    """
+
+    pairs: dict[str, PairAccuracy] = {}
+    history_gain: dict[str, Difference] = {}
+    counterfactual_scores: dict[str, dict[str, CounterfactualScore]] = {}
+
+
+class Scores(Preference, Manifest):
     """The manifest and the scores of an evaluation: `scores.json`.
 
     Args:
@@ -226,9 +240,6 @@ class Scores(Manifest):
         best_rule: the best of the toolkit's rules on the same rows, by setting, reader and metric.
         breakdowns: scores of bands, by dimension (`BREAKDOWNS`), setting and band.
         dependence: tests of whether Tool Acc (robust reader) depends on a dimension, by dimension and setting.
-        pairs: pair accuracy given the function (robust reader), by setting; empty if there are no blocks.
-        history_gain: what Preference Acc has more than without history, by setting, if `no-history` was asked.
-        counterfactual_scores: what was called in the rows of counterfactuals (robust reader), by name and setting.
         repeats: one share for each repeated run, by setting, reader and accuracy.
         counts: numbers of replies, by setting.
         usage: tokens, seconds and cost of the replies.
@@ -243,9 +254,6 @@ class Scores(Manifest):
     best_rule: dict[str, dict[str, dict[str, RuleScore]]] = {}
     breakdowns: dict[str, dict[str, dict[str, Band]]]
     dependence: dict[str, dict[str, Dependence]] = {}
-    pairs: dict[str, PairAccuracy] = {}
-    history_gain: dict[str, Difference] = {}
-    counterfactual_scores: dict[str, dict[str, CounterfactualScore]] = {}
     repeats: dict[str, dict[str, dict[str, list[Share]]]]
     counts: dict[str, Counts]
     usage: ReplyUsage = ReplyUsage()

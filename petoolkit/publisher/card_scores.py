@@ -101,7 +101,7 @@ def scores_section(results: list[Scores]) -> str:
     lines.append(["chance", *(percent(first.chance[setting][_METRIC.name]) for setting in settings)])
     return (
         f"## Scores\n\n{_METRIC.label} in % on the {counted(first.rows[ALL], 'row')} of the test split, with 95 % "
-        "intervals over blocks or function groups, read by the robust reader. The `baseline:` models are rules without a language "
-        "model; they show what can be guessed from the rows.\n\n"
+        "intervals over blocks or function groups, read by the robust reader. The `baseline:` models are rules "
+        "without a language model; they show what can be guessed from the rows.\n\n"
         + markdown_table(["model", *map(setting_label, settings)], lines)
     )

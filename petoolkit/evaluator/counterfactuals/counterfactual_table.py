@@ -23,8 +23,8 @@ COUNTERFACTUALS: dict[str, Counterfactual] = {
             "no past calls",
             changes.without_history,
             _always("ceiling"),
-            "More than the ceiling: rows give the gold tool away without the user; no gain over it: the model does not "
-            "use the history.",
+            "More than the ceiling: rows give the gold tool away without the user. As much as with history: the model "
+            "does not use it.",
         ),
         Counterfactual(
             "no-attributes",
@@ -55,8 +55,8 @@ COUNTERFACTUALS: dict[str, Counterfactual] = {
             "the newest past call first",
             changes.with_reversed_history,
             _where_time_decides(0.0),
-            "Less than 100 where order says nothing: the model leans on recent calls; more than 0 in chronological: it "
-            "does not read the order.",
+            "Less than 100 where order says nothing: the model leans on recent calls; more than 0 in chronological: "
+            "it does not read the order.",
         ),
         Counterfactual(
             "stranger",

@@ -1,7 +1,7 @@
 """Rules that choose a candidate tool without a language model, to compare models with."""
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -99,8 +99,8 @@ def _popularity(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]
 
 def _preference_rule(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
     def preference(row: dict) -> list[tuple[float, ...]]:
-        of_tool: Counter = Counter()
-        of_provider: Counter = Counter()
+        of_tool: dict[str, float] = defaultdict(float)
+        of_provider: dict[tuple[str, ...], float] = defaultdict(float)
         for call, liked in zip(row["history"], _liking(row), strict=True):
             of_tool[call["tool_name"]] += liked
             of_provider[provider_of(call)] += liked
@@ -148,7 +148,7 @@ BASELINES: dict[str, Baseline] = {
         Baseline("popularity", "the candidate called most often in the train split", _popularity, _BLIND),
         Baseline(
             "preference-rule",
-            "of the candidates near by embedding, the one that the history likes best: tool, provider, attribute words",
+            "of the candidates near by embedding, the one liked best: tool, then provider, then attribute words",
             _preference_rule,
             _POSITION,
         ),
@@ -197,7 +197,8 @@ def _liking(row: dict) -> list[float]:
 
 def _descriptions(row: dict) -> tuple[list[str], list[str]]:
     """What the providers of the candidates and of the past calls are like."""
-    return tuple([tool["provider_description"] for tool in row[of]] for of in ("candidate_tools", "history"))
+    own, called = ([one["provider_description"] for one in row[of]] for of in ("candidate_tools", "history"))
+    return own, called
 
 
 def _word_liking(row: dict) -> "np.ndarray":

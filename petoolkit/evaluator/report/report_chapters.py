@@ -5,10 +5,12 @@ from typing import Any
 
 from petoolkit.evaluator.report import report_findings as findings
 from petoolkit.evaluator.report import report_tables as tables
+from petoolkit.evaluator.report.preference_tables import counterfactual_tables, preference_headline
 from petoolkit.evaluator.report.report_figures import ReportFigure, draw_figures
 from petoolkit.evaluator.report.report_tables import Table
 from petoolkit.evaluator.report.run_groups import RunGroup
 from petoolkit.replies import READERS
+from petoolkit.scoring import METRICS
 from petoolkit.text import ALL, counted
 
 _ROBUST, _PAPER = READERS
@@ -78,6 +80,13 @@ def report_on(groups: list[RunGroup]) -> Report:
     return Report(findings.warnings(groups), [_chapter(group, len(groups)) for group in groups])
 
 
+def _counterfactuals(group: RunGroup) -> list[Section]:
+    """What changed rows did to the calls of each run; no section if none was asked."""
+    tables = counterfactual_tables(group)
+    title = "What each model's calls follow: rows changed in one thing"
+    return [Section(title, tables[:1], more=tables[1:])] if tables else []
+
+
 def _chapter(group: RunGroup, groups: int) -> Chapter:
     rows = f"{group.first.dataset}, {group.first.split} split, {counted(group.first.rows[ALL], 'row')}"
     title = f"Group {group.number}: {rows}" if groups > 1 else rows
@@ -86,7 +95,11 @@ def _chapter(group: RunGroup, groups: int) -> Chapter:
         figures[name] for name in ("history", "history-length", "gold-position") if name in figures
     ]
     sections = [
-        Section("At a glance", [tables.headline(group)], [figures["tool-acc"]]),
+        Section("At a glance", [preference_headline(group)]),
+        *_counterfactuals(group),
+        Section(
+            f"{METRICS['tool_acc'].label} beside chance and rules", [tables.headline(group)], [figures["tool-acc"]]
+        ),
         Section(
             "Accuracy",
             [tables.paper_metrics(group, _ROBUST), *tables.further_metrics(group, _ROBUST)],

@@ -1,11 +1,18 @@
 """What a report's numbers say, in sentences computed from them."""
 
-from petoolkit.evaluator.records import Score
 from petoolkit.evaluator.report.run_groups import FEWEST_ROWS, Run, RunGroup
+from petoolkit.evaluator.scores.dependence import holm
 from petoolkit.scoring import METRICS
 from petoolkit.text import ALL, counted, in_percent, interval, listing, points, setting_label
 
 _TOOL_ACC = METRICS["tool_acc"].label
+_LEVEL = 0.05
+# What a report shows Tool Acc by: for people, and whether over all settings (or in the one of the history lengths).
+_DIMENSIONS = {
+    "history_length": ("the length of the history", False),
+    "gold_position": ("the position of the gold tool", True),
+    "category": ("the category", True),
+}
 
 
 def warnings(groups: list[RunGroup]) -> list[str]:
@@ -78,7 +85,7 @@ def row_counts(group: RunGroup) -> str:
 
 
 def categories(group: RunGroup) -> str:
-    """How evenly the rows are spread over categories."""
+    """How evenly the rows are spread over categories, and whose Tool Acc depends on them."""
     sizes = sorted(group.band_sizes("category", ALL).items(), key=lambda item: -item[1])
     total = sum(number for _, number in sizes)
     sentence = (
@@ -87,7 +94,7 @@ def categories(group: RunGroup) -> str:
     )
     if len(sizes) > 5:
         sentence += f"; the five largest hold {in_percent(sum(number for _, number in sizes[:5]) / total)}"
-    return f"{sentence}."
+    return f"{sentence}. {dependence_on(group, 'category')}"
 
 
 def history_pairs(group: RunGroup) -> str:
@@ -110,41 +117,64 @@ def history_pairs(group: RunGroup) -> str:
 
 
 def by_history_length(group: RunGroup, runs: list[Run]) -> str:
-    """For how many runs Tool Acc falls from the shortest histories to the longest."""
+    """Whose Tool Acc depends on the length of the history."""
     setting = group.history_length_setting
     bands, small = group.readable_bands("history_length", setting)
     if len(bands) < 2:
         return f"There is nothing to compare: all histories are {bands[0]} interactions long.{_left_out(small)}"
-    changes = [[run.band_tool_acc("history_length", setting, bands[end]) for end in (0, -1)] for run in runs]
-    falls = [(first, last) for first, last in changes if _fall(first, last) > 0]
-    clear = [ends for ends in falls if _are_apart(*ends)]
-    steepest, (first, last) = max(zip(runs, changes, strict=True), key=lambda item: abs(_fall(*item[1])))
-    return (
-        f"From histories of {bands[0]} to {bands[-1]} interactions, {_TOOL_ACC} falls for {len(falls)} of "
-        f"{counted(len(runs), 'model')}; for {len(clear) or 'none'} of these the intervals do not overlap. The "
-        f"largest change is that of {steepest.label}, from {in_percent(first.value)} to {in_percent(last.value)}."
-        f"{_left_out(small)}"
-    )
+    return f"{dependence_on(group, 'history_length')}{_left_out(small)}"
 
 
 def by_gold_position(group: RunGroup, runs: list[Run]) -> str:
-    """How much Tool Acc depends on the position of the gold tool among the candidates."""
-    positions, small = group.readable_bands("gold_position", ALL)
-    ends = []
-    for run in runs:
-        scores = [(run.band_tool_acc("gold_position", ALL, position), position) for position in positions]
-        scores.sort(key=lambda item: item[0].value or 0)
-        ends.append((scores[-1], scores[0]))
-    widest, ((best, best_position), (worst, worst_position)) = max(
-        zip(runs, ends, strict=True), key=lambda item: _fall(item[1][0][0], item[1][1][0])
-    )
-    clear = sum(_are_apart(best, worst) for (best, _), (worst, _) in ends)
-    return (
-        f"{widest.label} depends most on the position of the gold tool: it has {in_percent(best.value)} at position "
-        f"{best_position} and {in_percent(worst.value)} at position {worst_position}. For {clear or 'none'} of "
-        f"{counted(len(runs), 'model')} the intervals of the best and the worst position do not overlap."
-        f"{_left_out(small)}"
-    )
+    """Whose Tool Acc depends on the position of the gold tool among the candidates."""
+    return f"{dependence_on(group, 'gold_position')}{_left_out(group.readable_bands('gold_position', ALL)[1])}"
+
+
+def dependence_on(group: RunGroup, dimension: str) -> str:
+    """Whose Tool Acc depends on a dimension: a test over all its bands, corrected for all tests of a group."""
+    what, _ = _DIMENSIONS[dimension]
+    found = _corrected(group)
+    tests = {label: p for (label, of), p in found.items() if of == dimension}
+    if not tests:
+        return (
+            f"Whether {_TOOL_ACC} depends on {what} was not tested, or there is nothing to compare; petoolbench score "
+            "FOLDER tests it."
+        )
+    placebos = [run.label for run in group.runs if run.label in tests and dimension in run.cannot_depend_on]
+    others = [label for label in tests if label not in placebos]
+    how = f"a test over all of them, by whole blocks, corrected for the {counted(len(found), 'test')} of this group"
+    sentences = []
+    if others:
+        dependent = [f"{label} (p = {tests[label]:.3f})" for label in others if tests[label] < _LEVEL]
+        if dependent:
+            sentences.append(f"{_TOOL_ACC} depends on {what} for {listing(dependent)}: {how}.")
+        else:
+            lowest = min(tests[label] for label in others)
+            sentences.append(
+                f"No difference by {what} is supported: {how}, finds none (lowest p = {lowest:.3f}), whatever single "
+                "values look like."
+            )
+    if placebos:
+        flagged = [label for label in placebos if tests[label] < _LEVEL]
+        sentences.append(
+            f"As a placebo, {counted(len(placebos), 'rule')} that cannot depend on it: the test finds a difference "
+            f"for {listing(flagged) if flagged else 'none'}."
+        )
+        if flagged:
+            sentences.append("So some rows are harder than others there, and a difference need not be the model's.")
+    return " ".join(sentences)
+
+
+def _corrected(group: RunGroup) -> dict[tuple[str, str], float]:
+    """P-values by run and dimension, corrected for their number."""
+    found = {}
+    for run in group.runs:
+        for dimension, (_, of_all) in _DIMENSIONS.items():
+            setting = ALL if of_all else group.history_length_setting
+            test = run.result.dependence.get(dimension, {}).get(setting)
+            if test and test.p_value is not None:
+                found[run.label, dimension] = test.p_value
+    return dict(zip(found, holm(list(found.values())), strict=True))
 
 
 def _left_out(bands: list[str]) -> str:
@@ -153,14 +183,3 @@ def _left_out(bands: list[str]) -> str:
 
 def _tool_acc(run: Run, setting: str) -> float:
     return run.result.score(setting, "tool_acc").value or 0.0
-
-
-def _fall(first: Score, last: Score) -> float:
-    return (first.value or 0.0) - (last.value or 0.0)
-
-
-def _are_apart(one: Score, other: Score) -> bool:
-    """Whether two intervals do not overlap."""
-    if one.low is None or one.high is None or other.low is None or other.high is None:
-        return False
-    return one.high < other.low or other.high < one.low

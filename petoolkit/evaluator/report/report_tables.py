@@ -15,7 +15,7 @@ from petoolkit.replies import HOW_READ, READERS
 from petoolkit.scoring import ERROR_TYPES, METRICS, PARAMETER_ERRORS, TOOL_ERRORS
 from petoolkit.text import ALL, UNKNOWN, amount, interval, listing, percent, points, setting_label
 
-MODEL, RULE, REFERENCE, PAPER = "model", "rule", "reference", "paper"  # kinds of rows
+MODEL, RULE, ORACLE, REFERENCE, PAPER = "model", "rule", "oracle", "reference", "paper"  # kinds of rows
 _TOOL_ACC = METRICS["tool_acc"].label
 _READER = READERS[0]
 _IN_PERCENT = "Scores are in %, with 95 % intervals."
@@ -32,7 +32,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table; `kind` is one of `MODEL`, `RULE`, `REFERENCE` and `PAPER`."""
+    """A row of a table; `kind` is one of `MODEL`, `RULE`, `ORACLE`, `REFERENCE` and `PAPER`."""
 
     name: str
     kind: str
@@ -114,11 +114,11 @@ def headline(group: RunGroup) -> Table:
     rows = []
     for run in group.runs:
         score, missing = run.result.score(ALL, "tool_acc"), run.result.counts[ALL].missing
-        cells = [_cell(score)]
+        cells = [score_cell(score)]
         if any_missing:
             cells.append(Cell(f"{missing:,}", f"{percent(missing / run.result.replies)} %" if missing else ""))
         cells += [Cell(points((score.value or 0.0) - share)) for _, _, share in references]
-        rows.append(Row(run.label, _kind(run), cells))
+        rows.append(Row(run.label, kind_of_run(run), cells))
     for name, cell, _ in references:
         rows.append(Row(name, REFERENCE, [cell, *(Cell("") for _ in [*columns[1:], *references])]))
     columns += [Column(f"to {name}") for name, _, _ in references]
@@ -224,7 +224,10 @@ def _scores_table(
         paper: rows below these.
     """
     keys = [(setting, name) for setting in settings for name in names]
-    rows = [Row(run.label, _kind(run), [_cell(run.result.score(*key, reader)) for key in keys]) for run in group.runs]
+    rows = [
+        Row(run.label, kind_of_run(run), [score_cell(run.result.score(*key, reader)) for key in keys])
+        for run in group.runs
+    ]
     columns = [
         Column(METRICS[name].label if name in METRICS else name, setting_label(setting)) for setting, name in keys
     ]
@@ -243,7 +246,7 @@ def breakdown(group: RunGroup, dimension: str, setting: str, first_column: str) 
     rows = []
     for band, number in group.band_sizes(dimension, setting).items():
         scores = [run.band_tool_acc(dimension, setting, band) for run in group.runs]
-        rows.append(Row(band, MODEL, [Cell(f"{number:,}"), *map(_cell, scores)]))
+        rows.append(Row(band, MODEL, [Cell(f"{number:,}"), *map(score_cell, scores)]))
     columns = [Column("rows"), *(Column(run.label) for run in group.runs)]
     return Table(f"{_TOOL_ACC} by {first_column}, {setting_label(setting)}", columns, rows, [_ROBUST], first_column)
 
@@ -254,7 +257,7 @@ def repeated_runs(group: RunGroup) -> list[Table]:
     for run in (run for run in group.runs if run.result.options.repeat > 1):
         values = run.result.repeats[ALL][_READER]["tool_acc"]
         value_range = percent(max(values) - min(values))
-        rows.append(Row(run.label, _kind(run), [Cell(", ".join(map(percent, values))), Cell(value_range)]))
+        rows.append(Row(run.label, kind_of_run(run), [Cell(", ".join(map(percent, values))), Cell(value_range)]))
     columns = [Column(f"{_TOOL_ACC} of each repeat", is_text=True), Column("range, points")]
     notes = [f"Scores are in %, over all rows. Replies were read by the {_READER} reader."]
     return [Table("Repeated runs", columns, rows, notes)] if rows else []
@@ -327,14 +330,16 @@ def what_was_run(group: RunGroup) -> Table:
 def _runs_table(
     title: str, group: RunGroup, columns: list[Column], cells: Callable[[Run], list[Cell]], note: str
 ) -> Table:
-    return Table(title, columns, [Row(run.label, _kind(run), cells(run)) for run in group.runs], [note])
+    return Table(title, columns, [Row(run.label, kind_of_run(run), cells(run)) for run in group.runs], [note])
 
 
-def _kind(run: Run) -> str:
-    return RULE if run.result.is_rule else MODEL
+def kind_of_run(run: Run) -> str:
+    """Which kind of row a run is: `MODEL`, `RULE` or `ORACLE`."""
+    return ORACLE if run.result.is_oracle else RULE if run.result.is_rule else MODEL
 
 
-def _cell(score: Score) -> Cell:
+def score_cell(score: Score) -> Cell:
+    """A score, and its interval below it."""
     return Cell(percent(score.value), interval(score))
 
 

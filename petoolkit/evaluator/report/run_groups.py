@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import product
 
 from petoolbench import SETTINGS, InputError
+from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.evaluator.records import BREAKDOWNS, Score, Scores
 from petoolkit.replies import READERS
 from petoolkit.text import ALL
@@ -25,6 +26,12 @@ class Run:
     def band_tool_acc(self, dimension: str, setting: str, band: str) -> Score:
         """Tool Acc (robust reader) of the rows of one band."""
         return self.result.breakdowns[dimension][setting][band].scores[READERS[0]]["tool_acc"]
+
+    @property
+    def cannot_depend_on(self) -> tuple[str, ...]:
+        """Dimensions that the run's calls cannot depend on, since it is a rule that does not see them."""
+        rule = BASELINES.get(self.result.model.removeprefix("baseline:")) if self.result.is_rule else None
+        return rule.cannot_depend_on if rule else ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class RunGroup:
 
     @cached_property
     def models(self) -> list[Run]:
-        """Runs of models that are not rules of the toolkit."""
+        """Runs of models that are not rules (or oracles) of the toolkit."""
         return [run for run in self.runs if not run.result.is_rule]
 
     @cached_property
@@ -93,7 +100,7 @@ class RunGroup:
         rules = [BestRule(rule.name, rule.value) for rule in named if rule and rule.value is not None]
         for run in self.runs:
             value = run.result.score(setting, metric, reader).value
-            if run.result.is_rule and value is not None:
+            if run.result.is_rule and not run.result.is_oracle and value is not None:
                 rules.append(BestRule(run.label, value))
         return max(rules, key=lambda rule: rule.value, default=None)
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from petoolbench import InputError
-from petoolkit.evaluator.records import Manifest
-from petoolkit.evaluator.results_folder import Results, read_results, rows_of
+from petoolkit.evaluator.records import Difference, Manifest, Preference
+from petoolkit.evaluator.results_folder import Results, changed_rows_of, read_results, rows_of
 from petoolkit.evaluator.scores.bootstrap import cluster_sums, clusters_of, ratio_intervals
 from petoolkit.evaluator.scores.breakdowns import by_setting
 from petoolkit.evaluator.scores.judgements import Judgements, judge
+from petoolkit.evaluator.scores.preference import pair_differences, preference_scores
 from petoolkit.replies import READERS
 from petoolkit.scoring import ACCURACIES
 
@@ -29,6 +30,8 @@ class Comparison:
         differences: by setting (or `all`), reader and accuracy: {`a`, `b`, `value`, `low`, `high`, `p_value`}. `value`
             is B minus A, from -1 to 1, with its 95 % interval; the last three are `None` if all rows are of one
             block or function group.
+        preference_a, preference_b: how well the calls of each follow preference.
+        pairs: what B's pair accuracy given the function has more, by setting; empty if the rows are of no blocks.
         flipped: replies where, by the robust reader, only one of the two called the right tool: {`id`, `repeat`,
             `instruction`, `tool_call` (the gold one), `right` ("a" or "b"), `reply_a`, `reply_b`}.
     """
@@ -37,14 +40,17 @@ class Comparison:
     manifest_b: Manifest
     rows: int
     differences: dict[str, dict[str, dict[str, dict[str, float | None]]]]
+    preference_a: Preference
+    preference_b: Preference
+    pairs: dict[str, Difference]
     flipped: list[dict]
 
 
 def compare(folder_a: Path, folder_b: Path, seed: int = 0) -> Comparison:
-    """Compare two evaluations, paired by row; the bootstrap and the permutation test keep blocks together
-    (function groups, where there are no blocks).
+    """Compare two evaluations, paired by row.
 
-    The repeats of a row are averaged, so the two may have different numbers of repeats; `flipped` is about the repeats
+    The bootstrap and the permutation test keep blocks together (function groups, where there are no blocks). The
+    repeats of a row are averaged, so the two may have different numbers of repeats; `flipped` is about the repeats
     that both have. P-values are two-sided and not corrected for the number of comparisons.
 
     Args:
@@ -70,8 +76,18 @@ def compare(folder_a: Path, folder_b: Path, seed: int = 0) -> Comparison:
         manifest_b=b.manifest,
         rows=len(rows),
         differences=_differences(rows, judged_a, judged_b, seed),
+        preference_a=_preference(rows, a),
+        preference_b=_preference(rows, b),
+        pairs={name: Difference(**found) for name, found in pair_differences(rows, judged_a, judged_b).items()},
         flipped=_flipped(rows, a, b, judged_a, judged_b),
     )
+
+
+def _preference(rows: list[dict], results: Results) -> Preference:
+    changed = changed_rows_of(results.manifest, rows)
+    repeats = results.manifest.options.repeat
+    found = preference_scores(rows, results.predictions, changed, results.of_counterfactuals, repeats)
+    return Preference(**found)
 
 
 def _differences(rows: list[dict], a: Judgements, b: Judgements, seed: int) -> dict:

@@ -1,6 +1,7 @@
 """Tests of whether Tool Acc depends on a dimension of the rows, over all its bands, and Holm's correction."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,29 +11,34 @@ from petoolkit.evaluator.scores.breakdowns import DIMENSIONS, by_setting
 from petoolkit.evaluator.scores.judgements import Judgements
 from petoolkit.replies import READERS
 
-_ROUNDS, _SEED = 1_999, 0
-_BATCH = 200  # rounds at a time, to save memory
+_ROUNDS, _SEED = 999, 0
 
 
 def dependence(rows: list[dict], judged: Judgements) -> dict[str, dict[str, dict]]:
     """Number of bands and p-value by dimension and setting (or `all`).
 
-    The null hypothesis: what a row's Tool Acc has more than the mean of the rows of its setting with as many tools that
-    do the job does not depend on the band. The statistic sums over the bands the square of this surplus, divided by its
-    variance; blocks (or function groups) are kept whole, and their surplus gets random signs (a wild cluster
-    bootstrap). Few blocks in a band make the test blunt, not wrong.
+    The statistic compares all bands: the sum over them of their rows' mean surplus, squared and weighted by the number
+    of rows. The surplus of a row is what its Tool Acc has more than the mean of its setting's rows with as many tools
+    that do the job. It is a permutation test: outcomes are exchanged among the users of a block, all settings of a
+    user together, and among blocks of as many users (function groups, where there are no blocks).
     """
     tool_acc = judged.right(READERS[0], "tool_acc").mean(axis=1)
-    strata = [(setting_of(row), len(row["same_function_tools"])) for row in rows]
-    surplus = tool_acc - _means(tool_acc, strata)
-    clusters = clusters_of(rows)
-    found: dict[str, dict[str, dict]] = {}
+    surplus = tool_acc - _means(tool_acc, [(setting_of(row), len(row["same_function_tools"])) for row in rows])
+    tests = {}
     for dimension, (band_of, _) in DIMENSIONS.items():
-        bands = np.unique([band_of(row) for row in rows], return_inverse=True)[1]
+        bands = np.array([band_of(row) for row in rows], dtype=object)
         for setting, numbers in by_setting(rows).items():
-            p_value = _p_value(surplus[numbers], bands[numbers], clusters[numbers])
-            number = len(np.unique(bands[numbers]))
-            found.setdefault(dimension, {})[setting] = {"bands": number, "p_value": p_value}
+            tests[dimension, setting] = (numbers, np.unique(bands[numbers].astype(str), return_inverse=True)[1])
+    observed = {key: _statistic(surplus[numbers], bands) for key, (numbers, bands) in tests.items()}
+    as_high = dict.fromkeys(tests, 1)
+    for permuted in _permutations(rows, surplus):
+        for key, (numbers, bands) in tests.items():
+            as_high[key] += _statistic(permuted[numbers], bands) >= observed[key] - 1e-9
+    found: dict[str, dict[str, dict]] = {}
+    for (dimension, setting), (_, bands) in tests.items():
+        number = len(np.unique(bands))
+        p_value = as_high[dimension, setting] / (_ROUNDS + 1) if number > 1 else None
+        found.setdefault(dimension, {})[setting] = {"bands": number, "p_value": p_value}
     return found
 
 
@@ -43,23 +49,37 @@ def _means(values: np.ndarray, strata: Sequence[tuple]) -> np.ndarray:
     return (np.bincount(numbers, values) / np.bincount(numbers))[numbers]
 
 
-def _p_value(surplus: np.ndarray, bands: np.ndarray, clusters: np.ndarray) -> float | None:
-    bands, clusters = (np.unique(labels, return_inverse=True)[1] for labels in (bands, clusters))
-    shape = (int(clusters.max(initial=-1)) + 1, int(bands.max(initial=-1)) + 1)
-    if min(shape) < 2:
-        return None
-    of_clusters = np.zeros(shape)
-    np.add.at(of_clusters, (clusters, bands), surplus)
-    variances = (of_clusters**2).sum(axis=0)
-    of_clusters = of_clusters[:, variances > 1e-12] / np.sqrt(variances[variances > 1e-12])
-    if not of_clusters.size:  # all rows of a stratum are alike
-        return 1.0
-    observed = (of_clusters.sum(axis=0) ** 2).sum()
-    rng, as_high = np.random.default_rng(_SEED), 1
-    for start in range(0, _ROUNDS, _BATCH):
-        signs = rng.choice((-1.0, 1.0), size=(min(_BATCH, _ROUNDS - start), shape[0]))
-        as_high += int((((signs @ of_clusters) ** 2).sum(axis=1) >= observed - 1e-9).sum())
-    return as_high / (_ROUNDS + 1)
+def _statistic(surplus: np.ndarray, bands: np.ndarray) -> float:
+    return float((np.bincount(bands, surplus) ** 2 / np.bincount(bands)).sum())
+
+
+def _permutations(rows: list[dict], values: np.ndarray) -> Iterator[np.ndarray]:
+    """(rows,) values that were exchanged, `_ROUNDS` times."""
+    rng = np.random.default_rng(_SEED)
+    exchangeable = _exchangeable(rows)
+    for _ in range(_ROUNDS):
+        permuted = values.copy()
+        for numbers in exchangeable:
+            blocks, users, _ = numbers.shape
+            moved = numbers[rng.permutation(blocks)]
+            order = rng.permuted(np.tile(np.arange(users), (blocks, 1)), axis=1)
+            permuted[numbers] = values[np.take_along_axis(moved, order[:, :, None], axis=1)]
+        yield permuted
+
+
+def _exchangeable(rows: list[dict]) -> list[np.ndarray]:
+    """Row numbers, each array (blocks, users, settings), of blocks with as many users in the same settings."""
+    of_users: dict[tuple[int, str], dict[str, int]] = defaultdict(dict)
+    for number, (cluster, row) in enumerate(zip(clusters_of(rows).tolist(), rows, strict=True)):
+        of_users[cluster, row["user_id"]][setting_of(row)] = number
+    blocks: dict[tuple, list[list[int]]] = defaultdict(list)
+    for (cluster, _), numbers in of_users.items():
+        settings = tuple(sorted(numbers))
+        blocks[cluster, settings].append([numbers[setting] for setting in settings])
+    alike: dict[tuple, list[list[list[int]]]] = defaultdict(list)
+    for (_, settings), users in blocks.items():
+        alike[len(users), settings].append(users)
+    return [np.array(found) for found in alike.values()]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -26,7 +26,7 @@ def preference_scores(
     of_counterfactuals: Iterable[dict],
     repeats: int,
 ) -> dict[str, Any]:
-    """The fields `pairs`, `history_gain` and `counterfactual_scores` of `petoolkit.evaluator.records.Scores`.
+    """The fields of `petoolkit.evaluator.records.Preference`.
 
     Args:
         rows: rows of the dataset.
@@ -50,6 +50,17 @@ def preference_scores(
             for name, made in changed.items()
         },
     }
+
+
+def pair_differences(rows: list[dict], a: Judgements, b: Judgements) -> dict[str, dict]:
+    """What B's pair accuracy given the function has more than A's, by setting; empty if the rows are of no blocks."""
+    if not any(row["block_id"] for row in rows):
+        return {}
+    clusters, found = clusters_of(rows), {}
+    for setting, numbers in by_setting(rows).items():
+        (pairs_a, right_a), (pairs_b, right_b) = (_pair_counts(rows, one, numbers, clusters) for one in (a, b))
+        found[setting] = _difference((right_b, pairs_b), (right_a, pairs_a))
+    return found
 
 
 def _pairs(rows: list[dict], judged: Judgements, blind: Judgements | None) -> dict[str, dict]:
