@@ -86,6 +86,7 @@ def evaluate(
     """
     console = console or make_console(stderr=True)
     kind = check_options(model, options, connection, given)
+    _check_counterfactuals(counterfactuals, options)
     if not kind.shares_rows and (number := started_processes()) > 1:
         raise InputError(
             f"{number} processes were started, and each would ask {model} about every row; run the command without "
@@ -97,7 +98,7 @@ def evaluate(
     read_revision = commit or revision
     rows = load_split(dataset, setting, SPLIT, read_revision)
     released = released_texts(dataset, setting, options, read_revision)
-    changed = _counterfactual_rows(counterfactuals, dataset, setting, read_revision, rows, options, out)
+    changed = _counterfactual_rows(counterfactuals, dataset, setting, read_revision, rows, out)
     all_rows = [*rows, *(one.row for made in changed.values() for one in made)]
     chat = make_chat(model, options, stored_date(out))
     if chat:
@@ -157,19 +158,23 @@ def evaluate(
         return score_folder(out, console)
 
 
+def _check_counterfactuals(choice: str, options: Options) -> None:
+    """Raise `InputError` for an unknown counterfactual, or options that exclude them."""
+    if chosen_counterfactuals(choice) and not options.history:
+        raise InputError("counterfactuals change the history; leave out --no-history (`no-history` is one of them).")
+    if chosen_counterfactuals(choice) and options.prompt == "released":
+        raise InputError("counterfactuals change the prompt; leave out --prompt released.")
+
+
 def _counterfactual_rows(
-    choice: str, dataset: str, setting: str, revision: str | None, rows: list[dict], options: Options, out: Path
+    choice: str, dataset: str, setting: str, revision: str | None, rows: list[dict], out: Path
 ) -> dict[str, list[ChangedRow]]:
     """The rows of the chosen counterfactuals, and of those that the folder holds, by name.
 
     Raises:
-        InputError: for an unknown counterfactual, one that cannot be made of the rows, or options that exclude them.
+        InputError: for one that cannot be made of the rows.
     """
     chosen = chosen_counterfactuals(choice)
-    if chosen and not options.history:
-        raise InputError("counterfactuals change the history; leave out --no-history (`no-history` is one of them).")
-    if chosen and options.prompt == "released":
-        raise InputError("counterfactuals change the prompt; leave out --prompt released.")
     stored = stored_counterfactuals(out)
     names = [name for name in COUNTERFACTUALS if name in chosen or name in stored]
     if not names:

@@ -2,16 +2,27 @@
 
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 from petoolkit.evaluator.records import CounterfactualScore
-from petoolkit.evaluator.report.report_tables import Cell, Column, Row, Table, kind_of_run, score_cell
+from petoolkit.evaluator.report.report_tables import (
+    MODEL,
+    ORACLE,
+    RULE,
+    Cell,
+    Column,
+    Row,
+    Table,
+    kind_of_run,
+    score_cell,
+)
 from petoolkit.evaluator.report.run_groups import Run, RunGroup
 from petoolkit.text import ALL, UNKNOWN, counted, interval, listing, percent, points, setting_label
 
 # The counterfactuals that the headline needs.
 HEADLINE = ("no-history", "override")
+_KINDS = (MODEL, RULE, ORACLE)
 _HEADLINE_NOTES = (
     "In %, over all settings, with 95 % intervals over blocks. Pair accuracy given the function: of two users of one "
     "block who prefer different tools, both calls are right, among the pairs in which both calls are of a tool that "
-    "does the job. A model that ignores the user has 0.",
+    "does the job. A model that answers the users of a block alike has 0.",
     "Its gain: in points, over the same rows without history; below it, that of Preference Acc. Taste followed: of "
     "the rows whose instruction states a need against the user's taste, those in which the taste's tool was called "
     "all the same (over-personalisation); 0 is best.",
@@ -69,22 +80,23 @@ def not_asked(group: RunGroup) -> list[str]:
 
 
 def counterfactual_tables(group: RunGroup) -> list[Table]:
-    """For each run that was asked counterfactuals, what was expected and what was observed, by setting."""
-    return [_counterfactuals(group, run) for run in group.runs if run.result.counterfactual_scores]
+    """For each run that was asked counterfactuals, what was expected and what was observed; models come first."""
+    in_order = sorted(group.runs, key=lambda run: _KINDS.index(kind_of_run(run)))
+    return [_counterfactuals(group, run) for run in in_order if run.result.counterfactual_scores]
 
 
 def _counterfactuals(group: RunGroup, run: Run) -> Table:
     columns = [
         *(Column(name, setting_label(setting)) for setting in group.settings for name in ("expected", "observed")),
-        Column("what a deviation means", is_text=True),
+        Column("what is changed, and what a deviation means", is_text=True),
     ]
     plain = [
         cell
         for setting in group.settings
         for cell in (Cell(percent(1.0)), score_cell(run.result.score(setting, "preference_acc")))
     ]
-    meaning = Cell("Less than 100: the model does not find, or does not follow, the user's preference.")
-    rows = [Row("the rows as they are", kind_of_run(run), [*plain, meaning])]
+    meaning = Cell("Nothing.", "Less than 100: the model does not find, or does not follow, the user's preference.")
+    rows = [Row("the rows as they are", MODEL, [*plain, meaning])]
     for name, scores in run.result.counterfactual_scores.items():
         counterfactual = COUNTERFACTUALS.get(name)
         if counterfactual is None:  # of another version
@@ -92,11 +104,11 @@ def _counterfactuals(group: RunGroup, run: Run) -> Table:
         own = [_cells(scores.get(setting), is_other=False) for setting in group.settings]
         what = Cell(f"{counterfactual.changes[0].upper()}{counterfactual.changes[1:]}.", counterfactual.deviation)
         label = f"{name}: the row's tool" if counterfactual.other else name
-        rows.append(Row(label, kind_of_run(run), [*(cell for cells in own for cell in cells), what]))
+        rows.append(Row(label, MODEL, [*(cell for cells in own for cell in cells), what]))
         if counterfactual.other:
             other = [_cells(scores.get(setting), is_other=True) for setting in group.settings]
             label = f"{name}: {counterfactual.other}"
-            rows.append(Row(label, kind_of_run(run), [*(cell for cells in other for cell in cells), Cell("")]))
+            rows.append(Row(label, MODEL, [*(cell for cells in other for cell in cells), Cell("")]))
     notes = [
         "In %, with 95 % intervals over blocks: how often the row's tool (or the other one) was called, among the "
         "calls of a tool that does the job; of override and no-preference, among all rows. Expected: of a model that "

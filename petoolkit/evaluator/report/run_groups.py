@@ -53,7 +53,7 @@ class HistoryPair:
 
 @dataclass(frozen=True)
 class RunGroup:
-    """Runs on the same rows, sorted by Tool Acc (all rows, robust reader), the highest first."""
+    """Runs on the same rows, sorted by Tool Acc (all rows, robust reader), the highest first; oracles stand last."""
 
     number: int  # from 1
     runs: list[Run]
@@ -136,7 +136,7 @@ def group_runs(results: list[Scores]) -> list[RunGroup]:
     groups = []
     for number, same_rows in enumerate(by_rows.values(), 1):
         runs = [Run(label, result) for label, result in zip(_labels(same_rows), same_rows, strict=True)]
-        runs.sort(key=lambda run: (-(run.result.score(ALL, "tool_acc").value or 0), run.label))
+        runs.sort(key=lambda run: (run.result.is_oracle, -(run.result.score(ALL, "tool_acc").value or 0), run.label))
         groups.append(RunGroup(number, runs))
     return groups
 
