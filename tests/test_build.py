@@ -255,7 +255,7 @@ def test_gold_tools_or_functions_of_the_test_split_are_not_asked_for_in_training
 
 def test_the_report_and_the_card_tell_what_was_done(built):
     report = (built / "run" / "report.md").read_text()
-    for said in ("kept: 1284", "| **0.3** |", "| 0.15 |", "blocks: 6", "gold tool's position (rows)"):
+    for said in ("kept: 1,284", "| **0.3** |", "| 0.15 |", "blocks: 6", "gold tool's position (rows)"):
         assert said in report
     card = (built / "petoolbench" / "README.md").read_text()
     for said in ("Rules wrote this data", "seed: 42", "| collect | read | 1,284 |", '"petoolbench", "chronological"'):
