@@ -240,7 +240,7 @@ def _render_interaction(interaction: dict) -> str:
     if interaction["rating"] is not None:  # before the tool's name: who reads the name knows the rating already
         shown["rating"] = interaction["rating"]
     shown["tool_name"] = interaction["tool_name"]
-    if interaction["provider_description"]:
+    if interaction.get("provider_description"):  # rows of earlier versions have none
         shown["provider_description"] = interaction["provider_description"]
     return _on_one_line({**shown, "parameters": json.loads(interaction["parameters"])})
 
@@ -256,7 +256,7 @@ def _render_tool(tool: dict) -> str:
 
 def _shown_parameter(parameter: dict) -> dict[str, Any]:
     shown = {name: parameter[name] for name in ("name", "type", "description")}
-    schema = {} if parameter["schema"] is None else {"schema": json.loads(parameter["schema"])}
+    schema = {"schema": json.loads(parameter["schema"])} if parameter.get("schema") else {}
     return {**shown, "default": default_of(parameter), **schema}
 
 

@@ -35,7 +35,15 @@ def parameter(name, type="STRING", default=None, examples=(), description=""):
     }
 
 
-def tool(name, functionality="get the weather", attributes="free of charge", required=(), optional=(), response=None, traits=None):
+def tool(
+    name,
+    functionality="get the weather",
+    attributes="free of charge",
+    required=(),
+    optional=(),
+    response=None,
+    traits=None,
+):
     """A tool as `collect` and `understand` write it; `name` is "Category.Provider.api"."""
     full_name = ToolName(*name.split("."))
     return {
