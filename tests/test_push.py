@@ -135,7 +135,7 @@ def test_the_card_says_what_a_user_asks(hub, push, dataset, tmp_path):
     assert 'load_dataset("me/bench", "chronological")' in card
     assert "\nlicense: apache-2.0\n" in card  # rules over the embedded catalogue, by the record
     assert "training and test share no user. The texts were searched for keys" in card
-    assert "9 rows by setting and split; histories hold 1 to 1 calls" in card
+    assert "9 rows by config and split; histories hold 1 to 1 calls" in card
     assert DatasetRecord.model_validate_json(files[RECORD_FILE]) == RECORD
     for picture in ("figures/rows.png", "figures/categories.png"):
         assert f"({picture})" in card
