@@ -365,3 +365,9 @@ def test_a_dataset_of_two_settings_has_scores_of_both(tmp_path):
     assert "| baseline:lexical |" in card(pack(folder, rules=True))
     with pytest.raises(InputError, match="holds scores of other rows"):
         pack(folder, scores=tuple(folders(tmp_path / "scores", scores())))
+
+
+def test_the_shipped_catalogue_holds_no_address_and_no_number_that_somebody_could_have():
+    """A build of it can be published as it is."""
+    folder = Path("builder/catalogue/embedded")
+    assert [found for file in folder.glob("*.yaml") for found in find(file.read_text())] == []
