@@ -86,7 +86,6 @@ SPLITS = ("train", "test")
 # the taste; or any tool that does the job. Rows of the first kind are in their setting's config, all others in one.
 KINDS = ("preference", "override", "no_preference")
 SELECTIVITY = "selectivity"
-CONFIGS = (*SETTINGS, SELECTIVITY)
 
 # --- columns --------------------------------------------------------------------------------------------------------
 
@@ -184,6 +183,11 @@ def setting_of(row: dict) -> str:
 def config_of(row: dict) -> str:
     """The config that a row belongs to."""
     return setting_of(row) if row["kind"] == KINDS[0] else SELECTIVITY
+
+
+def all_configs() -> list[str]:
+    """The configs that a dataset can have, in the contract's order."""
+    return [*SETTINGS, SELECTIVITY]
 
 
 def check_choice(value: str, choices: Iterable[str], what: str) -> None:

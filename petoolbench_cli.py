@@ -221,12 +221,12 @@ def show(row_or_user, dataset, setting, revision) -> None:
     ROW_OR_USER is a row's id, such as u000007/chronological, or a user's, such as u000007 or u000007-override; without
     it, the first test row is shown.
     """
-    from petoolbench import CONFIGS, check_choice
+    from petoolbench import all_configs, check_choice
     from petoolkit.evaluator.dataset_rows import find_rows
     from petoolkit.evaluator.row_view import user_view
 
     if setting:
-        check_choice(setting, CONFIGS, "setting")
+        check_choice(setting, all_configs(), "setting")
     make_console().print(user_view(find_rows(dataset, setting, row_or_user, revision)))
 
 

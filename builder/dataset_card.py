@@ -9,7 +9,7 @@ import yaml
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from petoolbench import CITATION, FEATURES, SELECTIVITY, SETTINGS, SPLITS
+from petoolbench import CITATION, FEATURES, SELECTIVITY, SETTINGS, SPLITS, all_configs
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.files import content_version
 from petoolkit.shipped import ROOT
@@ -37,7 +37,7 @@ def write_card(folder: Path, name: str, written: dict[tuple[str, str], WrittenSp
         written: by config and split.
         record: the dataset's record.
     """
-    present = [config for config in (*SETTINGS, SELECTIVITY) if any(config == one for one, _ in written)]
+    present = [config for config in all_configs() if any(config == one for one, _ in written)]
     configs, infos = [], DatasetInfosDict()
     for config in present:
         splits = {split: written[config, split] for split in SPLITS if (config, split) in written}

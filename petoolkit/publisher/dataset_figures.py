@@ -5,7 +5,7 @@ from collections import Counter
 from importlib.util import find_spec
 from typing import Any
 
-from petoolbench import CONFIGS, SPLITS
+from petoolbench import SPLITS, all_configs
 from petoolkit.figure_style import BLUE, GREY, PALE, figure_style, setting_colour
 from petoolkit.publisher.row_checks import CheckedDataset
 from petoolkit.text import counted, shortened
@@ -49,7 +49,7 @@ def _rows_figure(checked: CheckedDataset) -> bytes:
     """The paper's Figure 3: rows by config, and by length of the history."""
     from matplotlib.figure import Figure
 
-    configs = [config for config in CONFIGS if config in checked.rows]
+    configs = [config for config in all_configs() if config in checked.rows]
     figure = Figure((_WIDTH, 2.6))
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
     names = [config.replace("_", "\n") for config in configs]

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import track
 
-from petoolbench import CONFIGS, FEATURES, KINDS, SETTINGS, SPLITS, InputError, breaches, config_of, setting_of
+from petoolbench import FEATURES, KINDS, SETTINGS, SPLITS, InputError, all_configs, breaches, config_of, setting_of
 from petoolkit.publisher.block_checks import BlockChecks
 from petoolkit.publisher.text_search import Findings, TextSearch
 from petoolkit.split_rules import unshared_by
@@ -46,7 +46,7 @@ class CheckedDataset:
 def data_files(folder: Path) -> list[Path]:
     """A dataset's parquet files, `data/<config>/<split>-....parquet`, in the configs' order."""
     files = sorted(folder.glob("data/*/*.parquet"))
-    return sorted(files, key=lambda file: [*CONFIGS, file.parent.name].index(file.parent.name))
+    return sorted(files, key=lambda file: [*all_configs(), file.parent.name].index(file.parent.name))
 
 
 def check_rows(folder: Path, split_by: str, is_crossed: bool, console: Console) -> CheckedDataset:
