@@ -33,6 +33,7 @@ _ADDED = {
     "history.provider_description",
     *(f"candidate_tools.{kind}.schema" for kind in PARAMETER_KINDS),
 }
+ADDED_COLUMNS = {name for name in _ADDED if "." not in name}
 
 
 def lacks_added_columns(table: pa.Table) -> bool:
