@@ -20,7 +20,14 @@ def history_task(setting: Setting) -> str:
     return f"history_{setting.name}"
 
 
-TASKS = ("example", "attributes", *map(history_task, SETTINGS.values()), "instruction")
+TASKS = (
+    "example",
+    "attributes",
+    *map(history_task, SETTINGS.values()),
+    "instruction",
+    "descriptions",
+    "override",
+)
 FOLDER = Path(__file__).with_name("prompts")
 LONGEST_TEXT = 1500  # characters
 

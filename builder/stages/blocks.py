@@ -129,13 +129,15 @@ class _Draw:
             return drawn
         traits, calls, neutral = drawn
         rng.shuffle(candidates)
+        # A distractor may show what a user likes: reading the function is part of the task.
+        shown = {name: self._attributes.shown(name, traits.get(name), (), rng) for name in candidates}
         return {
             "tools": list(own),
             "traits": traits,
             "candidate_tools": candidates,
-            "calls": [self._call(name, tool, traits) for name, tool in calls],
-            "neutral_calls": [self._call(name, None, traits) for name in neutral],
-            "shown_traits": {name: self._shown(name, traits.get(name)) for name in candidates},
+            "calls": [self._call(name, tool, traits, rng) for name, tool in calls],
+            "neutral_calls": [self._call(name, None, traits, rng) for name in neutral],
+            "shown_traits": shown,
             "is_assigned": self._is_assigned,
             "is_crossed": self._is_crossed,
             "has_overrides": rng.random() < self._settings.override_share,
@@ -171,12 +173,9 @@ class _Draw:
             neutral = past.take(len(calls), is_neutral, _FEWEST_NEUTRAL)
         return traits, calls, (neutral or [])[: len(neutral or []) // 2 * 2]
 
-    def _call(self, name: str, tool: str | None, traits: dict[str, str]) -> dict:
-        return {"tool_name": name, "tool": tool, "traits": self._shown(name, traits[tool] if tool else None)}
-
-    def _shown(self, name: str, assigned: str | None) -> list[str]:
-        traits = self._attributes.traits_of(name)
-        return ([assigned] if assigned else []) if traits is None else traits
+    def _call(self, name: str, tool: str | None, traits: dict[str, str], rng: random.Random) -> dict:
+        shown = self._attributes.shown(name, traits[tool] if tool else None, traits.values(), rng)
+        return {"tool_name": name, "tool": tool, "traits": shown}
 
 
 def _has_parameters(tool: dict) -> bool:
