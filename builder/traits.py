@@ -62,7 +62,7 @@ def other_traits(text: str, allowed: Collection[str] = ()) -> dict[str, str]:
 
     A sentence speaks of a trait if it has two content words of one of the trait's wordings.
     """
-    found = {}
+    found: dict[str, str] = {}
     for sentence in _SENTENCE_END.split(" ".join(text.split())):
         words = content_words(sentence)
         for name, wordings in _WORDS.items():
