@@ -241,7 +241,8 @@ def _problems(error: ValidationError) -> Iterator[str]:
         if problem["type"] == "extra_forbidden":
             yield f"unknown key `{key}`; known are {', '.join(_known_keys(problem['loc'][:-1]))}"
         elif problem["type"] == "value_error":
-            yield f"`{key}`: {str(problem['ctx']['error']).rstrip('.')}"
+            said = str(problem["ctx"]["error"]).rstrip(".")
+            yield f"`{key}`: {said}" if key else said
         else:
             yield f"`{key}`: {problem['msg'].lower()}"
 

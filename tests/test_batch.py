@@ -207,7 +207,8 @@ def test_batch_and_no_cache_exclude_each_other():
 def test_a_build_by_batch_gives_the_same_rows_for_half_the_price(tmp_path):
     """Killed while a batch is under way, too."""
     recipe = {
-        "catalogue": ["embedded"],
+        "design": "paper",
+        "catalogue": ["embedded/Weather", "embedded/Travel", "embedded/Food", "embedded/Books"],
         "author": {"instruct": "openai"},
         "users": 4,
         "group": {"eps": 0.3},
