@@ -11,7 +11,7 @@ from petoolkit.console import make_console
 from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.dataset_rows import load_split, load_split_if_any, resolved_revision
-from petoolkit.evaluator.models.model import Answer
+from petoolkit.evaluator.models.model import Answer, Prompt
 from petoolkit.evaluator.models.model_kinds import check_options, make_chat, make_model
 from petoolkit.evaluator.models.processes import Rank, started_processes, this_rank, wait_for_all
 from petoolkit.evaluator.options import Connection, Options
@@ -126,7 +126,10 @@ def evaluate(
                 console.print(note, markup=False, highlight=False)
             usage = Usage(connection.prices)
             loaded_model = make_model(model, options, connection, usage, rows, train_rows, chat)
-            prompts = make_prompts(share, loaded_model, options, released, console)
+            if kind.is_rule:  # rules read rows, so nothing is rendered
+                prompts = [Prompt(row["id"], repeat, [], []) for row, repeat in share]
+            else:
+                prompts = make_prompts(share, loaded_model, options, released, console)
             with appending(out, rank) as write:
                 for answer in with_progress(loaded_model.answer_all(prompts), rows, len(prompts), console):
                     write(prediction_line(answer))
@@ -134,7 +137,7 @@ def evaluate(
         if rank.index > 0:
             return None
         finish_results(out, [(row["id"], repeat) for row in rows for repeat in range(options.repeat)])
-        return score_folder(out, console)
+        return score_folder(out, console, rows)
 
 
 def prediction_line(answer: Answer) -> dict:

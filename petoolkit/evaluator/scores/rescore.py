@@ -18,14 +18,19 @@ _CUT_BELOW = 0.7  # a prompt of which a smaller share was read was cut; lengths 
 _LOWEST_SCALE = 0.85  # tokens of a prompt as a share of our estimate, of which there are 3.8 characters each
 
 
-def score_folder(folder: Path, console: Console) -> Scores:
+def score_folder(folder: Path, console: Console, rows: list[dict] | None = None) -> Scores:
     """Score the stored replies of an evaluation, and write `scores.json`.
+
+    Args:
+        folder: the evaluation's folder.
+        console: for messages.
+        rows: the rows of the evaluation; by default, they are read again.
 
     Raises:
         InputError: if the folder does not hold an evaluation, or its dataset has changed since the evaluation.
     """
     results = read_results(folder)
-    rows = rows_of(results.manifest)
+    rows = rows_of(results.manifest) if rows is None else rows
     with console.status("Scoring"):
         found = score(rows, results.predictions)
         best = {} if results.manifest.is_rule else best_rule(_rule_values(rows, results.manifest, console))
