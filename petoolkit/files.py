@@ -1,6 +1,7 @@
 """Reading and writing files. A file is written under a temporary name and then renamed, so it is never incomplete."""
 
 import datetime
+import errno
 import glob
 import gzip
 import hashlib
@@ -21,6 +22,8 @@ import yaml
 
 from petoolbench import InputError, to_json_text
 
+# Numbers of errors of this machine's disk and rights, whatever was to be read or written.
+DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 _ABANDONED_AFTER = 7 * 24 * 3600  # seconds without a change; a batch of requests may take a day
 _TEMPORARY_NAME = re.compile(r"\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)\.tmp$")
 _MOST_YAML_VALUES = 5_000_000
