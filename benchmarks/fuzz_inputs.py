@@ -15,11 +15,11 @@ from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.collect import collect
 
 from petoolbench import SETTINGS, InputError, ToolName, render_messages
+from petoolkit.decoding import read_yaml
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest, Scores
 from petoolkit.evaluator.results_folder import PREDICTIONS, read_results
 from petoolkit.evaluator.row_view import row_view
 from petoolkit.evaluator.scores.score import score
-from petoolkit.files import read_yaml
 from petoolkit.released import read_released
 from petoolkit.replies import READERS, parse_reply
 from petoolkit.row_form import form_problem, row_table

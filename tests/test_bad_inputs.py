@@ -19,8 +19,8 @@ from rows import CITY, past_call, row, tool
 import petoolbench_cli
 from petoolbench import InputError, render_messages
 from petoolkit.dataset_record import DatasetRecord
+from petoolkit.decoding import decode_json, read_json
 from petoolkit.evaluator.dataset_rows import load_setting
-from petoolkit.files import decode_json, read_json
 from petoolkit.hub_reading import why_not_read
 from petoolkit.released import released_prompts
 from petoolkit.row_form import form_problem, row_table
@@ -74,13 +74,13 @@ def test_json_lines_under_the_name_of_json_are_read_or_named(tmp_path):
         read_json(file)
 
 
-def test_a_file_of_another_user_is_not_called_damaged(tmp_path, monkeypatch):
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
     def refuse(*args, **options):
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "a.json").write_text("{}")
     monkeypatch.setattr("builtins.open", refuse)
-    with pytest.raises(InputError, match=r"a\.json belongs to another user.*ask for access"):
+    with pytest.raises(InputError, match=r"a\.json cannot be read \(permission denied\).*ask for access"):
         read_json(tmp_path / "a.json")
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from petoolbench import InputError
+from petoolkit.decoding import read_json
 from petoolkit.endpoint.client import LONGEST_MESSAGE, EndpointClient, Failure, RunStopped, cost_limit_error
 from petoolkit.endpoint.request import AnswerError, Reply, Request, RequestFailed
-from petoolkit.files import is_alive, read_json, read_json_lines, write_json, write_json_lines
+from petoolkit.files import is_alive, read_json_lines, write_json, write_json_lines
 from petoolkit.store import BATCHES, Store, batches_under_way, cache_folder
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import click
 from click.core import ParameterSource
 
 from petoolkit.console import make_console
+from petoolkit.decoding import decode_json
 from petoolkit.evaluator.models.model_kinds import model_help
-from petoolkit.files import decode_json
 
 if TYPE_CHECKING:
     from petoolkit.evaluator.records import Scores

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from petoolbench import InputError
+from petoolkit.decoding import read_json
 from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
-from petoolkit.files import read_json, write_json
+from petoolkit.files import write_json
 from petoolkit.replies import READERS
 from petoolkit.scoring import ERROR_TYPES, METRICS
 from petoolkit.text import ALL

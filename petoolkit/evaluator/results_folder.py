@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from petoolbench import InputError, to_json_text
+from petoolkit.decoding import decode_json
 from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.models.processes import Rank
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest
-from petoolkit.files import decode_json, write_json_lines
+from petoolkit.files import write_json_lines
 from petoolkit.folder_lock import locked
 from petoolkit.text import listing
 

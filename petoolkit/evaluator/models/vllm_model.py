@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from petoolbench import InputError
+from petoolkit.decoding import read_json
 from petoolkit.evaluator.models.adapter_base import check_adapter_base
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.evaluator.models.model import Answer, Prompt, reply_seed, split_spec
 from petoolkit.extras import install_command
-from petoolkit.files import read_json
 from petoolkit.hub_reading import fetch_folder, first_sentence
 
 _PROMPTS_PER_CALL = 256  # vLLM makes batches of them, and returns when all are answered
