@@ -460,6 +460,12 @@ def no_metric(folder):
     (folder / "scores.json").write_text(json.dumps(result))
 
 
+def by_earlier_readers(folder):
+    result = scores()
+    del result["counts"]["all"]["how_read"]
+    (folder / "scores.json").write_text(json.dumps(result))
+
+
 def more_than_all(folder):
     (folder / "scores.json").write_text(json.dumps(with_tool_acc(scores(), 1.2)))
 
@@ -472,9 +478,10 @@ def more_than_all(folder):
         (lambda folder: (folder / "scores.json").write_text("[1]"), "input should be a valid dictionary"),
         (other_form, "not have the form of this version's scores (`dataset`: field required); run `petoolbench score"),
         (no_metric, "scores of all, paper reader: tpm are missing"),
+        (by_earlier_readers, "`counts.all.how_read`: field required); run `petoolbench score"),
         (more_than_all, "`scores.all.robust.tool_acc.value`: input should be less than or equal to 1"),
     ],
-    ids=["none", "half", "list", "old", "incomplete", "impossible"],
+    ids=["none", "half", "list", "old", "incomplete", "earlier readers", "impossible"],
 )
 def test_a_folder_without_todays_scores_is_one_sentence_for_the_user(tmp_path, spoil, message):
     (tmp_path / "run").mkdir()

@@ -129,15 +129,15 @@ class Band(BaseModel):
 
 
 class Counts(BaseModel):
-    """Numbers of replies."""
+    """Numbers of replies. All must be there: scores without one of them are by readers that differ from today's."""
 
     unreadable: dict[str, Count]  # by reader
-    how_read: dict[str, Count] = {}  # by the robust reader, with one of `HOW_READ`; empty in older files
-    by_optional_rule: Count | None = None  # right parameters only by the rule of optional ones; None in older files
+    how_read: dict[str, Count]  # by the robust reader, by `HOW_READ`
+    by_optional_rule: Count  # replies whose parameters are right only by the rule of optional ones
     missing: Count
     shortened: Count
-    over_window: Count = 0
-    cut_replies: Count = 0  # at the most tokens of a reply
+    over_window: Count
+    cut_replies: Count  # at the most tokens of a reply
 
 
 class ReplyUsage(BaseModel):
