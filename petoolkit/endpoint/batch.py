@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from petoolbench import InputError
 from petoolkit.decoding import read_json
-from petoolkit.endpoint.client import LONGEST_MESSAGE, EndpointClient, Failure, RunStopped, cost_limit_error
+from petoolkit.endpoint.client import EndpointClient, Failure, RunStopped, cost_limit_error
 from petoolkit.endpoint.request import AnswerError, Reply, Request, RequestFailed
 from petoolkit.files import is_alive, read_json_lines, write_json, write_json_lines
 from petoolkit.store import BATCHES, Store, batches_under_way, cache_folder
@@ -193,7 +193,7 @@ class Batches:
         if batch.status == "failed":
             self._forget(record)
             errors = (batch.errors.data if batch.errors else None) or []
-            message = "; ".join(error.message or "" for error in errors)[:LONGEST_MESSAGE]
+            message = self._client.shown("; ".join(error.message or "" for error in errors))
             raise self._client.end_run(
                 InputError(
                     f"the provider refused the batch ({message or 'it does not say why'}); if its queue is full, "

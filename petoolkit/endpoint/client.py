@@ -15,6 +15,7 @@ from petoolkit.endpoint.llm_settings import LlmSettings
 from petoolkit.endpoint.request import AnswerError, Dialect, Reply, Request, RequestFailed
 from petoolkit.endpoint.usage import Usage
 from petoolkit.extras import missing_package
+from petoolkit.masking import masked
 
 try:
     import openai
@@ -178,10 +179,7 @@ class EndpointClient:
         Returns:
             `InputError` if the whole run must end, which it then does; `RequestFailed` if only this request failed.
         """
-        message = failure.message
-        for secret, shown in self._secrets.items():
-            message = message.replace(secret, shown)
-        message = message[:LONGEST_MESSAGE]
+        message = self.shown(failure.message)
         if failure.is_quota_used_up:
             return self.end_run(
                 InputError(
@@ -205,6 +203,10 @@ class EndpointClient:
                 )
             )
         return RequestFailed(f"request failed ({failure.kind})")
+
+    def shown(self, message: str) -> str:
+        """An endpoint's message as it may be shown: without the key and the headers' values, and not too long."""
+        return masked(message, self._secrets)[:LONGEST_MESSAGE]
 
     async def close(self) -> None:
         """Close the connections."""
