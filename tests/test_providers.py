@@ -193,7 +193,7 @@ def test_cut_replies_are_kept_counted_shown_and_named_with_what_to_change(datase
         return reply("Aerwyn") if len(server.requests) > 6 else answer(thinking, "length")
 
     with ScriptedServer(reasons) as server:
-        code, output = command(dataset, tmp_path / "out", server)
+        code, output = command(dataset, tmp_path / "out", server, "--max-new-tokens", "paper")
     assert code == 0, output
     assert "m: 6 replies were cut at the most tokens of a reply" in output
     assert "m: 6 replies do not hold a readable call" in output

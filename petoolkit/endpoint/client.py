@@ -224,7 +224,12 @@ class EndpointClient:
         started = time.perf_counter()
         try:
             # Not `chat.completions.create`: it walks the whole typed body, schema included, for each request.
-            answer = await self.openai.post("/chat/completions", body=body, cast_to=object)
+            answer = await self.openai.post(
+                "/chat/completions",
+                body=body,
+                cast_to=object,
+                options={"timeout": request.timeout or self.settings.timeout},
+            )
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             failure = Failure.of(error)
             if self.dialect.adapt(body, failure.words or failure.message, failure.param):
@@ -232,7 +237,8 @@ class EndpointClient:
             raise
         except (ValueError, RecursionError):
             raise AnswerError("the answer is not JSON; check the base URL") from None
-        return Reply.of(answer, time.perf_counter() - started, self.dialect.missing_from(body))
+        seconds = time.perf_counter() - started
+        return Reply.of(answer, seconds, self.dialect.missing_from(body), self.dialect.renamed_length(body))
 
     async def _embed(self, texts: list[str], model: str) -> openai.types.CreateEmbeddingResponse:
         try:

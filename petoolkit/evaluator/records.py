@@ -50,6 +50,10 @@ class Manifest(BaseModel):
         prices: `input` and `output` in US dollars for a million tokens.
         headers: names of the further headers of each request.
         versions: software versions by package.
+        max_new_tokens_reason: why replies have the most tokens that `options` says (`petoolkit.evaluator.models.
+            reply_limit`); `None` in older files, and for models without this option.
+        left_out: options that the endpoint refused, so that requests were sent without them; known at the end.
+        length_option: name under which the endpoint takes `max_tokens`, if another one; known at the end.
     """
 
     model: str
@@ -67,6 +71,9 @@ class Manifest(BaseModel):
     prices: dict[str, Amount] | None = None
     headers: list[str] = []
     versions: dict[str, Any] = {}
+    max_new_tokens_reason: str | None = None
+    left_out: list[str] = []
+    length_option: str | None = None
 
     @field_validator("prices")
     @classmethod
@@ -79,6 +86,12 @@ class Manifest(BaseModel):
     def is_rule(self) -> bool:
         """Whether the model is one of the toolkit's rules."""
         return self.model.startswith("baseline:")
+
+    @property
+    def most_tokens(self) -> int | None:
+        """Most tokens of a reply; `None` for models without this option."""
+        tokens = self.options.model_dump().get("max_new_tokens")
+        return tokens if type(tokens) is int else None
 
     def write(self, folder: Path) -> None:
         """Write the manifest into an evaluation's folder."""
@@ -162,7 +175,6 @@ class Scores(Manifest):
         repeats: one share for each repeated run, by setting, reader and accuracy.
         counts: numbers of replies, by setting.
         usage: tokens, seconds and cost of the replies.
-        left_out: options that the endpoint refused, so that requests were sent without them.
         cut_prompts: number of prompts of which the endpoint read far fewer tokens than they have; `None` if not known.
         folder: name of the folder that the scores were read from; not written.
     """
@@ -175,7 +187,6 @@ class Scores(Manifest):
     repeats: dict[str, dict[str, dict[str, list[Share]]]]
     counts: dict[str, Counts]
     usage: ReplyUsage = ReplyUsage()
-    left_out: list[str] = []
     cut_prompts: Count | None = None
     folder: str = Field("", exclude=True)
 

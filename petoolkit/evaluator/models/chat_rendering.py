@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from petoolbench import InputError
@@ -23,6 +24,9 @@ _REASONING = {
     "[THINK]": "[/THINK]",
 }
 _OPENED = re.compile(f"({'|'.join(map(re.escape, _REASONING))})\\s*\\Z")
+_CLOSED = re.compile(f"({'|'.join(map(re.escape, _REASONING.values()))})\\s*\\Z")
+_KNOWN_MARKS = re.compile(f"{'|'.join(map(re.escape, _REASONING))}|reasoning_content|<\\|channel\\|>")
+_SWITCHES = ("enable_thinking", "thinking")
 # Texts that do not occur in a chat template.
 _SYSTEM, _USER, _ANSWER = "qz3f1s", "qz7d2u", "qz9b4a"
 _DATE = re.compile(r"""strftime_now\(\s*("[^"\n]*"|'[^'\n]*')\s*\)""")
@@ -73,6 +77,29 @@ class ChatRenderer:
             f"The chat template of {self._source} does not show system messages, so the system message stands at the "
             "start of the user's message."
         )
+
+    @cached_property
+    def shows_reasoning(self) -> bool | None:
+        """Whether the template lets the model reason before it answers, with these arguments; `None` if unknown.
+
+        A template with a switch (`enable_thinking`, `thinking`) is rendered with both of its values. Without a switch,
+        a template that knows a mark of reasoning is one of a model that reasons.
+        """
+        if self.opened_reasoning:
+            return True
+        probe = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": _USER}]
+        as_given = self.render(probe)
+        for switch in _SWITCHES:
+            switched = (self._arguments | {switch: value} for value in (True, False))
+            try:
+                on, off = (self._apply(probe, self._folds_system, self._has_parts, True, one) for one in switched)
+            except Exception:  # the template does not take it
+                continue
+            if on != off:
+                return as_given != off
+        if _CLOSED.search(as_given.rpartition(_USER)[2]):
+            return False
+        return True if _KNOWN_MARKS.search(self._template) else None
 
     def render(self, messages: Messages) -> str:
         """The text of a prompt, up to the start of the reply.
@@ -137,7 +164,14 @@ class ChatRenderer:
             return closing, after
         return opened, after
 
-    def _apply(self, messages: Messages, folds_system: bool, has_parts: bool, is_prompt: bool) -> str:
+    def _apply(
+        self,
+        messages: Messages,
+        folds_system: bool,
+        has_parts: bool,
+        is_prompt: bool,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> str:
         given: list[dict[str, Any]] = [dict(message) for message in messages]
         if folds_system and given[0]["role"] == "system" and len(given) > 1:
             content = "\n\n".join(message["content"] for message in given[:2])
@@ -151,7 +185,7 @@ class ChatRenderer:
             chat_template=self._template,
             tokenize=False,
             add_generation_prompt=is_prompt,
-            **self._arguments,
+            **(self._arguments if arguments is None else arguments),
         )
 
     def _formatted(self, form: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from petoolkit.evaluator.models.adapter_base import check_adapter_base
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
-from petoolkit.evaluator.models.model import Answer, Prompt, reply_seed, split_spec
+from petoolkit.evaluator.models.model import Answer, Prompt, finish_reason_of, reply_seed, split_spec
 from petoolkit.extras import missing_package
 
 # Tokens in a batch, replies included: 8 GB of keys and values for an 8B model of the Llama 3 family in bfloat16.
@@ -128,6 +128,14 @@ class HfModel:
             return None
         seconds = (time.perf_counter() - started) / len(batch)
         return [
-            Answer(prompt, self._chat.decode(reply_ids), None, len(prompt_ids), len(reply_ids), seconds)
+            Answer(
+                prompt,
+                self._chat.decode(reply_ids),
+                None,
+                len(prompt_ids),
+                len(reply_ids),
+                seconds,
+                finish_reason_of(reply_ids, self._config.eos_token_id, self._config.max_new_tokens),
+            )
             for prompt, prompt_ids, reply_ids in zip(batch, ids, new_tokens, strict=True)
         ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from petoolbench import InputError
 from petoolkit.evaluator.models.baselines import BASELINES, TrainRows, predict
 from petoolkit.evaluator.models.model import Answer, Model, Prompt, split_spec
+from petoolkit.evaluator.models.reply_limit import ROOM, ReplyLimit, find_reply_limit
 
 if TYPE_CHECKING:
     from petoolkit.endpoint.usage import Usage
@@ -27,7 +28,9 @@ class ModelSetup:
         usage: counts calls and tokens of an endpoint.
         rows: rows of the evaluation.
         train_rows: returns the training rows, for rules that are fitted.
+        limit: most tokens of a reply.
         chat: tokenizer and chat template of a model that this process runs.
+        on_growth: called when replies of an endpoint get more tokens, since one was cut in its reasoning.
     """
 
     name: str
@@ -36,7 +39,9 @@ class ModelSetup:
     usage: "Usage"
     rows: list[dict]
     train_rows: TrainRows
+    limit: ReplyLimit
     chat: "ChatTokenizer | None" = None
+    on_growth: Callable[[ReplyLimit], None] = lambda limit: None
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ _COMMAND_LINE = {"history": "--no-history", "headers": "--header"}
 
 def _make_openai(setup: ModelSetup) -> Model:
     from petoolkit.endpoint.llm_settings import LlmSettings
-    from petoolkit.evaluator.models.openai_model import OpenAIModel
+    from petoolkit.evaluator.models.openai_model import OpenAIModel, seconds_for
 
     options, connection = setup.options, setup.connection
     settings = LlmSettings(
@@ -92,11 +97,19 @@ def _make_openai(setup: ModelSetup) -> Model:
         concurrency=connection.concurrency,
         prices=connection.prices,
         temperature=options.temperature,
-        max_tokens=options.max_new_tokens,
-        timeout=connection.timeout,
+        max_tokens=setup.limit.tokens,
+        timeout=connection.timeout or seconds_for(setup.limit.tokens),
         extra_body=options.extra_body or {},
     )
-    return OpenAIModel(settings, options.protocol == "tools", options.seed, setup.usage, connection.headers)
+    return OpenAIModel(
+        settings,
+        options.protocol == "tools",
+        options.seed,
+        setup.usage,
+        connection.headers,
+        connection.timeout or seconds_for(ROOM) if setup.limit.may_grow else None,
+        setup.on_growth,
+    )
 
 
 def _make_hf(setup: ModelSetup) -> Model:
@@ -106,7 +119,7 @@ def _make_hf(setup: ModelSetup) -> Model:
     return HfModel(
         setup.name,
         options.temperature,
-        options.max_new_tokens,
+        setup.limit.tokens,
         options.seed,
         chat=setup.chat,
         any_base=options.any_base,
@@ -123,9 +136,7 @@ def _make_vllm(setup: ModelSetup) -> Model:
     from petoolkit.evaluator.models.vllm_model import VllmModel
 
     options = setup.options
-    return VllmModel(
-        setup.name, options.temperature, options.max_new_tokens, options.seed, setup.chat, options.any_base
-    )
+    return VllmModel(setup.name, options.temperature, setup.limit.tokens, options.seed, setup.chat, options.any_base)
 
 
 def _check_vllm(name: str) -> None:
@@ -281,11 +292,14 @@ def make_model(
     rows: list[dict],
     train_rows: TrainRows,
     chat: "ChatTokenizer | None" = None,
+    limit: ReplyLimit | None = None,
+    on_growth: Callable[[ReplyLimit], None] = lambda limit: None,
 ) -> Model:
-    """Load a model, or connect to it; the arguments are those of `ModelSetup`.
+    """Load a model, or connect to it; the arguments are those of `ModelSetup`, and `spec` is that of the model.
 
     Raises:
         InputError: if the model does not exist, the key is not set, or a package is missing.
     """
     kind, name = kind_of(spec)
-    return kind.make(ModelSetup(name, options, connection, usage, rows, train_rows, chat))
+    limit = limit or find_reply_limit(spec, options, chat.renderer if chat else None)
+    return kind.make(ModelSetup(name, options, connection, usage, rows, train_rows, limit, chat, on_growth))

@@ -121,7 +121,9 @@ class VllmModel:
         for (prompt, ids), output in zip(encoded, outputs, strict=True):
             reply = output.outputs[0]
             text = self._chat.decode(reply.token_ids)
-            yield Answer(prompt, text, None, len(ids), len(reply.token_ids), seconds)
+            # vLLM ends a reply at the model's context, too, so its own word counts.
+            finish_reason = getattr(reply, "finish_reason", None)
+            yield Answer(prompt, text, None, len(ids), len(reply.token_ids), seconds, finish_reason)
 
 
 def _reserved_rank(folder: Path) -> int:
