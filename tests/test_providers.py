@@ -1,6 +1,7 @@
 """What providers do otherwise than OpenAI: errors with status 200, other forms of replies, refused options."""
 
 import json
+from base64 import b64encode
 
 import pytest
 from click.testing import CliRunner
@@ -167,6 +168,17 @@ def test_first_requests_that_are_all_forbidden_blame_the_key(dataset, tmp_path):
     ):
         run(dataset, tmp_path / "out", server)
     assert server.counts[CHAT] == 3
+
+
+def test_a_failed_request_says_why_on_one_line_without_the_key(dataset, tmp_path):
+    key = "sk-secret-9876543210"
+    said = f"no\x1b[31m: {key.upper()} {b64encode(f':{key}'.encode()).decode()}\n\u202e for {key} " + "x" * 500
+    failing = {"error": {"message": said, "code": 400}}
+    with ScriptedServer(lambda body: failing if len(server.requests) == 4 else reply("Aerwyn")) as server:
+        run(dataset, tmp_path / "out", server)
+    (error,) = (line["error"] for line in lines(tmp_path / "out") if line["error"])
+    assert error.startswith("request failed (AnswerError: no\ufffd[31m: [key] [key]")
+    assert "9876" not in error and "\n" not in error and "\x1b" not in error and len(error) < 340
 
 
 @pytest.mark.parametrize("form", ["status", "body"])

@@ -16,6 +16,7 @@ from petoolkit.endpoint.request import AnswerError, Dialect, Reply, Request, Req
 from petoolkit.endpoint.usage import Usage
 from petoolkit.extras import missing_package
 from petoolkit.masking import masked
+from petoolkit.text import on_one_line
 
 try:
     import openai
@@ -202,11 +203,12 @@ class EndpointClient:
                     "kept: run the same command again when the endpoint answers."
                 )
             )
-        return RequestFailed(f"request failed ({failure.kind})")
+        said = self.shown(failure.words or failure.message).rstrip(".")
+        return RequestFailed(f"request failed ({': '.join(filter(None, (failure.kind, said)))})")
 
     def shown(self, message: str) -> str:
-        """An endpoint's message as it may be shown: without the key and the headers' values, and not too long."""
-        return masked(message, self._secrets)[:LONGEST_MESSAGE]
+        """An endpoint's message as it may be shown: on one short line, without the key and the headers' values."""
+        return on_one_line(masked(message, self._secrets))[:LONGEST_MESSAGE]
 
     async def close(self) -> None:
         """Close the connections."""

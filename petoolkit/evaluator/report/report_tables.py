@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from petoolkit.call_forms import MENDED, OWN_FORM
 from petoolkit.evaluator.records import Score
 from petoolkit.evaluator.report.run_groups import Run, RunGroup
 from petoolkit.replies import HOW_READ, READERS
@@ -19,6 +20,12 @@ MODEL, RULE, REFERENCE, PAPER = "model", "rule", "reference", "paper"  # kinds o
 _TOOL_ACC = METRICS["tool_acc"].label
 _READER = READERS[0]
 _IN_PERCENT = "Scores are in %, with 95 % intervals."
+_REPLY_COUNTS = ("missing", "cut", "unreadable", OWN_FORM, MENDED)
+_WHAT_REPLIES_LACKED = (
+    "Missing replies are those of failed requests, cut ones ended at the most tokens of a reply, and unreadable ones "
+    "do not hold a call: missing and unreadable ones count as wrong. Own form: the call was in one that the model was "
+    "trained on. Mended: only the form of its JSON was wrong."
+)
 _ROBUST = f"{_IN_PERCENT} Replies were read by the {_READER} reader."
 
 
@@ -32,11 +39,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table; `kind` is one of `MODEL`, `RULE`, `REFERENCE` and `PAPER`."""
+    """A row of a table; `kind` is one of `MODEL`, `RULE`, `REFERENCE` and `PAPER`, `detail` stands below the name."""
 
     name: str
     kind: str
     cells: list[Cell]
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,28 +112,48 @@ def _is_asked_as_in_the_paper(run: Run) -> bool:
 
 
 def headline(group: RunGroup) -> Table:
-    """Each model's Tool Acc over all rows, its distance to chance and to the best rule, and its missing replies."""
-    any_missing = any(run.result.counts[ALL].missing for run in group.runs)
-    columns = [Column(_TOOL_ACC), *([Column("missing")] if any_missing else [])]
+    """Each model's Tool Acc over all rows, its distance to chance and best rule, and what its replies lacked."""
+    columns = [Column(_TOOL_ACC)]
     chance, rule = group.first.chance[ALL]["tool_acc"], group.best_rule(ALL, "tool_acc")
     references = [("chance", Cell(percent(chance)), chance)] if chance is not None else []
     if rule:
         references.append(("best rule", Cell(percent(rule.value), rule.name), rule.value))
     rows = []
     for run in group.runs:
-        score, missing = run.result.score(ALL, "tool_acc"), run.result.counts[ALL].missing
-        cells = [_cell(score)]
-        if any_missing:
-            cells.append(Cell(f"{missing:,}", f"{percent(missing / run.result.replies)} %" if missing else ""))
-        cells += [Cell(points((score.value or 0.0) - share)) for _, _, share in references]
+        score = run.result.score(ALL, "tool_acc")
+        cells = [_cell(score), *(Cell(points((score.value or 0.0) - share)) for _, _, share in references)]
+        cells += [_share_cell(number, run) for number in _reply_counts(run, _READER).values()]
         rows.append(Row(run.label, _kind(run), cells))
-    for name, cell, _ in references:
-        rows.append(Row(name, REFERENCE, [cell, *(Cell("") for _ in [*columns[1:], *references])]))
     columns += [Column(f"to {name}") for name, _, _ in references]
-    notes = [f"{_ROBUST} The intervals are from a bootstrap over function groups."]
-    if any_missing:
-        notes.append("Missing replies are those of failed requests; they count as wrong.")
+    columns += [Column(name, "replies") for name in _REPLY_COUNTS]
+    for name, cell, _ in references:
+        rows.append(Row(name, REFERENCE, [cell, *(Cell("") for _ in columns[1:])]))
+    notes = [
+        f"{_ROBUST} The intervals are from a bootstrap over function groups.",
+        f"{_WHAT_REPLIES_LACKED} A reply can be in several of these columns.",
+    ]
     return Table(f"{_TOOL_ACC} over all rows", columns, rows, notes)
+
+
+def _reply_counts(run: Run, reader: str) -> dict[str, int | None]:
+    """Numbers of replies by the names of `_REPLY_COUNTS`; `None` where it is not known."""
+    counts = run.result.counts[ALL]
+    how_read = (counts.how_read.get(how) if reader == _READER else 0 for how in (OWN_FORM, MENDED))
+    numbers = (counts.missing, counts.cut_replies, counts.unreadable.get(reader, 0), *how_read)
+    return dict(zip(_REPLY_COUNTS, numbers, strict=True))
+
+
+def _share_cell(number: int | None, run: Run) -> Cell:
+    """A number of replies, and its share of a run's replies."""
+    if number is None:
+        return Cell(UNKNOWN)
+    return Cell(f"{number:,}", f"{percent(number / run.result.replies)} %" if number else "")
+
+
+def _reply_detail(run: Run, reader: str) -> str:
+    """What a run's replies lacked, to stand below its name; empty if they were all read as asked."""
+    found = [f"{number:,} {name}" for name, number in _reply_counts(run, reader).items() if number]
+    return f"of {run.result.replies:,} replies: {', '.join(found)}" if found else ""
 
 
 def paper_metrics(group: RunGroup, reader: str) -> Table:
@@ -224,7 +252,10 @@ def _scores_table(
         paper: rows below these.
     """
     keys = [(setting, name) for setting in settings for name in names]
-    rows = [Row(run.label, _kind(run), [_cell(run.result.score(*key, reader)) for key in keys]) for run in group.runs]
+    rows = [
+        Row(run.label, _kind(run), [_cell(run.result.score(*key, reader)) for key in keys], _reply_detail(run, reader))
+        for run in group.runs
+    ]
     columns = [
         Column(METRICS[name].label if name in METRICS else name, setting_label(setting)) for setting, name in keys
     ]
