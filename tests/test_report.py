@@ -385,7 +385,7 @@ def test_other_peoples_text_stays_text(tmp_path):
     assert "\u202e" not in page.read_text() + markdown
     assert "\n# b" not in markdown
     columns = [line.replace("\\|", "").count("|") for line in markdown.splitlines() if line.startswith("| openai:")]
-    assert columns[0] == 5
+    assert columns[0] == 10
 
 
 def test_figures_are_real_and_say_what_they_show(written):

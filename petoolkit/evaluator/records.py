@@ -10,7 +10,7 @@ from petoolbench import InputError
 from petoolkit.decoding import read_json
 from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
 from petoolkit.files import write_json
-from petoolkit.replies import READERS
+from petoolkit.replies import HOW_READ, READERS
 from petoolkit.scoring import ERROR_TYPES, METRICS
 from petoolkit.text import ALL
 
@@ -215,6 +215,18 @@ class Scores(Manifest):
     def score(self, setting: str, metric: str, reader: str = READERS[0]) -> Score:
         """The score of one setting (or `all`), of a metric or an error type, by one reader."""
         return self.scores[setting][reader][metric]
+
+    def reply_counts(self, setting: str = ALL, reader: str = READERS[0]) -> dict[str, int | None]:
+        """Numbers of replies that were missing, cut, unreadable, or not read as asked; `None` where not known."""
+        counts = self.counts[setting]
+        found: dict[str, int | None] = {"missing": counts.missing, "cut": counts.cut_replies}
+        found["unreadable"] = counts.unreadable.get(reader, 0)
+        return found | {how: counts.how_read.get(how) if reader == READERS[0] else 0 for how in HOW_READ[1:]}
+
+    def what_replies_lacked(self, setting: str = ALL, reader: str = READERS[0]) -> str:
+        """The same as a text, to stand below a model's name; empty if all replies were read as asked."""
+        found = [f"{number:,} {name}" for name, number in self.reply_counts(setting, reader).items() if number]
+        return f"of {self.rows[setting] * self.options.repeat:,} replies: {', '.join(found)}" if found else ""
 
     def band_sizes(self, dimension: str, setting: str) -> dict[str, int]:
         """Number of rows by band of one of `BREAKDOWNS`, in its order."""

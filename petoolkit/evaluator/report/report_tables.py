@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from petoolkit.call_forms import MENDED, OWN_FORM
 from petoolkit.evaluator.records import Score
 from petoolkit.evaluator.report.run_groups import Run, RunGroup
 from petoolkit.replies import HOW_READ, READERS
@@ -20,7 +19,6 @@ MODEL, RULE, REFERENCE, PAPER = "model", "rule", "reference", "paper"  # kinds o
 _TOOL_ACC = METRICS["tool_acc"].label
 _READER = READERS[0]
 _IN_PERCENT = "Scores are in %, with 95 % intervals."
-_REPLY_COUNTS = ("missing", "cut", "unreadable", OWN_FORM, MENDED)
 _WHAT_REPLIES_LACKED = (
     "Missing replies are those of failed requests, cut ones ended at the most tokens of a reply, and unreadable ones "
     "do not hold a call: missing and unreadable ones count as wrong. Own form: the call was in one that the model was "
@@ -122,10 +120,10 @@ def headline(group: RunGroup) -> Table:
     for run in group.runs:
         score = run.result.score(ALL, "tool_acc")
         cells = [_cell(score), *(Cell(points((score.value or 0.0) - share)) for _, _, share in references)]
-        cells += [_share_cell(number, run) for number in _reply_counts(run, _READER).values()]
+        cells += [_share_cell(number, run) for number in run.result.reply_counts().values()]
         rows.append(Row(run.label, _kind(run), cells))
     columns += [Column(f"to {name}") for name, _, _ in references]
-    columns += [Column(name, "replies") for name in _REPLY_COUNTS]
+    columns += [Column(name, "replies") for name in group.first.reply_counts()]
     for name, cell, _ in references:
         rows.append(Row(name, REFERENCE, [cell, *(Cell("") for _ in columns[1:])]))
     notes = [
@@ -135,25 +133,11 @@ def headline(group: RunGroup) -> Table:
     return Table(f"{_TOOL_ACC} over all rows", columns, rows, notes)
 
 
-def _reply_counts(run: Run, reader: str) -> dict[str, int | None]:
-    """Numbers of replies by the names of `_REPLY_COUNTS`; `None` where it is not known."""
-    counts = run.result.counts[ALL]
-    how_read = (counts.how_read.get(how) if reader == _READER else 0 for how in (OWN_FORM, MENDED))
-    numbers = (counts.missing, counts.cut_replies, counts.unreadable.get(reader, 0), *how_read)
-    return dict(zip(_REPLY_COUNTS, numbers, strict=True))
-
-
 def _share_cell(number: int | None, run: Run) -> Cell:
     """A number of replies, and its share of a run's replies."""
     if number is None:
         return Cell(UNKNOWN)
     return Cell(f"{number:,}", f"{percent(number / run.result.replies)} %" if number else "")
-
-
-def _reply_detail(run: Run, reader: str) -> str:
-    """What a run's replies lacked, to stand below its name; empty if they were all read as asked."""
-    found = [f"{number:,} {name}" for name, number in _reply_counts(run, reader).items() if number]
-    return f"of {run.result.replies:,} replies: {', '.join(found)}" if found else ""
 
 
 def paper_metrics(group: RunGroup, reader: str) -> Table:
@@ -253,7 +237,12 @@ def _scores_table(
     """
     keys = [(setting, name) for setting in settings for name in names]
     rows = [
-        Row(run.label, _kind(run), [_cell(run.result.score(*key, reader)) for key in keys], _reply_detail(run, reader))
+        Row(
+            run.label,
+            _kind(run),
+            [_cell(run.result.score(*key, reader)) for key in keys],
+            run.result.what_replies_lacked(ALL, reader),
+        )
         for run in group.runs
     ]
     columns = [
