@@ -421,7 +421,7 @@ def test_a_report_on_one_setting_and_many_models(tmp_path):
     parsed = Page(page.read_text())
     titles = [figure["alt"] for figure in parsed.figures]
     assert titles[1].startswith("Figure 6. Tool Acc by history length, chronological (the 10 highest of 12).")
-    assert len(parsed.tables["Tool Acc over all rows"]) == 1 + 12 + 2
+    assert len(parsed.tables["Tool Acc over all rows"]) == 2 + 12 + 2
     table_1 = parsed.tables["Table 1. Tool Acc and Param Acc, robust reader"]
     assert table_1[0][1:] == [[], ["chronological"]]
 
