@@ -177,7 +177,7 @@ def test_a_failed_request_says_why_on_one_line_without_the_key(dataset, tmp_path
     with ScriptedServer(lambda body: failing if len(server.requests) == 4 else reply("Aerwyn")) as server:
         run(dataset, tmp_path / "out", server)
     (error,) = (line["error"] for line in lines(tmp_path / "out") if line["error"])
-    assert error.startswith("request failed (AnswerError: no\ufffd[31m: [key] [key]")
+    assert error.startswith("request failed (AnswerError: no\ufffd[31m: [key] ")
     assert "9876" not in error and "\n" not in error and "\x1b" not in error and len(error) < 340
 
 
