@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from petoolkit.evaluator.models.adapter_base import check_adapter_base
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.evaluator.models.model import Answer, Prompt, finish_reason_of, reply_seed, split_spec
 from petoolkit.extras import missing_package
@@ -38,7 +37,6 @@ class HfModel:
         seed: random seed.
         batch_tokens: most tokens in a batch, replies included; halved when memory runs out.
         chat: tokenizer and chat template; by default, the model's own.
-        any_base: whether the adapter may have been trained on another model.
 
     Raises:
         InputError: if the model, its chat template, the adapter or a package is missing or cannot be used.
@@ -52,7 +50,6 @@ class HfModel:
         seed: int,
         batch_tokens: int = _BATCH_TOKENS,
         chat: ChatTokenizer | None = None,
-        any_base: bool = False,
     ):
         check_packages()
         from transformers import GenerationConfig
@@ -60,8 +57,6 @@ class HfModel:
         from petoolkit.evaluator.models.hf_load import load_model
 
         name, adapter = split_spec(spec)
-        if adapter and not any_base:
-            check_adapter_base(name, adapter)
         self._chat = chat or ChatTokenizer(name, adapter)
         self._model = load_model(name, adapter, self._chat.encode([{"role": "user", "content": "Which tool?"}]))
         self._temperature, self._seed, self._batch_tokens = temperature, seed, batch_tokens

@@ -116,14 +116,7 @@ def _make_hf(setup: ModelSetup) -> Model:
     from petoolkit.evaluator.models.hf_model import HfModel
 
     options = setup.options
-    return HfModel(
-        setup.name,
-        options.temperature,
-        setup.limit.tokens,
-        options.seed,
-        chat=setup.chat,
-        any_base=options.any_base,
-    )
+    return HfModel(setup.name, options.temperature, setup.limit.tokens, options.seed, chat=setup.chat)
 
 
 def _check_hf(name: str) -> None:
@@ -136,7 +129,7 @@ def _make_vllm(setup: ModelSetup) -> Model:
     from petoolkit.evaluator.models.vllm_model import VllmModel
 
     options = setup.options
-    return VllmModel(setup.name, options.temperature, setup.limit.tokens, options.seed, setup.chat, options.any_base)
+    return VllmModel(setup.name, options.temperature, setup.limit.tokens, options.seed, setup.chat)
 
 
 def _check_vllm(name: str) -> None:
@@ -269,19 +262,24 @@ def make_chat(spec: str, options: "Options", date: datetime.date | None) -> "Cha
 
     Args:
         spec: spec of the model.
-        options: with the chat template and its variables.
+        options: with the chat template, its variables, and whether the adapter may be of another base model.
         date: the date that the template may write; by default, today's.
 
     Raises:
-        InputError: if there is no tokenizer, the template cannot be used, or a package is missing.
+        InputError: if there is no tokenizer, the template cannot be used, the adapter was trained on another model, or
+            a package is missing.
     """
     kind, name = kind_of(spec)
     if kind.check_packages is None:
         return None
     kind.check_packages(name)
+    from petoolkit.evaluator.models.adapter_base import check_adapter_base
     from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 
-    return ChatTokenizer(*split_spec(name), options.chat_template, options.chat_template_args, date)
+    model, adapter = split_spec(name)
+    if adapter and not options.any_base:
+        check_adapter_base(model, adapter)
+    return ChatTokenizer(model, adapter, options.chat_template, options.chat_template_args, date)
 
 
 def make_model(
