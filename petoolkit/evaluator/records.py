@@ -216,12 +216,11 @@ class Scores(Manifest):
         """The score of one setting (or `all`), of a metric or an error type, by one reader."""
         return self.scores[setting][reader][metric]
 
-    def reply_counts(self, setting: str = ALL, reader: str = READERS[0]) -> dict[str, int | None]:
-        """Numbers of replies that were missing, cut, unreadable, or not read as asked; `None` where not known."""
+    def reply_counts(self, setting: str = ALL, reader: str = READERS[0]) -> dict[str, int]:
+        """Numbers of replies that were missing, cut, unreadable, or not read as asked."""
         counts = self.counts[setting]
-        found: dict[str, int | None] = {"missing": counts.missing, "cut": counts.cut_replies}
-        found["unreadable"] = counts.unreadable.get(reader, 0)
-        return found | {how: counts.how_read.get(how) if reader == READERS[0] else 0 for how in HOW_READ[1:]}
+        found = {"missing": counts.missing, "cut": counts.cut_replies, "unreadable": counts.unreadable.get(reader, 0)}
+        return found | {how: counts.how_read.get(how, 0) if reader == READERS[0] else 0 for how in HOW_READ[1:]}
 
     def what_replies_lacked(self, setting: str = ALL, reader: str = READERS[0]) -> str:
         """The same as a text, to stand below a model's name; empty if all replies were read as asked."""

@@ -133,10 +133,8 @@ def headline(group: RunGroup) -> Table:
     return Table(f"{_TOOL_ACC} over all rows", columns, rows, notes)
 
 
-def _share_cell(number: int | None, run: Run) -> Cell:
+def _share_cell(number: int, run: Run) -> Cell:
     """A number of replies, and its share of a run's replies."""
-    if number is None:
-        return Cell(UNKNOWN)
     return Cell(f"{number:,}", f"{percent(number / run.result.replies)} %" if number else "")
 
 
@@ -305,10 +303,10 @@ def counts(group: RunGroup) -> Table:
     def cells(run: Run) -> list[Cell]:
         counts = run.result.counts[ALL]
         unreadable = [counts.unreadable.get(reader, 0) for reader in READERS]
-        how_read = [counts.how_read.get(how) for how in HOW_READ]
+        how_read = [counts.how_read.get(how, 0) for how in HOW_READ]
         lengths = (counts.cut_replies, counts.shortened, counts.over_window)
         numbers = (run.result.replies, counts.missing, *how_read, *unreadable, counts.by_optional_rule, *lengths)
-        return [Cell(UNKNOWN if number is None else f"{number:,}") for number in numbers]
+        return [Cell(f"{number:,}") for number in numbers]
 
     columns = [
         Column("asked for", "replies"),
