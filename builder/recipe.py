@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from petoolbench import InputError, check_choice
+from petoolkit.decoding import read_yaml
 from petoolkit.embedding import DEFAULT_MODEL
 from petoolkit.endpoint.llm_settings import Count, LlmSettings
-from petoolkit.files import read_yaml
 
 from .authors import AUTHORS, DEFAULT_AUTHOR, any_asks_a_model
 from .encoders import is_of_the_endpoint

@@ -6,7 +6,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from petoolbench import InputError
-from petoolkit.files import read_json, write_json
+from petoolkit.decoding import read_json
+from petoolkit.files import write_json
 from petoolkit.hub_reading import fetch_file
 
 RECORD_FILE = "dataset_record.json"

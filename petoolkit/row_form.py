@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from petoolbench import COLUMNS, KINDS, PARAMETER_KINDS, SELECTIVITY, SETTINGS, setting_of
-from petoolkit.files import decode_json
+from petoolkit.decoding import decode_json
 from petoolkit.text import on_one_line
 
 _IS_TYPE: dict[str, Callable[[pa.DataType], bool]] = {

@@ -100,7 +100,8 @@ def test_failed_requests_count_as_wrong_and_are_asked_again(dataset, tmp_path):
         assert scored.counts["all"].missing == 2
         assert scored.score("all", "tool_acc").value == pytest.approx(22 / 24)
         assert [line["error"] for line in lines(tmp_path / "out") if line["reply"] is None] == [
-            "request failed (BadRequestError)"
+            "request failed (BadRequestError: Invalid parameter: 'response_format' of type 'json_schema' is not "
+            "supported)"
         ] * 2
         scored = run(dataset, tmp_path / "out", server)
         assert scored.counts["all"].missing == 0

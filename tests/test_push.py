@@ -16,8 +16,9 @@ from rows import past_call, prediction, reply, row
 from petoolbench import SETTINGS
 from petoolkit import shipped
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
+from petoolkit.decoding import read_json
 from petoolkit.evaluator.records import Manifest, Scores
-from petoolkit.files import read_json, write_json, write_json_lines
+from petoolkit.files import write_json, write_json_lines
 from petoolkit.publisher.pack_results import pack_results
 from petoolkit.publisher.push_commands import push as push_commands
 from petoolkit.training.pair_dataset import count_pairs, pair_record, write_pairs

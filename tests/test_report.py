@@ -157,8 +157,9 @@ def test_a_further_metric_and_a_further_error_type_appear_in_the_tables(tmp_path
 def test_missing_replies_stand_in_the_headline(written):
     page, _, parsed = written
     table = parsed.tables["Tool Acc over all rows"]
-    assert table[0][1:] == [["model"], ["Tool Acc"], ["missing"], ["to chance"], ["to best rule"]]
-    missing = {row[1][0]: row[3] for row in table[1:]}
+    heads = ["model", "Tool Acc", "to chance", "to best rule", "missing", "cut", "unreadable", "own form", "mended"]
+    assert table[1][1:] == [[head] for head in heads]
+    missing = {row[1][0]: row[5] for row in table[2:]}
     assert missing["hf:org/model"] == ["7", "2.3 %"]
     assert missing["openai:gpt-4o"] == ["0"]
     sentence = "hf:org/model: 7 of 300 replies are missing (failed requests) and count as wrong"
@@ -167,21 +168,34 @@ def test_missing_replies_stand_in_the_headline(written):
     assert sentence in json.loads((page.parent / "report.json").read_text())["warnings"][0]
 
 
-def test_without_missing_replies_nothing_is_said_of_them(tmp_path):
-    groups = groups_of(tmp_path, scores())
-    assert findings.warnings(groups) == []
-    assert [column.name for column in tables.headline(groups[0]).columns] == ["Tool Acc", "to chance", "to best rule"]
+def test_without_missing_replies_no_warning_is_given(tmp_path):
+    assert findings.warnings(groups_of(tmp_path, scores())) == []
+
+
+def test_what_replies_lacked_stands_beside_each_score(tmp_path):
+    result = scores()
+    result["counts"]["all"] |= {"missing": 3, "cut_replies": 40, "unreadable": {"robust": 45, "paper": 60}}
+    result["counts"]["all"] |= {"how_read": {"as asked": 200, "own form": 30, "mended": 22}}
+    groups = groups_of(tmp_path, result)
+    cells = rows_of(tables.headline(groups[0]))["openai:gpt-4o"]
+    assert cells[3:] == ["3 1.0 %", "40 13.3 %", "45 15.0 %", "30 10.0 %", "22 7.3 %"]
+    details = {reader: tables.paper_metrics(groups[0], reader).rows[0].detail for reader in ("robust", "paper")}
+    assert details == {
+        "robust": "of 300 replies: 3 missing, 40 cut, 45 unreadable, 30 own form, 22 mended",
+        "paper": "of 300 replies: 3 missing, 40 cut, 60 unreadable",
+    }
 
 
 def test_the_headline_puts_each_model_beside_chance_and_the_best_rule(tmp_path):
     (group,) = groups_of(
         tmp_path, with_tool_acc(scores(), 0.512, low=0.45, high=0.57), with_tool_acc(scores("openai:mini"), 0.95)
     )
+    replies = ["0", "0", "3 1.0 %", "5 1.7 %", "2 0.7 %"]
     assert rows_of(tables.headline(group)) == {
-        "openai:mini": ["95.0 95.0\N{EN DASH}95.0", "+85.0", "+5.0"],
-        "openai:gpt-4o": ["51.2 45.0\N{EN DASH}57.0", "+41.2", "\N{MINUS SIGN}38.8"],
-        "chance": ["10.0", "", ""],
-        "best rule": ["90.0 preference-rule", "", ""],
+        "openai:mini": ["95.0 95.0\N{EN DASH}95.0", "+85.0", "+5.0", *replies],
+        "openai:gpt-4o": ["51.2 45.0\N{EN DASH}57.0", "+41.2", "\N{MINUS SIGN}38.8", *replies],
+        "chance": ["10.0", *[""] * 7],
+        "best rule": ["90.0 preference-rule", *[""] * 7],
     }
     assert plain(findings.overview(group)) == (
         "openai:mini has the highest Tool Acc, 95.0 % (95 % interval 95.0\N{EN DASH}95.0). The best rule, "
@@ -371,7 +385,7 @@ def test_other_peoples_text_stays_text(tmp_path):
     assert "\u202e" not in page.read_text() + markdown
     assert "\n# b" not in markdown
     columns = [line.replace("\\|", "").count("|") for line in markdown.splitlines() if line.startswith("| openai:")]
-    assert columns[0] == 5
+    assert columns[0] == 10
 
 
 def test_figures_are_real_and_say_what_they_show(written):
@@ -407,7 +421,7 @@ def test_a_report_on_one_setting_and_many_models(tmp_path):
     parsed = Page(page.read_text())
     titles = [figure["alt"] for figure in parsed.figures]
     assert titles[1].startswith("Figure 6. Tool Acc by history length, chronological (the 10 highest of 12).")
-    assert len(parsed.tables["Tool Acc over all rows"]) == 1 + 12 + 2
+    assert len(parsed.tables["Tool Acc over all rows"]) == 2 + 12 + 2
     table_1 = parsed.tables["Table 1. Tool Acc and Param Acc, robust reader"]
     assert table_1[0][1:] == [[], ["chronological"]]
 
@@ -460,6 +474,12 @@ def no_metric(folder):
     (folder / "scores.json").write_text(json.dumps(result))
 
 
+def by_earlier_readers(folder):
+    result = scores()
+    del result["counts"]["all"]["how_read"]
+    (folder / "scores.json").write_text(json.dumps(result))
+
+
 def more_than_all(folder):
     (folder / "scores.json").write_text(json.dumps(with_tool_acc(scores(), 1.2)))
 
@@ -472,9 +492,10 @@ def more_than_all(folder):
         (lambda folder: (folder / "scores.json").write_text("[1]"), "input should be a valid dictionary"),
         (other_form, "not have the form of this version's scores (`dataset`: field required); run `petoolbench score"),
         (no_metric, "scores of all, paper reader: tpm are missing"),
+        (by_earlier_readers, "`counts.all.how_read`: field required); run `petoolbench score"),
         (more_than_all, "`scores.all.robust.tool_acc.value`: input should be less than or equal to 1"),
     ],
-    ids=["none", "half", "list", "old", "incomplete", "impossible"],
+    ids=["none", "half", "list", "old", "incomplete", "earlier readers", "impossible"],
 )
 def test_a_folder_without_todays_scores_is_one_sentence_for_the_user(tmp_path, spoil, message):
     (tmp_path / "run").mkdir()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from petoolbench import SELECTIVITY, SETTINGS, InputError, all_configs, check_choice, setting_of
+from petoolkit.evaluator.table_rows import table_rows
 from petoolkit.files import content_hash
 from petoolkit.folder_lock import restore_if_abandoned
 from petoolkit.hub_reading import why_not_read
@@ -55,7 +56,7 @@ def load_rows(dataset: str, setting: str, split: str, revision: str | None = Non
     """Rows of one setting and split; raises what `load_setting` raises, and `InputError` for an unknown split."""
     loaded = load_setting(dataset, setting, revision)
     check_choice(split, list(loaded), f"split of {dataset}")
-    return loaded[split].to_list()
+    return table_rows(loaded[split].data.table)
 
 
 def load_split(dataset: str, choice: str, split: str, revision: str | None = None) -> list[dict]:
@@ -81,7 +82,7 @@ def load_split_if_any(dataset: str, choice: str, split: str, revision: str | Non
         loaded = load_setting(dataset, setting, revision)
         if split not in loaded:
             return []
-        rows += loaded[split].to_list()
+        rows += table_rows(loaded[split].data.table)
     return rows
 
 

@@ -11,9 +11,10 @@ from petoolkit.console import make_console
 from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.dataset_rows import load_split, load_split_if_any, resolved_revision
-from petoolkit.evaluator.models.model import Answer
+from petoolkit.evaluator.models.model import Answer, Prompt
 from petoolkit.evaluator.models.model_kinds import check_options, make_chat, make_model
 from petoolkit.evaluator.models.processes import Rank, started_processes, this_rank, wait_for_all
+from petoolkit.evaluator.models.reply_limit import ReplyLimit, find_reply_limit
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.progress import with_progress
 from petoolkit.evaluator.prompts.row_prompts import make_prompts, prompt_fingerprint, released_texts
@@ -25,15 +26,25 @@ from petoolkit.evaluator.results_folder import (
     finish_results,
     read_results,
     stored_date,
+    stored_limit,
+    update_manifest,
     writing,
 )
-from petoolkit.evaluator.scores.rescore import score_folder
+from petoolkit.evaluator.scores.rescore import score_folder, sent_otherwise
 from petoolkit.folder_lock import check_outside
 from petoolkit.released import PROMPTS_FOLDER
 from petoolkit.versions import software_versions
 
 SPLIT = "test"
-_KNOWN_TO_SOME = ("finish_reason", "estimated_prompt_tokens", "left_out")  # fields of an answer
+_KNOWN_TO_SOME = (  # fields of an answer
+    "finish_reason",
+    "cut_at",
+    "estimated_prompt_tokens",
+    "left_out",
+    "length_option",
+    "discarded_prompt_tokens",
+    "discarded_completion_tokens",
+)
 
 
 def evaluate(
@@ -86,6 +97,8 @@ def evaluate(
     chat = make_chat(model, options, stored_date(out))
     if chat:
         options = replace(options, chat_template_args=chat.arguments or None)
+    limit = find_reply_limit(model, options, chat.renderer if chat else None, stored_limit(out))
+    asked = {**asdict(options), "max_new_tokens": limit.tokens}
     manifest = Manifest(
         model=model,
         dataset=dataset,
@@ -96,7 +109,7 @@ def evaluate(
         setting=setting,
         base_url=without_login(connection.base_url),
         options=AskedOptions(
-            **{name: value for name, value in asdict(options).items() if name in kind.reads or name == "history"}
+            **{name: value for name, value in asked.items() if name in kind.reads or name == "history"}
         ),
         prompt_fingerprint=prompt_fingerprint(rows, options, released),
         chat_template_hash=chat.renderer.fingerprint if chat else None,
@@ -104,6 +117,7 @@ def evaluate(
         prices=connection.prices.model_dump(include={"input", "output"}) if connection.prices else None,
         headers=sorted(connection.headers or {}),
         versions=software_versions(),
+        max_new_tokens_reason=limit.reason if "max_new_tokens" in kind.reads else None,
     )
     with writing(out, rank):
         if rank.index == 0:
@@ -124,9 +138,23 @@ def evaluate(
 
             for note in chat.notes if chat and rank.index == 0 else ():
                 console.print(note, markup=False, highlight=False)
+            if limit.note and manifest.max_new_tokens_reason and rank.index == 0:
+                console.print(limit.note, highlight=False)
+
+            def on_growth(grown: ReplyLimit) -> None:
+                update_manifest(out, {"max_new_tokens": grown.tokens}, max_new_tokens_reason=grown.reason)
+                console.print(
+                    f"A reply was cut in its reasoning: from now on replies have up to {grown.tokens:,} tokens, and "
+                    "those that were cut are asked for again.",
+                    highlight=False,
+                )
+
             usage = Usage(connection.prices)
-            loaded_model = make_model(model, options, connection, usage, rows, train_rows, chat)
-            prompts = make_prompts(share, loaded_model, options, released, console)
+            loaded_model = make_model(model, options, connection, usage, rows, train_rows, chat, limit, on_growth)
+            if kind.is_rule:  # rules read rows, so nothing is rendered
+                prompts = [Prompt(row["id"], repeat, [], []) for row, repeat in share]
+            else:
+                prompts = make_prompts(share, loaded_model, options, released, console)
             with appending(out, rank) as write:
                 for answer in with_progress(loaded_model.answer_all(prompts), rows, len(prompts), console):
                     write(prediction_line(answer))
@@ -134,7 +162,9 @@ def evaluate(
         if rank.index > 0:
             return None
         finish_results(out, [(row["id"], repeat) for row in rows for repeat in range(options.repeat)])
-        return score_folder(out, console)
+        if sent := {name: value for name, value in sent_otherwise(read_results(out)).items() if value}:
+            update_manifest(out, **sent)
+        return score_folder(out, console, rows)
 
 
 def prediction_line(answer: Answer) -> dict:

@@ -7,8 +7,8 @@ from transformers import TrainingArguments
 from transformers.utils import is_torch_bf16_gpu_available
 
 from petoolbench import all_configs
+from petoolkit.decoding import decode_json
 from petoolkit.extras import missing_package
-from petoolkit.files import decode_json
 from petoolkit.text import ALL
 
 try:  # here, since all training scripts import this module before others that need trl
