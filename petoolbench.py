@@ -86,7 +86,6 @@ SPLITS = ("train", "test")
 # the taste; or any tool that does the job. Rows of the first kind are in their setting's config, all others in one.
 KINDS = ("preference", "override", "no_preference")
 SELECTIVITY = "selectivity"
-CONFIGS = (*SETTINGS, SELECTIVITY)
 
 # --- columns --------------------------------------------------------------------------------------------------------
 
@@ -186,6 +185,11 @@ def config_of(row: dict) -> str:
     return setting_of(row) if row["kind"] == KINDS[0] else SELECTIVITY
 
 
+def all_configs() -> list[str]:
+    """The configs that a dataset can have, in the contract's order."""
+    return [*SETTINGS, SELECTIVITY]
+
+
 def check_choice(value: str, choices: Iterable[str], what: str) -> None:
     """Raise `InputError` naming the choices, unless `value` is one of them."""
     if value not in choices:
@@ -240,7 +244,7 @@ def _render_interaction(interaction: dict) -> str:
     if interaction["rating"] is not None:  # before the tool's name: who reads the name knows the rating already
         shown["rating"] = interaction["rating"]
     shown["tool_name"] = interaction["tool_name"]
-    if interaction["provider_description"]:
+    if interaction.get("provider_description"):  # rows of earlier versions have none
         shown["provider_description"] = interaction["provider_description"]
     return _on_one_line({**shown, "parameters": json.loads(interaction["parameters"])})
 
@@ -256,7 +260,7 @@ def _render_tool(tool: dict) -> str:
 
 def _shown_parameter(parameter: dict) -> dict[str, Any]:
     shown = {name: parameter[name] for name in ("name", "type", "description")}
-    schema = {} if parameter["schema"] is None else {"schema": json.loads(parameter["schema"])}
+    schema = {"schema": json.loads(parameter["schema"])} if parameter.get("schema") else {}
     return {**shown, "default": default_of(parameter), **schema}
 
 

@@ -1,4 +1,4 @@
-"""The command `petoolbench`: reads options, calls the library, and tells mistakes in one sentence."""
+"""The command `petoolbench`: reads options, calls the library, and prints mistakes in one sentence."""
 
 import os
 from pathlib import Path
@@ -10,6 +10,7 @@ from petoolkit.builder.authors import AUTHORS
 from petoolbench import InputError
 from petoolkit.console import make_console
 from petoolkit.evaluator.evaluate_commands import compare, dataset_option, evaluate, report, revision_option, score
+from petoolkit.files import DISK_ERRORS
 from petoolkit.publisher.push_commands import push
 
 EXIT_INPUT_ERROR = 2
@@ -26,16 +27,16 @@ class _Command(click.Group):
         try:
             return super().invoke(context)
         except InputError as error:
-            _tell(error)
+            _print_error(error)
             context.exit(EXIT_INPUT_ERROR)
-        except BrokenPipeError:  # whoever read the output has left: click knows what to do
+        except BrokenPipeError:  # click ends without a message when nobody reads its output any more
             raise
-        except OSError as error:  # of a file or folder that no command reads or writes by itself, such as a cache
-            if error.filename is None and error.errno is None:
+        except OSError as error:  # of a file or folder that the library does not check itself, such as a cache
+            if error.filename is None and error.errno not in DISK_ERRORS:  # not of a file: an error of ours
                 raise
             named = f"{error.filename}: " if error.filename else ""
             reason = (error.strerror or str(error)).lower()
-            _tell(f"{named}{reason}; free some space, ask for access, or give another path.")
+            _print_error(f"{named}{reason}; free some space, ask for access, or give another path.")
             context.exit(EXIT_INPUT_ERROR)
         except KeyboardInterrupt:
             kept = " What was finished is kept: the same command goes on from there."
@@ -43,7 +44,7 @@ class _Command(click.Group):
             context.exit(EXIT_STOPPED)
 
 
-def _tell(problem: object) -> None:
+def _print_error(problem: object) -> None:
     from petoolkit.text import printable
 
     console = make_console(stderr=True, soft_wrap=True)
@@ -221,12 +222,12 @@ def show(row_or_user, dataset, setting, revision) -> None:
     ROW_OR_USER is a row's id, such as u000007/chronological, or a user's, such as u000007 or u000007-override; without
     it, the first test row is shown.
     """
-    from petoolbench import CONFIGS, check_choice
+    from petoolbench import all_configs, check_choice
     from petoolkit.evaluator.dataset_rows import find_rows
     from petoolkit.evaluator.row_view import user_view
 
     if setting:
-        check_choice(setting, CONFIGS, "setting")
+        check_choice(setting, all_configs(), "setting")
     make_console().print(user_view(find_rows(dataset, setting, row_or_user, revision)))
 
 

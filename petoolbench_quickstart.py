@@ -75,7 +75,7 @@ def train_tiny(console: "Console") -> None:
 def _losses() -> "Table":
     from rich.table import Column, Table
 
-    from petoolkit.files import read_json
+    from petoolkit.decoding import read_json
 
     table = Table(
         "stage",

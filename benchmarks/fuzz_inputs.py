@@ -15,11 +15,11 @@ from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.collect import collect
 
 from petoolbench import SETTINGS, InputError, ToolName, render_messages
+from petoolkit.decoding import read_yaml
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest, Scores
 from petoolkit.evaluator.results_folder import PREDICTIONS, read_results
 from petoolkit.evaluator.row_view import row_view
 from petoolkit.evaluator.scores.score import score
-from petoolkit.files import read_yaml
 from petoolkit.released import read_released
 from petoolkit.replies import READERS, parse_reply
 from petoolkit.row_form import form_problem, row_table
@@ -93,7 +93,8 @@ def _row(user: str, setting: str) -> dict:
 
 
 _ROWS = [_row(user, "rating_integrated") for user in ("u1", "u2", "u3")]
-_REPLY = json.dumps({"tool_name": _tool("Aerwyn")["tool_name"], "parameters": {"city": "Oslo"}})
+_NAMES = _ROWS[0]["same_function_tools"]
+_REPLY = json.dumps({"tool_name": _NAMES[0], "parameters": {"city": "Oslo"}})
 _PREDICTION = {
     **{"id": _ROWS[0]["id"], "repeat": 0, "reply": _REPLY, "error": None, "prompt_tokens": 5, "completion_tokens": 2},
     **{"seconds": 0.5, "dropped_interactions": 0},
@@ -225,13 +226,16 @@ def kinds(mutated_json: Callable, mutated_yaml: Callable, mutated: Callable) -> 
 
     def reply(rng: random.Random, folder: Path) -> Run:
         shapes = [_REPLY, f"<think>{_REPLY}</think>{_REPLY}", f"<tool_call>{_REPLY}</tool_call>", f"[{_REPLY}]"]
+        name = rng.choice(_NAMES)
+        shapes += [f'{name}(city="Oslo", days=(1, {{2}}))', f'<function={name}>{{"city": "Oslo"}}</function>']
+        shapes += [f"{name}<arg_key>city</arg_key><arg_value>Oslo</arg_value>", _REPLY.replace('"', "'")]
         text = rng.choice(shapes)
         for _ in range(rng.randint(0, 3)):
             at, to = sorted(rng.randrange(len(text) + 1) for _ in range(2))
             part = text[at:to][:2_000]  # a part of parts, repeated again, would fill the memory
             text = (text[:at] + rng.choice(["", part * 2, part * 500]) + text[to:])[:1_000_000]
         text += rng.choice(["", "\ud800", "{" * 3000, '"tool_name":' * 3000, "[" * 50_000, "1" * 5000, "\u2028"])
-        return lambda: [parse_reply(text, reader) for reader in READERS]
+        return lambda: [json.dumps(parse_reply(text, reader, _NAMES)) for reader in READERS]
 
     return {
         "catalogues": (2000, catalogue),

@@ -22,11 +22,11 @@ from pathlib import Path
 from machine import heading
 
 from petoolbench import SETTINGS, ToolName
+from petoolkit.decoding import read_json
 from petoolkit.evaluator.records import SCORES, Scores
 from petoolkit.evaluator.results_folder import read_results, rows_of
 from petoolkit.evaluator.scores.comparison import compare
 from petoolkit.evaluator.scores.judgements import judge
-from petoolkit.files import read_json
 from petoolkit.replies import READERS
 from petoolkit.text import ALL, markdown_table, percent, points, setting_label, with_interval
 from petoolkit.training.training_record import TrainingRecord

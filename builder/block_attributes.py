@@ -32,8 +32,8 @@ class BlockAttributes(Protocol):
     def is_in_other_words(self, candidates: Iterable[str]) -> IsFit:
         """Whether a past call's provider is described without a run of words of these candidates' providers."""
 
-    def traits_of(self, name: str) -> list[str] | None:
-        """All traits that a tool shows; `None` if they are assigned in each block."""
+    def shown(self, name: str, trait: str | None, others: Collection[str], rng: random.Random) -> list[str]:
+        """All traits that a tool shows in a block, `trait` among them; without one, none of `others` is drawn."""
 
 
 class CatalogueAttributes:
@@ -98,7 +98,7 @@ class CatalogueAttributes:
         runs = frozenset().union(*(self._runs[name] for name in candidates))
         return lambda name: self._runs[name].isdisjoint(runs)
 
-    def traits_of(self, name: str) -> list[str] | None:
+    def shown(self, name: str, trait: str | None, others: Collection[str], rng: random.Random) -> list[str]:
         """See `BlockAttributes`."""
         return sorted(self._traits[name])
 
@@ -123,6 +123,6 @@ class AssignedAttributes:
         """See `BlockAttributes`."""
         return lambda name: True
 
-    def traits_of(self, name: str) -> list[str] | None:
-        """See `BlockAttributes`."""
-        return None
+    def shown(self, name: str, trait: str | None, others: Collection[str], rng: random.Random) -> list[str]:
+        """See `BlockAttributes`. Every provider gets a trait: having one must not tell what a tool is here for."""
+        return [trait or rng.choice(sorted(TRAITS.keys() - set(others)))]

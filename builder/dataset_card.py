@@ -9,7 +9,7 @@ import yaml
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from petoolbench import CITATION, CONFIGS, FEATURES, SETTINGS, SPLITS
+from petoolbench import CITATION, FEATURES, SELECTIVITY, SETTINGS, SPLITS, all_configs
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.files import content_version
 from petoolkit.shipped import ROOT
@@ -21,7 +21,7 @@ CARD_TEMPLATE = ROOT / "dataset_card.md"
 
 @dataclass
 class WrittenSplit:
-    """A parquet file with one split of one setting, its rows, and their bytes in memory."""
+    """A parquet file with one split of one config, its rows, and their bytes in memory."""
 
     path: Path
     num_examples: int = 0
@@ -34,10 +34,10 @@ def write_card(folder: Path, name: str, written: dict[tuple[str, str], WrittenSp
     Args:
         folder: where the files are.
         name: of the folder when it is complete.
-        written: by setting and split.
+        written: by config and split.
         record: the dataset's record.
     """
-    present = [config for config in CONFIGS if any(config == one for one, _ in written)]
+    present = [config for config in all_configs() if any(config == one for one, _ in written)]
     configs, infos = [], DatasetInfosDict()
     for config in present:
         splits = {split: written[config, split] for split in SPLITS if (config, split) in written}
@@ -77,7 +77,7 @@ def write_card(folder: Path, name: str, written: dict[tuple[str, str], WrittenSp
     infos.to_dataset_card_data(data)
     sizes = [
         {
-            "setting": config,
+            "config": config,
             **{split: written[config, split].num_examples for split in SPLITS if (config, split) in written},
         }
         for config in present
@@ -87,9 +87,10 @@ def write_card(folder: Path, name: str, written: dict[tuple[str, str], WrittenSp
     (folder / "README.md").write_text(str(card), encoding="utf-8")
 
 
-def _card_values(record: DatasetRecord, settings: list[str]) -> dict[str, Any]:
+def _card_values(record: DatasetRecord, configs: list[str]) -> dict[str, Any]:
     """Values of the card's template that are made of the record."""
     recipe = record.recipe or {}
+    settings = [config for config in configs if config in SETTINGS]
     by_stage = recipe.get("author")
     names = by_stage.values() if isinstance(by_stage, dict) else [record.author]
     authors = [AUTHORS[name] for name in dict.fromkeys(names) if name in AUTHORS]
@@ -98,7 +99,12 @@ def _card_values(record: DatasetRecord, settings: list[str]) -> dict[str, Any]:
         "authors": authors,
         "model": recipe["llm"]["model"] if "llm" in recipe and any_asks_a_model(a.name for a in authors) else None,
         "recipe": yaml.safe_dump(recipe, sort_keys=False).strip() if recipe else None,
+        "design": recipe.get("design"),
+        "crossed": record.is_crossed,
+        "assigned": recipe.get("blocks", {}).get("attributes") == "assigned",
         "settings": settings,
+        "selectivity": SELECTIVITY if SELECTIVITY in configs else None,
+        "mixed": [name for name in settings if SETTINGS[name].dislikes != "none"],
         "rated": [setting.name for setting in SETTINGS.values() if setting.is_rated],
     }
 

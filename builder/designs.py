@@ -112,6 +112,7 @@ _CONTROLLED = (
             "tools": _TOOLS_BY_NAME,
             "author": AuthorOf("instruct"),
             "seed": _SEED,
+            "notes": _NOTES,
         },
         lambda materials: materials.run.manifest("history")["counts"].get("accepted"),
     ),

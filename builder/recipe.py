@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from petoolbench import InputError, check_choice
+from petoolkit.decoding import read_yaml
 from petoolkit.embedding import DEFAULT_MODEL
 from petoolkit.endpoint.llm_settings import Count, LlmSettings
-from petoolkit.files import read_yaml
 
 from .authors import AUTHORS, DEFAULT_AUTHOR, any_asks_a_model
 from .encoders import is_of_the_endpoint
@@ -241,7 +241,8 @@ def _problems(error: ValidationError) -> Iterator[str]:
         if problem["type"] == "extra_forbidden":
             yield f"unknown key `{key}`; known are {', '.join(_known_keys(problem['loc'][:-1]))}"
         elif problem["type"] == "value_error":
-            yield f"`{key}`: {str(problem['ctx']['error']).rstrip('.')}"
+            said = str(problem["ctx"]["error"]).rstrip(".")
+            yield f"`{key}`: {said}" if key else said
         else:
             yield f"`{key}`: {problem['msg'].lower()}"
 

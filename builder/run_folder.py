@@ -10,7 +10,8 @@ from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, Task
 from rich.text import Text
 
 from petoolbench import InputError
-from petoolkit.files import content_hash, read_json, read_json_lines, write_json, write_json_lines
+from petoolkit.decoding import read_json
+from petoolkit.files import content_hash, read_json_lines, write_json, write_json_lines
 
 from .stage_notes import Notes
 

@@ -14,6 +14,7 @@ _OWN = ("petoolbench", __name__.partition(".")[0])  # the contract, and the pack
 def source_files(modules: Iterable[str]) -> list[Path]:
     """The files of modules and of all modules of ours that they import, in the order of their names.
 
+    A YAML file beside a module, with its name, is its data and comes with it.
     Not followed are imports for type checking alone, imports of `petoolkit.endpoint`, and the `__init__.py` of a
     package of which a module is imported.
     """
@@ -23,7 +24,8 @@ def source_files(modules: Iterable[str]) -> list[Path]:
         if (module := waiting.pop()) not in found:
             found[module] = _file(module)
             waiting += _imported(module, found[module].name, found[module].read_text(encoding="utf-8"))
-    return [file for _, file in sorted(found.items())]
+    files = [file for _, file in sorted(found.items())]
+    return [*files, *(data for file in files if (data := file.with_suffix(".yaml")).is_file())]
 
 
 def _file(module: str) -> Path:

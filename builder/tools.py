@@ -17,9 +17,13 @@ def understood_tools(collected: Iterable[dict], understood: Iterable[dict]) -> d
 
     Args:
         collected, understood: rows of the two stages, in the same order; tools rejected in the second are left out.
+            Tools with one description of their provider get all traits that were found in it for any of them.
     """
-    both = zip(collected, understood, strict=True)
-    return {tool["tool_name"]: {**tool, **read} for tool, read in both if not read["rejected"]}
+    rows = [{**tool, **read} for tool, read in zip(collected, understood, strict=True) if not read["rejected"]]
+    traits: dict[str, dict[str, str]] = {}
+    for tool in rows:
+        traits.setdefault(tool["provider_description"], {}).update(tool["traits"])
+    return {tool["tool_name"]: {**tool, "traits": traits[tool["provider_description"]]} for tool in rows}
 
 
 class Tools:

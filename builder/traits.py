@@ -1,14 +1,17 @@
 """Traits: what providers are like beside what their tools do, from one fixed list with its wordings."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+_FEWEST_WORDS = 2  # in common with a wording, by which a sentence speaks of its trait
 _LEAST_LETTERS = 4  # of a content word
 _STEM = 5  # letters by which words are compared: "refreshed" and "refreshes" are one
 _WORD = re.compile(r"[^\W_]+")
+_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,32 @@ def content_words(text: str) -> frozenset[str]:
     """The stems of a text's content words."""
     words = _WORD.findall(text.lower().replace("'s", "").replace("won't", "").replace("cannot", ""))
     return frozenset(w[:_STEM] for w in words if len(w) >= _LEAST_LETTERS and w not in _FUNCTION_WORDS)
+
+
+_WORDS = {name: [content_words(wording) for wording in trait.wordings] for name, trait in TRAITS.items()}
+_ALL_WORDS = {
+    name: frozenset().union(*_WORDS[name], content_words(" ".join([trait.label, *trait.needs])))
+    for name, trait in TRAITS.items()
+}
+
+
+def uses_words_of(text: str, trait: str) -> bool:
+    """Whether a text has a content word of a trait's wordings, label or needs."""
+    return not content_words(text).isdisjoint(_ALL_WORDS[trait])
+
+
+def other_traits(text: str, allowed: Collection[str] = ()) -> dict[str, str]:
+    """The traits beside those allowed of which a sentence of a text speaks, each with the sentence.
+
+    A sentence speaks of a trait if it has two content words of one of the trait's wordings.
+    """
+    found: dict[str, str] = {}
+    for sentence in _SENTENCE_END.split(" ".join(text.split())):
+        words = content_words(sentence)
+        for name, wordings in _WORDS.items():
+            if name not in allowed and any(len(words & wording) >= _FEWEST_WORDS for wording in wordings):
+                found.setdefault(name, sentence)
+    return found
 
 
 def is_quoted(quote: str, document: str) -> bool:

@@ -6,7 +6,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from petoolbench import InputError
-from petoolkit.files import read_json, write_json
+from petoolkit.decoding import read_json
+from petoolkit.files import write_json
 from petoolkit.hub_reading import fetch_file
 
 RECORD_FILE = "dataset_record.json"
@@ -19,8 +20,8 @@ class DatasetRecord(BaseModel):
     Args:
         origin: the command that wrote the dataset: `build`, or `import` for the authors' released files.
         author: the author of the texts: `offline`, `openai`, or the author of each stage.
-        split: what training and test rows do not share: `user` (users only), `tool` (users and gold tools) or
-            `function` (users and gold tools' functions).
+        split: what training and test rows do not share beside users and blocks: `user` (nothing else), `tool` (gold
+            tools), `function` (gold tools' functions) or `provider` (providers of the test rows' candidates).
         recipe: the recipe of a build, without folders and addresses of the machine; `None` for an import.
         counts: by stage of a build, the numbers of rows, and of what was kept and dropped for each reason.
         asked: by stage of a build, the numbers of replies and tokens that a language model was asked for.
@@ -34,6 +35,11 @@ class DatasetRecord(BaseModel):
     counts: dict[str, dict[str, int]] = {}
     asked: dict[str, dict[str, int]] = {}
     statistics: dict[str, Any] = {}
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether histories describe traits in other words than the candidates (`blocks.wording` of the recipe)."""
+        return ((self.recipe or {}).get("blocks") or {}).get("wording") == "crossed"
 
     def write(self, folder: Path) -> None:
         """Write the record into a dataset's folder."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from petoolbench import SETTINGS
+from petoolbench import all_configs
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
@@ -24,8 +24,8 @@ _STYLE: Any = {
 
 
 def setting_colour(setting: str) -> str:
-    """The colour of a setting, by its position in `SETTINGS`."""
-    return _BY_POSITION[list(SETTINGS).index(setting) % len(_BY_POSITION)]
+    """The colour of a setting, or of another config, by its position in the contract."""
+    return _BY_POSITION[all_configs().index(setting) % len(_BY_POSITION)]
 
 
 @contextmanager

@@ -1,16 +1,14 @@
 """Reading from the Hub, and one wording of its errors for the whole toolkit."""
 
-import errno
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from petoolbench import InputError
+from petoolkit.files import DISK_ERRORS
 from petoolkit.text import on_one_line
 
 # Errors of `from_pretrained` for a folder or repository that is missing, incomplete or of another kind.
 LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError)
-# Errors of this machine's disk and rights, whatever was to be read.
-_NOT_THE_SOURCE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 _LONGEST_REASON = 300  # characters
 
 
@@ -41,7 +39,7 @@ def why_not_read(error: BaseException, source: str = "") -> str:
         if any(isinstance(one, kind) for one in chain):
             return reason
     for one in chain:
-        if isinstance(one, OSError) and one.errno in _NOT_THE_SOURCE:
+        if isinstance(one, OSError) and one.errno in DISK_ERRORS:
             where = one.filename or "a folder of this machine, such as the cache"
             return (
                 f"{where} cannot be used ({(one.strerror or '').lower()}); free some space, ask for access, or set "

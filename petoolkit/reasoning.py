@@ -3,12 +3,18 @@
 import re
 from collections.abc import Iterable
 
-_NAMES = "think|thinking|thought|reasoning|reflection|seed:think"
-# Marks that open and close reasoning in the replies of today's model families.
-_MARK = re.compile(
-    rf"(?P<opens><(?:{_NAMES})>|\[THINK\]|<\|START_THINKING\|>|<\|begin_of_thought\|>|\u25c1think\u25b7)"
-    rf"|(?P<closes></(?:{_NAMES})>|\[/THINK\]|<\|END_THINKING\|>|<\|end_of_thought\|>|\u25c1/think\u25b7)"
-)
+_TAGS = ("think", "thinking", "thought", "reasoning", "reflection", "seed:think")
+# Marks that open reasoning in the replies and chat templates of today's model families, and those that close it.
+REASONING_MARKS = {
+    **{f"<{tag}>": f"</{tag}>" for tag in _TAGS},
+    "[THINK]": "[/THINK]",
+    "<|START_THINKING|>": "<|END_THINKING|>",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "\u25c1think\u25b7": "\u25c1/think\u25b7",
+}
+OPENING_MARK = "|".join(map(re.escape, REASONING_MARKS))  # a regular expression
+CLOSING_MARK = "|".join(map(re.escape, REASONING_MARKS.values()))
+_MARK = re.compile(f"(?P<opens>{OPENING_MARK})|(?P<closes>{CLOSING_MARK})")
 # The channels of gpt-oss: with its special tokens, and as most servers write them when they drop these.
 _ANSWER = re.compile(
     r"<\|channel\|>final(?:\s*<\|constrain\|>\w+)?<\|message\|>|assistantfinal(?:json)?"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from petoolbench import KINDS, PARAMETER_KINDS, SETTINGS, InputError, ToolName, to_json_text
-from petoolkit.files import finite_float, read_json, refuse_constant
+from petoolkit.decoding import finite_float, read_json, refuse_constant
 from petoolkit.hub_reading import fetch_file, first_sentence
 
 HISTORY_HEADING = "Interaction history is:"  # in a released prompt; the history follows as a JSON list

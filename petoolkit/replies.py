@@ -113,7 +113,9 @@ def _decode(text: str, position: int) -> dict[str, Any] | None:
 
 # --- nearly JSON ---
 
-_NAME_KEY = re.compile(r"""[{,\uff0c\s]["'\u201c\u2018]?(?:tool\\?_name|name|function)["'\u201d\u2019]?\s*[:\uff1a]""")
+_LOOSE_NAME_KEY = re.compile(
+    r"""[{,\uff0c\s]["'\u201c\u2018]?(?:tool\\?_name|name|function)["'\u201d\u2019]?\s*[:\uff1a]"""
+)
 _LONGEST_MENDED = 4_000  # characters; the library takes time in proportion to the square
 _MOST_MENDED = 3
 _ENDS_CLOSED = re.compile(r"[}\])](?:[\s`;.]|</?\w[^<>]{0,40}>|\[/\w{1,20}\]|<\|[^<>|]{1,40}\|>)*\Z")
@@ -123,7 +125,7 @@ def _mended_call(reply: str, tools: Collection[str] | None) -> Reading | None:
     """A call whose JSON is wrong only in its form; a reply that was cut in the middle of a call holds none."""
     from json_repair import repair_json
 
-    for _, key in zip(range(_MOST_MENDED), _NAME_KEY.finditer(reply), strict=False):
+    for _, key in zip(range(_MOST_MENDED), _LOOSE_NAME_KEY.finditer(reply), strict=False):
         start = _opening_brace(reply, key.start() + 1)
         if start is None:
             continue

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from petoolbench import COLUMNS, KINDS, PARAMETER_KINDS, SELECTIVITY, SETTINGS, setting_of
-from petoolkit.files import decode_json
+from petoolkit.decoding import decode_json
 from petoolkit.text import on_one_line
 
 _IS_TYPE: dict[str, Callable[[pa.DataType], bool]] = {
@@ -33,6 +33,7 @@ _ADDED = {
     "history.provider_description",
     *(f"candidate_tools.{kind}.schema" for kind in PARAMETER_KINDS),
 }
+ADDED_COLUMNS = {name for name in _ADDED if "." not in name}
 
 
 def lacks_added_columns(table: pa.Table) -> bool:

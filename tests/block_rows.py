@@ -1,93 +1,93 @@
-"""Two blocks of two users that one can check by eye: Aerwyn is free of charge, Cirrox is hosted in Europe."""
+"""A block that one can check by eye: two users ask the same; one prefers what is free, the other what is in Europe."""
 
-from rows import CITY, row, tool
+import json
 
-from petoolbench import SETTINGS, to_json_text
+from rows import row
 
-AERWYN, CIRROX = "<Weather>.<Aerwyn>.<forecast>", "<Weather>.<Cirrox>.<forecast>"
-TRAITS = {"Aerwyn": ["free"], "Cirrox": ["europe"]}
+from petoolbench import SETTINGS
+
+FREE, EUROPEAN = "free", "eu_hosted"
+_PREFERRED = {"Aerwyn": FREE, "Cirrox": EUROPEAN}  # the trait by the provider that has it
+_TRAITS = {**_PREFERRED, "Dovarque": EUROPEAN, "Equandra": FREE}
+_PAST = (  # category, provider, what it is like, its trait
+    ("Money", "Fjordane", "It does not cost anything.", FREE),
+    ("Books", "Gillamar", "The servers are in Frankfurt.", EUROPEAN),
+)
+NEUTRAL = ("Sports", "Halvora", "Results come within a second.", "low_latency")
 
 
-def call(provider, says, rating=None):
+def past(category, provider, described, trait, rating=None):
     return {
-        "instruction": f"Ask {provider}.",
-        "tool_name": f"<Music>.<{provider}>.<lyrics>",
-        "provider_description": says,
+        "instruction": f"Something of {category.lower()}.",
+        "tool_name": f"<{category}>.<{provider}>.<find>",
+        "provider_description": described,
         "parameters": "{}",
         "rating": rating,
     }
 
 
-def blocks(names=("b1", "b2")):
-    """Rows of all settings; the tools of the second block have a number in their names, and other calls."""
-    return [one for number, name in enumerate(names) for setting in SETTINGS for one in block(name, setting, number)]
+def _row(user, setting, gold, preferred, history, traits, **changes):
+    made = {**row(user, setting, gold, history), "block_id": "b1", **changes}
+    taste = {
+        "tool": preferred and f"<Weather>.<{preferred}>.<forecast>",
+        "trait": preferred and _PREFERRED[preferred],
+        "tool_traits": {tool["tool_name"]: [_TRAITS[_provider(tool)]] for tool in made["candidate_tools"]},
+        "call_traits": traits,
+    }
+    return {**made, "taste": json.dumps(taste)}
 
 
-def block(name, setting, number=0):
-    """The rows of its two users, of whom the first prefers Aerwyn, in one setting."""
-    suffix = str(number or "")
-    tools = [
-        tool(f"Aerwyn{suffix}", "forecast", "Weather forecast for a city", "No fee and no key.", [CITY]),
-        tool(f"Cirrox{suffix}", "forecast", "Weather forecast for a city", "Hosted in Europe.", [CITY]),
-        tool("Dovarque", "convert", "Convert an amount of money", "Old and new."),
-    ]
-    names = [one["tool_name"] for one in tools]
-    free, europe = call(f"Fredo{suffix}", "You never pay."), call(f"Euria{suffix}", "Its machines stand in Paris.")
+def _provider(tool):
+    return tool["tool_name"].split(">.<")[1]
+
+
+def _history(setting, preferred):
+    """Past calls, oldest first, and the traits that each shows."""
+    kind = SETTINGS[setting]
+    calls = [(call, call[3] == _PREFERRED[preferred]) for call in _PAST]
+    if kind.dislikes == "none":
+        calls = [pair for pair in calls if pair[1]]
+    if kind.dislikes == "first":
+        calls.sort(key=lambda pair: pair[1])
+    history = [past(*call, rating=int(liked) if kind.is_rated else None) for call, liked in calls]
+    return history, [[call[3]] for call, _ in calls]
+
+
+def block(users=("u1", "u2"), **changes):
+    """The preference rows of a block, setting by setting for each user.
+
+    Args:
+        changes: columns of all rows that differ from those of `rows.row`, such as `block_id`.
+    """
     return [
-        _row(name, setting, f"{name}-{user}", names, tools, liked, disliked, user)
-        for user, (liked, disliked) in enumerate(((free, europe), (europe, free)))
+        _row(user, setting, gold, gold, *_history(setting, gold), **changes)
+        for user, gold in zip(users, _PREFERRED, strict=True)
+        for setting in SETTINGS
     ]
 
 
-def _row(name, setting, user, names, tools, liked, disliked, index):
-    traits = {liked["tool_name"]: ["free", "europe"][index], disliked["tool_name"]: ["europe", "free"][index]}
-    history = {
-        "preferred_only": [liked],
-        "rating_integrated": sorted(
-            [{**liked, "rating": 1}, {**disliked, "rating": 0}], key=lambda one: one["tool_name"], reverse=True
-        ),
-        "chronological": [disliked, liked],
-    }[setting]
-    made = row(user, setting, "Aerwyn", history, tools, group=name)
-    return {
-        **made,
-        "block_id": name,
-        "tool_call": {**made["tool_call"], "tool_name": names[index]},
-        "acceptable_tools": [names[index]],
-        "same_function_tools": names[:2],
-        "taste": to_json_text(
-            {
-                "tool": names[index],
-                "trait": ["free", "europe"][index],
-                "tool_traits": {names[0]: ["free"], names[1]: ["europe"], names[2]: []},
-                "call_traits": [[traits[one["tool_name"]]] for one in history],
-            }
-        ),
-    }
+def override(user="u1", setting="chronological", **changes):
+    """A user who prefers what is free asks for something in Europe."""
+    history, traits = _history(setting, "Aerwyn")
+    asked = {"instruction": "I want the weather forecast for the city 'Oslo', from a server in Europe."}
+    more = {"kind": "override", **asked, **changes}
+    return _row(f"{user}-override", setting, "Cirrox", "Aerwyn", history, traits, **more)
 
 
-def override(one):
-    """The row's user asks for what the other tool is like."""
-    other = next(name for name in one["same_function_tools"] if name != one["tool_call"]["tool_name"])
-    user, _, setting = one["id"].rpartition("/")
-    return {
-        **one,
-        "id": f"{user}-override/{setting}",
-        "user_id": f"{user}-override",
-        "kind": "override",
-        "instruction": f"{one['instruction']} I need the other one.",
-        "tool_call": {**one["tool_call"], "tool_name": other},
-        "acceptable_tools": [other],
-    }
+def no_preference(user="u1", setting="chronological", **changes):
+    """A user whose past says nothing about the tools that do the job."""
+    rated = SETTINGS[setting].is_rated
+    history = [past(*NEUTRAL, rating=1 if rated else None)]
+    made = _row(
+        f"{user}-no-preference", setting, "Aerwyn", None, history, [[NEUTRAL[3]]], kind="no_preference", **changes
+    )
+    return {**made, "acceptable_tools": made["same_function_tools"]}
 
 
-def without_preference(one):
-    """The row of a user of whom nothing is known: both tools are right."""
-    user, _, setting = one["id"].rpartition("/")
-    return {
-        **one,
-        "id": f"{user}-no-preference/{setting}",
-        "user_id": f"{user}-no-preference",
-        "kind": "no_preference",
-        "acceptable_tools": one["same_function_tools"],
-    }
+def of_other_providers(rows):
+    """The same rows with candidates of other providers, whose names end in 2."""
+    names = {"Aerwyn": "Aerwyn2", "Cirrox": "Cirrox2", "Dovarque": "Dovarque2", "Equandra": "Equandra2"}
+    text = json.dumps(rows)
+    for name, other in names.items():
+        text = text.replace(f"<{name}>", f"<{other}>")
+    return json.loads(text)

@@ -5,7 +5,9 @@ import tempfile
 from pathlib import Path
 
 _HOME = tempfile.mkdtemp(prefix="petoolbench-tests-")
-os.environ.update(HF_HOME=_HOME, HF_HUB_OFFLINE="1", PETOOLBENCH_CACHE=f"{_HOME}/petoolbench", COLUMNS="120")
+# Workers share the cache of vectors: embedding the catalogue takes half a minute.
+_CACHE = os.environ.setdefault("PETOOLBENCH_TESTS_CACHE", f"{_HOME}/petoolbench")
+os.environ.update(HF_HOME=_HOME, HF_HUB_OFFLINE="1", PETOOLBENCH_CACHE=_CACHE, COLUMNS="120")
 os.environ.pop("HF_TOKEN", None)
 
 import pytest  # noqa: E402

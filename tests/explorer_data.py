@@ -32,7 +32,7 @@ STRANGE = {
                 HOSTILE,
                 HOSTILE,
                 HOSTILE,
-                required=[dict.fromkeys(("name", "type", "description"), HOSTILE) | {"default": None}],
+                required=[dict.fromkeys(("name", "type", "description"), HOSTILE) | {"default": None, "schema": None}],
             ),
         ],
     ),

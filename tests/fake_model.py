@@ -3,6 +3,8 @@
 import json
 import re
 
+from petoolkit.builder.traits import TRAITS
+
 
 def good_answer(body: dict) -> str:
     """The content of a reply that keeps every rule: instructions are the functionality and the values."""
@@ -10,9 +12,13 @@ def good_answer(body: dict) -> str:
     data = [json.loads(line) for line in re.findall(r"<data>\n(.*)\n</data>", prompt)]
     if "Write the example." in prompt:
         return json.dumps(_call(data[0], data[0]["tool_description"]))
-    if "Write the two phrases." in prompt:
+    if "Write the two phrases, and name the traits." in prompt:
         attributes = data[0]["provider_description"] or "nothing known"
-        return json.dumps({"functionality": data[0]["tool_description"], "attributes": attributes})
+        return json.dumps({"functionality": data[0]["tool_description"], "attributes": attributes, "traits": []})
+    if "Write the descriptions, one for each" in prompt:
+        return json.dumps({"descriptions": _descriptions(*data)})
+    if "Write the request once more." in prompt:
+        return json.dumps({"instruction": f"{data[0]} {data[2]['as people say it'][0]}"})
     if "Write what the user asks now." in prompt:
         return json.dumps(_call(data[0], f"Today: {data[1]}"))
     preferred, disliked = data[0], data[1] if len(data) > 1 else []
@@ -24,6 +30,19 @@ def good_answer(body: dict) -> str:
     else:
         calls = [_named_call(tool) for tool in [*disliked, *preferred]]
     return json.dumps({"interactions": calls})
+
+
+def _descriptions(candidates: list[dict], called: list[dict]) -> list[dict]:
+    """Each trait in the catalogue's own words: candidates have the first wordings, called tools the others."""
+    wordings = {trait.label: trait.wordings for trait in TRAITS.values()}
+    return [
+        {
+            "key": one["key"],
+            "description": " ".join([f"Subject {one['key']}.", *(wordings[t][at] for t in one["traits"])]),
+        }
+        for at, items in enumerate((candidates, called))
+        for one in items
+    ]
 
 
 def _named_call(tool: dict) -> dict:

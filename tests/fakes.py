@@ -24,15 +24,36 @@ class WordEncoder:
 
 def parameter(name, type="STRING", default=None, examples=(), description=""):
     """A parameter as `collect` writes it; `default` is JSON text."""
-    return {"name": name, "type": type, "description": description, "default": default, "examples": list(examples)}
-
-
-def tool(name, functionality="get the weather", attributes="free of charge", required=(), optional=(), response=None):
-    """A tool as `collect` and `understand` write it; `name` is "Category.Provider.api"."""
     return {
-        "tool_name": str(ToolName(*name.split("."))),
+        "name": name,
+        "type": type,
+        "description": description,
+        "default": default,
+        "schema": None,
+        "examples": list(examples),
+        "asks": None,
+    }
+
+
+def tool(
+    name,
+    functionality="get the weather",
+    attributes="free of charge",
+    required=(),
+    optional=(),
+    response=None,
+    traits=None,
+):
+    """A tool as `collect` and `understand` write it; `name` is "Category.Provider.api"."""
+    full_name = ToolName(*name.split("."))
+    return {
+        "tool_name": str(full_name),
+        "category": full_name.category,
+        "provider": full_name.provider,
         "tool_description": functionality,
         "provider_description": attributes,
+        "traits": dict(traits or {}),
+        "requests": [],
         "required_parameters": list(required),
         "optional_parameters": list(optional),
         "response": response,

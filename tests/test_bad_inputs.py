@@ -1,5 +1,6 @@
 """Every kind of bad input ends in one sentence, and other people's text cannot leave its line."""
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -18,8 +19,9 @@ from rows import CITY, past_call, row, tool
 import petoolbench_cli
 from petoolbench import InputError, render_messages
 from petoolkit.dataset_record import DatasetRecord
+from petoolkit.decoding import decode_json, read_json
 from petoolkit.evaluator.dataset_rows import load_setting
-from petoolkit.files import decode_json, read_json
+from petoolkit.hub_reading import why_not_read
 from petoolkit.released import released_prompts
 from petoolkit.row_form import form_problem, row_table
 
@@ -72,13 +74,13 @@ def test_json_lines_under_the_name_of_json_are_read_or_named(tmp_path):
         read_json(file)
 
 
-def test_a_file_of_another_user_is_not_called_damaged(tmp_path, monkeypatch):
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
     def refuse(*args, **options):
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "a.json").write_text("{}")
     monkeypatch.setattr("builtins.open", refuse)
-    with pytest.raises(InputError, match=r"a\.json belongs to another user.*ask for access"):
+    with pytest.raises(InputError, match=r"a\.json cannot be read \(permission denied\).*ask for access"):
         read_json(tmp_path / "a.json")
 
 
@@ -188,14 +190,33 @@ def test_unseen_characters_of_a_dataset_are_escaped_in_the_prompt():
     assert json.loads(line)["tool_name"] == hostile["tool_name"]
 
 
-def test_the_command_names_a_folder_that_may_not_be_used(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/root/.c"), "Error: /root/.c: permission denied; free"),
+        (OSError(errno.ENOSPC, "No space left on device"), "Error: no space left on device; free some space"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), None),
+    ],
+)
+def test_the_command_names_what_may_not_be_used_and_blames_no_disk_for_other_errors(error, message, monkeypatch):
     def refuse(*args, **options):
-        raise PermissionError(13, "Permission denied", "/root/.cache")
+        raise error
 
     monkeypatch.setattr("petoolkit.evaluator.dataset_rows.find_rows", refuse)
     result = CliRunner().invoke(petoolbench_cli.main, ["show"])
-    assert result.exit_code == 2
-    assert result.stderr.startswith("Error: /root/.cache: permission denied; ")
+    if message is None:
+        assert result.exception is error
+    else:
+        assert result.exit_code == 2
+        assert result.stderr.startswith(message)
+
+
+def test_a_full_disk_is_not_blamed_on_the_hub():
+    full = OSError(errno.ENOSPC, "No space left on device", "/home/a/.cache")
+    try:
+        raise ValueError("a dataset cannot be made") from full
+    except ValueError as error:
+        assert why_not_read(error).startswith("/home/a/.cache cannot be used (no space left on device); free some")
 
 
 def test_damaged_inputs_of_every_kind_are_read_or_refused():

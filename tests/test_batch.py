@@ -17,7 +17,7 @@ from scripted_server import BATCHES, CHAT, ScriptedServer
 from petoolbench import InputError
 from petoolbench_cli import main
 from petoolkit.endpoint.ask import Endpoint
-from petoolkit.endpoint.batch import Batches
+from petoolkit.endpoint.batch import Batches, _sort
 from petoolkit.endpoint.llm_settings import LlmSettings, Prices
 from petoolkit.endpoint.request import Request, RequestFailed
 from petoolkit.endpoint.usage import Usage
@@ -171,8 +171,34 @@ def test_lines_that_failed_are_sent_again_and_given_up_with_a_reason():
     only_third = lambda number, body: "500" if body["messages"][0]["content"] == "question 3" else None  # noqa: E731
     with ScriptedServer(faults=only_third) as server:
         said = answers(server, retries=2)
-        assert said[3] == "failed: request failed (status 500)"
+        assert said[3].startswith("failed: request failed (status 500: ")
         assert asked(server).count("question 3") == 3 and said[4] == "question 4"
+
+
+@pytest.mark.parametrize("bad", ["{", "[]", "null", "[" * 5_000, '{"custom_id": 5}', '{"custom_id": "question"}'])
+def test_a_line_that_cannot_be_read_is_sent_again(monkeypatch, bad):
+    spoiled = []
+
+    def store(server, content):
+        if b'"response"' in content and not spoiled:
+            spoiled.append(True)
+            content = bad.encode() + b"\n" + content.partition(b"\n")[2]
+        return keep(server, content)
+
+    keep = ScriptedServer._store
+    monkeypatch.setattr(ScriptedServer, "_store", store)
+    with ScriptedServer() as server:
+        assert answers(server) == QUESTIONS and spoiled
+        assert len(asked(server)) == len(QUESTIONS) + 1
+
+
+@pytest.mark.parametrize("error", ["overloaded", ["x"], {"message": ["x"], "code": 7, "param": {}}, 5, None])
+def test_errors_of_a_line_in_any_form_are_failures(error):
+    replies, failures = {}, {}
+    for number, response in enumerate([None, [], "x", {"status_code": "500"}, {"status_code": 500, "body": [error]}]):
+        line = {"custom_id": f"{number:02x}", "response": response, "error": error}
+        _sort(json.dumps(line), replies, failures)
+    assert not replies and len(failures) == 5 and all(failure.is_temporary for failure in failures.values())
 
 
 def test_what_an_expired_batch_left_unanswered_is_sent_again():
@@ -207,7 +233,8 @@ def test_batch_and_no_cache_exclude_each_other():
 def test_a_build_by_batch_gives_the_same_rows_for_half_the_price(tmp_path):
     """Killed while a batch is under way, too."""
     recipe = {
-        "catalogue": ["embedded"],
+        "design": "paper",
+        "catalogue": ["embedded/Weather", "embedded/Travel", "embedded/Food", "embedded/Books"],
         "author": {"instruct": "openai"},
         "users": 4,
         "group": {"eps": 0.3},

@@ -12,8 +12,9 @@ from petoolkit.builder.catalogue import catalogue_files as catalogue_module
 from petoolkit.builder.catalogue.catalogue_files import catalogue_files, read_catalogue
 from petoolkit.builder.catalogue.catalogue_format import CatalogueFormat
 from petoolkit.builder.catalogue.tool_document import Parameter, ToolDocument
+from petoolkit.builder.stages.instruct import objection
 
-from petoolbench import InputError
+from petoolbench import InputError, ToolName
 
 CITY = {"name": "city", "type": "STRING", "description": "Name of the city", "default": "Rome"}
 ROW = {
@@ -47,12 +48,19 @@ DOCUMENT = ToolDocument(
 )
 EMBEDDED = {
     "category": "Weather",
-    "functions": {"now": {"required_parameters": [CITY], "optional_parameters": [], "response": {"t": "float"}}},
+    "functions": {
+        "now": {
+            "requests": ["How is it in {city}?"],
+            "required_parameters": [CITY],
+            "optional_parameters": [],
+            "response": {"t": "float"},
+        }
+    },
     "providers": [
         {
             "name": "Sunny",
             "description": "Weather for everyone.",
-            "pricing": "FREE",
+            "traits": {"free": "for everyone"},
             "apis": {"now": {"name": "get_now", "description": "Gets the weather of a city."}},
         }
     ],
@@ -65,7 +73,8 @@ EMBEDDED_DOCUMENT = ToolDocument(
     api_description="Gets the weather of a city.",
     required_parameters=[Parameter(**CITY)],
     response_schema={"t": "float"},
-    pricing="FREE",
+    traits={"free": "for everyone"},
+    requests=["How is it in {city}?"],
 )
 BARE = {"category": "Weather", "tool": "Rainy", "api": "later"}
 BARE_DOCUMENT = ToolDocument(category="Weather", tool="Rainy", api="later")
@@ -297,16 +306,14 @@ def test_embedded_provider_names_are_unique(embedded):
     )
 
 
-def test_embedded_texts_never_name_a_provider_or_api(embedded):
-    """An instruction made of them would give its gold tool away."""
-    texts = set()
+def test_embedded_requests_never_name_a_provider_or_api(embedded):
+    """An instruction made of them would give its gold tool away, and be refused."""
     for document in embedded:
-        texts |= {document.tool_description, document.api_description}
-        for parameter in document.required_parameters + document.optional_parameters:
-            texts |= {parameter.name, parameter.description, *map(str, [parameter.default, *parameter.examples])}
-    spoken = "\n".join(map(_spoken, texts))
-    names = {document.tool for document in embedded} | {document.api for document in embedded}
-    assert not [name for name in names if _spoken(name) in spoken or name.lower() in spoken]
+        name = str(ToolName(document.category, document.tool, document.api))
+        values = [str(value) for p in document.required_parameters for value in p.examples]
+        requests = [re.sub(r"\{\w+\}", "...", request) for request in document.requests]
+        for text in [*requests, *values]:
+            assert objection(text, [name], set()) is None, (name, text)
 
 
 def test_embedded_required_parameters_have_values_to_ask_for(embedded):

@@ -73,15 +73,35 @@ MISTAKES = {
     "nothing left": (catalogue(json.dumps({**TOOL, "api_description": ""})), "no tool of the catalogue is left"),
     "duplicate tools only": (catalogue(json.dumps(TOOL) + "\n" + json.dumps(TOOL)), "no group of same-function tools"),
     "groups too small": (catalogue(two_providers(1)), "no group of same-function tools is left of 1 tools"),
-    "too small for a history": (catalogue(two_providers(4)), "were accepted"),
+    "too small for a split": (catalogue(two_providers(4)), "export.split: provider leaves a split without groups"),
+    "too small for blocks": (
+        recipe("users: 5\ncatalogue: [embedded/Weather]\ngroup: {eps: 0.3}\nexport: {split: user}\n"),
+        "blocks for 0 of the 5 users asked for could be drawn, of 6 groups",
+    ),
+    "too small for a history": (
+        recipe("design: paper\nusers: 5\ncatalogue: [embedded/Weather]\ngroup: {eps: 0.3}\n"),
+        "were accepted",
+    ),
+    "more candidates than tools in a block": (
+        recipe("users: 5\ngroup: {eps: 0.3}\ncandidates: {number: 1300}\n"),
+        "too few tools can stand beside the gold ones",
+    ),
     "more candidates than tools": (
-        recipe("users: 5\ngroup: {eps: 0.3}\ncandidates: {number: 500}\n"),
-        "500 candidates were asked for, but only",
+        recipe("design: paper\nusers: 5\ngroup: {eps: 0.3}\ncandidates: {number: 1300}\n"),
+        "1300 candidates were asked for, but only",
+    ),
+    "section of the other design": (
+        recipe("users: 5\ngroup: {eps: 0.3}\nprefer: {neighbours: 3}\n"),
+        "`prefer` is of the paper design, and this recipe's is controlled",
+    ),
+    "split of the other design": (
+        recipe("design: paper\nusers: 5\ngroup: {eps: 0.3}\nexport: {split: provider}\n"),
+        "provider is of the controlled design",
     ),
     "missing recipe": (lambda folder: ["build", "--recipe", "recipes/build/none.yaml"], "none.yaml does not exist"),
     "unknown key": (
         recipe("users: 5\ngroup: {eps: 0.3}\nuser: 6\n"),
-        "unknown key `user`; known are catalogue, author",
+        "unknown key `user`; known are design, catalogue, author",
     ),
     "unknown nested key": (
         recipe("users: 5\ngroup: {eps: 0.3, epsilon: 1}\n"),
@@ -93,7 +113,7 @@ MISTAKES = {
     "recipe that is no YAML": (recipe("users: [5\n"), "cannot be read"),
     "recipe that is a list": (recipe("- users\n"), "should hold `key: value` lines"),
     "lengths the wrong way round": (
-        recipe("users: 5\ngroup: {eps: 0.3}\nhistory: {min_length: 9, max_length: 3}\n"),
+        recipe("design: paper\nusers: 5\ngroup: {eps: 0.3}\nhistory: {min_length: 9, max_length: 3}\n"),
         "the minimum is above the maximum",
     ),
     "folder of someone else": (foreign_folder, "is not a dataset that petoolbench wrote (it holds thesis.tex)"),

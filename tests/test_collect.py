@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+from fakes import parameter
 from petoolkit.builder.catalogue.tool_document import Parameter, ToolDocument
 from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.collect import clean_text, collect
@@ -99,15 +100,15 @@ def test_a_kept_row_has_one_form():
     assert rows == [
         {
             "tool_name": "<Weather>.<Sunny>.<now>",
+            "category": "Weather",
+            "provider": "Sunny",
             "tool_description": "Gets the weather",
             "provider_description": "Weather for everyone. Pricing: freemium. "
             "Answers in about 1.2 s; 100 % of calls succeed.",
-            "required_parameters": [
-                {"name": "city", "type": "STRING", "description": "A city", "default": '"Rome"', "examples": []}
-            ],
-            "optional_parameters": [
-                {"name": "days", "type": None, "description": "", "default": None, "examples": [1, 3]}
-            ],
+            "traits": {},
+            "requests": [],
+            "required_parameters": [parameter("city", default='"Rome"', description="A city")],
+            "optional_parameters": [parameter("days", type=None, examples=[1, 3])],
             "response": '{"a": {"c": "str", "d": "str"}, "b": "int"}',
         }
     ]

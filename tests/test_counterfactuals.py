@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from block_rows import AERWYN, CIRROX, block, blocks, override, without_preference
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, row
+from two_blocks import AERWYN, CIRROX, block, blocks, override, without_preference
 
 from petoolbench import SETTINGS, InputError, provider_of, render_messages, setting_of
 from petoolkit.console import make_console

@@ -67,9 +67,9 @@ def test_a_row_that_breaks_the_contract_is_named(tmp_path, changes, sentence):
     ("split", "gold", "group", "shared"),
     [
         ("user", "Aerwyn", "g1", None),
-        ("tool", "Aerwyn", "g1", "train and test share a tool (1: <Weather>.<Aerwyn>.<forecast>)"),
+        ("tool", "Aerwyn", "g1", "train and test share a gold tool (1: <Weather>.<Aerwyn>.<forecast>)"),
         ("tool", "Cirrox", "g1", None),
-        ("function", "Cirrox", "g1", "train and test share a function (1: g1)"),
+        ("function", "Cirrox", "g1", "train and test share a function group (1: g1)"),
         ("function", "Cirrox", "g2", None),
     ],
 )
@@ -80,12 +80,13 @@ def test_the_splits_share_nothing_that_the_card_promises_apart(tmp_path, split, 
             pack(folder)
         assert shared in str(told.value)
     else:
-        assert f"share no user{'' if split == 'user' else f' and no {split}'}." in card(pack(folder))
+        names = {"user": "no user", "tool": "no user and no gold tool", "function": "no user and no function group"}
+        assert f"share {names[split]}." in card(pack(folder))
 
 
 def test_a_user_in_both_splits_is_always_refused(tmp_path):
     folder = build(tmp_path, [made("u1")], [made("u1", "preferred_only")], "tool")
-    with pytest.raises(InputError, match=r"share a user \(1: u1\); train and test share a tool"):
+    with pytest.raises(InputError, match=r"share a user \(1: u1\); train and test share a gold tool"):
         pack(folder)
 
 
@@ -143,7 +144,7 @@ def test_other_columns_are_refused(tmp_path, monkeypatch):
     ("row_id", "problem"),
     [
         (None, r"ids do not name their user and setting \(1: a row without id\)"),
-        ("u2/preferred_only", r"rows lie in another setting's folder \(1: u2/preferred_only\)"),
+        ("u2/preferred_only", r"rows lie in another config's folder \(1: u2/preferred_only\)"),
     ],
 )
 def test_a_row_that_does_not_belong_into_its_file_is_refused(tmp_path, monkeypatch, row_id, problem):
@@ -364,3 +365,9 @@ def test_a_dataset_of_two_settings_has_scores_of_both(tmp_path):
     assert "| baseline:lexical |" in card(pack(folder, rules=True))
     with pytest.raises(InputError, match="holds scores of other rows"):
         pack(folder, scores=tuple(folders(tmp_path / "scores", scores())))
+
+
+def test_the_shipped_catalogue_holds_no_address_and_no_number_that_somebody_could_have():
+    """A build of it can be published as it is."""
+    folder = Path("builder/catalogue/embedded")
+    assert [found for file in folder.glob("*.yaml") for found in find(file.read_text())] == []

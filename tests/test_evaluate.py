@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import evaluate as hf_evaluate
+import pyarrow as pa
 import pytest
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import CITY, DATASET_FACTS, past_call, row, tool
@@ -16,6 +17,7 @@ from petoolkit.evaluator.models.parameters import parameters_from_instruction
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.records import Scores
 from petoolkit.evaluator.results_folder import evaluations_in, read_results
+from petoolkit.evaluator.table_rows import table_rows
 from petoolkit.scoring import error_reference
 
 DAYS = {"name": "days", "type": "NUMBER", "description": "", "default": '"1"'}
@@ -187,6 +189,25 @@ def test_a_dataset_with_one_setting_works_at_every_default(tmp_path):
     assert scored.rows == {"chronological": 2, "all": 2}
     assert find_rows(str(tmp_path / "one"), None, None) == rows[:1]
     assert dataset_sizes(str(tmp_path / "one")) == {"chronological": {"test": 2}}
+
+
+def test_rows_of_a_table_are_its_rows_and_share_what_is_equal():
+    made = [row(f"u{n}", "preferred_only", "Aerwyn", [past_call("Cirrox", n % 2 or None)] * (n % 3)) for n in range(9)]
+    made[4]["candidate_tools"] = [{**made[4]["candidate_tools"][0], "tool_description": None}]
+    table = pa.concat_tables(
+        [pa.Table.from_pylist(made[:5]), pa.Table.from_pylist(made[5:])], promote_options="permissive"
+    )
+    table = table.append_column("more", pa.array([None, {"a": [None, [1, 2]]}, {"a": None}] * 3))
+    for part in (table, table.slice(3, 5), table.slice(0, 0)):
+        assert table_rows(part) == part.to_pylist()
+    first, second, *_ = table_rows(table)
+    assert first["candidate_tools"][0] is second["candidate_tools"][0]
+    assert first["instruction"] is second["instruction"]
+
+
+def test_a_rule_is_asked_without_any_prompt(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("petoolkit.evaluator.prompts.window.render_messages", None)
+    assert evaluate(dataset, "all", "baseline:random", tmp_path / "out").counts["all"].missing == 0
 
 
 def test_rows_are_found_by_their_id_and_by_their_user(dataset):

@@ -86,7 +86,19 @@ def test_the_whole_row_is_what_the_dataset_holds(content):
 
 
 def test_a_link_carries_the_whole_view():
-    view = View("rows", "chronological", "test", "a&b=<c>", "1-5", "hf:x", "TPM", "two words", 3, "u1/chronological")
+    view = View(
+        "rows",
+        "chronological",
+        "override",
+        "test",
+        "a&b=<c>",
+        "1-5",
+        "hf:x",
+        "TPM",
+        "two words",
+        3,
+        "u1/chronological",
+    )
     assert View.of(view.query) == view
     assert View().query == "?"
     assert View(row="u000007/chronological").query == "?row=u000007/chronological"

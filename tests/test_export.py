@@ -17,7 +17,13 @@ GOLD, PEER, OTHER, LIKED, DISLIKED = (full(f"Data.{name}") for name in ("A.x", "
 
 
 def call(name, rating=None, instruction="Get maps."):
-    return {"instruction": instruction, "tool_name": name, "parameters": "{}", "rating": rating}
+    return {
+        "instruction": instruction,
+        "tool_name": name,
+        "provider_description": "",
+        "parameters": "{}",
+        "rating": rating,
+    }
 
 
 # --- splitting ------------------------------------------------------------------------------------------------------
@@ -118,13 +124,17 @@ def test_a_user_becomes_one_row_a_setting():
             "tool_description": "get news",
             "provider_description": "paid",
             "required_parameters": [],
-            "optional_parameters": [{"name": "days", "type": None, "description": "", "default": None}],
+            "optional_parameters": [
+                {"name": "days", "type": None, "description": "", "default": None, "schema": None}
+            ],
         },
         {
             "tool_name": GOLD,
             "tool_description": "get news",
             "provider_description": "free",
-            "required_parameters": [{"name": "city", "type": "STRING", "description": "A city", "default": '"Rome"'}],
+            "required_parameters": [
+                {"name": "city", "type": "STRING", "description": "A city", "default": '"Rome"', "schema": None}
+            ],
             "optional_parameters": [],
         },
     ]
@@ -134,12 +144,16 @@ def test_a_user_becomes_one_row_a_setting():
             "user_id": "u0",
             "group_id": "g1",
             "category": "Data",
+            "block_id": "",
+            "kind": "preference",
             "instruction": "Get news.",
             "history": HISTORIES[0][setting],
             "history_length": len(HISTORIES[0][setting]),
             "candidate_tools": documents,
             "tool_call": {"tool_name": GOLD, "parameters": '{"city": "Rome"}'},
+            "acceptable_tools": [GOLD],
             "same_function_tools": [PEER, GOLD],
+            "taste": "",
         }
         for setting in SETTINGS
     ]

@@ -7,6 +7,7 @@ import pytest
 from fakes import VectorEncoder, full, parameter, tool, tool_set
 from petoolkit.builder.recipe import GroupSettings
 from petoolkit.builder.stage_notes import Notes
+from petoolkit.builder.stages import group as group_stage
 from petoolkit.builder.stages.group import cluster_graph, euclidean, group, uniform_groups
 from petoolkit.builder.tools import Tools
 from scipy.sparse import csr_matrix
@@ -225,3 +226,15 @@ def test_the_sweep_reports_what_one_can_count_by_hand():
 def test_a_catalogue_without_a_group_is_refused(tools):
     with pytest.raises(InputError, match=f"no group .* is left of {len(tools)} tools at eps 0.1"):
         grouped(tool_set(*tools), eps=0.1)
+
+
+def test_groups_that_take_much_memory_are_said_beforehand_and_refused_where_it_is_not_there(monkeypatch, capsys):
+    alike = {f"text {n:03d}": np.array([1.0, n / 1e6]) for n in range(40)}
+    rows = [tool(f"Data.P{n}.api", text, attributes=f"attributes {n}") for n, text in enumerate(alike)]
+    tools = Tools({row["tool_name"]: row for row in rows}, VectorEncoder(alike), 0.1)
+    monkeypatch.setattr(group_stage, "_LARGE", 100.0)
+    grouped(tools, eps=0.1)
+    assert "40 distinct functions have 100% of the others within the largest eps, 0.1" in capsys.readouterr().err
+    monkeypatch.setattr(group_stage, "_BYTES_OF_A_PAIR", 1e15)
+    with pytest.raises(InputError, match=r"lower group\.eps and group\.sweep, or take fewer tools"):
+        grouped(tools, eps=0.1)

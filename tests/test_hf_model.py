@@ -21,6 +21,8 @@ from petoolkit.evaluator.models.adapter_base import is_same_model
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.evaluator.models.hf_model import HfModel
 from petoolkit.evaluator.models.model import Prompt, reply_seed, split_spec
+from petoolkit.evaluator.models.model_kinds import make_chat
+from petoolkit.evaluator.options import Options
 
 BOS, EOS = 0, 1  # the tiny tokenizer's
 NEW_TOKENS = 16
@@ -305,17 +307,17 @@ def test_an_adapter_of_another_base_is_refused(tiny, tmp_path):
     other = make_tiny_model(tmp_path / "other", TEXTS, hidden_size=64)
     spec = f"{tiny}+{adapter_of(other, tmp_path / 'other_adapter')}"
     with pytest.raises(InputError, match=r"other_adapter was trained on .*other, not on .* --any-base"):
-        load(spec)
+        make_chat(f"hf:{spec}", Options(), None)
     with pytest.raises(InputError, match="other_adapter cannot be put on "):
-        load(spec, any_base=True)
+        load(spec, chat=make_chat(f"hf:{spec}", Options(any_base=True), None))
 
 
 def test_an_adapter_of_another_base_of_the_same_shape_is_refused_and_any_base_lets_it_pass(tiny, tmp_path):
     other = make_tiny_model(tmp_path / "other", TEXTS, seed=1)
     spec = f"{tiny}+{adapter_of(other, tmp_path / 'other_adapter')}"
     with pytest.raises(InputError, match="was trained on "):
-        load(spec)
-    assert replies(load(spec, any_base=True))
+        make_chat(f"hf:{spec}", Options(), None)
+    assert replies(load(spec, chat=make_chat(f"hf:{spec}", Options(any_base=True), None)))
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ def test_a_row_holds_three_histories_of_whole_interactions():
     assert list(row) == ["user_id", *SETTINGS, "rejected", "raw_reply"]
     calls = [call for setting in SETTINGS for call in row[setting]]
     for call in calls:
-        assert list(call) == ["instruction", "tool_name", "parameters", "rating"]
+        assert list(call) == ["instruction", "tool_name", "provider_description", "parameters", "rating"]
         assert TOOLS[call["tool_name"]]["functionality"] in call["instruction"]
         for value in json.loads(call["parameters"]).values():
             assert value in call["instruction"]

@@ -77,7 +77,13 @@ def decoded(row: dict) -> tuple:
     tools = []
     for tool in row["candidate_tools"]:
         kinds = {
-            kind: [{**parameter, "default": json.loads(parameter["default"])} for parameter in tool[kind]]
+            kind: [
+                {
+                    **{key: parameter[key] for key in ("name", "type", "description")},
+                    "default": json.loads(parameter["default"]),
+                }
+                for parameter in tool[kind]
+            ]
             for kind in ("required_parameters", "optional_parameters")
         }
         tools.append({"tool_name": tool["tool_name"], "tool_description": tool["tool_description"], **kinds})

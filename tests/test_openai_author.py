@@ -54,6 +54,7 @@ def catalogue(tmp_path_factory) -> Path:
 
 def write_recipe(folder: Path, catalogue: Path, server, **llm) -> Path:
     recipe = {
+        "design": "paper",
         "catalogue": [str(catalogue)],
         "author": "openai",
         "users": USERS,

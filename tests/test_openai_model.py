@@ -100,7 +100,8 @@ def test_failed_requests_count_as_wrong_and_are_asked_again(dataset, tmp_path):
         assert scored.counts["all"].missing == 2
         assert scored.score("all", "tool_acc").value == pytest.approx(22 / 24)
         assert [line["error"] for line in lines(tmp_path / "out") if line["reply"] is None] == [
-            "request failed (BadRequestError)"
+            "request failed (BadRequestError: Invalid parameter: 'response_format' of type 'json_schema' is not "
+            "supported)"
         ] * 2
         scored = run(dataset, tmp_path / "out", server)
         assert scored.counts["all"].missing == 0
@@ -182,7 +183,7 @@ def test_native_function_calls_are_scored_as_calls_in_text_are(dataset, tmp_path
 
 
 def test_names_that_an_endpoint_refuses_go_there_and_back():
-    odd = {"name": "größe [cm]", "type": "NUMBER", "description": "", "default": "7"}
+    odd = {"name": "größe [cm]", "type": "NUMBER", "description": "", "default": "7", "schema": None}
     twin = {**odd, "name": "größe (cm)", "type": "STRING", "default": None}
     long = "x" * 80
     tools = NativeTools(
@@ -205,6 +206,24 @@ def test_names_that_an_endpoint_refuses_go_there_and_back():
     assert json.loads(tools.reply_of(names[3], ""))["tool_name"] == f"<Weather>.<Q>.<{long}>"
     assert json.loads(tools.reply_of("made_up", "{}"))["tool_name"] == "made_up"
     assert json.loads(tools.reply_of(names[0], '{"half'))["parameters"] == '{"half'
+
+
+def test_a_parameters_schema_goes_to_the_endpoint_with_its_description():
+    plain = {"description": "How many", "default": None}
+    schema = {"type": "array", "items": {"enum": ["a", "b"]}, "description": "Of the schema"}
+    parameters = [
+        {"name": "known", "type": "ARRAY", **plain, "schema": json.dumps(schema)},
+        {"name": "bare", "type": "ARRAY", **plain, "description": None, "schema": json.dumps(schema)},
+        {"name": "anything", "type": "NUMBER", **plain, "schema": "true"},
+        {"name": "none", "type": "NUMBER", **plain, "default": "3", "schema": None},
+    ]
+    (function,) = NativeTools([tool("P", "a", "First", required=parameters)]).functions()
+    assert function["function"]["parameters"]["properties"] == {
+        "known": {**schema, "description": "How many"},
+        "bare": schema,
+        "anything": {"type": "number", "description": "How many"},
+        "none": {"type": "number", "description": "How many", "default": 3},
+    }
 
 
 @pytest.mark.parametrize(

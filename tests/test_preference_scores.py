@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
-from block_rows import AERWYN, CIRROX, block, override
 from rows import past_call, prediction, reply, row, tool
+from two_blocks import AERWYN, CIRROX, block, override
 
 from petoolkit.attribute_reading import word_similarities
 from petoolkit.evaluator.counterfactuals.changed_rows import changed_rows

@@ -1,6 +1,7 @@
 """What providers do otherwise than OpenAI: errors with status 200, other forms of replies, refused options."""
 
 import json
+from base64 import b64encode
 
 import pytest
 from click.testing import CliRunner
@@ -169,6 +170,17 @@ def test_first_requests_that_are_all_forbidden_blame_the_key(dataset, tmp_path):
     assert server.counts[CHAT] == 3
 
 
+def test_a_failed_request_says_why_on_one_line_without_the_key(dataset, tmp_path):
+    key = "sk-secret-9876543210"
+    said = f"no\x1b[31m: {key.upper()} {b64encode(f':{key}'.encode()).decode()}\n\u202e for {key} " + "x" * 500
+    failing = {"error": {"message": said, "code": 400}}
+    with ScriptedServer(lambda body: failing if len(server.requests) == 4 else reply("Aerwyn")) as server:
+        run(dataset, tmp_path / "out", server)
+    (error,) = (line["error"] for line in lines(tmp_path / "out") if line["error"])
+    assert error.startswith("request failed (AnswerError: no\ufffd[31m: [key] ")
+    assert "9876" not in error and "\n" not in error and "\x1b" not in error and len(error) < 340
+
+
 @pytest.mark.parametrize("form", ["status", "body"])
 def test_used_up_credit_ends_the_run(dataset, tmp_path, form):
     error = {"error": {"message": "Insufficient credits", "code": 402}}
@@ -193,7 +205,7 @@ def test_cut_replies_are_kept_counted_shown_and_named_with_what_to_change(datase
         return reply("Aerwyn") if len(server.requests) > 6 else answer(thinking, "length")
 
     with ScriptedServer(reasons) as server:
-        code, output = command(dataset, tmp_path / "out", server)
+        code, output = command(dataset, tmp_path / "out", server, "--max-new-tokens", "paper")
     assert code == 0, output
     assert "m: 6 replies were cut at the most tokens of a reply" in output
     assert "m: 6 replies do not hold a readable call" in output

@@ -16,8 +16,9 @@ from rows import past_call, prediction, reply, row
 from petoolbench import SETTINGS
 from petoolkit import shipped
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
+from petoolkit.decoding import read_json
 from petoolkit.evaluator.records import Manifest, Scores
-from petoolkit.files import read_json, write_json, write_json_lines
+from petoolkit.files import write_json, write_json_lines
 from petoolkit.publisher.pack_results import pack_results
 from petoolkit.publisher.push_commands import push as push_commands
 from petoolkit.training.pair_dataset import count_pairs, pair_record, write_pairs
@@ -135,7 +136,7 @@ def test_the_card_says_what_a_user_asks(hub, push, dataset, tmp_path):
     assert 'load_dataset("me/bench", "chronological")' in card
     assert "\nlicense: apache-2.0\n" in card  # rules over the embedded catalogue, by the record
     assert "training and test share no user. The texts were searched for keys" in card
-    assert "9 rows by setting and split; histories hold 1 to 1 calls" in card
+    assert "9 rows by config and split; histories hold 1 to 1 calls" in card
     assert DatasetRecord.model_validate_json(files[RECORD_FILE]) == RECORD
     for picture in ("figures/rows.png", "figures/categories.png"):
         assert f"({picture})" in card

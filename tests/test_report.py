@@ -19,9 +19,9 @@ from report_folders import (
 )
 
 from petoolbench import SETTINGS, InputError
+from petoolkit.evaluator.report import preference_tables, write_report
 from petoolkit.evaluator.report import report_findings as findings
 from petoolkit.evaluator.report import report_tables as tables
-from petoolkit.evaluator.report import write_report
 from petoolkit.evaluator.report.score_files import read_scores
 from petoolkit.evaluator.scores.score import score
 from petoolkit.figure_style import setting_colour
@@ -157,8 +157,9 @@ def test_a_further_metric_and_a_further_error_type_appear_in_the_tables(tmp_path
 def test_missing_replies_stand_in_the_headline(written):
     page, _, parsed = written
     table = parsed.tables["Tool Acc over all rows"]
-    assert table[0][1:] == [["model"], ["Tool Acc"], ["missing"], ["to chance"], ["to best rule"]]
-    missing = {row[1][0]: row[3] for row in table[1:]}
+    heads = ["model", "Tool Acc", "to chance", "to best rule", "missing", "cut", "unreadable", "own form", "mended"]
+    assert table[1][1:] == [[head] for head in heads]
+    missing = {row[1][0]: row[5] for row in table[2:]}
     assert missing["hf:org/model"] == ["7", "2.3 %"]
     assert missing["openai:gpt-4o"] == ["0"]
     sentence = "hf:org/model: 7 of 300 replies are missing (failed requests) and count as wrong"
@@ -167,21 +168,34 @@ def test_missing_replies_stand_in_the_headline(written):
     assert sentence in json.loads((page.parent / "report.json").read_text())["warnings"][0]
 
 
-def test_without_missing_replies_nothing_is_said_of_them(tmp_path):
-    groups = groups_of(tmp_path, scores())
-    assert findings.warnings(groups) == []
-    assert [column.name for column in tables.headline(groups[0]).columns] == ["Tool Acc", "to chance", "to best rule"]
+def test_without_missing_replies_no_warning_is_given(tmp_path):
+    assert findings.warnings(groups_of(tmp_path, scores())) == []
+
+
+def test_what_replies_lacked_stands_beside_each_score(tmp_path):
+    result = scores()
+    result["counts"]["all"] |= {"missing": 3, "cut_replies": 40, "unreadable": {"robust": 45, "paper": 60}}
+    result["counts"]["all"] |= {"how_read": {"as asked": 200, "own form": 30, "mended": 22}}
+    groups = groups_of(tmp_path, result)
+    cells = rows_of(tables.headline(groups[0]))["openai:gpt-4o"]
+    assert cells[3:] == ["3 1.0 %", "40 13.3 %", "45 15.0 %", "30 10.0 %", "22 7.3 %"]
+    details = {reader: tables.paper_metrics(groups[0], reader).rows[0].detail for reader in ("robust", "paper")}
+    assert details == {
+        "robust": "of 300 replies: 3 missing, 40 cut, 45 unreadable, 30 own form, 22 mended",
+        "paper": "of 300 replies: 3 missing, 40 cut, 60 unreadable",
+    }
 
 
 def test_the_headline_puts_each_model_beside_chance_and_the_best_rule(tmp_path):
     (group,) = groups_of(
         tmp_path, with_tool_acc(scores(), 0.512, low=0.45, high=0.57), with_tool_acc(scores("openai:mini"), 0.95)
     )
+    replies = ["0", "0", "3 1.0 %", "5 1.7 %", "2 0.7 %"]
     assert rows_of(tables.headline(group)) == {
-        "openai:mini": ["95.0 95.0\N{EN DASH}95.0", "+85.0", "+5.0"],
-        "openai:gpt-4o": ["51.2 45.0\N{EN DASH}57.0", "+41.2", "\N{MINUS SIGN}38.8"],
-        "chance": ["10.0", "", ""],
-        "best rule": ["90.0 preference-rule", "", ""],
+        "openai:mini": ["95.0 95.0\N{EN DASH}95.0", "+85.0", "+5.0", *replies],
+        "openai:gpt-4o": ["51.2 45.0\N{EN DASH}57.0", "+41.2", "\N{MINUS SIGN}38.8", *replies],
+        "chance": ["10.0", *[""] * 7],
+        "best rule": ["90.0 preference-rule", *[""] * 7],
     }
     assert plain(findings.overview(group)) == (
         "openai:mini has the highest Tool Acc, 95.0 % (95 % interval 95.0\N{EN DASH}95.0). The best rule, "
@@ -308,28 +322,57 @@ def test_runs_of_one_model_have_labels_with_their_options_or_folders(tmp_path):
     assert group.runs[0].label == "hf:x [run-2]"
 
 
-def test_findings_follow_the_numbers(tmp_path):
-    result = scores()
+def with_tests(result, **p_values):
+    """The scores with tests of dependence: of one setting for the history's length, else of all."""
+    result["dependence"] = {
+        dimension: {"preferred_only" if dimension == "history_length" else "all": {"bands": 2, "p_value": p_value}}
+        for dimension, p_value in p_values.items()
+    }
+    return result
 
-    def put(dimension, setting, band, low, value, high):
-        cell = {"value": value, "low": low, "high": high}
-        result["breakdowns"][dimension][setting][band]["scores"]["robust"]["tool_acc"] = cell
 
-    put("history_length", "preferred_only", "1-5", 0.55, 0.6, 0.65)
-    put("history_length", "preferred_only", "6-10", 0.35, 0.4, 0.45)
-    put("gold_position", "all", "1", 0.4, 0.5, 0.6)
-    put("gold_position", "all", "2", 0.5, 0.55, 0.6)
-    result["breakdowns"]["category"]["all"]["Music"]["rows"] = 50
-    (group,) = groups_of(tmp_path, result)
+def test_differences_are_stated_where_a_corrected_test_supports_them(tmp_path):
+    """Six tests: Holm's correction makes 0.001 x 6 and 0.01 x 5 = 0.05, which is not below the level."""
+    a = with_tests(scores(), history_length=0.001, gold_position=0.2, category=0.3)
+    b = with_tests(scores("hf:x"), history_length=0.01, gold_position=0.04, category=0.9)
+    (group,) = groups_of(tmp_path, a, b)
     assert plain(findings.by_history_length(group, group.runs)) == (
-        "From histories of 1-5 to 6-10 interactions, Tool Acc falls for 1 of 1 model; for 1 of these the intervals do "
-        "not overlap. The largest change is that of openai:gpt-4o, from 60.0 % to 40.0 %."
+        "Tool Acc depends on the length of the history for openai:gpt-4o (p = 0.006): a test over all of them, by "
+        "whole blocks, corrected for the 6 tests of this group."
     )
     assert plain(findings.by_gold_position(group, group.runs)) == (
-        "openai:gpt-4o depends most on the position of the gold tool: it has 55.0 % at position 2 and 50.0 % at "
-        "position 1. For none of 1 model the intervals of the best and the worst position do not overlap."
+        "No difference by the position of the gold tool is supported: a test over all of them, by whole blocks, "
+        "corrected for the 6 tests of this group, finds none (lowest p = 0.160), whatever single values look like."
     )
-    assert plain(findings.categories(group)) == (
+    assert "No difference by the category is supported" in findings.categories(group)
+
+
+def test_rules_that_cannot_depend_on_a_thing_are_its_placebo(tmp_path):
+    model = with_tests(scores(), gold_position=0.0001)
+    random, lexical = (
+        with_tests(scores(f"baseline:{name}"), gold_position=p) for name, p in (("random", 0.9), ("lexical", 0.001))
+    )
+    (group,) = groups_of(tmp_path, model, random, lexical)
+    assert plain(findings.by_gold_position(group, group.runs)).endswith(
+        "As a placebo, 2 rules that cannot depend on it: the test finds a difference for lexical. So some rows are "
+        "harder than others there, and a difference need not be the model's."
+    )
+    (group,) = groups_of(tmp_path / "one", model, random)
+    assert findings.by_gold_position(group, group.runs).endswith("the test finds a difference for none.")
+
+
+def test_what_was_not_tested_is_not_stated(tmp_path):
+    (group,) = groups_of(tmp_path, scores())
+    assert "was not tested, or there is nothing to compare; petoolbench score FOLDER" in findings.by_gold_position(
+        group, []
+    )
+
+
+def test_findings_count_rows(tmp_path):
+    result = scores()
+    result["breakdowns"]["category"]["all"]["Music"]["rows"] = 50
+    (group,) = groups_of(tmp_path, result)
+    assert plain(findings.categories(group)).startswith(
         "There are 2 categories. The largest, Finance, holds 75.0 % of the rows."
     )
     assert plain(findings.row_counts(group)) == (
@@ -338,12 +381,96 @@ def test_findings_follow_the_numbers(tmp_path):
     )
 
 
+def value(share, low=None, high=None):
+    return {"value": share, "low": low, "high": high}
+
+
+def with_preference(result):
+    """The scores with the headline numbers: 0.8 of 90 pairs, gains, and overrides with the taste in 0.25."""
+    override = {"rows": 12, "own": value(0.7), "expected": 1, "other": value(0.25, 0.2, 0.3), "expected_other": 0}
+    swap = {
+        "preferred_only": {"rows": 0, "own": value(0.9), "expected": 1},
+        "rating_integrated": {"rows": 100, "missing": 2, "own": value(0.1, 0.05, 0.15), "expected": 0},
+        "all": {"rows": 100, "missing": 2, "own": value(0.1, 0.05, 0.15), "expected": 0},
+    }
+    return result | {
+        "counterfactuals": {"no-history": "0" * 16, "swap": "1" * 16, "override": "2" * 16},
+        "pairs": {"all": {"pairs": 100, "counted": 90, "score": value(0.8, 0.7, 0.9), "gain": value(0.75, 0.6, 0.9)}},
+        "history_gain": {"all": value(0.5, 0.4, 0.6)},
+        "counterfactual_scores": {
+            "no-history": {"all": {"rows": 300, "own": value(0.3), "expected": 0.25}},
+            "swap": swap,
+            "override": {"all": override},
+        },
+    }
+
+
+def with_hyphens(table):
+    """The rows of a table, with a hyphen for each en dash."""
+    return {name: [cell.replace("\N{EN DASH}", "-") for cell in cells] for name, cells in rows_of(table).items()}
+
+
+def test_the_headline_is_pairs_their_gain_and_overrides(tmp_path):
+    (group,) = groups_of(tmp_path, with_preference(scores()), scores("hf:x"))
+    table = preference_tables.preference_headline(group)
+    assert with_hyphens(table) == {
+        "openai:gpt-4o": ["80.0 70.0-90.0", "90 of 100", "+75.0 Preference Acc +50.0", "25.0 20.0-30.0"],
+        "hf:x": ["-", "-", "-", "-"],
+    }
+    assert table.notes[-1] == (
+        "Not asked: no-history and override, of hf:x. The same command with --counterfactual adds it, where the "
+        "dataset has such rows: petoolbench evaluate --dataset some-dataset --model hf:x --counterfactual no-history,override "
+        "--out run-1 (with the options of that evaluation)."
+    )
+
+
+def test_rows_without_blocks_are_named_in_the_headline(tmp_path):
+    (group,) = groups_of(tmp_path, scores())
+    assert (
+        "Pairs cannot be asked here: these rows are of no blocks"
+        in preference_tables.preference_headline(group).notes[2]
+    )
+
+
+def test_counterfactuals_stand_beside_what_is_expected(tmp_path):
+    result = with_tool_acc(with_preference(scores()), 0.5)
+    (group,) = groups_of(tmp_path, result, scores("hf:x"))
+    (table,) = preference_tables.counterfactual_tables(group)
+    found = with_hyphens(table)
+    assert found["swap"][:6] == ["100.0", "90.0 rows as they are", "0.0", "10.0 5.0-15.0", "-", "-"]
+    assert found["swap"][6].startswith("Liked calls are disliked, and disliked ones liked. More than 0")
+    assert list(found) == [
+        "the rows as they are",
+        "no-history",
+        "swap",
+        "override: the row's tool",
+        "override: the taste's tool",
+    ]
+    assert table.notes[1].startswith("Not asked: no-attributes, shuffle, reverse, stranger, twin, move, rename and ")
+    assert "2 replies are missing" in table.notes[2]
+
+
+def test_models_stand_before_rules_and_an_oracle_is_last_and_never_the_best_rule(tmp_path):
+    oracle = with_tool_acc(with_preference(scores("baseline:trait-oracle")), 1.0)
+    rule = with_tool_acc(with_preference(scores("baseline:attribute-words")), 0.6)
+    model = with_tool_acc(with_preference(scores()), 0.5)
+    (group,) = groups_of(tmp_path, oracle, rule, {**model, "best_rule": {}})
+    assert [run.label for run in group.runs] == ["attribute-words", "openai:gpt-4o", "trait-oracle"]
+    assert group.best_rule("all", "tool_acc").name != "trait-oracle"
+    assert [table.title.rpartition(" ")[2] for table in preference_tables.counterfactual_tables(group)] == [
+        "openai:gpt-4o",
+        "attribute-words",
+        "trait-oracle",
+    ]
+    page = write_report(folders(tmp_path / "more", oracle, rule, model), tmp_path / "out").read_text()
+    assert 'trait-oracle <span class="tag">oracle</span>' in page
+
+
 def test_bands_of_few_rows_are_left_out_of_figures_and_findings(tmp_path):
     result = scores(bands=("1-5", "6-10", "11-15"))
     result["breakdowns"]["history_length"]["preferred_only"]["11-15"]["rows"] = 9
     (group,) = groups_of(tmp_path, result)
     assert group.readable_bands("history_length", "preferred_only") == (["1-5", "6-10"], ["11-15"])
-    assert "From histories of 1-5 to 6-10" in findings.by_history_length(group, group.runs)
     assert findings.by_history_length(group, group.runs).endswith(" Left out for fewer than 10 rows: 11-15.")
     assert "11-15" in rows_of(tables.breakdown(group, "history_length", "preferred_only", "history length"))
     (tiny,) = groups_of(tmp_path / "tiny", scores(users=4))
@@ -371,7 +498,7 @@ def test_other_peoples_text_stays_text(tmp_path):
     assert "\u202e" not in page.read_text() + markdown
     assert "\n# b" not in markdown
     columns = [line.replace("\\|", "").count("|") for line in markdown.splitlines() if line.startswith("| openai:")]
-    assert columns[0] == 5
+    assert columns[:2] == [6, 10]
 
 
 def test_figures_are_real_and_say_what_they_show(written):
@@ -407,7 +534,7 @@ def test_a_report_on_one_setting_and_many_models(tmp_path):
     parsed = Page(page.read_text())
     titles = [figure["alt"] for figure in parsed.figures]
     assert titles[1].startswith("Figure 6. Tool Acc by history length, chronological (the 10 highest of 12).")
-    assert len(parsed.tables["Tool Acc over all rows"]) == 1 + 12 + 2
+    assert len(parsed.tables["Tool Acc over all rows"]) == 2 + 12 + 2
     table_1 = parsed.tables["Table 1. Tool Acc and Param Acc, robust reader"]
     assert table_1[0][1:] == [[], ["chronological"]]
 
@@ -460,6 +587,12 @@ def no_metric(folder):
     (folder / "scores.json").write_text(json.dumps(result))
 
 
+def by_earlier_readers(folder):
+    result = scores()
+    del result["counts"]["all"]["how_read"]
+    (folder / "scores.json").write_text(json.dumps(result))
+
+
 def more_than_all(folder):
     (folder / "scores.json").write_text(json.dumps(with_tool_acc(scores(), 1.2)))
 
@@ -472,9 +605,10 @@ def more_than_all(folder):
         (lambda folder: (folder / "scores.json").write_text("[1]"), "input should be a valid dictionary"),
         (other_form, "not have the form of this version's scores (`dataset`: field required); run `petoolbench score"),
         (no_metric, "scores of all, paper reader: tpm are missing"),
+        (by_earlier_readers, "`counts.all.how_read`: field required); run `petoolbench score"),
         (more_than_all, "`scores.all.robust.tool_acc.value`: input should be less than or equal to 1"),
     ],
-    ids=["none", "half", "list", "old", "incomplete", "impossible"],
+    ids=["none", "half", "list", "old", "incomplete", "earlier readers", "impossible"],
 )
 def test_a_folder_without_todays_scores_is_one_sentence_for_the_user(tmp_path, spoil, message):
     (tmp_path / "run").mkdir()

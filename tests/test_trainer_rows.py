@@ -1,6 +1,7 @@
 """Rows for training: the call and its end token, lengths, order, users held out, the test split kept out."""
 
 import pytest
+from block_rows import block, no_preference, of_other_providers, override
 from conftest import ROOT
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, row
@@ -132,6 +133,74 @@ def test_settings_are_spread_evenly_and_their_order_follows_the_seed(tmp_path):
 def test_all_settings_are_those_that_the_dataset_has(tmp_path):
     dataset = write(tmp_path, [one("u0", "chronological"), one("u1", "chronological")], [one("t1", "chronological")])
     assert len(load_training_rows(dataset, DataArguments().settings, 0)) == 2
+
+
+def of_all_kinds(tmp_path):
+    """Two whole blocks to train on, b0 with rows of other kinds, and one of other providers to test on."""
+    train = [*block(), override(), no_preference(), *block(("u3", "u4"), block_id="b2")]
+    return write(tmp_path, train, of_other_providers(block(("t1", "t2"), block_id="b9")), "provider"), train
+
+
+def test_rows_of_other_kinds_are_trained_on_where_all_that_the_dataset_has_is(tmp_path):
+    dataset, train = of_all_kinds(tmp_path)
+    rows = load_training_rows(dataset, DataArguments().settings, 0)
+    assert sorted(each["id"] for each in rows) == sorted(each["id"] for each in train)
+    only = load_training_rows(dataset, ["chronological", "rating_integrated"], 0)
+    assert {each["kind"] for each in only} == {"preference"}
+    assert len(only) == 8
+    both = load_training_rows(dataset, ["chronological", "selectivity"], 0)
+    assert [each["kind"] for each in both].count("preference") == 4
+    assert len(both) == 6
+
+
+def test_rows_of_other_kinds_of_the_test_split_alone_are_not_missed(tmp_path):
+    dataset = write(tmp_path, block(), [override("t1")])
+    assert len(load_training_rows(dataset, ["all"], 0)) == 6
+    with pytest.raises(InputError, match=r"unknown split .*'train'"):
+        load_training_rows(dataset, ["selectivity"], 0)
+
+
+def test_rows_are_counted_by_config(tmp_path, chat):
+    rows = [(each, [GOLD]) for each in load_training_rows(of_all_kinds(tmp_path)[0], ["all"], 0)]
+    _, counts = fit_rows(rows, chat, 5_000, 0)
+    assert counts.settings == {"preferred_only": 4, "rating_integrated": 4, "chronological": 4, "selectivity": 2}
+    assert counts.table()["rows given, selectivity"] == 2
+
+
+def test_validation_takes_whole_blocks(tmp_path):
+    _, rows = of_all_kinds(tmp_path)
+    train, validation = split_users(rows, 0.5, seed=0)
+    assert {each["block_id"] for each in train} | {each["block_id"] for each in validation} == {"b1", "b2"}
+    assert {each["block_id"] for each in train} != {each["block_id"] for each in validation}
+    assert len({each["block_id"] for each in validation}) == 1
+    with pytest.raises(InputError, match=r"0\.1 of 2 blocks leaves no user"):
+        split_users(rows, 0.1, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("train", "refused"),
+    [
+        (block(("u1", "u2"), block_id="b1"), "4 providers .* split by provider .Weather/Aerwyn, Weather/Cirrox"),
+        (of_other_providers(block(("u1", "u2"), block_id="b9")), "1 block .*.b9"),
+        (of_other_providers(block(("u1", "u2"), block_id="b1")), None),
+    ],
+    ids=["providers", "block", "apart"],
+)
+def test_rows_that_share_a_block_or_provider_with_the_test_split_are_refused(tmp_path, train, refused):
+    dataset = write(tmp_path, of_other_providers(block()), block(("t1", "t2"), block_id="b9"), "provider")
+    if refused:
+        with pytest.raises(InputError, match=refused):
+            check_held_out(train, dataset)
+    else:
+        check_held_out(train, dataset)
+
+
+def test_a_past_call_of_a_test_candidates_provider_is_refused(tmp_path):
+    dataset = write(tmp_path, of_other_providers(block()), block(("t1", "t2"), block_id="b9"), "provider")
+    seen = of_other_providers(block(("u1", "u2"), block_id="b1"))
+    seen[0]["history"][0]["tool_name"] = "<Weather>.<Equandra>.<other>"
+    with pytest.raises(InputError, match=r"1 provider .*Weather/Equandra"):
+        check_held_out(seen, dataset)
 
 
 @pytest.mark.parametrize(

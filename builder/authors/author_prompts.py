@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 
-from petoolbench import SETTINGS, InputError, Setting, to_json_text
+from petoolbench import SETTINGS, UNSEEN, InputError, Setting, to_json_text
 
 
 def history_task(setting: Setting) -> str:
@@ -20,15 +20,20 @@ def history_task(setting: Setting) -> str:
     return f"history_{setting.name}"
 
 
-TASKS = ("example", "attributes", *map(history_task, SETTINGS.values()), "instruction")
+TASKS = (
+    "example",
+    "attributes",
+    *map(history_task, SETTINGS.values()),
+    "instruction",
+    "descriptions",
+    "override",
+)
 FOLDER = Path(__file__).with_name("prompts")
 LONGEST_TEXT = 1500  # characters
 
 _LINE_ENDS = re.compile("\x85|\u2028|\u2029")  # JSON lets these stand as they are
-# Unseen characters: C1 controls, bidi marks, zero-width characters, tags. JSON escapes the C0 controls itself.
-_UNSEEN = re.compile(
-    "[\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
-)
+# Also soft hyphens, joiners and variation selectors; JSON escapes the C0 controls itself.
+_UNSEEN = re.compile(rf"(?![\x00-\x1f])[{UNSEEN}\u00ad\u034f\U000e0080-\U000e0fff]")
 _FENCE_END = re.compile(r"<(\s*)/(?=\s*data)", re.IGNORECASE)
 
 

@@ -15,25 +15,35 @@ class InvalidReply(ValueError):
     """A reply cannot be used; the message tells the model what is wrong with it."""
 
 
-class _Form(BaseModel):
+class Form(BaseModel):
+    """The form of a reply."""
+
     model_config = ConfigDict(extra="forbid")  # strict JSON schemas demand it
 
 
-class CallReply(_Form):
+class CallReply(Form):
     """A request and the parameters that fulfil it, as JSON text: a strict schema can't describe free-form values."""
 
     instruction: str
     parameters: str
 
 
-class AttributesReply(_Form):
-    """Two short descriptions of a tool."""
+class QuotedTrait(Form):
+    """A trait of a provider, and the words of its description that say so."""
+
+    trait: str
+    quote: str
+
+
+class AttributesReply(Form):
+    """Two short descriptions of a tool, and the traits of its provider."""
 
     functionality: str
     attributes: str
+    traits: list[QuotedTrait]
 
 
-class InteractionReply(_Form):
+class InteractionReply(Form):
     """A past call."""
 
     instruction: str
@@ -47,13 +57,13 @@ class RatedInteractionReply(InteractionReply):
     rating: int
 
 
-class HistoryReply(_Form):
+class HistoryReply(Form):
     """Past calls, oldest first."""
 
     interactions: list[InteractionReply]
 
 
-class RatedHistoryReply(_Form):
+class RatedHistoryReply(Form):
     """Past calls with ratings, oldest first."""
 
     interactions: list[RatedInteractionReply]
@@ -107,8 +117,8 @@ def check_call(reply: CallReply | InteractionReply, tool: dict) -> dict[str, Any
     return parameters
 
 
-def check_attributes(reply: AttributesReply) -> dict:
-    """Both descriptions, stripped.
+def check_attributes(reply: AttributesReply) -> dict[str, Any]:
+    """Both descriptions, stripped, and {trait: quote}, which the stage `understand` holds against the document.
 
     Raises:
         InvalidReply: if one is empty.
@@ -116,7 +126,7 @@ def check_attributes(reply: AttributesReply) -> dict:
     descriptions = {"functionality": reply.functionality.strip(), "attributes": reply.attributes.strip()}
     if empty := [name for name, text in descriptions.items() if not text]:
         raise InvalidReply(f"{' and '.join(empty)} must not be empty")
-    return descriptions
+    return {**descriptions, "traits": {named.trait: named.quote.strip() for named in reply.traits}}
 
 
 def check_history(reply: HistoryReply | RatedHistoryReply, job: HistoryJob) -> list[dict]:

@@ -21,6 +21,7 @@ _OPENINGS: list[str] = _WORDS["openings"]
 _LONGEST_PHRASE = 25  # words
 _ENOUGH_BEFORE_PAUSE = 4  # words
 _LONGEST_ATTRIBUTES = 80  # words
+_LONGEST_CATEGORY = 3  # words; five in a row must not be the same in two openings
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])")
 _PAUSE = re.compile(r"[,:;]\s")
@@ -143,23 +144,25 @@ def _filled(text: str, values: dict[str, Any]) -> str:
 
 
 def assigned_descriptions(job: DescribeJob) -> dict[str, str]:
-    """Descriptions of providers by tool name, with a sentence of `builder.traits` for each trait.
+    """Descriptions of providers by tool name: an opening, and a sentence of `builder.traits` for each trait.
 
-    If wordings are crossed, a candidate's sentence stands in no description of a called tool.
+    If wordings are crossed, candidates draw from one half of all sentences, and called tools from the other.
     """
-    wording: dict[str, str] = {}
+    texts = {"": _PROVIDER_OPENINGS, **{name: trait.wordings for name, trait in TRAITS.items()}}
+    mixed = {name: job.rng.sample(all_, len(all_)) for name, all_ in texts.items()}
     described = {}
-    for name, category in job.categories.items():
-        sentences = [job.rng.choice(_PROVIDER_OPENINGS).format(category=plain_name(category))]
-        is_candidate = name in job.candidates
-        for trait in job.candidates[name] if is_candidate else job.called[name]:
-            possible = [one for one in TRAITS[trait].wordings if not job.is_crossed or one != wording.get(trait)]
-            sentence = job.rng.choice(possible)
-            if is_candidate:
-                wording[trait] = sentence
-            sentences.append(sentence)
-        described[name] = " ".join(sentences)
+    for tools, is_called in ((job.candidates, False), (job.called, True)):
+        possible = {name: _half(all_, is_called) for name, all_ in mixed.items()} if job.is_crossed else mixed
+        for name, traits in tools.items():
+            category = " ".join(plain_name(job.categories[name]).split()[:_LONGEST_CATEGORY])
+            sentences = [job.rng.choice(possible[trait]) for trait in traits]
+            described[name] = " ".join([job.rng.choice(possible[""]).format(category), *sentences])
     return described
+
+
+def _half(texts: list[str], is_second: bool) -> list[str]:
+    middle = len(texts) // 2
+    return texts[middle:] if is_second else texts[:middle]
 
 
 def write_request(phrase: str, parameters: dict[str, Any], rng: random.Random) -> str:

@@ -11,8 +11,9 @@ from petoolbench import PARAMETER_KINDS, default_of
 from petoolkit.endpoint.ask import Endpoint
 from petoolkit.endpoint.request import Ask, Request, RequestFailed
 
+from ..traits import TRAITS
 from . import author_prompts as prompts
-from .author import HistoryJob, InstructJob, UnderstandJob, Written
+from .author import DescribeJob, HistoryJob, InstructJob, OverrideJob, UnderstandJob, Written
 from .author_replies import (
     AttributesReply,
     CallReply,
@@ -25,6 +26,7 @@ from .author_replies import (
     check_instruction,
     read_reply,
 )
+from .block_replies import DescriptionsReply, RequestReply, check_descriptions, check_need, described_items
 
 
 class OpenAIAuthor:
@@ -57,6 +59,14 @@ class OpenAIAuthor:
         """See `builder.authors.author.Author`."""
         return self._endpoint.answer_all(jobs, self._instruct)
 
+    def describe_all(self, jobs: Iterable[DescribeJob]) -> Iterator[Written]:
+        """See `builder.authors.author.Author`."""
+        return self._endpoint.answer_all(jobs, self._describe)
+
+    def override_all(self, jobs: Iterable[OverrideJob]) -> Iterator[Written]:
+        """See `builder.authors.author.Author`."""
+        return self._endpoint.answer_all(jobs, self._override)
+
     async def _understand(self, job: UnderstandJob, ask: Ask) -> Written:
         document = _document(job.tool)
 
@@ -66,9 +76,9 @@ class OpenAIAuthor:
         example = await self._converse(ask, "example", CallReply, check_example, tool=document)
         if example.rejected:
             return example
-        attributes = await self._converse(
-            ask, "attributes", AttributesReply, check_attributes, tool=document, example=example.value
-        )
+        known = [{"trait": trait.name, "meaning": trait.label} for trait in TRAITS.values()]
+        values = {"tool": document, "example": example.value, "traits": known}
+        attributes = await self._converse(ask, "attributes", AttributesReply, check_attributes, **values)
         return attributes if attributes.rejected else Written({"example": example.value, **attributes.value})
 
     async def _write_history(self, job: HistoryJob, ask: Ask) -> Written:
@@ -85,6 +95,18 @@ class OpenAIAuthor:
         history = [{**call, "parameters": json.loads(call["parameters"])} for call in job.history]
         values = {"tool": _document(job.tool), "functionality": job.functionality, "history": history}
         return await self._converse(ask, "instruction", CallReply, check, **values)
+
+    async def _describe(self, job: DescribeJob, ask: Ask) -> Written:
+        candidates, called = described_items(job)
+        values = {"candidates": candidates, "called": called, "is_crossed": job.is_crossed}
+        check = partial(check_descriptions, job=job)
+        return await self._converse(ask, "descriptions", DescriptionsReply, check, **values)
+
+    async def _override(self, job: OverrideJob, ask: Ask) -> Written:
+        trait = TRAITS[job.trait]
+        need = {"the provider": trait.label, "as people say it": list(trait.needs)}
+        values = {"instruction": job.instruction, "parameters": json.loads(job.parameters), "need": need}
+        return await self._converse(ask, "override", RequestReply, partial(check_need, job=job), **values)
 
     async def _converse(
         self, ask: Ask, task: str, schema: type[BaseModel], check: Callable[[Any], Any], **values: Any

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from petoolbench import InputError, check_choice
-from petoolkit.files import decode_json, not_permitted, open_text, read_json, read_text, read_yaml
+from petoolkit.decoding import decode_json, not_permitted, open_text, read_json, read_text, read_yaml
 
 from . import FORMATS
 from .tool_document import ToolDocument

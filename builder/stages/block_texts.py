@@ -7,6 +7,7 @@ from petoolbench import PARAMETER_KINDS, SETTINGS, to_json_text
 
 from ..authors.author import Author, DescribeJob, HistoryJob, InstructJob, OverrideJob
 from ..record_rng import record_rng
+from ..stage_notes import Notes
 from .instruct import objection
 
 # Past calls are written without a word on who likes them, as in the setting that holds no dislikes.
@@ -74,6 +75,7 @@ def block_instruct(
     tools: Mapping[str, dict],
     author: Author,
     seed: int,
+    notes: Notes,
 ) -> Iterator[dict]:
     """Have each block's instruction written, which any of its k tools fulfils with the same parameters.
 
@@ -81,7 +83,7 @@ def block_instruct(
     Output columns:
         block_id (str)
         instruction (str), parameters (JSON text): of all gold calls.
-        overrides ({trait: str}): the instruction with a need for the trait, where the block has overrides.
+        overrides ({trait: str}): the instruction with a need for the trait, for each trait of a tool or for none.
         users (int): of the block, for whom it counts.
         rejected, raw_reply (str or null): why there is no instruction, and what was written last.
     """
@@ -136,6 +138,10 @@ def block_instruct(
     )
     for (row, _, trait), written in zip(asked, author.override_all(overrides), strict=True):
         row["overrides"][trait] = written.value
+    for row in rows:
+        if not all(row["overrides"].values()):  # a block's override rows stay balanced: all of them, or none
+            row["overrides"] = {}
+            notes.counts["blocks without override rows: a need was not written"] += 1
     yield from rows
 
 

@@ -5,7 +5,7 @@ A block is one instruction, one list of candidates, and k users who each prefer 
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from petoolbench import PARAMETER_KINDS, InputError
@@ -65,7 +65,7 @@ def blocks(
     reasons: Counter[str] = Counter()
     while drawn < users and (settings.blocks_per_group is None or round_number < settings.blocks_per_group):
         drawn_before = drawn
-        for group in _in_random_order(groups, round_number, seed):
+        for group in _in_random_order(groups, pools.test_groups, round_number, seed):
             if drawn >= users:
                 return
             if round_number % _WITHOUT_PARAMETERS_EVERY and not _has_parameters(tools[group["tools"][0]]):
@@ -92,8 +92,12 @@ def blocks(
         )
 
 
-def _in_random_order(groups: list[dict], round_number: int, seed: int) -> list[dict]:
-    return sorted(groups, key=lambda group: record_rng(seed, f"round {round_number}", group["group_id"]).random())
+def _in_random_order(groups: list[dict], test_groups: Collection[str], round_number: int, seed: int) -> list[dict]:
+    """All groups; however many of the first are taken, the test split has about its share of them."""
+    order = sorted(groups, key=lambda group: record_rng(seed, f"round {round_number}", group["group_id"]).random())
+    of_split = [[g for g in order if (g["group_id"] in test_groups) == is_test] for is_test in (False, True)]
+    position = {group["group_id"]: (index + 0.5) / len(part) for part in of_split for index, group in enumerate(part)}
+    return sorted(order, key=lambda group: position[group["group_id"]])
 
 
 class _Draw:
@@ -125,13 +129,15 @@ class _Draw:
             return drawn
         traits, calls, neutral = drawn
         rng.shuffle(candidates)
+        # A distractor may show what a user likes: reading the function is part of the task.
+        shown = {name: self._attributes.shown(name, traits.get(name), (), rng) for name in candidates}
         return {
             "tools": list(own),
             "traits": traits,
             "candidate_tools": candidates,
-            "calls": [self._call(name, tool, traits) for name, tool in calls],
-            "neutral_calls": [self._call(name, None, traits) for name in neutral],
-            "shown_traits": {name: self._shown(name, traits.get(name)) for name in candidates},
+            "calls": [self._call(name, tool, traits, rng) for name, tool in calls],
+            "neutral_calls": [self._call(name, None, traits, rng) for name in neutral],
+            "shown_traits": shown,
             "is_assigned": self._is_assigned,
             "is_crossed": self._is_crossed,
             "has_overrides": rng.random() < self._settings.override_share,
@@ -167,12 +173,9 @@ class _Draw:
             neutral = past.take(len(calls), is_neutral, _FEWEST_NEUTRAL)
         return traits, calls, (neutral or [])[: len(neutral or []) // 2 * 2]
 
-    def _call(self, name: str, tool: str | None, traits: dict[str, str]) -> dict:
-        return {"tool_name": name, "tool": tool, "traits": self._shown(name, traits[tool] if tool else None)}
-
-    def _shown(self, name: str, assigned: str | None) -> list[str]:
-        traits = self._attributes.traits_of(name)
-        return ([assigned] if assigned else []) if traits is None else traits
+    def _call(self, name: str, tool: str | None, traits: dict[str, str], rng: random.Random) -> dict:
+        shown = self._attributes.shown(name, traits[tool] if tool else None, traits.values(), rng)
+        return {"tool_name": name, "tool": tool, "traits": shown}
 
 
 def _has_parameters(tool: dict) -> bool:

@@ -1,16 +1,19 @@
 """Stage 3, group: tools that do the same job (paper, section 3.2.2, "Tool Classification")."""
 
 import math
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 from sklearn.cluster import DBSCAN
 from sklearn.neighbors import NearestNeighbors
 
 from petoolbench import PARAMETER_KINDS, InputError, ToolName
+from petoolkit.console import make_console
 
 from ..stage_notes import Notes
 from ..tools import Tools, provider_of
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from ..recipe import GroupSettings
 
 NOISE = -1  # DBSCAN's label of what belongs to no cluster
+_SAMPLED = 256  # texts whose neighbours are counted before all neighbours are kept
+_BYTES_OF_A_PAIR = 60  # of neighbours: a distance and an index, and what clustering copies of them
+_LARGE = 2e9  # bytes that are worth a message
 
 
 def group(tools: Tools, settings: "GroupSettings", notes: Notes) -> list[dict]:
@@ -83,12 +89,45 @@ def _neighbour_graph(tools: Tools, eps: float) -> tuple[csr_matrix, np.ndarray, 
     """Distances up to `eps` between distinct functionality texts; each tool's text; how many tools have each text."""
     texts = [tool["functionality"] for tool in tools.rows]
     _, first, text_index, weights = np.unique(texts, return_index=True, return_inverse=True, return_counts=True)
+    _check_memory(tools.functionality[first], eps)
     neighbours = NearestNeighbors(radius=euclidean(eps), algorithm="brute").fit(tools.functionality[first])
     return neighbours.radius_neighbors_graph(mode="distance"), text_index, weights
 
 
+def _check_memory(vectors: np.ndarray, eps: float) -> None:
+    """Estimate the memory that the pairs of neighbours take, and say so if it is large.
+
+    Raises:
+        InputError: if it is more than this machine has.
+    """
+    sampled = vectors[:: max(1, len(vectors) // _SAMPLED)]
+    share = float(np.mean(sampled @ vectors.T >= 1 - eps))
+    needed = share * len(vectors) ** 2 * _BYTES_OF_A_PAIR
+    if needed < _LARGE:
+        return
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    large = (
+        f"{len(vectors):,} distinct functions have {share:.0%} of the others within the largest eps, {eps}: grouping "
+        f"them takes about {needed / 1e9:.0f} GB of memory"
+    )
+    if needed > memory:
+        raise InputError(
+            f"{large}, and this machine has {memory / 1e9:.0f} GB; lower group.eps and group.sweep, or "
+            "take fewer tools."
+        )
+    make_console(stderr=True).print(f"{large}.", markup=False, highlight=False)
+
+
 def cluster_graph(graph: csr_matrix, weights: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
     """DBSCAN labels of the distinct texts; the same as over all tools, each text weighing as many as have it."""
+    if min_samples <= 2:  # then clusters are the connected components, which take a tenth of the time and memory
+        near = graph.data <= euclidean(eps)
+        starts = np.concatenate([[0], np.cumsum(near)])[graph.indptr]
+        linked = csr_matrix((np.ones(starts[-1], np.int8), graph.indices[near], starts), graph.shape)
+        labels = connected_components(linked, directed=False)[1]
+        sizes = np.bincount(labels, weights)
+        kept = np.where(sizes >= min_samples, np.cumsum(sizes >= min_samples) - 1, NOISE)
+        return kept[labels]
     clustering = DBSCAN(eps=euclidean(eps), min_samples=min_samples, metric="precomputed")
     return clustering.fit(graph, sample_weight=weights).labels_
 

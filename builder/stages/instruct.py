@@ -1,15 +1,13 @@
 """Stage 6, instruct: what the user asks now (paper, section 3.2.3, "Instruction Generation")."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-from petoolbench import SETTINGS, ToolName, to_json_text
+from petoolbench import SETTINGS, to_json_text
 
 from ..authors.author import Author, InstructJob
 from ..record_rng import record_rng
-
-_WORD = re.compile(r"[^\W_]+")
+from ..spoken_names import named
 
 
 def instruct(
@@ -58,18 +56,11 @@ def instruct(
 
 
 def objection(instruction: str, tool_names: Iterable[str], past_instructions: set[str]) -> str | None:
-    """Why an instruction may not stand: it names a tool or provider of its group, or repeats one of the history."""
+    """Why an instruction may not stand: it repeats one of the history, or names a tool or provider of its group.
+
+    A name that all tools of the group have may be said: catalogues' descriptions often repeat it.
+    """
     if instruction in past_instructions:
         return "repeats an instruction of the history"
-    spoken = _spoken(instruction)
-    for name in map(ToolName.parse, tool_names):
-        if _spoken(name.provider) in spoken:
-            return "names a provider"
-        if _spoken(name.api) in spoken:
-            return "names a tool"
-    return None
-
-
-def _spoken(text: str) -> str:
-    """Lower-case words between single spaces, so that a name is found as whole words, however it is written."""
-    return f" {' '.join(_WORD.findall(text.lower()))} "
+    found = named(instruction, tool_names)
+    return f"names {found[0]}" if found else None

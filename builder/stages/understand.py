@@ -16,18 +16,23 @@ def understand(tools: list[dict], author: Author, seed: int, notes: Notes) -> It
         tool_name (str)
         example ({instruction (str), parameters (object)})
         functionality, attributes (str): what the tool does, and how it differs from others that do the same.
-        traits ({name: words of the document that say so}): those of the catalogue, or those that the author found;
-            what its document does not hold is dropped, and counted.
+        traits ({name: words of the provider's description that say so}): those of the catalogue, or those that the
+            author found; what the description does not hold is dropped, and counted. Of a tool called before, a model
+            sees nothing but its name and this description.
         rejected, raw_reply (str or null): why there is none of these, and what was written last; later stages leave
             the tool out.
     """
     jobs = (UnderstandJob(tool, record_rng(seed, "understand", tool["tool_name"])) for tool in tools)
     for tool, written in zip(tools, author.understand_all(jobs), strict=True):
         understood = written.value or {"example": None, "functionality": None, "attributes": None}
-        document = f"{tool['provider_description']} {tool['tool_description']}"
-        named = tool["traits"] or understood.pop("traits", {})
-        traits = {trait: quote for trait, quote in named.items() if trait in TRAITS and is_quoted(quote, document)}
-        if dropped := len(named) - len(traits):
-            notes.counts["traits dropped: not in the document"] += dropped
+        named = tool["traits"] or understood.get("traits", {})
+        traits = {}
+        for trait, quote in named.items():
+            if trait not in TRAITS:
+                notes.counts["traits dropped: unknown"] += 1
+            elif not is_quoted(quote, tool["provider_description"]):
+                notes.counts["traits dropped: not in the provider's description"] += 1
+            else:
+                traits[trait] = quote
         rejection = {"rejected": written.rejected, "raw_reply": written.raw_reply}
         yield {"tool_name": tool["tool_name"], **understood, "traits": traits, **rejection}

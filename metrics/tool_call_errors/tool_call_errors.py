@@ -4,7 +4,7 @@ import evaluate
 
 from petoolbench import CITATION
 from petoolkit.call_parameters import parameter_documents
-from petoolkit.metric_inputs import ERROR_METRIC_FEATURES, EncodableReplies
+from petoolkit.metric_inputs import ERROR_METRIC_FEATURES, CompletedReferences
 from petoolkit.replies import parse_reply
 from petoolkit.scoring import PARAMETER_ERRORS, TOOL_ERRORS, parameter_error, read_gold_call, tool_error
 
@@ -52,7 +52,7 @@ Examples:
 
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
-class ToolCallErrors(EncodableReplies, evaluate.Metric):
+class ToolCallErrors(CompletedReferences, evaluate.Metric):
     def _info(self):
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
@@ -73,7 +73,7 @@ class ToolCallErrors(EncodableReplies, evaluate.Metric):
                 gold,
                 reference["candidate_tools"],
                 reference["same_function_tools"],
-                reference.get("acceptable_tools") or (),
+                reference["acceptable_tools"],
             )
             of_parameters = parameter_error(call, gold, reader, documents.get(gold.tool_name))
             counts[of_tool or "tool_acc"] += 1

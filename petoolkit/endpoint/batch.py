@@ -14,12 +14,13 @@ from collections.abc import Awaitable, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from petoolbench import InputError
-from petoolkit.endpoint.client import LONGEST_MESSAGE, EndpointClient, Failure, RunStopped, cost_limit_error
+from petoolkit.decoding import decode_json, read_json
+from petoolkit.endpoint.client import EndpointClient, Failure, RunStopped, cost_limit_error
 from petoolkit.endpoint.request import AnswerError, Reply, Request, RequestFailed
-from petoolkit.files import is_alive, read_json, read_json_lines, write_json, write_json_lines
+from petoolkit.files import is_alive, read_json_lines, write_json, write_json_lines
 from petoolkit.store import BATCHES, Store, batches_under_way, cache_folder
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class Batches:
         if batch.status == "failed":
             self._forget(record)
             errors = (batch.errors.data if batch.errors else None) or []
-            message = "; ".join(error.message or "" for error in errors)[:LONGEST_MESSAGE]
+            message = self._client.shown("; ".join(error.message or "" for error in errors))
             raise self._client.end_run(
                 InputError(
                     f"the provider refused the batch ({message or 'it does not say why'}); if its queue is full, "
@@ -204,7 +205,7 @@ class Batches:
         for file in filter(None, (batch.output_file_id, batch.error_file_id)):
             content = await self._client.with_retries(partial(self._client.openai.files.content, file))
             for line in content.text.splitlines():
-                _sort(json.loads(line), replies, failures)
+                _sort(line, replies, failures)
         self._store.put({key: reply.to_bytes() for key, reply in replies.items()})
         self._forget(record)
         self._deliver(replies)
@@ -284,9 +285,17 @@ def _is_other_process(process: int) -> bool:
     return process != os.getpid() and is_alive(process)
 
 
-def _sort(line: dict, replies: dict[bytes, Reply], failures: dict[bytes, Failure]) -> None:
-    """Add a line of a batch's result files to the replies or to the failures."""
-    key, response = bytes.fromhex(line["custom_id"]), line.get("response") or {}
+def _sort(text: str, replies: dict[bytes, Reply], failures: dict[bytes, Failure]) -> None:
+    """Add a line of a batch's result files to the replies or to the failures.
+
+    A line that cannot be read is left out: its request has no answer then, and is sent again.
+    """
+    try:
+        line = decode_json(text)
+        key = bytes.fromhex(line["custom_id"])
+    except (ValueError, KeyError, TypeError):
+        return
+    response = _object(line.get("response"))
     status = response.get("status_code")
     if status == 200:
         try:
@@ -294,7 +303,17 @@ def _sort(line: dict, replies: dict[bytes, Reply], failures: dict[bytes, Failure
         except AnswerError as answer_error:
             failures[key] = Failure.of(answer_error)
         return
-    error = line.get("error") or (response.get("body") or {}).get("error") or {}
+    error = line.get("error") or _object(response.get("body")).get("error")
+    code, param = _object(error).get("code"), _object(error).get("param")
     failures[key] = Failure(
-        status, error.get("code"), str(error.get("message") or ""), f"status {status}", error.get("param")
+        status if isinstance(status, int) else None,
+        code if isinstance(code, str) else None,
+        str(_object(error).get("message") or ("" if isinstance(error, dict) else error or "")),
+        f"status {status}",
+        param if isinstance(param, str) else None,
     )
+
+
+def _object(value: object) -> dict[str, Any]:
+    """The value if it is a JSON object, and otherwise an empty one."""
+    return value if isinstance(value, dict) else {}

@@ -15,6 +15,8 @@ from petoolkit.endpoint.llm_settings import LlmSettings
 from petoolkit.endpoint.request import AnswerError, Dialect, Reply, Request, RequestFailed
 from petoolkit.endpoint.usage import Usage
 from petoolkit.extras import missing_package
+from petoolkit.masking import masked
+from petoolkit.text import on_one_line
 
 try:
     import openai
@@ -178,10 +180,7 @@ class EndpointClient:
         Returns:
             `InputError` if the whole run must end, which it then does; `RequestFailed` if only this request failed.
         """
-        message = failure.message
-        for secret, shown in self._secrets.items():
-            message = message.replace(secret, shown)
-        message = message[:LONGEST_MESSAGE]
+        message = self.shown(failure.message)
         if failure.is_quota_used_up:
             return self.end_run(
                 InputError(
@@ -204,7 +203,12 @@ class EndpointClient:
                     "kept: run the same command again when the endpoint answers."
                 )
             )
-        return RequestFailed(f"request failed ({failure.kind})")
+        said = self.shown(failure.words or failure.message).rstrip(".")
+        return RequestFailed(f"request failed ({': '.join(filter(None, (failure.kind, said)))})")
+
+    def shown(self, message: str) -> str:
+        """An endpoint's message as it may be shown: on one short line, without the key and the headers' values."""
+        return on_one_line(masked(message, self._secrets))[:LONGEST_MESSAGE]
 
     async def close(self) -> None:
         """Close the connections."""
@@ -222,7 +226,12 @@ class EndpointClient:
         started = time.perf_counter()
         try:
             # Not `chat.completions.create`: it walks the whole typed body, schema included, for each request.
-            answer = await self.openai.post("/chat/completions", body=body, cast_to=object)
+            answer = await self.openai.post(
+                "/chat/completions",
+                body=body,
+                cast_to=object,
+                options={"timeout": request.timeout or self.settings.timeout},
+            )
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             failure = Failure.of(error)
             if self.dialect.adapt(body, failure.words or failure.message, failure.param):
@@ -230,7 +239,8 @@ class EndpointClient:
             raise
         except (ValueError, RecursionError):
             raise AnswerError("the answer is not JSON; check the base URL") from None
-        return Reply.of(answer, time.perf_counter() - started, self.dialect.missing_from(body))
+        seconds = time.perf_counter() - started
+        return Reply.of(answer, seconds, self.dialect.missing_from(body), self.dialect.renamed_length(body))
 
     async def _embed(self, texts: list[str], model: str) -> openai.types.CreateEmbeddingResponse:
         try:

@@ -12,10 +12,13 @@ from pydantic import BaseModel
 
 from petoolkit.console import make_console
 from petoolkit.endpoint.llm_settings import LlmSettings
+from petoolkit.reasoning import has_reasoning
 
 _FORMATS = ("json_schema", "json_object", "text")  # of a reply, best first; a refused format is not tried again
 
 _TEXT_PARTS = (None, "text", "output_text")  # types of the parts of a message that are its text
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details")
+_REASONING_PARTS = ("thinking", "redacted_thinking", "reasoning")
 _UNSUPPORTED = re.compile(
     r"unsupported|not supported|n.t support|not support|unknown|unrecogni[sz]ed|unexpected|not permitted|not allowed"
     r"|extra_forbidden|deprecated",
@@ -37,12 +40,16 @@ class Request:
         seed: random seed, for endpoints that support it.
         schema: asks for a reply in JSON of this form.
         tools: native functions, in the form that endpoints take.
+        max_tokens: most tokens of the reply; by default, those of the settings.
+        timeout: seconds, after which the request is sent again; by default, those of the settings.
     """
 
     messages: list[dict[str, str]]
     seed: int
     schema: type[BaseModel] | None = None
     tools: list[dict[str, Any]] | None = None
+    max_tokens: int | None = None
+    timeout: float | None = None
 
 
 class AnswerError(Exception):
@@ -72,9 +79,17 @@ class Reply:
     called: tuple[str, str] | None = None  # name and arguments (JSON text) of the first native function call
     seconds: float | None = None  # from request to answer; not known for batches
     left_out: tuple[str, ...] = ()  # options that were not sent, since the endpoint refuses them
+    length_option: str | None = None  # name under which `max_tokens` was sent, if another one
+    has_reasoning: bool = False  # whether the model reasoned before it answered, as far as the endpoint shows it
 
     @classmethod
-    def of(cls, answer: object, seconds: float | None = None, left_out: Iterable[str] = ()) -> "Reply":
+    def of(
+        cls,
+        answer: object,
+        seconds: float | None = None,
+        left_out: Iterable[str] = (),
+        length_option: str | None = None,
+    ) -> "Reply":
         """The reply in an endpoint's answer, which is its JSON as Python values.
 
         The model's reasoning (`reasoning_content`, parts of type `thinking`) is not part of the reply.
@@ -104,6 +119,8 @@ class Reply:
             called=_first_call(message),
             seconds=seconds,
             left_out=tuple(sorted(left_out)),
+            length_option=length_option,
+            has_reasoning=_has_reasoning(message, usage) or has_reasoning(content),
         )
 
     def to_bytes(self) -> bytes:
@@ -154,6 +171,19 @@ def _text_and_refusal(content: object) -> tuple[str, str]:
     return "".join(texts), "".join(refusals)
 
 
+def _has_reasoning(message: dict[str, Any], usage: dict[str, Any]) -> bool:
+    """Whether the endpoint shows, or counts, reasoning apart from the text of the reply."""
+    details = usage.get("completion_tokens_details")
+    counted = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    return (
+        _count(counted) > 0
+        or any(message.get(name) for name in _REASONING_FIELDS)
+        or any(isinstance(part, dict) and part.get("type") in _REASONING_PARTS for part in parts)
+    )
+
+
 def _first_call(message: dict[str, Any]) -> tuple[str, str] | None:
     """Name and arguments (JSON text) of a message's first function call; some servers give arguments as an object."""
     calls = message.get("tool_calls")
@@ -202,7 +232,7 @@ class Dialect:
             "model": self._settings.model,
             "messages": request.messages,
             **{name: value for name, value in sampling.items() if name not in self.left_out},
-            self._length_option: self._settings.max_tokens,
+            self._length_option: request.max_tokens or self._settings.max_tokens,
         }
         if request.tools:
             body["tools"] = request.tools
@@ -214,13 +244,17 @@ class Dialect:
         """The cache key: a hash of everything that changes the reply; it does not depend on the endpoint's form."""
         schema = _json_schema(request.schema) if request.schema else None
         plain = Dialect(self._settings, self._base_url).body(
-            Request(request.messages, request.seed, tools=request.tools)
+            Request(request.messages, request.seed, tools=request.tools, max_tokens=request.max_tokens)
         )
         return hashlib.sha256(json.dumps([self._base_url, plain, schema], sort_keys=True).encode()).digest()
 
     def missing_from(self, body: dict[str, Any]) -> set[str]:
         """The options of sampling that a body does not send."""
         return {name for name in ("temperature", "seed") if name not in body}
+
+    def renamed_length(self, body: dict[str, Any]) -> str | None:
+        """The name under which a body sends `max_tokens`; `None` if it is that."""
+        return None if "max_tokens" in body else self._length_option
 
     def adapt(self, refused: dict[str, Any], refusal: str, param: str | None = None) -> bool:
         """Learn from a refusal; returns whether the same request would now be sent in another form.

@@ -4,7 +4,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from petoolbench import CONFIGS, SELECTIVITY, SETTINGS, InputError, check_choice, setting_of
+from petoolbench import SELECTIVITY, SETTINGS, InputError, all_configs, check_choice, setting_of
+from petoolkit.evaluator.table_rows import table_rows
 from petoolkit.files import content_hash
 from petoolkit.folder_lock import restore_if_abandoned
 from petoolkit.hub_reading import why_not_read
@@ -48,14 +49,14 @@ def present_configs(dataset: str, revision: str | None = None) -> list[str]:
             f"{dataset} is not a PEToolBench dataset: none of its configs ({', '.join(configs[:5])}) is one of "
             f"{', '.join(SETTINGS)}; check its name."
         )
-    return [config for config in CONFIGS if config in configs]
+    return [config for config in all_configs() if config in configs]
 
 
 def load_rows(dataset: str, setting: str, split: str, revision: str | None = None) -> list[dict]:
     """Rows of one setting and split; raises what `load_setting` raises, and `InputError` for an unknown split."""
     loaded = load_setting(dataset, setting, revision)
     check_choice(split, list(loaded), f"split of {dataset}")
-    return loaded[split].to_list()
+    return table_rows(loaded[split].data.table)
 
 
 def load_split(dataset: str, choice: str, split: str, revision: str | None = None) -> list[dict]:
@@ -81,7 +82,7 @@ def load_split_if_any(dataset: str, choice: str, split: str, revision: str | Non
         loaded = load_setting(dataset, setting, revision)
         if split not in loaded:
             return []
-        rows += loaded[split].to_list()
+        rows += table_rows(loaded[split].data.table)
     return rows
 
 
@@ -142,7 +143,7 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
 
     Args:
         dataset: a folder or a Hub id.
-        setting: one of `petoolbench.CONFIGS`.
+        setting: one of `petoolbench.all_configs()`.
         revision: branch, tag or commit of a dataset on the Hub.
 
     Raises:

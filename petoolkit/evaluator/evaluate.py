@@ -20,9 +20,10 @@ from petoolkit.evaluator.counterfactuals.changed_rows import (
 from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 from petoolkit.evaluator.dataset_rows import chosen_settings, load_split, load_split_if_any, resolved_revision
-from petoolkit.evaluator.models.model import Answer
+from petoolkit.evaluator.models.model import Answer, Prompt
 from petoolkit.evaluator.models.model_kinds import check_options, make_chat, make_model
 from petoolkit.evaluator.models.processes import Rank, started_processes, this_rank, wait_for_all
+from petoolkit.evaluator.models.reply_limit import ReplyLimit, find_reply_limit
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.progress import with_progress
 from petoolkit.evaluator.prompts.row_prompts import make_prompts, prompt_fingerprint, released_texts
@@ -35,15 +36,25 @@ from petoolkit.evaluator.results_folder import (
     read_results,
     stored_counterfactuals,
     stored_date,
+    stored_limit,
+    update_manifest,
     writing,
 )
-from petoolkit.evaluator.scores.rescore import score_folder
+from petoolkit.evaluator.scores.rescore import score_folder, sent_otherwise
 from petoolkit.folder_lock import check_outside
 from petoolkit.released import PROMPTS_FOLDER
 from petoolkit.versions import software_versions
 
 SPLIT = "test"
-_KNOWN_TO_SOME = ("finish_reason", "estimated_prompt_tokens", "left_out")  # fields of an answer
+_KNOWN_TO_SOME = (  # fields of an answer
+    "finish_reason",
+    "cut_at",
+    "estimated_prompt_tokens",
+    "left_out",
+    "length_option",
+    "discarded_prompt_tokens",
+    "discarded_completion_tokens",
+)
 
 
 def evaluate(
@@ -103,6 +114,8 @@ def evaluate(
     chat = make_chat(model, options, stored_date(out))
     if chat:
         options = replace(options, chat_template_args=chat.arguments or None)
+    limit = find_reply_limit(model, options, chat.renderer if chat else None, stored_limit(out))
+    asked = {**asdict(options), "max_new_tokens": limit.tokens}
     manifest = Manifest(
         model=model,
         dataset=dataset,
@@ -113,7 +126,7 @@ def evaluate(
         setting=setting,
         base_url=without_login(connection.base_url),
         options=AskedOptions(
-            **{name: value for name, value in asdict(options).items() if name in kind.reads or name == "history"}
+            **{name: value for name, value in asked.items() if name in kind.reads or name == "history"}
         ),
         prompt_fingerprint=prompt_fingerprint(rows, options, released),
         chat_template_hash=chat.renderer.fingerprint if chat else None,
@@ -122,6 +135,7 @@ def evaluate(
         headers=sorted(connection.headers or {}),
         versions=software_versions(),
         counterfactuals={name: fingerprint(one.row for one in made) for name, made in changed.items()},
+        max_new_tokens_reason=limit.reason if "max_new_tokens" in kind.reads else None,
     )
     with writing(out, rank):
         if rank.index == 0:
@@ -145,9 +159,23 @@ def evaluate(
 
             for note in chat.notes if chat and rank.index == 0 else ():
                 console.print(note, markup=False, highlight=False)
+            if limit.note and manifest.max_new_tokens_reason and rank.index == 0:
+                console.print(limit.note, highlight=False)
+
+            def on_growth(grown: ReplyLimit) -> None:
+                update_manifest(out, {"max_new_tokens": grown.tokens}, max_new_tokens_reason=grown.reason)
+                console.print(
+                    f"A reply was cut in its reasoning: from now on replies have up to {grown.tokens:,} tokens, and "
+                    "those that were cut are asked for again.",
+                    highlight=False,
+                )
+
             usage = Usage(connection.prices)
-            loaded_model = make_model(model, options, connection, usage, all_rows, train_rows, chat)
-            prompts = make_prompts(share, loaded_model, options, released, console)
+            loaded_model = make_model(model, options, connection, usage, all_rows, train_rows, chat, limit, on_growth)
+            if kind.is_rule:  # rules read rows, so nothing is rendered
+                prompts = [Prompt(row["id"], repeat, [], []) for row, repeat in share]
+            else:
+                prompts = make_prompts(share, loaded_model, options, released, console)
             with appending(out, rank) as write:
                 for answer in with_progress(loaded_model.answer_all(prompts), all_rows, len(prompts), console):
                     write(prediction_line(answer))
@@ -155,7 +183,9 @@ def evaluate(
         if rank.index > 0:
             return None
         finish_results(out, [(row["id"], repeat) for row in all_rows for repeat in range(options.repeat)])
-        return score_folder(out, console)
+        if sent := {name: value for name, value in sent_otherwise(read_results(out)).items() if value}:
+            update_manifest(out, **sent)
+        return score_folder(out, console, rows)
 
 
 def _check_counterfactuals(choice: str, options: Options) -> None:

@@ -9,8 +9,8 @@ import click
 from click.core import ParameterSource
 
 from petoolkit.console import make_console
+from petoolkit.decoding import decode_json
 from petoolkit.evaluator.models.model_kinds import model_help
-from petoolkit.files import decode_json
 
 if TYPE_CHECKING:
     from petoolkit.evaluator.records import Scores
@@ -60,6 +60,23 @@ def _headers(context: click.Context, option: click.Parameter, pairs: Iterable[st
             raise click.BadParameter(f"the value of {name} has characters that a header cannot have.")
         headers[name] = value
     return headers or None
+
+
+class _ReplyTokens(click.ParamType):
+    """A number of tokens, or the name of one."""
+
+    name = "N|paper|auto"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        if value in ("paper", "auto"):
+            return str(value)
+        try:
+            number = int(str(value))
+        except ValueError:
+            number = 0
+        if number < 1:
+            self.fail(f"{value!r} is not a number of tokens, 1 or more, nor paper or auto.", param, ctx)
+        return number
 
 
 class _EvaluateCommand(click.Command):
@@ -122,9 +139,7 @@ class _EvaluateCommand(click.Command):
 @click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
-    default=120,
-    show_default=True,
-    help="Seconds of a request, after which it is sent again (openai:).",
+    help="Seconds of a request, after which it is sent again (openai:).  [default: 120; 600 with room for reasoning]",
 )
 @click.option(
     "--prices",
@@ -164,7 +179,11 @@ class _EvaluateCommand(click.Command):
 )
 @click.option("--temperature", type=click.FloatRange(0, 2), default=0.1, show_default=True, help="0 is greedy.")
 @click.option(
-    "--max-new-tokens", type=click.IntRange(1), default=256, show_default=True, help="Most tokens of a reply."
+    "--max-new-tokens",
+    type=_ReplyTokens(),
+    default="auto",
+    show_default=True,
+    help="Most tokens of a reply: a number, `paper` (256), or `auto`: 256, and 4,096 for models that reason first.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Number of replies to each row.")
@@ -244,10 +263,9 @@ def _show_scores(scores: "Scores", out: Path) -> None:
     if missing := scores.counts["all"].missing:
         messages.print(f"{missing:,} requests failed and count as wrong; run the same command again to repeat them.")
     if cut := scores.counts["all"].cut_replies:
-        most = scores.options.model_dump().get("max_new_tokens")
         messages.print(
-            f"{cut:,} of {scores.replies:,} replies were cut at {most} tokens (reasoning counts, too); evaluate with "
-            "a higher --max-new-tokens, into another --out.",
+            f"{cut:,} of {scores.replies:,} replies were cut at {scores.most_tokens} tokens (reasoning counts, too); "
+            "evaluate with a higher --max-new-tokens, into another --out.",
             highlight=False,
         )
     if scores.cut_prompts:
@@ -258,6 +276,8 @@ def _show_scores(scores: "Scores", out: Path) -> None:
         )
     if scores.left_out:
         messages.print(f"The endpoint refused {', '.join(scores.left_out)}: requests were sent without.")
+    if scores.length_option:
+        messages.print(f"The endpoint takes max_tokens as {scores.length_option}: requests were sent so.")
     messages.print(f"Replies and scores: {out}/predictions.jsonl, {out}/scores.json")
 
 

@@ -1,7 +1,7 @@
 """Options of an evaluation: those that change a model's answers, and the connection to an endpoint."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from petoolbench import InputError, check_choice
 from petoolkit.endpoint.llm_settings import Prices, own_fields
@@ -23,7 +23,8 @@ class Options:
         protocol: `prompt` asks for JSON in text, as the paper does; `tools` sends native functions (endpoints only).
         extra_body: further fields of each request, such as `reasoning_effort` (endpoints only).
         temperature: 0 or more; 0 is greedy.
-        max_new_tokens: most tokens of a reply.
+        max_new_tokens: most tokens of a reply; `paper` for 256, `auto` for 256 or, if the model reasons before it
+            answers, 4,096 (`petoolkit.evaluator.models.reply_limit`).
         seed: random seed.
         repeat: number of replies to each row.
         chat_template: file with a chat template that is taken instead of the model's (`hf:`, `vllm:`).
@@ -41,7 +42,7 @@ class Options:
     protocol: str = "prompt"
     extra_body: dict[str, Any] | None = None
     temperature: float = 0.1
-    max_new_tokens: int = 256
+    max_new_tokens: int | Literal["auto", "paper"] = "auto"
     seed: int = 0
     repeat: int = 1
     chat_template: str | None = None
@@ -69,11 +70,12 @@ class Connection:
         concurrency: requests in flight.
         prices: prices of the model.
         headers: further headers of each request by name; their values may be secrets, and are written nowhere.
-        timeout: seconds of a request, after which it is sent again.
+        timeout: seconds of a request, after which it is sent again; `None` for 120, or 600 for a reply with room for
+            reasoning.
     """
 
     base_url: str | None = None
     concurrency: int = 32
     prices: Prices | None = None
     headers: dict[str, str] | None = field(default=None, repr=False)
-    timeout: float = 120
+    timeout: float | None = None

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from petoolbench import InputError
+from petoolkit.decoding import read_json
 from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
-from petoolkit.files import read_json, write_json
-from petoolkit.replies import READERS
+from petoolkit.files import write_json
+from petoolkit.replies import HOW_READ, READERS
 from petoolkit.scoring import ERROR_TYPES, METRICS
 from petoolkit.text import ALL
 
@@ -53,6 +54,10 @@ class Manifest(BaseModel):
         headers: names of the further headers of each request.
         versions: software versions by package.
         counterfactuals: hash of the rows of each counterfactual that is asked, 16 hexadecimal digits, by name.
+        max_new_tokens_reason: why replies have the most tokens that `options` says (`petoolkit.evaluator.models.
+            reply_limit`); `None` in older files, and for models without this option.
+        left_out: options that the endpoint refused, so that requests were sent without them; known at the end.
+        length_option: name under which the endpoint takes `max_tokens`, if another one; known at the end.
     """
 
     model: str
@@ -71,6 +76,9 @@ class Manifest(BaseModel):
     headers: list[str] = []
     versions: dict[str, Any] = {}
     counterfactuals: dict[str, str] = {}
+    max_new_tokens_reason: str | None = None
+    left_out: list[str] = []
+    length_option: str | None = None
 
     @field_validator("prices")
     @classmethod
@@ -89,6 +97,12 @@ class Manifest(BaseModel):
         """Whether the model is told what decided, so that it is a bound, and not a rule to compare with."""
         rule = BASELINES.get(self.model.removeprefix(_RULE))
         return self.is_rule and rule is not None and rule.is_oracle
+
+    @property
+    def most_tokens(self) -> int | None:
+        """Most tokens of a reply; `None` for models without this option."""
+        tokens = self.options.model_dump().get("max_new_tokens")
+        return tokens if type(tokens) is int else None
 
     def write(self, folder: Path) -> None:
         """Write the manifest into an evaluation's folder."""
@@ -195,15 +209,15 @@ class Band(BaseModel):
 
 
 class Counts(BaseModel):
-    """Numbers of replies."""
+    """Numbers of replies. All must be there: scores without one of them are by readers that differ from today's."""
 
     unreadable: dict[str, Count]  # by reader
-    how_read: dict[str, Count] = {}  # by the robust reader, with one of `HOW_READ`; empty in older files
-    by_optional_rule: Count | None = None  # right parameters only by the rule of optional ones; None in older files
+    how_read: dict[str, Count]  # by the robust reader, by `HOW_READ`
+    by_optional_rule: Count  # replies whose parameters are right only by the rule of optional ones
     missing: Count
     shortened: Count
-    over_window: Count = 0
-    cut_replies: Count = 0  # at the most tokens of a reply
+    over_window: Count
+    cut_replies: Count  # at the most tokens of a reply
 
 
 class ReplyUsage(BaseModel):
@@ -243,7 +257,6 @@ class Scores(Preference, Manifest):
         repeats: one share for each repeated run, by setting, reader and accuracy.
         counts: numbers of replies, by setting.
         usage: tokens, seconds and cost of the replies.
-        left_out: options that the endpoint refused, so that requests were sent without them.
         cut_prompts: number of prompts of which the endpoint read far fewer tokens than they have; `None` if not known.
         folder: name of the folder that the scores were read from; not written.
     """
@@ -257,7 +270,6 @@ class Scores(Preference, Manifest):
     repeats: dict[str, dict[str, dict[str, list[Share]]]]
     counts: dict[str, Counts]
     usage: ReplyUsage = ReplyUsage()
-    left_out: list[str] = []
     cut_prompts: Count | None = None
     folder: str = Field("", exclude=True)
 
@@ -286,6 +298,17 @@ class Scores(Preference, Manifest):
     def score(self, setting: str, metric: str, reader: str = READERS[0]) -> Score:
         """The score of one setting (or `all`), of a metric or an error type, by one reader."""
         return self.scores[setting][reader][metric]
+
+    def reply_counts(self, setting: str = ALL, reader: str = READERS[0]) -> dict[str, int]:
+        """Numbers of replies that were missing, cut, unreadable, or not read as asked."""
+        counts = self.counts[setting]
+        found = {"missing": counts.missing, "cut": counts.cut_replies, "unreadable": counts.unreadable.get(reader, 0)}
+        return found | {how: counts.how_read.get(how, 0) if reader == READERS[0] else 0 for how in HOW_READ[1:]}
+
+    def what_replies_lacked(self, setting: str = ALL, reader: str = READERS[0]) -> str:
+        """The same as a text, to stand below a model's name; empty if all replies were read as asked."""
+        found = [f"{number:,} {name}" for name, number in self.reply_counts(setting, reader).items() if number]
+        return f"of {self.rows[setting] * self.options.repeat:,} replies: {', '.join(found)}" if found else ""
 
     def band_sizes(self, dimension: str, setting: str) -> dict[str, int]:
         """Number of rows by band of one of `BREAKDOWNS`, in its order."""

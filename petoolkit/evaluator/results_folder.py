@@ -2,26 +2,36 @@
 
 import datetime
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from petoolbench import InputError, to_json_text
+from petoolkit.decoding import decode_json
 from petoolkit.evaluator.counterfactuals.changed_rows import changed_rows, rows_of_other_kinds
 from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow, counterfactual_of
 from petoolkit.evaluator.dataset_rows import chosen_settings, load_split
 from petoolkit.evaluator.models.processes import Rank
+from petoolkit.evaluator.models.reply_limit import ReplyLimit
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest
-from petoolkit.files import decode_json, write_json_lines
+from petoolkit.files import write_json_lines
 from petoolkit.folder_lock import locked
 from petoolkit.text import listing
 
 PREDICTIONS = "predictions.jsonl"
 _RANK_FILE = "predictions.rank"  # beginning of the name of the file that one of several processes writes
 # Fields of the manifest that may change when an evaluation continues; counterfactuals may be added.
-_MAY_DIFFER = ("versions", "prices", "headers", "counterfactuals")
+_MAY_DIFFER = (
+    "versions",
+    "prices",
+    "headers",
+    "counterfactuals",
+    "max_new_tokens_reason",
+    "left_out",
+    "length_option",
+)
 
 
 @dataclass(frozen=True)
@@ -161,8 +171,29 @@ def stored_date(folder: Path) -> datetime.date | None:
     return Manifest.read(folder).chat_date if (folder / MANIFEST).exists() else None
 
 
+def stored_limit(folder: Path) -> ReplyLimit | None:
+    """The most tokens of a reply in a stored evaluation; `None` if there is no evaluation, or no such option.
+
+    Raises:
+        InputError: if the manifest is damaged.
+    """
+    if not (folder / MANIFEST).exists():
+        return None
+    manifest = Manifest.read(folder)
+    return ReplyLimit(manifest.most_tokens, manifest.max_new_tokens_reason) if manifest.most_tokens else None
+
+
+def update_manifest(folder: Path, options: Mapping[str, Any] | None = None, **fields: Any) -> None:
+    """Write what became known of an evaluation after its start into its manifest."""
+    manifest = Manifest.read(folder)
+    asked = manifest.options.model_copy(update=dict(options or {}))
+    manifest.model_copy(update={"options": asked, **fields}).write(folder)
+
+
 def begin_results(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest of a new evaluation, or prepare a folder to continue: stored replies stay, failed ones go.
+    """Write the manifest of a new evaluation, or prepare a folder to continue.
+
+    Stored replies stay; failed ones go, and those that were cut at fewer tokens than replies have by now.
 
     Raises:
         InputError: if the folder holds another evaluation, or cannot be written.
@@ -182,7 +213,11 @@ def begin_results(folder: Path, manifest: Manifest) -> None:
                     f"{folder} asks other rows for the counterfactual {name} than this version makes; give another "
                     "--out, or remove the folder."
                 )
-        answered = [line for line in stored.all_predictions if line["reply"] is not None]
+        answered = [
+            line
+            for line in stored.all_predictions
+            if line["reply"] is not None and line.get("cut_at") in (None, manifest.most_tokens)
+        ]
         write_json_lines(folder / PREDICTIONS, answered)
         _remove_rank_files(folder)
         if added := manifest.counterfactuals.keys() - stored.manifest.counterfactuals:

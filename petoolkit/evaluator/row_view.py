@@ -8,13 +8,14 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from petoolbench import SETTINGS, ToolName, setting_of
+from petoolbench import KINDS, SETTINGS, ToolName, setting_of
 from petoolkit.evaluator.terminal_layout import beginning_of
+from petoolkit.row_reasons import KIND_WORDS, Reason, reason_of
 from petoolkit.text import listing, printable, setting_label
 
 _RATINGS = {1: ("liked", "green"), 0: ("disliked", "red")}
 _BRIEF_TEXT = 190  # characters of a long text
-_SAME_IN_ALL_SETTINGS = ("instruction", "candidate_tools", "same_function_tools", "tool_call")
+_SAME_IN_ALL_SETTINGS = ("instruction", "candidate_tools", "same_function_tools", "tool_call", "kind")
 
 
 def row_view(row: dict, brief: bool = False) -> Panel:
@@ -28,7 +29,7 @@ def row_view(row: dict, brief: bool = False) -> Panel:
     views = [
         _heading("What the user did before (oldest first)"),
         Text(_setting_description(row), "dim"),
-        _history(row["history"], brief),
+        _history(row, brief),
         *_request_and_gold(row, brief),
     ]
     return Panel(Group(*views), title=Text(printable(row["id"])), title_align="left")
@@ -50,9 +51,9 @@ def user_view(rows: Sequence[dict]) -> RenderableType:
         views += [
             _heading(f"What the user did before (oldest first): {setting_label(setting_of(row))}"),
             Text(_setting_description(row), "dim"),
-            _history(row["history"], brief=False),
+            _history(row, brief=False),
         ]
-    views += _request_and_gold(first, brief=False)
+    views += _request_and_gold(first, brief=False, counts=False)
     return Panel(Group(*views), title=Text(printable(first["id"].rpartition("/")[0])), title_align="left")
 
 
@@ -61,16 +62,39 @@ def _setting_description(row: dict) -> str:
     return setting.description if setting else ""
 
 
-def _request_and_gold(row: dict, brief: bool) -> list[RenderableType]:
+def _request_and_gold(row: dict, brief: bool, counts: bool = True) -> list[RenderableType]:
+    """The request, the candidates, the gold call, and why it is gold.
+
+    Args:
+        row: of the dataset.
+        brief: see `row_view`.
+        counts: whether to show how many of the row's past calls speak for each tool.
+    """
     gold = row["tool_call"]["tool_name"]
+    kind = [] if row["kind"] == KINDS[0] else [Text(KIND_WORDS[row["kind"]], "yellow")]
+    reason = reason_of(row)
     return [
         _heading("What the user asks now"),
         Text(_shown(row["instruction"], brief), "bold"),
+        *kind,
         _heading("Candidate tools (a model sees them in an order of their own)"),
         _candidates(row["candidate_tools"], row["same_function_tools"], gold, brief),
         _heading("The gold call"),
         Text.assemble((_short_name(gold), "bold green"), f"  {_shown(row['tool_call']['parameters'], brief)}"),
+        *([] if reason is None else _why(reason, counts and not brief)),
     ]
+
+
+def _why(reason: Reason, counts: bool) -> list[RenderableType]:
+    views: list[RenderableType] = [Text(printable(reason.sentence))]
+    if counts:
+        table = Table("", "liked calls", "disliked calls", "its traits", box=None, pad_edge=False)
+        for one in reason.evidence:
+            mark = " (preferred)" if one.is_preferred else ""
+            name, traits = _short_name(one.tool_name) + mark, printable(", ".join(one.traits))
+            table.add_row(Text(name), str(one.liked), str(one.disliked), Text(traits, "dim"))
+        views.append(table)
+    return views
 
 
 class _OneLine:
@@ -88,11 +112,20 @@ class _OneLine:
         return Measurement(1, options.max_width)
 
 
-def _history(history: list[dict], brief: bool) -> Table:
+def _history(row: dict, brief: bool) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
-    for number, call in enumerate(history, 1):
+    reason = reason_of(row)
+    for number, call in enumerate(row["history"], 1):
         tool, instruction = _short_name(call["tool_name"]), printable(call["instruction"])
-        shown = _OneLine(tool, instruction) if brief else Text.assemble((tool, "cyan"), f"\n{instruction}")
+        shown: RenderableType = _OneLine(tool, instruction)
+        if not brief:
+            traits = ", ".join(reason.call_traits[number - 1]) if reason else ""
+            shown = Text.assemble(
+                (tool, "cyan"),
+                (f"  [{printable(traits)}]" if traits else "", "magenta"),
+                f"\n{instruction}",
+                (f"\n{printable(call['provider_description'])}" if call["provider_description"] else "", "dim"),
+            )
         table.add_row(Text(*_RATINGS.get(call["rating"], (f"{number}.", ""))), shown)
     return table
 

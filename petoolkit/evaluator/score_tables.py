@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from petoolkit.evaluator.terminal_layout import FittedTable, beginning_of
-from petoolkit.replies import READERS
+from petoolkit.replies import HOW_READ, READERS
 from petoolkit.scoring import METRICS
 from petoolkit.text import ALL, percent, points, printable, setting_label, with_interval
 
@@ -66,6 +66,10 @@ def _notes(results: "Iterable[Scores]") -> Iterator[Text]:
             yield Text(f"{_model(result)}: {counts.cut_replies:,} replies were cut at the most tokens of a reply.")
         if unreadable := counts.unreadable.get(READERS[0], 0):
             yield Text(f"{_model(result)}: {unreadable:,} replies do not hold a readable call and count as wrong.")
+        read = {name: counts.how_read.get(name, 0) for name in HOW_READ[1:]}
+        if any(read.values()):
+            found = " and ".join(f"{number:,} {name}" for name, number in read.items() if number)
+            yield Text(f"{_model(result)}: read otherwise than asked were {found}.")
         if result.cut_prompts:
             yield Text(f"{_model(result)}: {result.cut_prompts:,} prompts were cut by the server.")
         if counts.shortened:

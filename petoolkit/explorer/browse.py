@@ -28,7 +28,7 @@ def matching(content: Content, view: View) -> np.ndarray:
     """Numbers of the rows that pass all filters of the view, in the index's order."""
     index = content.index
     found = np.ones(len(index), bool)
-    for column in ("setting", "split", "category", "length"):
+    for column in ("setting", "kind", "split", "category", "length"):
         if wanted := getattr(view, column):
             found &= getattr(index, column) == wanted
     if view.outcome:

@@ -41,6 +41,7 @@ def make_page(content: Content) -> gr.Blocks:
     index, models_asked = content.index, list(content.evaluations.by_name)
     choices = {
         "setting": [(setting_label(ALL), ""), *((setting_label(name), name) for name in index.choices["setting"])],
+        "kind": [("all kinds", ""), *((kind.replace("_", " "), kind) for kind in index.choices["kind"])],
         "split": _choices("all splits", index.choices["split"]),
         "category": _choices("all categories", index.choices["category"]),
         "length": _choices("any length", index.choices["length"]),
@@ -49,12 +50,14 @@ def make_page(content: Content) -> gr.Blocks:
     }
     labels = {
         "setting": "Setting",
+        "kind": "Kind",
         "split": "Split",
         "category": "Category",
         "length": "History length",
         "model": "Model",
         "outcome": "Outcome",
     }
+    is_of_use = {"kind": len(index.choices["kind"]) > 1, "model": bool(models_asked), "outcome": bool(models_asked)}
     with gr.Blocks(title=f"{plain(content.title)} explorer", analytics_enabled=False) as page:
         nav = gr.HTML(nav_html(content, start), apply_default_css=False)
         with gr.Column(visible=True) as rows_half:
@@ -67,7 +70,7 @@ def make_page(content: Content) -> gr.Blocks:
                         label=labels[name],
                         scale=2 if name == "outcome" else 1,
                         min_width=130,
-                        visible=name not in ("model", "outcome") or bool(models_asked),
+                        visible=is_of_use.get(name, True),
                     )
                     for name, given in choices.items()
                 }

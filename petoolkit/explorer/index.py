@@ -11,17 +11,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from petoolbench import InputError
-from petoolkit.evaluator.dataset_rows import load_setting, present_settings
+from petoolbench import KINDS, SETTINGS, InputError, setting_of
+from petoolkit.evaluator.dataset_rows import load_setting, present_configs
 from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
 
 _length_band, _band_order = DIMENSIONS["history_length"]
 
 
-class RowBlock(NamedTuple):
-    """The rows of one setting and split; the index holds them one after the other."""
+class RowPart(NamedTuple):
+    """The rows of one config and split; the index holds them one after the other."""
 
-    setting: str
+    config: str
     split: str
     start: int  # number of its first row
     rows: datasets.Dataset
@@ -29,12 +29,14 @@ class RowBlock(NamedTuple):
 
 @dataclass(frozen=True)
 class Index:
-    """Columns to filter rows by; each holds one value a row, in the blocks' order."""
+    """Columns to filter rows by; each holds one value a row, in the parts' order."""
 
-    blocks: list[RowBlock]
+    parts: list[RowPart]
     ids: list[str]
     instructions: list[str]
     setting: np.ndarray
+    kind: np.ndarray  # what the row asks for, one of `petoolbench.KINDS`
+    block: np.ndarray  # id of its block; empty if it has none
     split: np.ndarray
     category: np.ndarray
     lengths: list[int]  # of the histories
@@ -51,18 +53,26 @@ class Index:
 
     @cached_property
     def choices(self) -> dict[str, list[str]]:
-        """The values of each column: settings in the contract's order, categories in alphabetical order."""
+        """The values of each column: settings and kinds in the contract's order, categories in alphabetical order."""
+        settings, kinds = set(self.setting), set(self.kind)
         return {
-            "setting": list(dict.fromkeys(block.setting for block in self.blocks)),
-            "split": list(dict.fromkeys(block.split for block in self.blocks)),
+            "setting": [setting for setting in SETTINGS if setting in settings],
+            "kind": [kind for kind in KINDS if kind in kinds],
+            "split": list(dict.fromkeys(part.split for part in self.parts)),
             "category": sorted(set(self.category)),
             "length": sorted(set(self.length), key=_band_order),
         }
 
     def row(self, number: int) -> dict:
         """A whole row, by its number."""
-        block = self.blocks[bisect_right([block.start for block in self.blocks], number) - 1]
-        return block.rows[number - block.start]
+        part = self.parts[bisect_right([part.start for part in self.parts], number) - 1]
+        return part.rows[number - part.start]
+
+    def block_numbers(self, block_id: str, setting: str) -> list[int]:
+        """Numbers of the rows of a block in one setting; none for rows without block."""
+        if not block_id:
+            return []
+        return np.flatnonzero((self.block == block_id) & (self.setting == setting)).tolist()
 
     def holding(self, text: str) -> np.ndarray:
         """Which rows hold every word of a text in their id, instruction, category, history, or a tool's name.
@@ -77,7 +87,7 @@ class Index:
 
 
 def read_index(dataset: str, revision: str | None = None) -> Index:
-    """Read all settings and splits that a dataset has.
+    """Read all configs and splits that a dataset has.
 
     Args:
         dataset: a folder or a Hub id.
@@ -87,29 +97,31 @@ def read_index(dataset: str, revision: str | None = None) -> Index:
         InputError: if there is no such dataset, or it does not have rows.
     """
     loaded = [
-        (setting, str(split), rows)
-        for setting in present_settings(dataset, revision)
-        for split, rows in load_setting(dataset, setting, revision).items()
+        (config, str(split), rows)
+        for config in present_configs(dataset, revision)
+        for split, rows in load_setting(dataset, config, revision).items()
         if rows.num_rows
     ]
     if not loaded:
         raise InputError(f"{dataset} does not have rows to show; build it anew.")
-    loaded.sort(key=lambda block: block[1] != "test")  # the rows that models are asked about come first
+    loaded.sort(key=lambda part: part[1] != "test")  # the rows that models are asked about come first
     sizes = [rows.num_rows for _, _, rows in loaded]
     starts = [0, *accumulate(sizes)]
-    blocks = [
-        RowBlock(setting, split, start, rows)
-        for (setting, split, rows), start in zip(loaded, starts[:-1], strict=True)
+    parts = [
+        RowPart(config, split, start, rows) for (config, split, rows), start in zip(loaded, starts[:-1], strict=True)
     ]
     tables = [rows.with_format("arrow")[:] for _, _, rows in loaded]
     lengths = [length for table in tables for length in table["history_length"].to_pylist()]
     bands = {length: _length_band({"history_length": length}) for length in set(lengths)}
+    ids = [row_id for table in tables for row_id in table["id"].to_pylist()]
     return Index(
-        blocks=blocks,
-        ids=[row_id for table in tables for row_id in table["id"].to_pylist()],
+        parts=parts,
+        ids=ids,
         instructions=[text for table in tables for text in table["instruction"].to_pylist()],
-        setting=np.repeat(np.array([block.setting for block in blocks], object), sizes),
-        split=np.repeat(np.array([block.split for block in blocks], object), sizes),
+        setting=np.array([setting_of({"id": row_id}) for row_id in ids], object),
+        kind=np.concatenate([table["kind"].to_numpy() for table in tables]),
+        block=np.concatenate([table["block_id"].to_numpy() for table in tables]),
+        split=np.repeat(np.array([part.split for part in parts], object), sizes),
         category=np.concatenate([table["category"].to_numpy() for table in tables]),
         lengths=lengths,
         length=np.array([bands[length] for length in lengths], object),
@@ -124,6 +136,7 @@ def _searched(table: pa.Table) -> pa.Array:
         *(table[name].combine_chunks() for name in ("id", "category", "instruction")),
         _joined(history, "instruction"),
         _joined(history, "tool_name"),
+        _joined(history, "provider_description"),
         _joined(tools, "tool_name"),
         pc.struct_field(table["tool_call"].combine_chunks(), "tool_name"),
     ]

@@ -94,11 +94,11 @@ def read_evaluations(folders: Sequence[Path], index: Index) -> Evaluations:
 
 def _asked_rows(index: Index, split: str, setting: str) -> _AskedRows:
     """The rows of an evaluation; none of a setting or split that the dataset does not have."""
-    by_key = {(block.split, block.setting): block for block in index.blocks}
+    by_key = {(part.split, part.config): part for part in index.parts}
     settings = SETTINGS if setting == ALL else [setting]
-    blocks = [by_key[split, name] for name in settings if (split, name) in by_key]
-    rows = [row for block in blocks for row in block.rows.to_list()]
-    numbers = [np.arange(block.start, block.start + len(block.rows)) for block in blocks]
+    parts = [by_key[split, name] for name in settings if (split, name) in by_key]
+    rows = [row for part in parts for row in part.rows.to_list()]
+    numbers = [np.arange(part.start, part.start + len(part.rows)) for part in parts]
     return _AskedRows(rows, np.concatenate([*numbers, np.array([], int)]), fingerprint(rows))
 
 

@@ -35,6 +35,7 @@ class Line:
     scores: list[Score]  # in the order of `METRICS`
     errors: list[Score]  # in the order of `ERROR_TYPES`
     bars: dict[str, list[Segment]]
+    lacked: str  # how many replies were missing, cut, unreadable or not read as asked; empty if none were
 
 
 @dataclass(frozen=True)
@@ -82,4 +83,5 @@ def _line(name: str, scores: Scores, setting: str) -> Line:
         scores=[scores.score(setting, metric, READER) for metric in METRICS],
         errors=[scores.score(setting, error, READER) for error in ERROR_TYPES],
         bars={bar: segments(*parts) for bar, parts in _BARS.items()},
+        lacked=scores.what_replies_lacked(setting, READER),
     )

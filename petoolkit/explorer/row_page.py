@@ -12,6 +12,7 @@ from petoolkit.call_parameters import ParameterDocument, has_right_parameters
 from petoolkit.evaluator.scores.judgements import gold_documents
 from petoolkit.explorer.judged_evaluations import HALF_RIGHT, READER, RIGHT, WRONG, JudgedEvaluation
 from petoolkit.replies import read_reply
+from petoolkit.row_reasons import Reason, reason_of
 from petoolkit.scoring import parameter_error, read_gold_call, tool_error
 from petoolkit.text import counted
 
@@ -58,7 +59,8 @@ class RowPage:
     """Everything that is shown of a row."""
 
     row: dict
-    history: list[dict]  # `rating` (a word), `instruction`, `name`, `arguments`
+    history: list[dict]  # `rating` (a word), `instruction`, `name`, `provider_description`, `traits`, `arguments`
+    reason: Reason | None  # why the gold tool is the right one
     gold: ToolName
     gold_arguments: list[Argument]
     same_job: list[Candidate]
@@ -93,18 +95,22 @@ def row_page(row: dict, evaluations: list[JudgedEvaluation]) -> RowPage:
         for position, tool in enumerate(row["candidate_tools"], 1)
     ]
     same = set(row["same_function_tools"])
+    reason = reason_of(row)
     history = [
         {
             "rating": _RATINGS[call["rating"]],
             "instruction": call["instruction"],
             "name": ToolName.parse(call["tool_name"]),
+            "provider_description": call["provider_description"],
+            "traits": reason.call_traits[position] if reason else [],
             "arguments": _arguments_of_text(call["parameters"]),
         }
-        for call in row["history"]
+        for position, call in enumerate(row["history"])
     ]
     return RowPage(
         row=row,
         history=history,
+        reason=reason,
         gold=ToolName.parse(gold.tool_name),
         gold_arguments=_arguments(gold.parameters),
         same_job=sorted(

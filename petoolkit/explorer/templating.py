@@ -8,8 +8,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from petoolbench import SETTINGS
+from petoolbench import KINDS, SETTINGS, ToolName
 from petoolkit.explorer.judged_evaluations import HALF_RIGHT, OUTCOMES, RIGHT, RIGHT_PARAMETERS, RIGHT_TOOL, WRONG
+from petoolkit.row_reasons import KIND_WORDS
 from petoolkit.scoring import ERROR_TYPES, METRICS
 from petoolkit.text import interval, percent, printable, setting_label, shortened
 
@@ -43,6 +44,7 @@ def _environment() -> Environment:
         "percent": percent,
         "interval": interval,
         "setting_label": setting_label,
+        "capitalize_first": lambda text: text[:1].upper() + text[1:],
         "shorten": lambda text, most: shortened(plain(text), most),
         "short_outcome": lambda outcome: _SHORT_OUTCOMES.get(outcome, outcome),
     }
@@ -50,6 +52,9 @@ def _environment() -> Environment:
         "ERROR_TYPES": ERROR_TYPES,
         "METRICS": METRICS,
         "OUTCOMES": OUTCOMES,
+        "parsed": ToolName.parse,
+        "KIND_WORDS": KIND_WORDS,
+        "PREFERENCE": KINDS[0],
         "SETTINGS": SETTINGS,
         "MARK_SIGNS": _MARK_SIGNS,
         "MARK_WORDS": _MARK_WORDS,

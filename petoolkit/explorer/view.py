@@ -14,6 +14,7 @@ class View:
 
     tab: str = ROWS
     setting: str = ""
+    kind: str = ""  # what a row asks for
     split: str = ""
     category: str = ""
     length: str = ""  # a band of history lengths

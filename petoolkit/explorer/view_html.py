@@ -3,6 +3,7 @@
 from typing import Any
 
 from petoolbench import SETTINGS
+from petoolkit.explorer.block_table import block_table
 from petoolkit.explorer.browse import PAGE_ROWS, matching
 from petoolkit.explorer.content import Content
 from petoolkit.explorer.models_page import LEGENDS, boards
@@ -10,7 +11,7 @@ from petoolkit.explorer.row_page import row_page
 from petoolkit.explorer.templating import render
 from petoolkit.explorer.view import View
 
-_FILTERS = ("setting", "split", "category", "length", "model", "outcome", "text")
+_FILTERS = ("setting", "kind", "split", "category", "length", "model", "outcome", "text")
 
 
 def nav_html(content: Content, view: View) -> str:
@@ -58,6 +59,7 @@ def _item(content: Content, view: View, number: int) -> dict[str, Any]:
         "id": row_id,
         "instruction": index.instructions[number],
         "category": index.category[number],
+        "kind": index.kind[number],
         "split": index.split[number],
         "length": index.lengths[number],
         "marks": marks,
@@ -94,6 +96,7 @@ def _row_html(content: Content, view: View, listed: list[int]) -> str:
         page=row_page(row, [one for one in content.evaluations.by_name.values() if one.marks[number]]),
         setting=index.setting[number],
         split=index.split[number],
+        block=block_table(content, view, row),
         back=view.but(page=view.page, row="").query,
         before=neighbour(-1),
         after=neighbour(1),

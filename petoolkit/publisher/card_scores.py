@@ -76,11 +76,12 @@ def read_given_scores(
 
 
 def _tested(checked: CheckedDataset) -> str | None:
-    """The `--setting` that stands for all test rows of a dataset; `None` if there is none."""
-    tested = [setting for setting in SETTINGS if checked.rows.get(setting, {}).get(SPLIT)]
+    """The `--setting` that stands for all test rows of a dataset's settings; `None` if there is none."""
+    present = [setting for setting in SETTINGS if setting in checked.rows]
+    tested = [setting for setting in present if checked.rows[setting].get(SPLIT)]
     if len(tested) == 1:
         return tested[0]
-    return ALL if tested and len(tested) == len(checked.rows) else None
+    return ALL if tested and tested == present else None
 
 
 def scores_section(results: list[Scores]) -> str:

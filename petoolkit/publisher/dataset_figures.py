@@ -5,7 +5,7 @@ from collections import Counter
 from importlib.util import find_spec
 from typing import Any
 
-from petoolbench import SETTINGS, SPLITS
+from petoolbench import SPLITS, all_configs
 from petoolkit.figure_style import BLUE, GREY, PALE, figure_style, setting_colour
 from petoolkit.publisher.row_checks import CheckedDataset
 from petoolkit.text import counted, shortened
@@ -32,7 +32,7 @@ def figures_section(checked: CheckedDataset) -> str:
     (_, number), *_ = checked.categories.most_common(1)
     share = 100 * number / checked.total
     return (
-        f"![{counted(checked.total, 'row')} by setting and split; histories hold {min(lengths)} to {max(lengths)} "
+        f"![{counted(checked.total, 'row')} by config and split; histories hold {min(lengths)} to {max(lengths)} "
         f"calls, their median is {median}]({_FOLDER}/rows.png)\n\n"
         f"![Rows by the gold tool's category ({len(checked.categories)}); the largest has {share:.0f} % of the rows]"
         f"({_FOLDER}/categories.png)"
@@ -46,17 +46,17 @@ def _png(figure: Any) -> bytes:
 
 
 def _rows_figure(checked: CheckedDataset) -> bytes:
-    """The paper's Figure 3: rows by setting, and by length of the history."""
+    """The paper's Figure 3: rows by config, and by length of the history."""
     from matplotlib.figure import Figure
 
-    settings = [setting for setting in SETTINGS if setting in checked.rows]
+    configs = [config for config in all_configs() if config in checked.rows]
     figure = Figure((_WIDTH, 2.6))
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
-    names = [setting.replace("_", "\n") for setting in settings]
-    below = [0] * len(settings)
+    names = [config.replace("_", "\n") for config in configs]
+    below = [0] * len(configs)
     for split in SPLITS:
-        numbers = [checked.rows[setting].get(split, 0) for setting in settings]
-        colours = [setting_colour(setting) if split == "train" else PALE for setting in settings]
+        numbers = [checked.rows[config].get(split, 0) for config in configs]
+        colours = [setting_colour(config) if split == "train" else PALE for config in configs]
         for bar, number in zip(left.bar(names, numbers, 0.6, below, color=colours), numbers, strict=True):
             if number:
                 middle = (bar.get_x() + bar.get_width() / 2, bar.get_y() + number / 2)
@@ -68,15 +68,15 @@ def _rows_figure(checked: CheckedDataset) -> bytes:
                     color="white" if split == "train" else "black",
                 )
         below = [low + number for low, number in zip(below, numbers, strict=True)]
-    left.set_title("Rows by setting")
+    left.set_title("Rows by config")
     longest = max(length for lengths in checked.lengths.values() for length in lengths)
     width = -(-(longest + 1) // _MOST_BARS)  # lengths of a bar
     starts = range(0, longest + 1, width)
     below = [0] * len(starts)
-    for setting in settings:
-        numbers = [sum(checked.lengths[setting][start + n] for n in range(width)) for start in starts]
+    for config in configs:
+        numbers = [sum(checked.lengths[config][start + n] for n in range(width)) for start in starts]
         right.bar(
-            starts, numbers, 0.8 * width, below, align="edge" if width > 1 else "center", color=setting_colour(setting)
+            starts, numbers, 0.8 * width, below, align="edge" if width > 1 else "center", color=setting_colour(config)
         )
         below = [low + number for low, number in zip(below, numbers, strict=True)]
     right.set_xlabel("calls in the history")

@@ -10,6 +10,7 @@ from huggingface_hub import constants, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, OfflineModeIsEnabled
 
 from petoolbench import InputError
+from petoolkit.masking import masked
 
 # What calls of huggingface_hub raise: answers of the Hub, a broken network, an unreadable file, a card it refuses.
 HUB_ERRORS = (HTTPError, OSError, RuntimeError, ValueError)
@@ -128,5 +129,5 @@ def _reason(error: BaseException, token: str | None) -> str:
     message = getattr(error, "server_message", None) or str(error)
     if (response := _response(error)) is not None:
         message = response.headers.get("X-Error-Message") or message
-    text = " ".join(message.split())[:_LONGEST_REASON]
-    return f" ({text.replace(token, '***') if token else text})"
+    text = masked(" ".join(message.split()), {token: "***"} if token else {})
+    return f" ({text[:_LONGEST_REASON]})"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from petoolbench import InputError
+from petoolkit.decoding import read_json
 from petoolkit.evaluator.models.trained_chat import TRAINING_RECORD
-from petoolkit.files import read_json
 from petoolkit.publisher.hub import Package
 from petoolkit.publisher.local_paths import without_folders, without_local_paths
 

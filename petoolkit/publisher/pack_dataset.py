@@ -7,7 +7,7 @@ from pathlib import Path
 from huggingface_hub import DatasetCard
 from rich.console import Console
 
-from petoolbench import SETTINGS, InputError
+from petoolbench import InputError, all_configs
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord, read_dataset_record
 from petoolkit.extras import missing_package
 from petoolkit.folder_lock import restore_if_abandoned
@@ -56,11 +56,13 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
         return pack_pairs(folder, card, repo_id, options.licence, options.allowed, options.findings, console)
     if card.data.get("library_name") != _LIBRARY:
         raise InputError(f"{folder} is not a dataset that petoolbench wrote; name a folder of `petoolbench build`.")
-    if unknown := check_files(card, folder).keys() - SETTINGS.keys():
-        raise InputError(f"{folder} has configs that are not settings ({', '.join(sorted(unknown))}); build it anew.")
+    if unknown := check_files(card, folder).keys() - set(all_configs()):
+        raise InputError(
+            f"{folder} has configs that are not the contract's ({', '.join(sorted(unknown))}); build it anew."
+        )
     record = read_dataset_record(str(folder))
     split_by = record.split if record else "user"
-    checked = check_rows(folder, split_by, console)
+    checked = check_rows(folder, split_by, record is not None and record.is_crossed, console)
     if not checked.total:
         raise InputError(f"{folder} does not hold any rows; build it anew.")
     _check_counts(folder, card, checked)

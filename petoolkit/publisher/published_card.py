@@ -12,6 +12,7 @@ from petoolkit.files import content_version
 from petoolkit.publisher.findings import KINDS
 from petoolkit.publisher.row_checks import CheckedDataset
 from petoolkit.publisher.text_search import Findings, count_findings
+from petoolkit.split_rules import unshared_by
 from petoolkit.text import counted, listing
 
 # In the order of dataset_card.md. In a card without a slot, its section goes to the end, before the citation.
@@ -124,13 +125,15 @@ def check_section(checked: CheckedDataset, split_by: str) -> str:
 
     Args:
         checked: the dataset.
-        split_by: what no test row shares with a training row beside the user.
+        split_by: what no test row shares with a training row beside user and block.
     """
-    apart = f", training and test share no {' and no '.join(dict.fromkeys(('user', split_by)))}"
+    names = [f"no {what.name}" for what in unshared_by(split_by) if what.name != "block" or checked.blocks]
+    apart = f", training and test share {listing(names)}" if checked.has_both_splits else ""
+    blocks = f" {counted(checked.blocks, 'block')} were checked against the rules of the controlled design."
     return (
         f"Before publication, all {counted(checked.total, 'row')} were checked: columns, unique ids, the gold tool "
         "and those of the same function among the candidates, lengths of histories"
-        f"{apart if checked.has_both_splits else ''}. {findings_note(checked.findings)}"
+        f"{apart}.{blocks if checked.blocks else ''} {findings_note(checked.findings)}"
     )
 
 

@@ -1,8 +1,9 @@
 """Checks of all rows of a dataset before it is published, and the counts that its card and figures show."""
 
+import heapq
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,17 +11,13 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import track
 
-from petoolbench import FEATURES, SETTINGS, SPLITS, InputError, breaches, setting_of
+from petoolbench import FEATURES, KINDS, SETTINGS, SPLITS, InputError, all_configs, breaches, config_of, setting_of
+from petoolkit.publisher.block_checks import BlockChecks
 from petoolkit.publisher.text_search import Findings, TextSearch
+from petoolkit.split_rules import unshared_by
 from petoolkit.text import listing
 
-# What a test row may not share with a training row, by `DatasetRecord.split`.
-_SHARED: dict[str, Callable[[dict], str]] = {
-    "user": lambda row: row["user_id"],
-    "tool": lambda row: row["tool_call"]["tool_name"],
-    "function": lambda row: row["group_id"],
-}
-_ROWS_AT_ONCE = 500
+_ROWS_AT_ONCE = 100
 _NAMED = 4  # examples in a message
 
 
@@ -28,8 +25,9 @@ _NAMED = 4  # examples in a message
 class CheckedDataset:
     """What a dataset holds."""
 
-    rows: dict[str, dict[str, int]] = field(default_factory=dict)  # number of rows by setting and split
-    lengths: dict[str, Counter[int]] = field(default_factory=dict)  # number of rows by setting and history length
+    rows: dict[str, dict[str, int]] = field(default_factory=dict)  # number of rows by config and split
+    lengths: dict[str, Counter[int]] = field(default_factory=dict)  # number of rows by config and history length
+    blocks: int = 0  # blocks whose rules were checked
     categories: Counter[str] = field(default_factory=Counter)  # number of rows by category
     example: dict = field(default_factory=dict)  # a row with a short history, of the test split if there is one
     findings: Findings = field(default_factory=dict)
@@ -46,30 +44,40 @@ class CheckedDataset:
 
 
 def data_files(folder: Path) -> list[Path]:
-    """A dataset's parquet files, `data/<setting>/<split>-....parquet`, in the settings' order."""
+    """A dataset's parquet files, `data/<config>/<split>-....parquet`, in the configs' order."""
     files = sorted(folder.glob("data/*/*.parquet"))
-    return sorted(files, key=lambda file: [*SETTINGS, file.parent.name].index(file.parent.name))
+    return sorted(files, key=lambda file: [*all_configs(), file.parent.name].index(file.parent.name))
 
 
-def check_rows(folder: Path, split_by: str, console: Console) -> CheckedDataset:
-    """Read all rows of a dataset's folder, and check them against the contract.
+def check_rows(folder: Path, split_by: str, is_crossed: bool, console: Console) -> CheckedDataset:
+    """Read all rows of a dataset's folder, and check them against the contract and the rules of blocks.
 
     Args:
         folder: that `petoolbench build` or `petoolbench import` wrote.
-        split_by: what no test row shares with a training row beside the user (`DatasetRecord.split`).
+        split_by: what no test row shares with a training row beside user and block (`DatasetRecord.split`).
+        is_crossed: whether histories must describe traits in other words than the candidates.
         console: for a bar.
 
     Raises:
         InputError: naming what is wrong, how often, and the first rows.
     """
-    checker = _RowChecker()
+    problems = _Problems()
     files = [(file, _open(file)) for file in data_files(folder)]
+    files = [(file, parquet) for file, parquet in files if _has_all_columns(file, parquet, problems)]
+    sizes = Counter(
+        block_id
+        for _, parquet in files
+        for batch in parquet.iter_batches(columns=["block_id"])
+        for block_id in batch["block_id"].to_pylist()
+    )
+    checker = _RowChecker(problems, split_by, BlockChecks(sizes, is_crossed))
     total = sum(parquet.metadata.num_rows for _, parquet in files)
-    rows = (item for file, parquet in files for item in _rows(file, parquet, checker.problems))
-    for setting, split, row in track(rows, "Checking the rows", total, console=console, transient=True):
-        checker.read(setting, split, row)
-    checker.check_splits(split_by)
-    checker.problems.raise_if_any(folder)
+    # Side by side, so that the rows of a block, which stand in several files, come soon after each other.
+    rows = heapq.merge(*(_rows(file, parquet) for file, parquet in files), key=lambda item: item[0])
+    for _, config, split, row in track(rows, "Checking the rows", total, console=console, transient=True):
+        checker.read(config, split, row)
+    checker.check_splits()
+    problems.raise_if_any(folder)
     return checker.checked
 
 
@@ -99,58 +107,71 @@ def _open(file: Path) -> pq.ParquetFile:
         raise InputError(f"{file} cannot be read ({' '.join(str(error).split())}); build the dataset anew.") from None
 
 
-def _rows(file: Path, parquet: pq.ParquetFile, problems: _Problems) -> Iterator[tuple[str, str, dict]]:
-    """Setting, split and row of each row of a file; none of a file with other columns."""
-    if not parquet.schema_arrow.remove_metadata().equals(FEATURES.arrow_schema.remove_metadata()):
+def _has_all_columns(file: Path, parquet: pq.ParquetFile, problems: _Problems) -> bool:
+    """Whether a file has the contract's columns; notes it as a problem if not."""
+    is_whole = parquet.schema_arrow.remove_metadata().equals(FEATURES.arrow_schema.remove_metadata())
+    if not is_whole:
         problems.add("columns are not the contract's", f"{file.parent.name}/{file.name}")
-        return
-    split = file.name.partition("-")[0]
+    return is_whole
+
+
+def _rows(file: Path, parquet: pq.ParquetFile) -> Iterator[tuple[float, str, str, dict]]:
+    """Of each row of a file: how far in the file it stands (0 to 1), config, split, and the row."""
+    config, split, number = file.parent.name, file.name.partition("-")[0], 0
     for batch in parquet.iter_batches(_ROWS_AT_ONCE):
         for row in batch.to_pylist():
-            yield file.parent.name, split, row
+            yield number / parquet.metadata.num_rows, config, split, row
+            number += 1
 
 
 class _RowChecker:
     """Checks rows one by one, and counts them."""
 
-    def __init__(self) -> None:
-        self.checked, self.problems = CheckedDataset(), _Problems()
+    def __init__(self, problems: _Problems, split_by: str, blocks: BlockChecks) -> None:
+        self.checked, self._problems, self._blocks = CheckedDataset(), problems, blocks
         self._search = TextSearch(self.checked.findings)
         self._ids: set[str] = set()
-        self._by_split: dict[str, dict[str, set[str]]] = {kind: {} for kind in _SHARED}  # kind, split: values
+        self._unshared = unshared_by(split_by)
+        self._of_train: dict[str, set[str]] = {what.name: set() for what in self._unshared}
+        self._of_test: dict[str, set[str]] = {what.name: set() for what in self._unshared}
         self._example_rank = (False, False, -math.inf)  # of the best example so far
 
-    def read(self, setting: str, split: str, row: dict) -> None:
+    def read(self, config: str, split: str, row: dict) -> None:
         """Count a row, and note what is wrong with it.
 
         Args:
-            setting: of the folder in which its file lies.
+            config: of the folder in which its file lies.
             split: of its file.
             row: of the contract's columns.
         """
         checked, name = self.checked, row["id"] or "a row without id"
         row = {**row, "id": row["id"] or ""}
         for breach in breaches(row):
-            self.problems.add(breach, name)
-        if setting_of(row) != setting:
-            self.problems.add("rows lie in another setting's folder", name)
+            self._problems.add(breach, name)
+        if config_of(row) != config:
+            self._problems.add("rows lie in another config's folder", name)
         if row["id"] in self._ids:
-            self.problems.add("ids repeat", name)
+            self._problems.add("ids repeat", name)
         self._ids.add(row["id"])
-        splits = checked.rows.setdefault(setting, {})
+        splits = checked.rows.setdefault(config, {})
         splits[split] = splits.get(split, 0) + 1
-        checked.lengths.setdefault(setting, Counter())[len(row["history"])] += 1
+        checked.lengths.setdefault(config, Counter())[len(row["history"])] += 1
         checked.categories[row["category"]] += 1
-        is_rated = setting in SETTINGS and SETTINGS[setting].is_rated
+        is_rated = row["kind"] == KINDS[0] and setting_of(row) in SETTINGS and SETTINGS[setting_of(row)].is_rated
         if (rank := (split == "test", is_rated, -len(row["history"]))) > self._example_rank:
             self._example_rank, checked.example = rank, row
-        for kind, value_of in _SHARED.items():
-            self._by_split[kind].setdefault(split, set()).add(value_of(row))
+        for what in self._unshared:
+            if split == "test":
+                self._of_test[what.name].update(what.of_test(row))
+            else:
+                self._of_train[what.name].update(what.of_train(row))
+        for rule in self._blocks.read(row):
+            self._problems.add(f"of a block, {rule}", row["block_id"])
+        checked.blocks = self._blocks.checked
         self._search.read(row)
 
-    def check_splits(self, split_by: str) -> None:
-        """Note what training and test rows share and must not; they never share a user."""
-        for kind in dict.fromkeys(("user", split_by)):
-            train, test = (self._by_split[kind].get(split, set()) for split in SPLITS)
-            for value in sorted(train & test):
-                self.problems.add(f"train and test share a {kind}", value)
+    def check_splits(self) -> None:
+        """Note what training and test rows share and must not."""
+        for what in self._unshared:
+            for value in sorted(self._of_train[what.name] & self._of_test[what.name]):
+                self._problems.add(f"train and test share a {what.name}", value)

@@ -67,6 +67,7 @@ def _texts(row: dict) -> Iterator[_Text]:
     yield _Text("instruction", "", "", row["instruction"] or "")
     for call in row["history"]:
         yield _Text("history.instruction", "", "", call["instruction"] or "")
+        yield _Text("history.provider_description", call["tool_name"], "", call["provider_description"] or "")
         yield from _values("history.parameters", call)
     yield from _values("tool_call.parameters", row["tool_call"])
     for tool in row["candidate_tools"]:
@@ -78,6 +79,7 @@ def _texts(row: dict) -> Iterator[_Text]:
                 column = f"candidate_tools.{kind}"
                 yield _Text(f"{column}.description", name, "", parameter["description"] or "")
                 yield _Text(f"{column}.default", name, parameter["name"] or "", parameter["default"] or "")
+                yield _Text(f"{column}.schema", name, "", parameter["schema"] or "")
 
 
 def _values(column: str, call: dict) -> Iterator[_Text]:

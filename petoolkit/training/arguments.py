@@ -6,9 +6,9 @@ from typing import Any
 from transformers import TrainingArguments
 from transformers.utils import is_torch_bf16_gpu_available
 
-from petoolbench import SETTINGS
+from petoolbench import all_configs
+from petoolkit.decoding import decode_json
 from petoolkit.extras import missing_package
-from petoolkit.files import decode_json
 from petoolkit.text import ALL
 
 try:  # here, since all training scripts import this module before others that need trl
@@ -67,7 +67,7 @@ class DataArguments:
     dataset_revision: str | None = _dataset_revision()
     settings: list[str] = field(
         default_factory=lambda: [ALL],
-        metadata={"help": f"Any of {', '.join(SETTINGS)}; by default, all that the dataset has."},
+        metadata={"help": f"Any of {', '.join(all_configs())}; by default, all that the dataset has."},
     )
     max_samples: int | None = field(
         default=None, metadata={"help": "Train on at most this many rows, the settings mixed evenly; by default, all."}
@@ -75,7 +75,7 @@ class DataArguments:
     validation_share: float = field(
         default=0.0,
         metadata={
-            "help": "Share of the training users, 0 to under 1, whose rows are kept out for the evaluation loss."
+            "help": "Share of the training users (in whole blocks), 0 to under 1, kept out for the evaluation loss."
         },
     )
     max_unfit_rows: int = _max_unfit_rows()

@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from petoolbench import FEATURES, SETTINGS, InputError, render_messages, setting_of
+from petoolbench import FEATURES, InputError, all_configs, config_of, render_messages
 from petoolkit.evaluator.dataset_rows import cache_of
 from petoolkit.evaluator.terminal_layout import FittedTable
 from petoolkit.files import content_version, replacing, write_json
 from petoolkit.hub_reading import why_not_read
 from petoolkit.publisher.pack_pairs import COUNTS
+from petoolkit.row_form import ADDED_COLUMNS, completed, lacks_added_columns
 from petoolkit.text import ALL, markdown_table, setting_label
 from petoolkit.training.pairing import CHOSEN_FROM, REJECTED_FROM, NoPair, Pair, pair_of
 from petoolkit.training.training_rows import gold_call
@@ -125,12 +126,12 @@ def read_pairs(dataset: str, split: str, revision: str | None = None) -> list[di
     rows = loaded.get(split)
     if not rows:
         raise InputError(f"{dataset} has no {split} pairs; make them with {_MADE_WITH[split]}.")
-    if missing := set(PAIR_FEATURES) - set(rows.column_names):
+    if missing := set(PAIR_FEATURES) - set(rows.column_names) - ADDED_COLUMNS:
         raise InputError(
             f"{dataset} does not hold preference pairs: the columns {', '.join(sorted(missing))} are missing; name a "
             "folder that trainer/pairs.py wrote."
         )
-    return rows.to_list()
+    return [completed(row) for row in rows] if lacks_added_columns(rows.data.table) else rows.to_list()
 
 
 def answers_of(pair: dict) -> list[str]:
@@ -139,26 +140,26 @@ def answers_of(pair: dict) -> list[str]:
 
 
 def count_pairs(rows: Iterable[dict], outcomes: Iterable[Pair | NoPair]) -> dict[str, dict[str, int]]:
-    """Numbers of rows and pairs, by setting and for all settings.
+    """Numbers of rows and pairs, by config and for all configs.
 
     Args:
         rows: rows of the benchmark.
         outcomes: one for each row.
 
     Returns:
-        By setting or `all`: `rows`, `pairs`, the pairs from each of `CHOSEN_FROM` and `REJECTED_FROM`, and the rows
+        By config or `all`: `rows`, `pairs`, the pairs from each of `CHOSEN_FROM` and `REJECTED_FROM`, and the rows
         without pair for each name of `NoPair`.
     """
-    counts: dict[str, Counter[str]] = {setting: Counter() for setting in (ALL, *SETTINGS)}
+    counts: dict[str, Counter[str]] = {config: Counter() for config in (ALL, *all_configs())}
     for row, outcome in zip(rows, outcomes, strict=True):
-        for setting in (ALL, setting_of(row)):
-            counts[setting]["rows"] += 1
+        for config in (ALL, config_of(row)):
+            counts[config]["rows"] += 1
             if isinstance(outcome, Pair):
-                counts[setting].update(("pairs", outcome.chosen_from, outcome.rejected_from))
+                counts[config].update(("pairs", outcome.chosen_from, outcome.rejected_from))
             else:
-                counts[setting][outcome.name] += 1
+                counts[config][outcome.name] += 1
     names = ("rows", "pairs", *CHOSEN_FROM, *REJECTED_FROM, *NoPair.__members__)
-    return {setting: {name: found[name] for name in names} for setting, found in counts.items() if found}
+    return {config: {name: found[name] for name in names} for config, found in counts.items() if found}
 
 
 def count_lines(counts: dict[str, dict[str, int]]) -> list[list[str]]:

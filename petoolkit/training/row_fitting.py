@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from petoolbench import InputError, setting_of
+from petoolbench import InputError, config_of
 from petoolkit.evaluator.prompts.window import Messages, prompt_for
 from petoolkit.text import listing
 from petoolkit.training.training_chat import TrainingChat
@@ -37,7 +37,7 @@ class RowCounts:
 
     Args:
         given: rows given.
-        settings: rows given, by setting.
+        settings: rows given, by config.
         shortened: rows that fit without their oldest interactions.
         unfit: ids of the rows left out, because they are too long even without history.
     """
@@ -107,7 +107,7 @@ def fit_rows(
     """
     fitted, unfit, settings = [], [], Counter[str]()
     for row, answers in rows:
-        settings[setting_of(row)] += 1
+        settings[config_of(row)] += 1
         if fitted_row := fit_row(row, answers, chat, max_length):
             fitted.append(fitted_row)
         else:

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from petoolbench import InputError
+from petoolkit.decoding import read_json
 from petoolkit.evaluator.models.trained_chat import TRAINING_RECORD
-from petoolkit.files import read_json, write_json
+from petoolkit.files import write_json
 
 # Options that the card shows elsewhere, that only matter on this machine or are secret, and former names of others.
 _OPTIONS_LEFT_OUT = {

@@ -5,15 +5,16 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from petoolbench import SETTINGS, InputError, to_json_text
-from petoolkit.evaluator.dataset_rows import chosen_settings, load_rows, resolved_revision
+from petoolbench import SETTINGS, InputError, all_configs, check_choice, to_json_text
+from petoolkit.evaluator.dataset_rows import load_rows, load_setting, present_configs, resolved_revision
+from petoolkit.text import ALL, counted
 from petoolkit.training.arguments import DataArguments
 from petoolkit.training.held_out import check_held_out
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Rows of the train split, the settings spread evenly over the list.
+    """Rows of the train split, the configs spread evenly over the list.
 
     Args:
         rows: those to train on and those to validate on.
@@ -59,41 +60,58 @@ def gold_call(row: dict) -> str:
 
 
 def load_training_rows(dataset: str, settings: Sequence[str], seed: int, revision: str | None = None) -> list[dict]:
-    """Rows of the train split, the settings spread evenly over the list, each setting's rows shuffled by seed.
+    """Rows of the train split, the configs spread evenly over the list, each config's rows shuffled by seed.
 
     Args:
-        settings: names of settings; `all` stands for those that the dataset has.
+        settings: names of settings or of other configs; `all` stands for all configs that the dataset has, so that
+            rows where the user's taste does not decide are among the others.
 
     Raises:
         InputError: if there is no such dataset, setting or train split.
     """
     if not settings:
-        raise InputError(f"no setting to train on; give some of: {', '.join(SETTINGS)}.")
+        raise InputError(f"no setting to train on; give some of: {', '.join(all_configs())}.")
+    chosen: list[str] = []
+    for choice in settings:
+        check_choice(choice, [ALL, *all_configs()], "setting")
+        chosen += _trained_configs(dataset, revision) if choice == ALL else [choice]
     positioned = []  # each row with its position in the list, from 0 to 1
-    chosen = [setting for choice in settings for setting in chosen_settings(dataset, choice, revision)]
-    for setting in dict.fromkeys(chosen):
-        rows = load_rows(dataset, setting, "train", revision)
-        random.Random(f"{seed}:{setting}").shuffle(rows)
+    for config in dict.fromkeys(chosen):
+        rows = load_rows(dataset, config, "train", revision)
+        random.Random(f"{seed}:{config}").shuffle(rows)
         positioned += [((index + 0.5) / len(rows), row) for index, row in enumerate(rows)]
     positioned.sort(key=lambda item: item[0])
     return [row for _, row in positioned]
 
 
+def _trained_configs(dataset: str, revision: str | None) -> list[str]:
+    """The configs of a dataset; of those that are no settings, the ones with a train split."""
+    return [
+        config
+        for config in present_configs(dataset, revision)
+        if config in SETTINGS or "train" in load_setting(dataset, config, revision)
+    ]
+
+
 def split_users(rows: list[dict], share: float, seed: int) -> tuple[list[dict], list[dict]]:
     """Rows to train on, and rows to validate on: all rows of a share of the users, drawn by seed.
+
+    The users of a block stay together, since they ask the same: a share of the blocks is drawn where there are some.
 
     Raises:
         InputError: for a share that leaves no user on one side.
     """
-    users = sorted({row["user_id"] for row in rows})
-    number = round(len(users) * share)
-    if not 0 <= share < 1 or (share and not 0 < number < len(users)):
+    units = sorted({_unit(row) for row in rows})
+    number = round(len(units) * share)
+    if not 0 <= share < 1 or (share and not 0 < number < len(units)):
+        what = "block" if any(row["block_id"] for row in rows) else "user"
         raise InputError(
-            f"validation_share {share} of {len(users)} users leaves no user to train or to validate on; take another "
-            "share."
+            f"validation_share {share} of {counted(len(units), what)} leaves no user to train or to validate on; take "
+            "another share."
         )
-    drawn = set(random.Random(f"{seed}:validation").sample(users, number))
-    return (
-        [row for row in rows if row["user_id"] not in drawn],
-        [row for row in rows if row["user_id"] in drawn],
-    )
+    drawn = set(random.Random(f"{seed}:validation").sample(units, number))
+    return [row for row in rows if _unit(row) not in drawn], [row for row in rows if _unit(row) in drawn]
+
+
+def _unit(row: dict) -> str:
+    return row["block_id"] or row["user_id"]

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ TrainRows = Callable[[], list[dict]]
 # chosen on the training split of the embedded catalogue's benchmark (recipes/build/quickstart.yaml), never on released
 # data.
 _SIMILARITY_MARGIN = 0.2
+_ROWS_AT_ONCE = 1_000
 # Dimensions of a report that a rule cannot depend on.
 _POSITION = ("gold_position",)
 _BLIND = ("history_length", "gold_position")
@@ -75,12 +76,18 @@ def _lexical(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
     import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    documents = [_document(tool) for row in rows for tool in row["candidate_tools"]]
-    row_of_document = [number for number, row in enumerate(rows) for _ in row["candidate_tools"]]
-    vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)[^\W_]+").fit(dict.fromkeys(documents))
+    documents, numbers = _distinct_documents(rows)
+    vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)[^\W_]+").fit(documents)
+    vectors = vectorizer.transform(documents)
     instructions = vectorizer.transform([row["instruction"] for row in rows])
-    scores = iter(vectorizer.transform(documents).multiply(instructions[row_of_document]).sum(axis=1).A1)
-    return [int(np.argmax(list(islice(scores, len(row["candidate_tools"]))))) for row in rows]
+    choices = []
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        part = numbers[start : start + _ROWS_AT_ONCE]
+        row_of_document = [start + row for row, documents_of_row in enumerate(part) for _ in documents_of_row]
+        candidates = vectors[[number for documents_of_row in part for number in documents_of_row]]
+        scores = iter(candidates.multiply(instructions[row_of_document]).sum(axis=1).A1)
+        choices += [int(np.argmax(list(islice(scores, len(documents_of_row))))) for documents_of_row in part]
+    return choices
 
 
 def _embedding(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
@@ -210,17 +217,26 @@ def _word_liking(row: dict) -> "np.ndarray":
 
 def _similarities(rows: list[dict]) -> Iterator["np.ndarray"]:
     """For each row, (candidates,) cosine similarities of its instruction and its candidates' documents."""
-    import numpy as np
-
     from petoolkit.embedding import Encoder
 
     encoder = Encoder()
-    instructions = encoder.encode([row["instruction"] for row in rows], "instructions")
-    documents = iter(
-        encoder.encode([_document(tool) for row in rows for tool in row["candidate_tools"]], "tool documents")
-    )
-    for row, instruction in zip(rows, instructions, strict=True):
-        yield np.stack(list(islice(documents, len(row["candidate_tools"])))) @ instruction
+    texts, texts_of_row = _distinct([row["instruction"]] for row in rows)
+    instructions = encoder.encode(texts, "instructions")
+    documents, documents_of_row = _distinct_documents(rows)
+    vectors = encoder.encode(documents, "tool documents")
+    for (instruction,), candidates in zip(texts_of_row, documents_of_row, strict=True):
+        yield vectors[candidates] @ instructions[instruction]
+
+
+def _distinct_documents(rows: list[dict]) -> tuple[list[str], list[list[int]]]:
+    """The distinct documents of candidates; and for each row, the numbers of its candidates' documents."""
+    return _distinct([_document(tool) for tool in row["candidate_tools"]] for row in rows)
+
+
+def _distinct(texts_of_rows: Iterable[list[str]]) -> tuple[list[str], list[list[int]]]:
+    numbers: dict[str, int] = {}
+    found = [[numbers.setdefault(text, len(numbers)) for text in texts] for texts in texts_of_rows]
+    return list(numbers), found
 
 
 def _document(tool: dict) -> str:

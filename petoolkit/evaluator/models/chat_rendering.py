@@ -5,24 +5,19 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from petoolbench import InputError
 from petoolkit.hub_reading import first_sentence
+from petoolkit.reasoning import CLOSING_MARK, OPENING_MARK, REASONING_MARKS
 
 Messages = list[dict[str, str]]
 
-# Marks with which templates open the reasoning of a reply, and the marks that close it.
-_REASONING = {
-    "<think>": "</think>",
-    "<thinking>": "</thinking>",
-    "<thought>": "</thought>",
-    "<reasoning>": "</reasoning>",
-    "<seed:think>": "</seed:think>",
-    "<|START_THINKING|>": "<|END_THINKING|>",
-    "[THINK]": "[/THINK]",
-}
-_OPENED = re.compile(f"({'|'.join(map(re.escape, _REASONING))})\\s*\\Z")
+_OPENED = re.compile(rf"({OPENING_MARK})\s*\Z")
+_CLOSED = re.compile(rf"({CLOSING_MARK})\s*\Z")
+_KNOWN_MARKS = re.compile(rf"{OPENING_MARK}|reasoning_content|<\|channel\|>")
+_SWITCHES = ("enable_thinking", "thinking")
 # Texts that do not occur in a chat template.
 _SYSTEM, _USER, _ANSWER = "qz3f1s", "qz7d2u", "qz9b4a"
 _DATE = re.compile(r"""strftime_now\(\s*("[^"\n]*"|'[^'\n]*')\s*\)""")
@@ -74,6 +69,29 @@ class ChatRenderer:
             "start of the user's message."
         )
 
+    @cached_property
+    def shows_reasoning(self) -> bool | None:
+        """Whether the template lets the model reason before it answers, with these arguments; `None` if unknown.
+
+        A template with a switch (`enable_thinking`, `thinking`) is rendered with both of its values. Without a switch,
+        a template that knows a mark of reasoning is one of a model that reasons.
+        """
+        if self.opened_reasoning:
+            return True
+        probe = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": _USER}]
+        as_given = self.render(probe)
+        for switch in _SWITCHES:
+            switched = (self._arguments | {switch: value} for value in (True, False))
+            try:
+                on, off = (self._apply(probe, self._folds_system, self._has_parts, True, one) for one in switched)
+            except Exception:  # the template does not take it
+                continue
+            if on != off:
+                return as_given != off
+        if _CLOSED.search(as_given.rpartition(_USER)[2]):
+            return False
+        return True if _KNOWN_MARKS.search(self._template) else None
+
     def render(self, messages: Messages) -> str:
         """The text of a prompt, up to the start of the reply.
 
@@ -94,7 +112,7 @@ class ChatRenderer:
         stripped = answer.lstrip()
         if self.opened_reasoning and stripped.startswith(self.opened_reasoning):
             return stripped.removeprefix(self.opened_reasoning)
-        has_reasoning = any(mark in answer for pair in _REASONING.items() for mark in pair)
+        has_reasoning = any(mark in answer for pair in REASONING_MARKS.items() for mark in pair)
         return answer if has_reasoning else self._before_answer + answer
 
     def _form(self) -> tuple[bool, bool]:
@@ -110,7 +128,7 @@ class ChatRenderer:
                 if 0 <= text.find(_SYSTEM) < text.find(_USER):
                     return form
         if len(errors) == 4:
-            raise self._broken(errors[2])
+            raise self._broken(errors[2])  # with one message of text, the form that most templates take
         raise InputError(
             f"the chat template of {self._source} does not show the user's message, so the model would not see its "
             "task; give another template with --chat-template FILE."
@@ -121,23 +139,30 @@ class ChatRenderer:
         messages = [{"role": "user", "content": _USER}]
         prompt = self.render(messages)
         turn = [*messages, {"role": "assistant", "content": _ANSWER}]
-        closing = f"\n{_REASONING[self.opened_reasoning]}\n\n" if self.opened_reasoning else ""
+        closing = f"\n{REASONING_MARKS[self.opened_reasoning]}\n\n" if self.opened_reasoning else ""
         if self.opened_reasoning and prompt.endswith("\n"):
             closing = closing[1:]
         try:
             text = self._apply(turn, self._folds_system, self._has_parts, False)
             longer = self._apply([*turn, *messages], self._folds_system, self._has_parts, False)
-        except Exception:
+        except Exception:  # it renders prompts only, or raises anything for answers
             return closing, ""
         before, _, after = text.rpartition(_ANSWER)
         if not after.strip():  # the next turn's mark ends this one
             after = longer.rpartition(_ANSWER)[2].partition(_USER)[0]
         opened = before.removeprefix(prompt) if before.startswith(prompt) else None
-        if opened is None or (self.opened_reasoning and _REASONING[self.opened_reasoning] not in opened):
+        if opened is None or (self.opened_reasoning and REASONING_MARKS[self.opened_reasoning] not in opened):
             return closing, after
         return opened, after
 
-    def _apply(self, messages: Messages, folds_system: bool, has_parts: bool, is_prompt: bool) -> str:
+    def _apply(
+        self,
+        messages: Messages,
+        folds_system: bool,
+        has_parts: bool,
+        is_prompt: bool,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> str:
         given: list[dict[str, Any]] = [dict(message) for message in messages]
         if folds_system and given[0]["role"] == "system" and len(given) > 1:
             content = "\n\n".join(message["content"] for message in given[:2])
@@ -151,7 +176,7 @@ class ChatRenderer:
             chat_template=self._template,
             tokenize=False,
             add_generation_prompt=is_prompt,
-            **self._arguments,
+            **(self._arguments if arguments is None else arguments),
         )
 
     def _formatted(self, form: str) -> str:

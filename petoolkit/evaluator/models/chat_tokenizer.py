@@ -69,7 +69,8 @@ class ChatTokenizer:
         end = next((index for index, one in enumerate(ids) if one in self.end_token_ids), len(ids))
         kept = [one for one in ids[:end] if one not in self._special or self._special[one]]
         text = self.tokenizer.decode(kept, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        return text if text.lstrip().startswith(self.renderer.opened_reasoning) else self._opened(text)
+        opened = self.renderer.opened_reasoning
+        return text if text.lstrip().startswith(opened) else f"{opened}\n{text}"
 
     @property
     def end_token_ids(self) -> frozenset[int]:
@@ -94,9 +95,6 @@ class ChatTokenizer:
             for number, token in self.tokenizer.added_tokens_decoder.items()
             if token.special
         }
-
-    def _opened(self, text: str) -> str:
-        return f"{self.renderer.opened_reasoning}\n{text}"
 
     def _missing_bos(self) -> list[int]:
         """The BOS token, if the tokenizer adds it and the template does not write it."""

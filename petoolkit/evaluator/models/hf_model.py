@@ -5,9 +5,8 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from petoolkit.evaluator.models.adapter_base import check_adapter_base
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
-from petoolkit.evaluator.models.model import Answer, Prompt, reply_seed, split_spec
+from petoolkit.evaluator.models.model import Answer, Prompt, finish_reason_of, reply_seed, split_spec
 from petoolkit.extras import missing_package
 
 # Tokens in a batch, replies included: 8 GB of keys and values for an 8B model of the Llama 3 family in bfloat16.
@@ -38,7 +37,6 @@ class HfModel:
         seed: random seed.
         batch_tokens: most tokens in a batch, replies included; halved when memory runs out.
         chat: tokenizer and chat template; by default, the model's own.
-        any_base: whether the adapter may have been trained on another model.
 
     Raises:
         InputError: if the model, its chat template, the adapter or a package is missing or cannot be used.
@@ -52,7 +50,6 @@ class HfModel:
         seed: int,
         batch_tokens: int = _BATCH_TOKENS,
         chat: ChatTokenizer | None = None,
-        any_base: bool = False,
     ):
         check_packages()
         from transformers import GenerationConfig
@@ -60,8 +57,6 @@ class HfModel:
         from petoolkit.evaluator.models.hf_load import load_model
 
         name, adapter = split_spec(spec)
-        if adapter and not any_base:
-            check_adapter_base(name, adapter)
         self._chat = chat or ChatTokenizer(name, adapter)
         self._model = load_model(name, adapter, self._chat.encode([{"role": "user", "content": "Which tool?"}]))
         self._temperature, self._seed, self._batch_tokens = temperature, seed, batch_tokens
@@ -128,6 +123,14 @@ class HfModel:
             return None
         seconds = (time.perf_counter() - started) / len(batch)
         return [
-            Answer(prompt, self._chat.decode(reply_ids), None, len(prompt_ids), len(reply_ids), seconds)
+            Answer(
+                prompt,
+                self._chat.decode(reply_ids),
+                None,
+                len(prompt_ids),
+                len(reply_ids),
+                seconds,
+                finish_reason_of(reply_ids, self._config.eos_token_id, self._config.max_new_tokens),
+            )
             for prompt, prompt_ids, reply_ids in zip(batch, ids, new_tokens, strict=True)
         ]

@@ -1,7 +1,7 @@
 """The interface between an evaluation and its models: prompts, answers, and what every model implements."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -35,6 +35,10 @@ class Answer:
     finish_reason: str | None = None  # why the reply ended; `length`: at the most tokens of a reply
     estimated_prompt_tokens: int | None = None  # for models whose tokenizer is not known here
     left_out: tuple[str, ...] = ()  # options that the endpoint refuses, so that the request was sent without them
+    length_option: str | None = None  # name under which the endpoint takes `max_tokens`, if another one
+    cut_at: int | None = None  # the most tokens of a reply, if the reply was cut there
+    discarded_prompt_tokens: int = 0  # of an earlier reply that was cut, so that the prompt was asked again
+    discarded_completion_tokens: int = 0
 
 
 class Model(Protocol):
@@ -45,6 +49,12 @@ class Model(Protocol):
 
     def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
         """One answer for each prompt, in any order."""
+
+
+def finish_reason_of(reply_ids: Sequence[int], end_ids: Collection[int], max_new_tokens: int) -> str:
+    """Why a reply ended, as endpoints say it: `stop` with an end token, or `length` at the most tokens of a reply."""
+    is_cut = len(reply_ids) >= max_new_tokens and reply_ids[-1] not in end_ids
+    return "length" if is_cut else "stop"
 
 
 def split_spec(spec: str) -> tuple[str, str | None]:

@@ -10,6 +10,7 @@ from petoolbench import InputError
 from petoolkit.evaluator.counterfactuals.counterfactual import counterfactual_of
 from petoolkit.evaluator.models.baselines import BASELINES, TrainRows, predict
 from petoolkit.evaluator.models.model import Answer, Model, Prompt, split_spec
+from petoolkit.evaluator.models.reply_limit import ROOM, ReplyLimit, find_reply_limit
 
 if TYPE_CHECKING:
     from petoolkit.endpoint.usage import Usage
@@ -28,7 +29,9 @@ class ModelSetup:
         usage: counts calls and tokens of an endpoint.
         rows: rows of the evaluation.
         train_rows: returns the training rows, for rules that are fitted.
+        limit: most tokens of a reply.
         chat: tokenizer and chat template of a model that this process runs.
+        on_growth: called when replies of an endpoint get more tokens, since one was cut in its reasoning.
     """
 
     name: str
@@ -37,7 +40,9 @@ class ModelSetup:
     usage: "Usage"
     rows: list[dict]
     train_rows: TrainRows
+    limit: ReplyLimit
     chat: "ChatTokenizer | None" = None
+    on_growth: Callable[[ReplyLimit], None] = lambda limit: None
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ _COMMAND_LINE = {"history": "--no-history", "headers": "--header"}
 
 def _make_openai(setup: ModelSetup) -> Model:
     from petoolkit.endpoint.llm_settings import LlmSettings
-    from petoolkit.evaluator.models.openai_model import OpenAIModel
+    from petoolkit.evaluator.models.openai_model import OpenAIModel, seconds_for
 
     options, connection = setup.options, setup.connection
     settings = LlmSettings(
@@ -93,25 +98,26 @@ def _make_openai(setup: ModelSetup) -> Model:
         concurrency=connection.concurrency,
         prices=connection.prices,
         temperature=options.temperature,
-        max_tokens=options.max_new_tokens,
-        timeout=connection.timeout,
+        max_tokens=setup.limit.tokens,
+        timeout=connection.timeout or seconds_for(setup.limit.tokens),
         extra_body=options.extra_body or {},
     )
-    return OpenAIModel(settings, options.protocol == "tools", options.seed, setup.usage, connection.headers)
+    return OpenAIModel(
+        settings,
+        options.protocol == "tools",
+        options.seed,
+        setup.usage,
+        connection.headers,
+        connection.timeout or seconds_for(ROOM) if setup.limit.may_grow else None,
+        setup.on_growth,
+    )
 
 
 def _make_hf(setup: ModelSetup) -> Model:
     from petoolkit.evaluator.models.hf_model import HfModel
 
     options = setup.options
-    return HfModel(
-        setup.name,
-        options.temperature,
-        options.max_new_tokens,
-        options.seed,
-        chat=setup.chat,
-        any_base=options.any_base,
-    )
+    return HfModel(setup.name, options.temperature, setup.limit.tokens, options.seed, chat=setup.chat)
 
 
 def _check_hf(name: str) -> None:
@@ -124,9 +130,7 @@ def _make_vllm(setup: ModelSetup) -> Model:
     from petoolkit.evaluator.models.vllm_model import VllmModel
 
     options = setup.options
-    return VllmModel(
-        setup.name, options.temperature, options.max_new_tokens, options.seed, setup.chat, options.any_base
-    )
+    return VllmModel(setup.name, options.temperature, setup.limit.tokens, options.seed, setup.chat)
 
 
 def _check_vllm(name: str) -> None:
@@ -264,19 +268,24 @@ def make_chat(spec: str, options: "Options", date: datetime.date | None) -> "Cha
 
     Args:
         spec: spec of the model.
-        options: with the chat template and its variables.
+        options: with the chat template, its variables, and whether the adapter may be of another base model.
         date: the date that the template may write; by default, today's.
 
     Raises:
-        InputError: if there is no tokenizer, the template cannot be used, or a package is missing.
+        InputError: if there is no tokenizer, the template cannot be used, the adapter was trained on another model, or
+            a package is missing.
     """
     kind, name = kind_of(spec)
     if kind.check_packages is None:
         return None
     kind.check_packages(name)
+    from petoolkit.evaluator.models.adapter_base import check_adapter_base
     from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 
-    return ChatTokenizer(*split_spec(name), options.chat_template, options.chat_template_args, date)
+    model, adapter = split_spec(name)
+    if adapter and not options.any_base:
+        check_adapter_base(model, adapter)
+    return ChatTokenizer(model, adapter, options.chat_template, options.chat_template_args, date)
 
 
 def make_model(
@@ -287,11 +296,14 @@ def make_model(
     rows: list[dict],
     train_rows: TrainRows,
     chat: "ChatTokenizer | None" = None,
+    limit: ReplyLimit | None = None,
+    on_growth: Callable[[ReplyLimit], None] = lambda limit: None,
 ) -> Model:
-    """Load a model, or connect to it; the arguments are those of `ModelSetup`.
+    """Load a model, or connect to it; the arguments are those of `ModelSetup`, and `spec` is that of the model.
 
     Raises:
         InputError: if the model does not exist, the key is not set, or a package is missing.
     """
     kind, name = kind_of(spec)
-    return kind.make(ModelSetup(name, options, connection, usage, rows, train_rows, chat))
+    limit = limit or find_reply_limit(spec, options, chat.renderer if chat else None)
+    return kind.make(ModelSetup(name, options, connection, usage, rows, train_rows, limit, chat, on_growth))

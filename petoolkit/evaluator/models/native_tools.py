@@ -90,9 +90,12 @@ def _by_short_name(items: Iterable[dict], full_name: Callable[[dict], str]) -> d
 
 
 def _property(parameter: dict) -> dict[str, Any]:
+    schema = None if parameter["schema"] is None else json.loads(parameter["schema"])
     described: dict[str, Any] = {"description": parameter["description"] or ""}
     documented = (parameter["type"] or "").upper()
-    if documented in _TYPES:
+    if isinstance(schema, dict):
+        described = {**schema, "description": described["description"] or schema.get("description", "")}
+    elif documented in _TYPES:
         described["type"] = _TYPES[documented]
     elif documented:
         described["description"] = f"({documented.lower()}) {described['description']}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from petoolbench import InputError, to_json_text
-from petoolkit.files import read_json
+from petoolkit.decoding import read_json
 from petoolkit.hub_reading import fetch_file
 
 TRAINING_RECORD = "training.json"  # beside the adapter

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from petoolbench import InputError
-from petoolkit.evaluator.models.adapter_base import check_adapter_base
+from petoolkit.decoding import read_json
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.evaluator.models.model import Answer, Prompt, reply_seed, split_spec
 from petoolkit.extras import install_command
-from petoolkit.files import read_json
 from petoolkit.hub_reading import fetch_folder, first_sentence
 
 _PROMPTS_PER_CALL = 256  # vLLM makes batches of them, and returns when all are answered
@@ -45,7 +44,6 @@ class VllmModel:
         max_new_tokens: most tokens of a reply.
         seed: random seed; each reply has its own seed, made from it.
         chat: tokenizer and chat template; by default, the model's own.
-        any_base: whether the adapter may have been trained on another model.
 
     Raises:
         InputError: if the package, the model, its chat template or the adapter is missing.
@@ -58,15 +56,12 @@ class VllmModel:
         max_new_tokens: int,
         seed: int,
         chat: ChatTokenizer | None = None,
-        any_base: bool = False,
     ):
         check_package(spec)
         from vllm import LLM, SamplingParams
         from vllm.lora.request import LoRARequest
 
         model, adapter = split_spec(spec)
-        if adapter and not any_base:
-            check_adapter_base(model, adapter)
         self._chat = chat or ChatTokenizer(model, adapter)
         lora: dict[str, Any] = {}
         self._lora_request = None
@@ -121,7 +116,9 @@ class VllmModel:
         for (prompt, ids), output in zip(encoded, outputs, strict=True):
             reply = output.outputs[0]
             text = self._chat.decode(reply.token_ids)
-            yield Answer(prompt, text, None, len(ids), len(reply.token_ids), seconds)
+            # vLLM ends a reply at the model's context, too, so its own word counts.
+            finish_reason = getattr(reply, "finish_reason", None)
+            yield Answer(prompt, text, None, len(ids), len(reply.token_ids), seconds, finish_reason)
 
 
 def _reserved_rank(folder: Path) -> int:

@@ -14,7 +14,7 @@ from petoolkit.evaluator.report.report_tables import (
     score_cell,
 )
 from petoolkit.evaluator.report.run_groups import Run, RunGroup
-from petoolkit.text import ALL, UNKNOWN, counted, interval, listing, percent, points, setting_label
+from petoolkit.text import ALL, UNKNOWN, interval, listing, percent, points, setting_label
 
 # The counterfactuals that the headline needs.
 HEADLINE = ("no-history", "override")
@@ -138,5 +138,5 @@ def _notes(run: Run) -> list[str]:
             f"--counterfactual {','.join(absent)} adds what the dataset has rows for."
         )
     if missing := sum(by_setting[ALL].missing for by_setting in scores.values() if ALL in by_setting):
-        notes.append(f"{counted(missing, 'reply')} missing (failed requests), which the same command asks for again.")
+        notes.append(f"{missing:,} replies are missing (failed requests); the same command asks for them again.")
     return notes

@@ -19,6 +19,11 @@ MODEL, RULE, ORACLE, REFERENCE, PAPER = "model", "rule", "oracle", "reference", 
 _TOOL_ACC = METRICS["tool_acc"].label
 _READER = READERS[0]
 _IN_PERCENT = "Scores are in %, with 95 % intervals."
+_WHAT_REPLIES_LACKED = (
+    "Missing replies are those of failed requests, cut ones ended at the most tokens of a reply, and unreadable ones "
+    "do not hold a call: missing and unreadable ones count as wrong. Own form: the call was in one that the model was "
+    "trained on. Mended: only the form of its JSON was wrong."
+)
 _ROBUST = f"{_IN_PERCENT} Replies were read by the {_READER} reader."
 
 
@@ -32,11 +37,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table; `kind` is one of `MODEL`, `RULE`, `ORACLE`, `REFERENCE` and `PAPER`."""
+    """A row of a table: `kind` is `MODEL`, `RULE`, `ORACLE`, `REFERENCE` or `PAPER`; `detail` is below the name."""
 
     name: str
     kind: str
     cells: list[Cell]
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,28 +110,32 @@ def _is_asked_as_in_the_paper(run: Run) -> bool:
 
 
 def headline(group: RunGroup) -> Table:
-    """Each model's Tool Acc over all rows, its distance to chance and to the best rule, and its missing replies."""
-    any_missing = any(run.result.counts[ALL].missing for run in group.runs)
-    columns = [Column(_TOOL_ACC), *([Column("missing")] if any_missing else [])]
+    """Each model's Tool Acc over all rows, its distance to chance and best rule, and what its replies lacked."""
+    columns = [Column(_TOOL_ACC)]
     chance, rule = group.first.chance[ALL]["tool_acc"], group.best_rule(ALL, "tool_acc")
     references = [("chance", Cell(percent(chance)), chance)] if chance is not None else []
     if rule:
         references.append(("best rule", Cell(percent(rule.value), rule.name), rule.value))
     rows = []
     for run in group.runs:
-        score, missing = run.result.score(ALL, "tool_acc"), run.result.counts[ALL].missing
-        cells = [score_cell(score)]
-        if any_missing:
-            cells.append(Cell(f"{missing:,}", f"{percent(missing / run.result.replies)} %" if missing else ""))
-        cells += [Cell(points((score.value or 0.0) - share)) for _, _, share in references]
+        score = run.result.score(ALL, "tool_acc")
+        cells = [score_cell(score), *(Cell(points((score.value or 0.0) - share)) for _, _, share in references)]
+        cells += [_share_cell(number, run) for number in run.result.reply_counts().values()]
         rows.append(Row(run.label, kind_of_run(run), cells))
-    for name, cell, _ in references:
-        rows.append(Row(name, REFERENCE, [cell, *(Cell("") for _ in [*columns[1:], *references])]))
     columns += [Column(f"to {name}") for name, _, _ in references]
-    notes = [f"{_ROBUST} The intervals are from a bootstrap over blocks (function groups, where there are none)."]
-    if any_missing:
-        notes.append("Missing replies are those of failed requests; they count as wrong.")
+    columns += [Column(name, "replies") for name in group.first.reply_counts()]
+    for name, cell, _ in references:
+        rows.append(Row(name, REFERENCE, [cell, *(Cell("") for _ in columns[1:])]))
+    notes = [
+        f"{_ROBUST} The intervals are from a bootstrap over blocks (function groups, where there are none).",
+        f"{_WHAT_REPLIES_LACKED} A reply can be in several of these columns.",
+    ]
     return Table(f"{_TOOL_ACC} over all rows", columns, rows, notes)
+
+
+def _share_cell(number: int, run: Run) -> Cell:
+    """A number of replies, and its share of a run's replies."""
+    return Cell(f"{number:,}", f"{percent(number / run.result.replies)} %" if number else "")
 
 
 def paper_metrics(group: RunGroup, reader: str) -> Table:
@@ -225,7 +235,12 @@ def _scores_table(
     """
     keys = [(setting, name) for setting in settings for name in names]
     rows = [
-        Row(run.label, kind_of_run(run), [score_cell(run.result.score(*key, reader)) for key in keys])
+        Row(
+            run.label,
+            kind_of_run(run),
+            [score_cell(run.result.score(*key, reader)) for key in keys],
+            run.result.what_replies_lacked(ALL, reader),
+        )
         for run in group.runs
     ]
     columns = [
@@ -288,10 +303,10 @@ def counts(group: RunGroup) -> Table:
     def cells(run: Run) -> list[Cell]:
         counts = run.result.counts[ALL]
         unreadable = [counts.unreadable.get(reader, 0) for reader in READERS]
-        how_read = [counts.how_read.get(how) for how in HOW_READ]
+        how_read = [counts.how_read.get(how, 0) for how in HOW_READ]
         lengths = (counts.cut_replies, counts.shortened, counts.over_window)
         numbers = (run.result.replies, counts.missing, *how_read, *unreadable, counts.by_optional_rule, *lengths)
-        return [Cell(UNKNOWN if number is None else f"{number:,}") for number in numbers]
+        return [Cell(f"{number:,}") for number in numbers]
 
     columns = [
         Column("asked for", "replies"),

@@ -1,6 +1,7 @@
 """Scoring the stored replies of an evaluation, at its end and by the command `petoolbench score`; no model runs."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -19,14 +20,19 @@ _CUT_BELOW = 0.7  # a prompt of which a smaller share was read was cut; lengths 
 _LOWEST_SCALE = 0.85  # tokens of a prompt as a share of our estimate, of which there are 3.8 characters each
 
 
-def score_folder(folder: Path, console: Console) -> Scores:
+def score_folder(folder: Path, console: Console, rows: list[dict] | None = None) -> Scores:
     """Score the stored replies of an evaluation, and write `scores.json`.
+
+    Args:
+        folder: the evaluation's folder.
+        console: for messages.
+        rows: the rows of the evaluation; by default, they are read again.
 
     Raises:
         InputError: if the folder does not hold an evaluation, or its dataset has changed since the evaluation.
     """
     results = read_results(folder)
-    rows = rows_of(results.manifest)
+    rows = rows_of(results.manifest) if rows is None else rows
     changed = changed_rows_of(results.manifest, rows)
     with console.status("Scoring"):
         found = score(rows, results.predictions)
@@ -35,11 +41,11 @@ def score_folder(folder: Path, console: Console) -> Scores:
         )
         best = {} if results.manifest.is_rule else best_rule(_rule_values(rows, results.manifest, console))
     scores = Scores(
-        **results.manifest.model_dump(),
+        **results.manifest.model_dump(exclude={"left_out", "length_option"}),
         **found,
         best_rule=best,
         usage=_usage(results),
-        left_out=_left_out(results),
+        **sent_otherwise(results),
         cut_prompts=_cut_prompts(results),
     )
     scores.write(folder)
@@ -65,8 +71,13 @@ def _rule_values(rows: list[dict], manifest: Manifest, console: Console) -> dict
     return found
 
 
-def _left_out(results: Results) -> list[str]:
-    return sorted({option for line in results.all_predictions for option in line.get("left_out") or ()})
+def sent_otherwise(results: Results) -> dict[str, Any]:
+    """The fields `left_out` and `length_option` of `Manifest`: options that the endpoint takes otherwise."""
+    lines = results.all_predictions
+    return {
+        "left_out": sorted({option for line in lines for option in line.get("left_out") or ()}),
+        "length_option": next((line["length_option"] for line in lines if line.get("length_option")), None),
+    }
 
 
 def _cut_prompts(results: Results) -> int | None:
@@ -89,7 +100,9 @@ def _cut_prompts(results: Results) -> int | None:
 def _usage(results: Results) -> ReplyUsage:
     predictions = results.all_predictions
     tokens = {
-        key: sum(known) if (known := [p[key] for p in predictions if p.get(key) is not None]) else None
+        key: sum(known) + sum(p.get(f"discarded_{key}") or 0 for p in predictions)
+        if (known := [p[key] for p in predictions if p.get(key) is not None])
+        else None
         for key in ("prompt_tokens", "completion_tokens")
     }
     seconds = [p["seconds"] for p in predictions if p.get("seconds") is not None]
