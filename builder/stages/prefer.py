@@ -37,9 +37,9 @@ def prefer(
     the group alike, is the gold one, and none of the group's tools is shown to the user before. In every further
     group, of the same category as often as `settings.same_category` says, the user prefers the tool whose attributes
     are nearest to the gold tool's: a user's taste is one. Each preferred tool brings the tools of other providers
-    nearest to it in attributes, one of a provider at most. Whatever overlaps in function with what the user has is discarded and drawn
-    again. With `settings.dislike_rivals`, the other providers of the gold tool's group are never liked, and only they
-    are disliked.
+    nearest to it in attributes, one of a provider at most. Whatever overlaps in function with what the user has is
+    discarded and drawn again. With `settings.dislike_rivals`, the other providers of the gold tool's group are never
+    liked, and only they are disliked.
 
     Input columns: those of `group`, `collect` and `understand`.
     Output columns:
