@@ -24,8 +24,8 @@ HISTORY = [past_call("Aerwyn", 1), past_call("Cirrox", 0), past_call("Dovarque",
 ROWS = [row(f"u{number}", setting, "Aerwyn", HISTORY) for number in range(4) for setting in SETTINGS]
 
 
-def drawn(number, interactions=3, candidates=4, seed=0, all_renamed=False):
-    source, rng = RowsWithoutPreference(ROWS, all_renamed), random.Random(seed)
+def drawn(number, interactions=3, candidates=4, seed=0):
+    source, rng = RowsWithoutPreference(ROWS), random.Random(seed)
     return [source.draw(interactions, candidates, 1, rng)[0] for _ in range(number)]
 
 
@@ -68,7 +68,6 @@ def test_a_renamed_provider_has_one_name_in_all_of_a_row():
     def is_renamed(each):
         return not known & {ToolName.parse(t["tool_name"]).provider for t in each["candidate_tools"]}
 
-    assert all(map(is_renamed, drawn(50, all_renamed=True)))
     renamed = [each for each in drawn(300) if is_renamed(each)]
     assert 180 < len(renamed) < 240  # 0.7 of 300
     assert all(len({t["tool_name"] for t in each["candidate_tools"]}) == 4 for each in renamed)
@@ -194,7 +193,7 @@ def test_prompts_of_a_step_are_about_as_long_as_each_other(tokenizer, monkeypatc
     def waste(sorted_together):
         monkeypatch.setattr(base, "_SORTED_TOGETHER", sorted_together)
         options = base.BaseArguments(max_steps=21, batch_size=4)
-        drawn = list(base.batches([RowsWithoutPreference(ROWS)], tokenizer, options, random.Random(0)))
+        drawn = list(base.batches(RowsWithoutPreference(ROWS), tokenizer, options, random.Random(0)))
         assert [len(batch) for batch in drawn] == [4] * 21
         lengths = [[len(ids) for ids, _ in batch] for batch in drawn]
         return sum(4 * max(batch) - sum(batch) for batch in lengths)
@@ -221,34 +220,6 @@ def test_a_base_model_is_made_and_knows_more_than_at_first(tmp_path, monkeypatch
         loss, _ = base.target_loss(model, tokenizer, [tokens_and_targets(tokenizer, [each]) for each in ROWS[:3]])
     assert loss < 0.7 * torch.tensor(len(tokenizer)).log()
     assert tokenizer.chat_template
-
-
-def test_names_of_a_renamed_dataset_are_never_shown(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    write_dataset(Path("data"), [("train", each) for each in ROWS], lambda: DATASET_FACTS)
-    held_out = [{**t, "tool_name": t["tool_name"].replace(">.<", ">.<New", 1)} for t in ROWS[0]["candidate_tools"]]
-    names = [tool["tool_name"] for tool in held_out]
-    unseen = [
-        {**each, "candidate_tools": held_out, "same_function_tools": names[:2], "history": [], "history_length": 0}
-        for each in ROWS
-    ]
-    unseen = [{**each, "tool_call": {**each["tool_call"], "tool_name": names[0]}} for each in unseen]
-    write_dataset(Path("unseen"), [("train", each) for each in unseen], lambda: DATASET_FACTS)
-    shown = []
-
-    def draw_all(sources, tokenizer, options, rng):
-        assert len(sources) == 2
-        shown.extend(row for source in sources for _ in range(200) for row in source.draw(2, 4, 2, rng))
-        return []
-
-    monkeypatch.setattr(base, "batches", draw_all)
-    monkeypatch.setattr(RowsWithoutPreference, "_history", lambda self, tools, interactions, rated, rng: [])
-    base.main(
-        base.BaseArguments(dataset_name="data", renamed_dataset_name="unseen", output_dir="base", hidden_size=32)
-    )
-    providers = {ToolName.parse(tool["tool_name"]).provider for row in shown for tool in row["candidate_tools"]}
-    assert "Aerwyn" in providers
-    assert not any(name.startswith("New") for name in providers)
 
 
 def test_a_missing_dataset_is_named_in_a_sentence(tmp_path, monkeypatch):

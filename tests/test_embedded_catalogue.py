@@ -10,7 +10,7 @@ from petoolkit.builder.stages.collect import clean_text
 from petoolkit.builder.traits import TRAITS, content_words, is_quoted, other_traits, uses_words_of
 
 from petoolkit.block_rules import word_runs
-from petoolkit.files import read_yaml
+from petoolkit.decoding import read_yaml
 
 FILES = {file.stem: read_yaml(file) for file in catalogue_files(["embedded"])}
 TYPES = {"STRING": str, "ENUM": str, "NUMBER": (int, float), "BOOLEAN": bool}

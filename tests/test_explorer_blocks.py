@@ -102,10 +102,17 @@ def test_the_users_of_a_block_stand_side_by_side(content, setting, cells):
         "Fjordane": ["free"],
         "Gillamar": ["eu hosted"],
     }
-    assert table.other_kinds[0] == (f"u1-override/{setting}", "override", f"?row=u1-override/{setting}")
+    assert table.other_kinds[0] == ("u1-override", f"?row=u1-override/{setting}")
     shown = text(opened(content, f"u1/{setting}"))
     assert "The users of this block (2;" in shown
-    assert f"override: u1-override/{setting}" in shown
+    assert "Rows of other kinds: u1-override" in shown
+
+
+def test_the_calls_of_a_block_are_in_the_order_of_the_open_row(content):
+    for user in ("u1", "u2"):
+        row = BY_ID[f"{user}/chronological"]
+        table = block_table(content, View(), row)
+        assert [str(call.name) for call in table.calls] == [call["tool_name"] for call in row["history"]]
 
 
 def test_a_row_without_block_has_no_table_and_no_reason(content):

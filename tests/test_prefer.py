@@ -109,13 +109,13 @@ def test_of_a_later_group_the_tool_nearest_to_the_gold_one_is_liked():
     ("number", "attributes"),
     [
         (0, []),
-        (1, ["free open"]),
-        (2, ["free open", "free open source"]),
-        (5, ["free open", "free open source", "paid"]),
+        (1, ["free open source"]),
+        (2, ["free open source", "paid"]),
+        (5, ["free open source", "paid"]),
     ],
 )
-def test_the_gold_tools_neighbours_are_the_nearest_one_of_each_attribute_text(number, attributes):
-    """One provider's tools share a text: more than one of them would make the history all its own."""
+def test_the_gold_tools_neighbours_are_the_nearest_of_other_providers_one_of_each_attribute_text(number, attributes):
+    """The gold provider's other tools would say whom the user prefers, whatever the user likes."""
     tools = tool_set(
         tool("Data.Paid.songs", "play songs", "paid"),
         tool("Data.Near.maps", "draw maps", "free open source"),
@@ -132,7 +132,7 @@ def test_the_gold_tools_neighbours_are_the_nearest_one_of_each_attribute_text(nu
         assert [tools[name]["attributes"] for name in user["gold_neighbours"]] == attributes
     if number:
         first = {user["gold_neighbours"][0] for user in gold}
-        assert first == {full("Data.Gold.scores"), full("Data.Gold.flights")}
+        assert first == {full("Data.Near.maps"), full("Data.Near.jokes")}
 
 
 def test_what_does_the_job_of_any_tool_of_the_gold_group_is_no_neighbour():

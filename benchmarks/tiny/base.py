@@ -36,7 +36,6 @@ _SLOWEST_FREQUENCY = 0.05  # radians a token; slower ones hardly tell neighbours
 _TOKENIZER_ROWS = 1_500
 # Up to which share of the steps prompts have at most how many interactions, candidate tools and requests.
 _CURRICULUM = ((0.15, (0, 1, 1)), (0.3, (1, 2, 2)), (0.6, (2, 3, 3)), (1.0, (3, 5, 3)))
-_SOURCE_WEIGHTS = (2, 1)  # of `dataset_name` and `renamed_dataset_name`
 _SORTED_TOGETHER = 4  # steps; padding is then 6 % of the tokens, not 17 %
 _WARM_UP_STEPS = 50
 _DECAY_FROM = 0.5  # share of the steps
@@ -47,10 +46,6 @@ class BaseArguments:
     """Data, size and training of the base model."""
 
     dataset_name: str = field(default="petoolbench", metadata={"help": "A dataset's folder, or its id on the Hub."})
-    renamed_dataset_name: str | None = field(
-        default=None,
-        metadata={"help": "A third of the prompts are of this dataset, with its providers' names replaced."},
-    )
     output_dir: str = field(default="runs/tiny/base", metadata={"help": "Folder for the model."})
     max_steps: int = field(default=800, metadata={"help": "Updates of the weights."})
     batch_size: int = field(default=8, metadata={"help": "Prompts of an update."})
@@ -71,18 +66,13 @@ def main(options: BaseArguments) -> None:
     """
     keep_freed_memory()
     rows = load_split(options.dataset_name, ALL, "train")
-    sources = [RowsWithoutPreference(rows)]
-    if options.renamed_dataset_name:
-        renamed = load_split(options.renamed_dataset_name, ALL, "train")
-        sources.append(RowsWithoutPreference(renamed, all_renamed=True))
-        rows = rows + renamed  # a new list, since the first source shows real names and must not get these rows
     rng = random.Random(options.seed)
     tokenizer = train_tokenizer(rng.sample(rows, min(_TOKENIZER_ROWS, len(rows))), options.vocabulary)
     torch.manual_seed(options.seed)
     model = make_model(options, tokenizer)
     say(f"{sum(weight.numel() for weight in model.parameters()):,} weights, {len(tokenizer):,} tokens.")
     optimizers = make_optimizers(model, options)
-    prompts = batches(sources, tokenizer, options, rng)
+    prompts = batches(RowsWithoutPreference(rows), tokenizer, options, rng)
     for step, batch in enumerate(tqdm(prompts, total=options.max_steps, desc="Base", unit="step")):
         loss, accuracy = target_loss(model, tokenizer, batch)
         loss.backward()
@@ -190,15 +180,15 @@ def curriculum(steps: int) -> Iterator[tuple[int, int, int]]:
 
 
 def batches(
-    sources: list[RowsWithoutPreference], tokenizer: Any, options: BaseArguments, rng: random.Random
+    source: RowsWithoutPreference, tokenizer: Any, options: BaseArguments, rng: random.Random
 ) -> Iterator[list[Prompt]]:
     """The prompts of each step. They are drawn for some steps at once, so that similar lengths can share a step."""
     sizes = list(curriculum(options.max_steps))
     for first in range(0, len(sizes), _SORTED_TOGETHER):
         prompts = []
         for size in sizes[first : first + _SORTED_TOGETHER]:
-            drawn_from = rng.choices(sources, _SOURCE_WEIGHTS[: len(sources)], k=options.batch_size)
-            prompts += [tokens_and_targets(tokenizer, source.draw(*size, rng)) for source in drawn_from]
+            drawn = (source.draw(*size, rng) for _ in range(options.batch_size))
+            prompts += [tokens_and_targets(tokenizer, rows) for rows in drawn]
         prompts.sort(key=lambda prompt: len(prompt[0]))
         together = [
             prompts[begin : begin + options.batch_size] for begin in range(0, len(prompts), options.batch_size)

@@ -23,12 +23,10 @@ class RowsWithoutPreference:
 
     Args:
         rows: of the train split.
-        all_renamed: whether the providers of all rows get invented names, and not only those of most rows.
     """
 
-    def __init__(self, rows: Sequence[dict], all_renamed: bool = False):
+    def __init__(self, rows: Sequence[dict]):
         self._rows = rows
-        self._renamed_share = 1.0 if all_renamed else _RENAMED
         self._past_calls = [call for row in rows for call in row["history"]]
         self._by_tool: dict[str, list[dict]] = defaultdict(list)
         self._by_provider: dict[str, list[dict]] = defaultdict(list)
@@ -68,7 +66,7 @@ class RowsWithoutPreference:
         if known:  # a tool may be requested twice, so that earlier calls do not exclude a tool
             requested += [rng.choice(self._by_tool[name]) for name in rng.choices(known, k=requests - 1)]
         rows = [self._request(call, shared) for call in requested]
-        return _renamed(rows, rng) if rng.random() < self._renamed_share else rows
+        return _renamed(rows, rng) if rng.random() < _RENAMED else rows
 
     def _request(self, call: dict, shared: dict) -> dict:
         """A row whose gold call is this one."""

@@ -36,10 +36,10 @@ def prefer(
     The first group drawn (more often one with parameters) is what the user will ask for: its preferred tool, any of
     the group alike, is the gold one, and none of the group's tools is shown to the user before. In every further
     group, of the same category as often as `settings.same_category` says, the user prefers the tool whose attributes
-    are nearest to the gold tool's: a user's taste is one. Each preferred tool brings the tools nearest to it in
-    attributes, one of a provider at most. Whatever overlaps in function with what the user has is discarded and drawn
-    again. With `settings.dislike_rivals`, the other providers of the gold tool's group are never liked, and only they
-    are disliked.
+    are nearest to the gold tool's: a user's taste is one. Each preferred tool brings the tools of other providers
+    nearest to it in attributes, one of a provider at most. Whatever overlaps in function with what the user has is
+    discarded and drawn again. With `settings.dislike_rivals`, the other providers of the gold tool's group are never
+    liked, and only they are disliked.
 
     Input columns: those of `group`, `collect` and `understand`.
     Output columns:
@@ -138,13 +138,18 @@ class _Draw:
     def _neighbours(
         self, preferred: str, taken: list[str], rivals: set[tuple[str, str]], rng: random.Random
     ) -> list[str]:
-        """Tools near `preferred` in attributes, of no rival, that do no job of `taken`, nearest first."""
+        """Tools near `preferred` in attributes, of no rival, that do no job of `taken`, nearest first.
+
+        Its provider's other tools, which have the same attributes, are none of them: a history that shows them says
+        whom the user will prefer, whatever the user likes.
+        """
         found: list[str] = []
+        out = rivals | {provider_of(preferred)}
         for names in self._nearest_attributes(self._tools[preferred]["attributes"]):
             if len(found) == self._settings.neighbours:
                 break
             for name in rng.sample(names, min(len(names), _TRIED_PER_PROVIDER)):
-                if provider_of(name) not in rivals and not self._tools.overlap(name, taken + found):
+                if provider_of(name) not in out and not self._tools.overlap(name, taken + found):
                     found.append(name)
                     break
         return found

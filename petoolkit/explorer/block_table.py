@@ -41,7 +41,7 @@ class BlockTable:
 
     users: list[BlockUser]
     calls: list[BlockCall]
-    other_kinds: list[tuple[str, str, str]]  # of rows of this block and setting: id, kind, and the query to them
+    other_kinds: list[tuple[str, str]]  # of the block's rows of other kinds: the user's id, and the query to the row
 
 
 def block_table(content: Content, view: View, row: dict) -> BlockTable | None:
@@ -66,15 +66,15 @@ def block_table(content: Content, view: View, row: dict) -> BlockTable | None:
         reason = reason_of(one)
         gold = ToolName.parse(one["tool_call"]["tool_name"])
         users.append(BlockUser(one["user_id"], gold, reason.trait if reason else "", query(one)))
-    others = [(one["id"], one["kind"].replace("_", " "), query(one)) for one in rows if one["kind"] != KINDS[0]]
-    return BlockTable(users, _calls(of_users, SETTINGS[setting_of(row)].is_rated), others)
+    others = [(one["user_id"], query(one)) for one in rows if one["kind"] != KINDS[0]]
+    return BlockTable(users, _calls(of_users, row["id"], SETTINGS[setting_of(row)].is_rated), others)
 
 
-def _calls(rows: list[dict], is_rated: bool) -> list[BlockCall]:
-    """The calls of these users, in the order of the first history that has them."""
+def _calls(rows: list[dict], open_row: str, is_rated: bool) -> list[BlockCall]:
+    """The calls of these users: those of the open row, then others, each in its history's order."""
     names: dict[tuple[str, str], tuple[ToolName, list[str]]] = {}
     cells: dict[tuple[str, str], list[tuple[str, str] | None]] = {}
-    for user, row in enumerate(rows):
+    for user, row in sorted(enumerate(rows), key=lambda numbered: numbered[1]["id"] != open_row):
         reason = reason_of(row)
         for position, (call, is_liked) in enumerate(zip(row["history"], liked_calls(row), strict=True)):
             key = (call["instruction"], call["tool_name"])
