@@ -23,12 +23,21 @@ from petoolkit.scoring import error_reference
 DAYS = {"name": "days", "type": "NUMBER", "description": "", "default": '"1"'}
 
 
+def described(provider, says):
+    return {**past_call(provider), "provider_description": says}
+
+
 ROWS = [
     row("u1", "preferred_only", "Cirrox", [past_call("Cirrox"), past_call("Equandra")]),
     row("u2", "rating_integrated", "Aerwyn", [past_call("Aerwyn", 1), past_call("Cirrox", 0), past_call("Cirrox", 0)]),
     row("u3", "rating_integrated", "Cirrox", [past_call("Aerwyn", 0), past_call("Equandra", 1)]),
     row("u4", "chronological", "Aerwyn", [past_call("Cirrox"), past_call("Cirrox"), past_call("Aerwyn")]),
-    row("u5", "chronological", "Cirrox", [past_call("Equandra"), past_call("Dovarque")]),
+    row(
+        "u5",
+        "chronological",
+        "Cirrox",
+        [described("Equandra", "No fee."), described("Dovarque", "Servers in Europe.")],
+    ),
 ]
 
 
@@ -48,7 +57,7 @@ def dataset(tmp_path) -> str:
 
 
 def test_the_rule_follows_likes_dislikes_and_recent_use():
-    """u3: the other provider is disliked. u5: neither is known, but the liked one's attributes are Cirrox's."""
+    """u3: the other provider is disliked. u5: neither is known, but what the later one is like is said in words of Cirrox's."""
     assert called(predict("preference-rule")) == ["Cirrox", "Aerwyn", "Cirrox", "Aerwyn", "Cirrox"]
 
 
@@ -72,7 +81,7 @@ def test_random_draws_by_record_and_seed():
     assert len({tuple(predict("random", seed=seed)) for seed in range(20)}) > 10
 
 
-@pytest.mark.parametrize("name", baselines.BASELINES)
+@pytest.mark.parametrize("name", [name for name, rule in baselines.BASELINES.items() if not rule.is_oracle])
 def test_no_baseline_reads_the_answer(name):
     """Without gold call and same-function tools the replies are the same."""
     blind = [
@@ -164,13 +173,16 @@ def test_the_message_about_a_missing_split_names_the_splits(dataset):
 
 
 def test_the_rule_reaches_its_promise_on_the_official_part(official_part, tmp_path):
-    """At least 60 % over the three settings, with nothing fitted on this data."""
+    """At least 58 % over the three settings, with nothing fitted on this data.
+
+    It was 63 % while the rule read what providers are like in other rows, which no prompted model can.
+    """
     from petoolkit.builder.released_import import import_released
 
     import_released(official_part, tmp_path / "official")
     scored = evaluate(str(tmp_path / "official"), "all", "baseline:preference-rule", tmp_path / "out")
     assert scored.rows["all"] == 1_320
-    assert scored.score("all", "tool_acc").value >= 0.6
+    assert scored.score("all", "tool_acc").value >= 0.58
 
 
 def test_a_name_that_is_neither_a_folder_nor_a_hub_id_is_refused_without_asking_the_hub():

@@ -1,6 +1,6 @@
 """Comparison of two evaluations of the same rows: differences with intervals and p-values, and flipped replies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,20 +30,20 @@ class Comparison:
         differences: by setting (or `all`), reader and accuracy: {`a`, `b`, `value`, `low`, `high`, `p_value`}. `value`
             is B minus A, from -1 to 1, with its 95 % interval; the last three are `None` if all rows are of one
             block or function group.
-        preference_a, preference_b: how well the calls of each follow preference.
-        pairs: what B's pair accuracy given the function has more, by setting; empty if the rows are of no blocks.
         flipped: replies where, by the robust reader, only one of the two called the right tool: {`id`, `repeat`,
             `instruction`, `tool_call` (the gold one), `right` ("a" or "b"), `reply_a`, `reply_b`}.
+        preference_a, preference_b: how well the calls of each follow preference.
+        pairs: what B's pair accuracy given the function has more, by setting; empty if the rows are of no blocks.
     """
 
     manifest_a: Manifest
     manifest_b: Manifest
     rows: int
     differences: dict[str, dict[str, dict[str, dict[str, float | None]]]]
-    preference_a: Preference
-    preference_b: Preference
-    pairs: dict[str, Difference]
     flipped: list[dict]
+    preference_a: Preference = field(default_factory=Preference)
+    preference_b: Preference = field(default_factory=Preference)
+    pairs: dict[str, Difference] = field(default_factory=dict)
 
 
 def compare(folder_a: Path, folder_b: Path, seed: int = 0) -> Comparison:
