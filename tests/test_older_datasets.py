@@ -111,6 +111,20 @@ def test_a_complete_row_is_left_as_it_is():
     assert completed(one) == one
 
 
+def test_older_pairs_are_read_with_empty_added_columns(tmp_path):
+    pytest.importorskip("trl")
+    from petoolkit.training.pair_dataset import pair_record, read_pairs
+    from petoolkit.training.pairing import Pair
+
+    made = pair_record(row("u2", "chronological", "Cirrox", HISTORY), Pair("good", "gold", "bad", "TPM"))
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.Table.from_pylist([of_an_earlier_version(made)]), tmp_path / "data" / "train.parquet")
+    assert read_pairs(str(tmp_path), "train") == [made]
+    pq.write_table(pa.Table.from_pylist([{"prompt": "x"}]), tmp_path / "data" / "train.parquet")
+    with pytest.raises(InputError, match="does not hold preference pairs: the columns candidate_tools, category, "):
+        read_pairs(str(tmp_path), "train")
+
+
 @pytest.fixture(scope="module")
 def with_other_kinds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kinds") / "petoolbench"
