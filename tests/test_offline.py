@@ -7,8 +7,8 @@ from random import Random
 import petoolkit.builder.authors.offline_functions
 import pytest
 from fakes import parameter, tool
-from petoolkit.builder.authors.offline import OfflineAuthor
 from petoolkit.builder.authors.author import DescribeJob, UnderstandJob
+from petoolkit.builder.authors.offline import OfflineAuthor
 from petoolkit.builder.authors.offline_functions import can_be_asked, function_phrase
 from petoolkit.builder.authors.offline_phrases import assigned_descriptions, attribute_sentences, write_request
 from petoolkit.builder.authors.offline_values import plausible_values
@@ -194,7 +194,7 @@ def test_a_required_value_is_a_plausible_one_where_none_can_be_said(described, i
 @pytest.mark.parametrize(
     "described",
     [
-        parameter("socketHandle"),
+        parameter("socketMode"),
         parameter("city", "BINARY"),
         parameter("city", "ARRAY", "[1]"),
         parameter("city", "ENUM"),
@@ -204,12 +204,13 @@ def test_a_required_value_is_a_plausible_one_where_none_can_be_said(described, i
     ],
 )
 def test_a_tool_is_left_out_whose_required_value_nobody_could_guess(described):
-    """Once it was asked for "with socket handle 'socket-handle-767'"."""
+    """Once it was asked for "with socket mode 'socket-mode-767'"."""
     assert plausible_values(described) == []
     bare = tool("Data.Sunny.now", required=[described]) | {"requests": []}
     assert why_left_out(bare) == "no plausible value is known for a required parameter"
     assert why_left_out(tool("Data.Sunny.now", optional=[described]) | {"requests": []}) is None
-    known = tool("Data.Birch.now", required=[parameter(described["name"], described["type"], examples=["Rome"])])
+    value = 7 if described["type"] == "NUMBER" else "Rome"
+    known = tool("Data.Birch.now", required=[parameter(described["name"], described["type"], examples=[value])])
     assert why_left_out(bare, known) is None
 
 
