@@ -12,7 +12,7 @@ import petoolbench
 from petoolbench import FEATURES, InputError
 from petoolkit.evaluator.dataset_rows import dataset_sizes, find_rows, load_rows, present_settings
 from petoolkit.files import write_json_lines
-from petoolkit.row_form import completed
+from petoolkit.row_form import completed, lacks_added_columns
 
 HISTORY = [past_call("Equandra"), past_call("Dovarque")]
 ADDED = ("block_id", "kind", "acceptable_tools", "taste")
@@ -104,6 +104,21 @@ def test_an_older_run_is_read_with_empty_added_columns(tmp_path):
     builder = petoolbench.PEToolBench(config_name="chronological", data_dir=str(tmp_path))
     builder.download_and_prepare()
     assert builder.as_dataset("test").to_list() == [one]
+
+
+@pytest.mark.parametrize(
+    "missing", [*ADDED, "history.provider_description", "candidate_tools.optional_parameters.schema"]
+)
+def test_any_of_the_added_columns_can_be_missing(missing):
+    schema = FEATURES.arrow_schema
+    assert not lacks_added_columns(schema.empty_table())
+    column, _, field = missing.partition(".")
+    if not field:
+        table = schema.empty_table().drop_columns(column)
+    else:
+        rows = [of_an_earlier_version(row("u1", "chronological", "Cirrox", HISTORY))[column]]
+        table = schema.empty_table().drop_columns(column).append_column(column, pa.array([], pa.array(rows).type))
+    assert lacks_added_columns(table)
 
 
 def test_a_complete_row_is_left_as_it_is():
