@@ -160,11 +160,7 @@ class ToolName(NamedTuple):
 
 
 def provider_of(tool: dict) -> tuple[str, ...]:
-    """A tool's provider, as a key: the name's category and provider, or for a name of another form the description.
-
-    Args:
-        tool: a candidate or a past call; `tool_name` and `provider_description` are read.
-    """
+    """The provider of a candidate or a past call, as a key: category and provider, or else what describes it."""
     category, provider, _ = ToolName.parse(tool["tool_name"])
     return (category, provider) if provider else (tool["provider_description"] or tool["tool_name"],)
 

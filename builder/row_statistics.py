@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 
-from petoolbench import SETTINGS, ToolName, setting_of
+from petoolbench import KINDS, SETTINGS, ToolName, setting_of
 
 
 class RowStatistics:
@@ -14,6 +14,10 @@ class RowStatistics:
         self._tools: set[str] = set()
         self._instructions: set[str] = set()
         self._gold: set[str] = set()
+        self._users: set[str] = set()
+        self._blocks: set[str] = set()
+        self._groups: set[str] = set()
+        self._kinds: Counter = Counter()
         self._lengths: list[int] = []
         self._positions: Counter = Counter()
         self._same_function: Counter = Counter()
@@ -25,6 +29,12 @@ class RowStatistics:
         self._tools.update(candidates)
         self._tools.update(call["tool_name"] for call in row["history"])
         self._rows += 1
+        self._kinds[row["kind"]] += 1
+        self._groups.add(row["group_id"])
+        if row["kind"] == KINDS[0]:
+            self._users.add(row["user_id"])
+        if row["block_id"]:
+            self._blocks.add(row["block_id"])
         self._lengths.append(row["history_length"])
         if SETTINGS[setting_of(row)].is_rated:
             self._rated += len(row["history"])
@@ -39,6 +49,9 @@ class RowStatistics:
         """Numbers by what they count; shares are between 0 and 1."""
         return {
             "rows": self._rows,
+            "users": len(self._users),
+            **({"blocks": len(self._blocks)} if self._blocks else {}),
+            "function groups": len(self._groups),
             "distinct tools among candidates and histories": len(self._tools),
             "categories among them": len({ToolName.parse(name).category for name in self._tools}),
             "distinct gold tools": len(self._gold),
@@ -46,6 +59,7 @@ class RowStatistics:
             "mean history length": round(sum(self._lengths) / self._rows, 1) if self._rows else 0,
             "share of rated calls that are disliked": round(self._disliked / self._rated, 3) if self._rated else 0,
             "share of gold calls without parameters": round(self._no_parameters / self._rows, 3) if self._rows else 0,
+            "kind (rows)": {kind: self._kinds[kind] for kind in KINDS if self._kinds[kind]},
             "gold tool's position (rows)": dict(sorted(self._positions.items())),
             "same-function candidates (rows)": dict(sorted(self._same_function.items())),
         }

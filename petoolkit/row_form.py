@@ -1,6 +1,6 @@
 """The form of rows from elsewhere: columns, types, missing values, and the JSON text inside them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -38,7 +38,18 @@ ADDED_COLUMNS = {name for name in _ADDED if "." not in name}
 
 def lacks_added_columns(table: pa.Table) -> bool:
     """Whether the rows are of an earlier version, and `completed` has something to fill in."""
-    return "kind" not in table.column_names
+    return not {path for field in table.schema for path in _paths(field, "")} >= _ADDED
+
+
+def _paths(field: pa.Field, within: str) -> Iterator[str]:
+    """The names of a column and of all fields in it, such as `history.rating`."""
+    path, kind = f"{within}{field.name}", field.type
+    yield path
+    while pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        kind = kind.value_type
+    if pa.types.is_struct(kind):
+        for part in kind:
+            yield from _paths(part, f"{path}.")
 
 
 def completed(row: dict) -> dict:

@@ -4,11 +4,17 @@ import doctest
 import json
 from random import Random
 
-import petoolkit.builder.authors.offline_phrases
+import petoolkit.builder.authors.offline_functions
 import pytest
 from fakes import parameter, tool
+from petoolkit.builder.authors.author import DescribeJob, UnderstandJob
 from petoolkit.builder.authors.offline import OfflineAuthor
-from petoolkit.builder.authors.offline_phrases import attribute_sentences, function_phrase, write_request
+from petoolkit.builder.authors.offline_functions import can_be_asked, function_phrase
+from petoolkit.builder.authors.offline_phrases import assigned_descriptions, attribute_sentences, write_request
+from petoolkit.builder.authors.offline_values import plausible_values
+from petoolkit.builder.traits import TRAITS, other_traits
+
+from petoolkit.block_rules import word_runs
 
 OPENINGS = ("I want to {}", "I need to {}", "Please {}", "Can you {}", "Help me {}", "I would like to {}")
 
@@ -19,7 +25,7 @@ def drawn(function, times=300):
 
 
 def test_docstring_examples_hold():
-    results = doctest.testmod(petoolkit.builder.authors.offline_phrases)
+    results = doctest.testmod(petoolkit.builder.authors.offline_functions)
     assert results.failed == 0
     assert results.attempted >= 2
 
@@ -40,7 +46,27 @@ def test_docstring_examples_hold():
         ("The endpoint returns a joke", "get a joke"),
         ("You can use this endpoint to convert money.", "convert money"),
         ("The latest news", "get the latest news"),
-        ("NASA picture of the day", "get NASA picture of the day"),
+        ("NASA picture of the day", "get the NASA picture of the day"),
+        ("Analyses the sentiment of a given text", "analyse the sentiment of a text"),
+        ("Summarises articles", "summarise articles"),
+        ("Rounds a number up", "round a number up"),
+        ("Matches the CV with the job", "match the CV with the job"),
+        ("List of vehicles", "get the list of vehicles"),
+        ("Uploading of a single file", "upload a single file"),
+        ("Team rankings of a specified competition", "get the Team rankings of a competition"),
+        ("Get weather for given cities", "get weather for cities"),
+        ("Get weather for specified area", "get weather for an area"),
+        ("This API request returns the fund's performance", "get the fund's performance"),
+        ("The Teams by Country endpoint returns a list of teams", "get a list of teams"),
+        ("The motivational quotes endpoint of our service provides quotes", "get quotes"),
+        ("Our API can analyze text in 140 languages", "analyze text in 140 languages"),
+        ("Use our Face API to detect faces", "detect faces"),
+        ("At this endpoint, you can verify the code", "verify the code"),
+        ("This will return tags ordered alphabetically", "get tags ordered alphabetically"),
+        ("You can GET a user's feed by passing the user_id", "get a user's feed"),
+        ("Gets the status of your jobs /get_result/{qid}", "get the status of my jobs"),
+        ("Looks up [cities](https://x.y/z) by name", "look up cities by name"),
+        ("Generates or retrieves addresses", "generate or retrieve addresses"),
         ("Get weather. Get more.", "get weather"),
         ("Get the U.S. dollar rate", "get the U.S. dollar rate"),
         ("Gets the weather of a city: temperature, wind and rain", "get the weather of a city"),
@@ -48,7 +74,7 @@ def test_docstring_examples_hold():
         ("- `Find` a *hotel*  (any stars)!", "find a hotel"),
         ("Finds New York flights", "find New York flights"),
         ("Gets " + "very " * 40 + "much", "get" + " very" * 24),
-        ("Weather", "get Weather"),
+        ("Weather", "get the Weather"),
         ("", "get"),
     ],
 )
@@ -107,6 +133,9 @@ def test_every_value_stands_verbatim_in_the_request(name, value):
 # --- parameters -----------------------------------------------------------------------------------------------------
 
 
+CITIES = plausible_values(parameter("city"))
+
+
 def values_of(described, required=True):
     """All that the author draws for one parameter of a tool that is alone in its catalogue."""
     only = tool("Data.Sunny.now", **{"required" if required else "optional": [described]})
@@ -137,26 +166,83 @@ def test_a_text_default_takes_its_documented_type(documented_type, default, valu
 @pytest.mark.parametrize(
     ("described", "is_fitting"),
     [
-        (parameter("city"), lambda v: v.startswith("city-")),
-        (parameter("homeCity", None, '""'), lambda v: v.startswith("home-city-")),
-        (parameter("city", "STRING", '"<redacted>"'), lambda v: v.startswith("city-")),
-        (parameter("city", "STRING", json.dumps("it's")), lambda v: v.startswith("city-")),
-        (parameter("city", "STRING", json.dumps("a" * 61)), lambda v: v.startswith("city-")),
-        (parameter("city", "ARRAY", "[1]"), lambda v: v.startswith("city-")),
-        (parameter("days", "NUMBER"), lambda v: type(v) is int and 1 <= v <= 500),
-        (parameter("days", "NUMBER", '"many"'), lambda v: type(v) is int and 1 <= v <= 500),
-        (parameter("days", "NUMBER", '"true"'), lambda v: type(v) is int and 1 <= v <= 500),
+        (parameter("city"), lambda v: v in CITIES),
+        (parameter("homeCity", None, '""'), lambda v: v in CITIES),
+        (parameter("city", "STRING", '"<redacted>"'), lambda v: v in CITIES),
+        (parameter("city", "STRING", json.dumps("it's")), lambda v: v in CITIES),
+        (parameter("city", "STRING", json.dumps("a" * 61)), lambda v: v in CITIES),
+        (parameter("city", "STRING", '"string"'), lambda v: v in CITIES),
+        (parameter("city", "STRING", '"YOUR_CITY"'), lambda v: v in CITIES),
+        (parameter("city", "STRING", '"City"'), lambda v: v in CITIES),
+        (parameter("days", "NUMBER"), lambda v: type(v) is int and 1 <= v <= 10),
+        (parameter("days", "NUMBER", '"many"'), lambda v: type(v) is int and 1 <= v <= 10),
+        (parameter("days", "NUMBER", '"true"'), lambda v: type(v) is int and 1 <= v <= 10),
+        (parameter("year"), lambda v: v.isdigit() and len(v) == 4),
         (parameter("raw", "BOOLEAN"), lambda v: type(v) is bool),
         (parameter("raw", "BOOLEAN", '"7"'), lambda v: type(v) is bool),
         (parameter("startDate"), lambda v: v.startswith("2026-") and len(v) == 10),
         (parameter("day", "DATE (YYYY-MM-DD)"), lambda v: v.startswith("2026-") and len(v) == 10),
     ],
 )
-def test_a_required_value_is_invented_where_none_can_be_said(described, is_fitting):
-    """A default that is empty, of another type or breaks the quotes round it is none."""
+def test_a_required_value_is_a_plausible_one_where_none_can_be_said(described, is_fitting):
+    """A default that is empty, of another type, a placeholder or breaks the quotes round it is none."""
     for parameters in values_of(described):
         assert list(parameters) == [described["name"]]
         assert is_fitting(parameters[described["name"]])
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        parameter("socketMode"),
+        parameter("city", "BINARY"),
+        parameter("city", "ARRAY", "[1]"),
+        parameter("city", "ENUM"),
+        parameter("city", "NUMBER"),
+        parameter("checksum", "NUMBER"),
+        parameter("type", "STRING", '"string"'),
+    ],
+)
+def test_a_tool_is_left_out_whose_required_value_nobody_could_guess(described):
+    """Once it was asked for "with socket mode 'socket-mode-767'"."""
+    assert plausible_values(described) == []
+    bare = tool("Data.Sunny.now", required=[described]) | {"requests": []}
+    assert why_left_out(bare) == "no plausible value is known for a required parameter"
+    assert why_left_out(tool("Data.Sunny.now", optional=[described]) | {"requests": []}) is None
+    value = 7 if described["type"] == "NUMBER" else "Rome"
+    known = tool("Data.Birch.now", required=[parameter(described["name"], described["type"], examples=[value])])
+    assert why_left_out(bare, known) is None
+
+
+@pytest.mark.parametrize(
+    ("description", "is_asked"),
+    [
+        ("Gets the weather.", True),
+        ("Checks whether a value is an array", True),
+        ("Get a list of all games that are played today", True),
+        ("Acts the same as IsUserDeveloper", False),
+        ("Fetch API status", False),
+        ("The response contains the following information", False),
+        ("It has the links and channels", False),
+        ("For more details contact us", False),
+        ("This can only be done by the logged in user.", False),
+        ("[Link to our API reference](https://x.y/z)", False),
+        ("Запрос на изменение настроек", False),
+        ("https://x.y/z", False),
+        ("offset = 0", False),
+    ],
+)
+def test_a_tool_is_left_out_whose_description_is_nothing_one_can_ask_for(description, is_asked):
+    assert can_be_asked(function_phrase(description)) == is_asked
+    described = tool("Data.Sunny.now") | {"tool_description": description}
+    assert (why_left_out(described | {"requests": []}) is None) == is_asked
+    assert why_left_out(described | {"requests": ["What's up?"]}) is None, "a catalogue that says how people ask"
+
+
+def why_left_out(only, *others):
+    """Why the author rejects a tool in a catalogue of these."""
+    (written,) = OfflineAuthor([only, *others]).understand_all([UnderstandJob(only, Random(0))])
+    return written.rejected
 
 
 def test_an_optional_value_is_never_invented():
@@ -252,3 +338,29 @@ def test_an_instruction_speaks_the_groups_words_not_the_tools():
         opening.format(phrase) + ("?" if "Can" in opening else ".") for opening in OPENINGS for phrase in phrases
     }
     assert texts == {json.dumps({"instruction": text, "parameters": {}}) for text in expected}
+
+
+# --- descriptions for assigned traits -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("category", ["Weather", "Animals_and_Pets", "Artificial_Intelligence_Machine_Learning"])
+def test_descriptions_say_their_traits_and_share_no_words_where_wordings_are_crossed(category):
+    """Whatever is drawn: of one category, with one trait, ten candidates and twenty called tools."""
+    candidates = {f"c{number}": ["free"] for number in range(10)}
+    called = {f"p{number}": ["free"] for number in range(20)}
+    for seed in range(20):
+        job = DescribeJob(dict.fromkeys([*candidates, *called], category), candidates, called, True, Random(seed))
+        described = assigned_descriptions(job)
+        assert described.keys() == {*candidates, *called}
+        runs = frozenset().union(*(word_runs(described[name]) for name in candidates))
+        for name, text in described.items():
+            assert any(wording in text for wording in TRAITS["free"].wordings)
+            assert not other_traits(text, ("free",))
+            assert name in candidates or runs.isdisjoint(word_runs(text))
+
+
+def test_a_provider_without_a_trait_is_described_by_its_category_alone():
+    job = DescribeJob({"c": "Weather", "p": "Food"}, {"c": []}, {"p": []}, False, Random(0))
+    described = assigned_descriptions(job)
+    assert "weather" in described["c"] and "food" in described["p"]
+    assert not any(other_traits(text) for text in described.values())

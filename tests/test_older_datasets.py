@@ -12,7 +12,7 @@ import petoolbench
 from petoolbench import FEATURES, InputError
 from petoolkit.evaluator.dataset_rows import dataset_sizes, find_rows, load_rows, present_settings
 from petoolkit.files import write_json_lines
-from petoolkit.row_form import completed
+from petoolkit.row_form import completed, lacks_added_columns
 
 HISTORY = [past_call("Equandra"), past_call("Dovarque")]
 ADDED = ("block_id", "kind", "acceptable_tools", "taste")
@@ -106,9 +106,38 @@ def test_an_older_run_is_read_with_empty_added_columns(tmp_path):
     assert builder.as_dataset("test").to_list() == [one]
 
 
+@pytest.mark.parametrize(
+    "missing", [*ADDED, "history.provider_description", "candidate_tools.optional_parameters.schema"]
+)
+def test_any_of_the_added_columns_can_be_missing(missing):
+    schema = FEATURES.arrow_schema
+    assert not lacks_added_columns(schema.empty_table())
+    column, _, field = missing.partition(".")
+    if not field:
+        table = schema.empty_table().drop_columns(column)
+    else:
+        rows = [of_an_earlier_version(row("u1", "chronological", "Cirrox", HISTORY))[column]]
+        table = schema.empty_table().drop_columns(column).append_column(column, pa.array([], pa.array(rows).type))
+    assert lacks_added_columns(table)
+
+
 def test_a_complete_row_is_left_as_it_is():
     one = {**other_kind("u1", "override"), "block_id": "b1", "taste": "{}", "history": HISTORY}
     assert completed(one) == one
+
+
+def test_older_pairs_are_read_with_empty_added_columns(tmp_path):
+    pytest.importorskip("trl")
+    from petoolkit.training.pair_dataset import pair_record, read_pairs
+    from petoolkit.training.pairing import Pair
+
+    made = pair_record(row("u2", "chronological", "Cirrox", HISTORY), Pair("good", "gold", "bad", "TPM"))
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.Table.from_pylist([of_an_earlier_version(made)]), tmp_path / "data" / "train.parquet")
+    assert read_pairs(str(tmp_path), "train") == [made]
+    pq.write_table(pa.Table.from_pylist([{"prompt": "x"}]), tmp_path / "data" / "train.parquet")
+    with pytest.raises(InputError, match="does not hold preference pairs: the columns candidate_tools, category, "):
+        read_pairs(str(tmp_path), "train")
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ AUTHORS: dict[str, AuthorKind] = {
             "Rules write, out of the tools' documents, without a key or a network.",
             ".offline:OfflineAuthor",
             reads_tools=True,
-            data_files=("offline_words.yaml",),
+            data_files=("offline_words.yaml", "offline_values.yaml"),
             writers="Rules",
             caution="What the `offline` author writes is for pipelines, tests and first comparisons; it is not a "
             "language model's writing and not real users' requests.",

@@ -5,29 +5,27 @@ Its texts are plain on purpose; the dataset's card says that rules wrote them.
 
 import json
 import random
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from petoolbench import PARAMETER_KINDS, ToolName, default_of
+from petoolbench import PARAMETER_KINDS, ToolName
 
 from ..traits import TRAITS
 from .author import DescribeJob, HistoryJob, InstructJob, OverrideJob, UnderstandJob, Written
+from .offline_functions import can_be_asked, function_phrase
 from .offline_phrases import (
     ask_as_people_do,
     assigned_descriptions,
     attribute_sentences,
-    function_phrase,
-    plain_name,
     reworded,
     write_request,
 )
+from .offline_values import documented_values, plausible_values
 
 _MOST_DRAWS = 12  # of an instruction for one user
 _OPTIONAL_SHARE = 0.4  # how often an optional parameter is asked for
 _MOST_PARAMETERS = 4  # beyond which no optional one is
 _OWN_DEFAULT_SHARE = 0.5  # how often a documented default is asked for, rather than another tool's value of that name
-_LONGEST_VALUE = 60  # characters of a text
 
 
 class OfflineAuthor:
@@ -35,14 +33,14 @@ class OfflineAuthor:
 
     Args:
         tools: all collected tools (columns of `collect`); parameters without examples of their own take values that
-            tools of the same category document for a parameter of the same name.
+            tools of the same category document for a parameter of the same name, or else plausible ones for its name.
     """
 
     def __init__(self, tools: Iterable[dict]):
         documented: dict[tuple[str, str], dict[str, Any]] = {}
         for tool in tools:
             for parameter in (parameter for kind in PARAMETER_KINDS for parameter in tool[kind]):
-                for value in _documented_values(parameter):
+                for value in documented_values(parameter):
                     documented.setdefault(_value_key(tool, parameter), {})[json.dumps(value)] = value
         self._values = {key: [values[text] for text in sorted(values)] for key, values in documented.items()}
 
@@ -74,9 +72,10 @@ class OfflineAuthor:
         }
 
     def understand_all(self, jobs: Iterable[UnderstandJob]) -> Iterator[Written]:
-        """See `builder.authors.author.Author`; rules reject nothing here."""
+        """See `builder.authors.author.Author`; a tool of which no request can be made is rejected."""
         for job in jobs:
-            yield Written(self.understand(job.tool, job.rng))
+            why_not = self._why_not_asked(job.tool)
+            yield Written(None, why_not) if why_not else Written(self.understand(job.tool, job.rng))
 
     def write_histories(self, jobs: Iterable[HistoryJob]) -> Iterator[Written]:
         """See `builder.authors.author.Author`; rules reject nothing here."""
@@ -124,12 +123,21 @@ class OfflineAuthor:
                 parameters[parameter["name"]] = self._draw_value(tool, parameter, rng)
         return parameters
 
+    def _why_not_asked(self, tool: dict) -> str | None:
+        """Why nobody would ask for a tool in words that rules can find."""
+        if not (tool["requests"] or can_be_asked(function_phrase(tool["tool_description"]))):
+            return "its description says nothing that rules can make a request of"
+        for parameter in tool["required_parameters"]:
+            if not (self._values.get(_value_key(tool, parameter)) or plausible_values(parameter)):
+                return "no plausible value is known for a required parameter"
+        return None
+
     def _draw_value(self, tool: dict, parameter: dict, rng: random.Random) -> Any:
-        own = _documented_values(parameter)
+        own = documented_values(parameter)
         common = self._values.get(_value_key(tool, parameter), [])
         if own and (parameter["examples"] or rng.random() < _OWN_DEFAULT_SHARE):
             return rng.choice(own)
-        return rng.choice(common) if common else _invented_value(parameter, rng)
+        return rng.choice(common or plausible_values(parameter))
 
 
 def _request(tool: dict, phrase: str, parameters: dict[str, Any], rng: random.Random) -> str:
@@ -141,41 +149,3 @@ def _request(tool: dict, phrase: str, parameters: dict[str, Any], rng: random.Ra
 
 def _value_key(tool: dict, parameter: dict) -> tuple[str, str]:
     return ToolName.parse(tool["tool_name"]).category, f"{parameter['name']}:{parameter['type']}".lower()
-
-
-def _documented_values(parameter: dict) -> list:
-    values = parameter["examples"] or [default_of(parameter)]
-    values = [_as_documented(value, parameter["type"]) for value in values]
-    return [value for value in values if _can_be_spoken(value)]
-
-
-def _as_documented(value: Any, documented_type: str | None) -> Any:
-    """RapidAPI gives every default as text: "3" of a NUMBER is meant as 3."""
-    kind = (documented_type or "").upper()
-    if not isinstance(value, str) or kind not in ("NUMBER", "BOOLEAN"):
-        return value
-    try:
-        decoded = json.loads(value.strip().lower())
-    except ValueError:
-        return None
-    is_boolean = isinstance(decoded, bool)
-    fits = is_boolean if kind == "BOOLEAN" else isinstance(decoded, (int, float)) and not is_boolean
-    return decoded if fits else None
-
-
-def _can_be_spoken(value: Any) -> bool:
-    if isinstance(value, str):
-        has_marks = re.search(r"['\"\n<>{}\[\]]|redacted", value)
-        return bool(value.strip()) and len(value) <= _LONGEST_VALUE and not has_marks
-    return isinstance(value, (int, float, bool))
-
-
-def _invented_value(parameter: dict, rng: random.Random) -> Any:
-    documented_type = (parameter["type"] or "").upper()
-    if documented_type == "BOOLEAN":
-        return rng.random() < 0.5
-    if documented_type == "NUMBER":
-        return rng.randint(1, 500)
-    if "DATE" in documented_type or "date" in parameter["name"].lower():
-        return f"2026-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
-    return f"{plain_name(parameter['name']).replace(' ', '-')}-{rng.randint(100, 999)}"
