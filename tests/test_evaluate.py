@@ -57,7 +57,7 @@ def dataset(tmp_path) -> str:
 
 
 def test_the_rule_follows_likes_dislikes_and_recent_use():
-    """u3: the other provider is disliked. u5: neither is known, but what the later one is like is said in words of Cirrox's."""
+    """u3: the other provider is disliked. u5: the later call's provider is described in words of Cirrox."""
     assert called(predict("preference-rule")) == ["Cirrox", "Aerwyn", "Cirrox", "Aerwyn", "Cirrox"]
 
 

@@ -557,12 +557,15 @@ def test_what_score_returns_is_what_a_report_reads(tmp_path):
     rows = [
         {
             "id": f"u{number}/{setting}",
+            "user_id": f"u{number}",
             "group_id": f"g{number}",
+            "block_id": "",
             "category": "A",
             "history_length": 3,
             "instruction": "do it",
             "candidate_tools": [tool, {**tool, "tool_name": "<A>.<D>.<C>"}],
             "tool_call": {"tool_name": "<A>.<B>.<C>", "parameters": "{}"},
+            "acceptable_tools": ["<A>.<B>.<C>"],
             "same_function_tools": ["<A>.<B>.<C>"],
         }
         for number in range(4)
