@@ -164,11 +164,7 @@ def begin_results(folder: Path, manifest: Manifest) -> None:
         write_json_lines(folder / PREDICTIONS, answered)
         _remove_rank_files(folder)
         return
-    try:
-        has_other_files = folder.is_dir() and any((folder / name).exists() for name in (PREDICTIONS, SCORES))
-    except OSError:
-        has_other_files = False
-    if has_other_files:
+    if any((folder / name).exists() for name in (PREDICTIONS, SCORES)):
         raise InputError(f"{folder} holds predictions without a {MANIFEST}; give another --out, or remove them.")
     manifest.write(folder)
 
