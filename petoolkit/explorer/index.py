@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from petoolbench import InputError
-from petoolkit.evaluator.dataset_rows import load_setting, present_settings
+from petoolkit.evaluator.dataset_rows import load_setting, present_settings, unchanged
 from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
 
 _length_band, _band_order = DIMENSIONS["history_length"]
@@ -86,12 +86,13 @@ def read_index(dataset: str, revision: str | None = None) -> Index:
     Raises:
         InputError: if there is no such dataset, or it does not have rows.
     """
-    loaded = [
-        (setting, str(split), rows)
-        for setting in present_settings(dataset, revision)
-        for split, rows in load_setting(dataset, setting, revision).items()
-        if rows.num_rows
-    ]
+    with unchanged(dataset):
+        loaded = [
+            (setting, str(split), rows)
+            for setting in present_settings(dataset, revision)
+            for split, rows in load_setting(dataset, setting, revision).items()
+            if rows.num_rows
+        ]
     if not loaded:
         raise InputError(f"{dataset} does not have rows to show; build it anew.")
     loaded.sort(key=lambda block: block[1] != "test")  # the rows that models are asked about come first

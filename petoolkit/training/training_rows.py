@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from petoolbench import SETTINGS, InputError, to_json_text
-from petoolkit.evaluator.dataset_rows import chosen_settings, load_rows, resolved_revision
+from petoolkit.evaluator.dataset_rows import chosen_settings, load_rows, resolved_revision, unchanged
 from petoolkit.training.arguments import DataArguments
 from petoolkit.training.held_out import check_held_out
 
@@ -70,11 +70,12 @@ def load_training_rows(dataset: str, settings: Sequence[str], seed: int, revisio
     if not settings:
         raise InputError(f"no setting to train on; give some of: {', '.join(SETTINGS)}.")
     positioned = []  # each row with its position in the list, from 0 to 1
-    chosen = [setting for choice in settings for setting in chosen_settings(dataset, choice, revision)]
-    for setting in dict.fromkeys(chosen):
-        rows = load_rows(dataset, setting, "train", revision)
-        random.Random(f"{seed}:{setting}").shuffle(rows)
-        positioned += [((index + 0.5) / len(rows), row) for index, row in enumerate(rows)]
+    with unchanged(dataset):
+        chosen = [setting for choice in settings for setting in chosen_settings(dataset, choice, revision)]
+        for setting in dict.fromkeys(chosen):
+            rows = load_rows(dataset, setting, "train", revision)
+            random.Random(f"{seed}:{setting}").shuffle(rows)
+            positioned += [((index + 0.5) / len(rows), row) for index, row in enumerate(rows)]
     positioned.sort(key=lambda item: item[0])
     return [row for _, row in positioned]
 
