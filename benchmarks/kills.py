@@ -9,7 +9,8 @@ machine. Imports are not part of it: the processes are forked from one that has 
 process count. The exit code is 1 if a trial ends otherwise than undisturbed.
 
 Left out of the comparison, because they hold times: `seconds` of replies, `median_seconds` and `p95_seconds` of
-scores, `training_args.bin`, and the manifests of a build's stages.
+scores, `training_args.bin`, and the manifests of a build's stages; and the versions that evaluations record, since the
+checkout's commit is among them.
 """
 
 import argparse
@@ -180,15 +181,16 @@ def dataset_rows(folder: Path) -> list[object]:
 
 
 def evaluation_result(folder: Path) -> dict[str, object]:
-    """Manifest, replies and scores without times, and the names of all files."""
+    """Manifest, replies and scores without times and versions, and the names of all files."""
     results = folder / "results"
     scores = json.loads((results / "scores.json").read_text())
     for name in ("median_seconds", "p95_seconds"):
-        scores["usage"].pop(name)
+        del scores["usage"][name]
+    manifest = json.loads((results / "manifest.json").read_text())
+    del manifest["versions"], scores["versions"]
     lines = [
         {**json.loads(line), "seconds": None} for line in (results / "predictions.jsonl").read_text().splitlines()
     ]
-    manifest = (results / "manifest.json").read_text()
     return {"manifest": manifest, "replies": lines, "scores": scores, "names of files": names_in(folder)}
 
 
@@ -219,7 +221,7 @@ def training_words(folder: Path) -> list[str]:
     """The tiny SFT; if there is a whole checkpoint, it goes on from it, as the script says that one should."""
     recipe = ROOT / "benchmarks" / "tiny" / "recipes" / "sft.yaml"
     words = [str(ROOT / "trainer" / "sft.py"), "--config", str(recipe), "--model_name_or_path", "base"]
-    words += ["--dataset_name", "data", "--output_dir", "adapter", "--max_length", "4096", "--max_steps", str(STEPS)]
+    words += ["--dataset_name", "data", "--output_dir", "adapter", "--max_samples", "24", "--max_steps", str(STEPS)]
     words += ["--save_strategy", "steps", "--save_steps", str(STEPS_A_CHECKPOINT), "--eval_strategy", "no"]
     words += [
         "--validation_share",

@@ -31,6 +31,8 @@ _RECIPE = {
     "catalogue": ["embedded/Weather", "embedded/Music"],
     "group": {"eps": 0.35},
     "history": {"min_length": 3, "max_length": 5},
+    "candidates": {"number": 5, "same_function": 2, "retrieved": 1},
+    "export": {"documents": "brief"},
 }
 
 
