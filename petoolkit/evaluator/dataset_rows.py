@@ -1,5 +1,6 @@
 """Loading rows from a dataset's folder, or from a dataset on the Hub at a revision."""
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from petoolbench import COLUMNS, SETTINGS, InputError, check_choice, setting_of
+from petoolkit.decoding import not_permitted
 from petoolkit.evaluator.table_rows import table_rows
 from petoolkit.files import content_hash
 from petoolkit.folder_lock import restore_if_abandoned
@@ -227,6 +229,8 @@ def cache_of(dataset: str, config: str | None = None) -> str | None:
 
 def _check_folder(dataset: str) -> None:
     restore_if_abandoned(Path(dataset))
+    if Path(dataset).is_dir() and not os.access(dataset, os.R_OK | os.X_OK):  # the libraries find it empty
+        raise not_permitted(dataset)
     if not Path(dataset).is_dir() and "/" not in dataset:
         raise InputError(
             f"there is no dataset folder {dataset}/ here; run `petoolbench build` first, or check --dataset."
