@@ -3,8 +3,8 @@
 import json
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -37,6 +37,15 @@ def locked(folder: Path) -> Iterator[None]:
         if lock is not None:
             Path(lock.lock_file).unlink(missing_ok=True)  # while it is held: whoever waits for it looks again
             lock.release()
+
+
+@contextmanager
+def all_locked(folders: Iterable[Path]) -> Iterator[None]:
+    """Hold the locks of several folders, all different, so that what is read of them fits together; see `locked`."""
+    with ExitStack() as stack:
+        for folder in folders:
+            stack.enter_context(locked(folder))
+        yield
 
 
 def restore_if_abandoned(folder: Path) -> None:

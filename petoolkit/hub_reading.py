@@ -39,15 +39,24 @@ def why_not_read(error: BaseException, source: str = "") -> str:
         if any(isinstance(one, kind) for one in chain):
             return reason
     for one in chain:
-        if isinstance(one, OSError) and one.errno in DISK_ERRORS:
+        if isinstance(one, OSError) and (one.errno in DISK_ERRORS or _is_of_the_cache(one.filename)):
             where = one.filename or "a folder of this machine, such as the cache"
-            return (
-                f"{where} cannot be used ({(one.strerror or '').lower()}); free some space, ask for access, or set "
-                "HF_HOME to a folder that you may write"
-            )
+            is_cache = one.filename is None or _is_of_the_cache(one.filename)
+            ways = "free some space, ask for access, or "
+            ways += "set HF_HOME to a folder that you may write" if is_cache else "give another folder"
+            return f"{where} cannot be used ({(one.strerror or '').lower()}); {ways}"
     if any(isinstance(one, errors.HTTPError | ConnectionError | TimeoutError) for one in chain):
         return f"the Hub cannot be reached or refuses ({type(error).__name__})"
     return first_sentence(error)
+
+
+def _is_of_the_cache(path: object) -> bool:
+    """Whether a path is in the libraries' cache, or is a folder above it, which cannot be made."""
+    from huggingface_hub.constants import HF_HOME
+
+    if not isinstance(path, str):
+        return False
+    return Path(path).is_relative_to(HF_HOME) or Path(HF_HOME).is_relative_to(path)
 
 
 def first_sentence(error: BaseException) -> str:

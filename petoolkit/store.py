@@ -105,7 +105,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _unusable(path: Path, error: Exception) -> InputError:
     return InputError(
-        f"the cache {path} cannot be used ({error}); "
+        f"the cache {path} cannot be used ({getattr(error, 'strerror', None) or error}); "
         "remove it, free some space, or set PETOOLBENCH_CACHE to another folder."
     )
 

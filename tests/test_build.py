@@ -296,7 +296,11 @@ def test_a_key_of_the_recipe_that_is_not_declared_cannot_be_read():
         ("stages.export", {"export.py", "row_statistics.py"}, {"prefer.py", "tools.py"}),
         ("stages.blocks", {"blocks.py", "block_pool.py", "traits.py", "traits.yaml"}, {"group.py", "embedding.py"}),
         ("catalogue.catalogue_files", {"rapidapi.py", "toolbench.py", "embedded_catalogue.py"}, {"collect.py"}),
-        ("authors.offline", {"offline.py", "offline_phrases.py", "offline_functions.py", "offline_values.py"}, {"openai.py", "collect.py"}),
+        (
+            "authors.offline",
+            {"offline.py", "offline_phrases.py", "offline_functions.py", "offline_values.py"},
+            {"openai.py", "collect.py"},
+        ),
         (
             "authors.openai",
             {"openai.py", "author_prompts.py", "author_replies.py"},

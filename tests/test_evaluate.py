@@ -6,11 +6,12 @@ from pathlib import Path
 import evaluate as hf_evaluate
 import pyarrow as pa
 import pytest
+from huggingface_hub.constants import HF_HOME
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import CITY, DATASET_FACTS, past_call, row, tool
 
 from petoolbench import InputError
-from petoolkit.evaluator.dataset_rows import dataset_sizes, find_rows, load_rows, resolved_revision
+from petoolkit.evaluator.dataset_rows import dataset_sizes, find_rows, load_rows, present_settings, resolved_revision
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.models import baselines
 from petoolkit.evaluator.models.parameters import parameters_from_instruction
@@ -18,6 +19,7 @@ from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.records import Scores
 from petoolkit.evaluator.results_folder import evaluations_in, read_results
 from petoolkit.evaluator.table_rows import table_rows
+from petoolkit.hub_reading import why_not_read
 from petoolkit.scoring import error_reference
 
 DAYS = {"name": "days", "type": "NUMBER", "description": "", "default": '"1"'}
@@ -215,6 +217,25 @@ def test_rows_of_a_table_are_its_rows_and_share_what_is_equal():
     first, second, *_ = table_rows(table)
     assert first["candidate_tools"][0] is second["candidate_tools"][0]
     assert first["instruction"] is second["instruction"]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (FileNotFoundError(2, "No such file or directory", str(Path(HF_HOME).parent)), "set HF_HOME"),
+        (PermissionError(13, "Permission denied", "data/README.md"), "give another folder"),
+        (FileNotFoundError(2, "No such file or directory", "data/README.md"), "No such file"),
+    ],
+)
+def test_a_cache_that_cannot_be_made_is_not_blamed_on_the_dataset(error, expected):
+    assert expected in why_not_read(error)
+    assert ("HF_HOME" in why_not_read(error)) == ("HF_HOME" in expected)
+
+
+def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(dataset, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(InputError, match="permission denied"):
+        present_settings(dataset)
 
 
 def test_a_rule_is_asked_without_any_prompt(dataset, tmp_path, monkeypatch):

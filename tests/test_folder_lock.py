@@ -21,9 +21,11 @@ from rows import row
 
 from petoolbench import InputError
 from petoolkit.dataset_record import DatasetRecord
+from petoolkit.evaluator import dataset_rows
 from petoolkit.evaluator.dataset_rows import find_rows, load_rows
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.report import write_report
+from petoolkit.explorer.index import read_index
 from petoolkit.files import replacing, write_json
 from petoolkit.folder_lock import locked
 from petoolkit.publisher.pack_dataset import DatasetOptions, pack_dataset
@@ -214,3 +216,48 @@ def test_a_file_that_is_a_link_is_written_through(tmp_path):
         temporary.write_text("2")
     assert (tmp_path / "link.json").is_symlink()
     assert (tmp_path / "real.json").read_text() == "2"
+
+
+@pytest.fixture
+def replaced_while_read(tmp_path, monkeypatch):
+    """A dataset that another process replaces after the content of its files was looked at, before they are read."""
+    write(tmp_path / "d", "old one", "old two")
+    kept = dataset_rows.cache_of
+
+    def cache_of(dataset, config=None):
+        named = kept(dataset, config)
+        write(tmp_path / "d", "new one", "new two", "new three")
+        monkeypatch.undo()
+        return named
+
+    monkeypatch.setattr(dataset_rows, "cache_of", cache_of)
+    return tmp_path / "d"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda dataset: load_rows(dataset, "chronological", "test"),
+        lambda dataset: dataset_rows.load_split(dataset, "all", "test"),
+        dataset_rows.dataset_sizes,
+        read_index,
+    ],
+)
+def test_rows_of_two_datasets_are_never_mixed_nor_kept_under_the_name_of_one(replaced_while_read, read):
+    with pytest.raises(InputError, match="d/ was replaced while it was read; run the same command again"):
+        read(str(replaced_while_read))
+    assert instructions(replaced_while_read) == ["new one", "new two", "new three"]
+    write(replaced_while_read, "old one", "old two")
+    assert instructions(replaced_while_read) == ["old one", "old two"]
+
+
+def test_what_is_being_written_is_not_pushed(tmp_path):
+    dataset, results = tmp_path / "d", tmp_path / "results"
+    write(dataset, "a")
+    evaluate(str(dataset), "all", "baseline:random", results, console=QUIET)
+    for kind, folder, more in (("dataset", dataset, []), ("results", results, ["--predictions"])):
+        with held(folder) as process:
+            pushed = command("push", kind, str(folder), "me/x", "--dry-run", *more, cwd=tmp_path)
+            said = " ".join(pushed.communicate()[1].split())
+            assert f"is being written by process {process.pid} on" in said
+            assert pushed.returncode == 2

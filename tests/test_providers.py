@@ -17,7 +17,7 @@ from petoolkit.endpoint.request import AnswerError, Dialect, Reply, Request
 from petoolkit.evaluator import dataset_rows
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.options import Connection, Options
-from petoolkit.evaluator.records import Scores
+from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.evaluator.report import write_report
 
 ROWS = [row(f"u{n}", "preferred_only", "Aerwyn", [past_call("Aerwyn")] * 3, group=f"g{n % 4}") for n in range(8)]
@@ -226,6 +226,7 @@ def test_a_refused_option_is_recorded(dataset, tmp_path):
     with ScriptedServer(faults=lambda number, body: "no-temperature" if "temperature" in body else None) as server:
         scored = run(dataset, tmp_path / "out", server)
     assert scored.left_out == ["temperature"]
+    assert Manifest.read(tmp_path / "out").left_out == ["temperature"]
     assert all(line["left_out"] == ["temperature"] for line in lines(tmp_path / "out"))
 
 

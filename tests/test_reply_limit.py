@@ -232,6 +232,17 @@ def test_a_run_that_was_stopped_between_asks_for_them_again(dataset, tmp_path):
         assert [body["max_tokens"] for body in server.requests] == [ROOM] * 8
 
 
+def test_a_run_without_a_reply_claims_nothing(dataset, tmp_path):
+    with ScriptedServer(faults=lambda number, body: "400-moderation") as server:
+        assert command(dataset, tmp_path / "out", server, "--model", "openai:o3")[0] == 2
+    assert (tmp_path / "out" / "manifest.json").is_file()
+    with ScriptedServer(lambda body: answer(ANSWER)) as server:
+        code, output = command(dataset, tmp_path / "out", server, "--no-history")
+        assert code == 0, output
+        assert [body["max_tokens"] for body in server.requests] == [256] * 8
+    assert Manifest.read(tmp_path / "out").model == "openai:m" and len(lines(tmp_path / "out")) == 8
+
+
 def test_a_server_without_room_leaves_the_replies_cut(dataset, tmp_path):
     """Such as one with a context of 4,096 tokens; nothing that was paid for is lost."""
     with ScriptedServer(

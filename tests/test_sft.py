@@ -18,6 +18,7 @@ from peft import PeftModel
 from petoolkit.builder.dataset_folder import write_dataset
 from report_folders import folders, scores
 from rows import DATASET_FACTS, past_call, row
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from tiny_model import make_tiny_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -447,7 +448,27 @@ def test_two_processes_share_the_batches_and_write_one_adapter(base, dataset, tm
         (["--config", "nowhere"], "recipe nowhere does not exist; give .* or one of: .*llama3.1-8b, .*tiny"),
     ],
 )
-def test_a_mistake_ends_the_script_with_one_sentence(words, message, tmp_path, monkeypatch):
+def test_a_mistake_ends_the_script_with_one_sentence(words, message, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["sft.py", *words, "--output_dir", str(tmp_path)])
-    with pytest.raises(SystemExit, match=f"^Error: .*{message}"):
+    with pytest.raises(SystemExit, match=r"^2$"):
         script.run_script(sft.make_parser(), sft.main)
+    assert re.search(f"(?m)^Error: .*{message}", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(28, "No space left on device", "run/x"), "run/x cannot be written (no space left on device)"),
+        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 1 vs 2"), "the disk is full"),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), "the disk is full"),
+    ],
+)
+def test_a_full_disk_ends_the_script_with_one_sentence(error, message, tmp_path, monkeypatch, capsys):
+    def full(*options):
+        raise error
+
+    monkeypatch.setattr(sys, "argv", ["sft.py", "--output_dir", str(tmp_path)])
+    with pytest.raises(SystemExit, match=r"^2$"):
+        script.run_script(sft.make_parser(), full)
+    (said,) = capsys.readouterr().err.strip().splitlines()
+    assert message in said and "free some space" in said

@@ -25,10 +25,7 @@ _NOT_SPOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_LABEL = re.compile(
-    r"^(?:[A-Z][\w/]*\s){0,3}(?:description|instructions?|overview|summary|note)\s*:?\s+", re.IGNORECASE
-)
-_AND_VERB = re.compile(r"\b(and|or) (\w+s)\b")
+_LABEL = re.compile(r"^(?:\w+ ){0,3}(?:description|instructions?|overview|summary|note) ?: ", re.IGNORECASE)
 _NOT_A_NAME = ("the", "a", "an", "all", "latest", "current", "information", "list")  # lose their capital behind a verb
 _DETERMINERS = frozenset(WORDS["determiners"].split())
 # Where what the user asks for ends, and how it is passed begins.
@@ -38,14 +35,15 @@ _PASSED = re.compile(
     r"provided|specified))\b.*",
     re.IGNORECASE,
 )
+_THING_GIVEN = r"(?=\w)(?!(?:ones?|sizes?|times?|numbers?|lengths?|order|format|range|amounts?|types?)\b)"
 _GIVEN = re.compile(
-    r"\b(?:the|an?|that) (?:given|specified|provided|supplied|requested|particular) (?=\w)", re.IGNORECASE
+    rf"\b(?:the|an?|that) (?:given|specified|provided|supplied|requested|particular) {_THING_GIVEN}", re.IGNORECASE
 )
 _BARE_GIVEN = re.compile(
-    r"\b(of|for|in|from|by|at|on|to|with) (?:given|specified|provided|specific) (?=\w)", re.IGNORECASE
+    rf"\b(of|for|in|from|by|at|on|to|with) (?:given|specified|provided|specific) {_THING_GIVEN}", re.IGNORECASE
 )
 _PLURAL = re.compile(r"\w+[^s\W]s\b")
-_OBJECT = ("a", "an", "the", "my", "all")  # words before an object: what stands before them is a verb
+_OBJECT = ("a", "an", "the", "my", "all", "it", "its", "them", "how", "whether")  # stand behind a verb
 
 # How documents begin without a word about the function: "This endpoint returns ...", "Allows you to ...".
 _THING = r"""
@@ -53,6 +51,9 @@ _THING = r"""
     (?: (?: api s? | endpoints? | end\ ?points? | method | call | route | service | resource | function | operation
           | requests? | command ) \s* )+
 """
+_NAMED_THING = (
+    r"(?:this|the|our) \s+ (?: \S+ \s+ ){0,6}? (?: api s? | endpoints? | end\ ?points? | route | service ) \s+"
+)
 _HELPS = r"(?: allows? | lets? | enables? | helps? | permits? | gives? \s+ you \s+ the \s+ ability )"
 _PREAMBLES = [
     re.compile(pattern, re.IGNORECASE | re.VERBOSE)
@@ -68,12 +69,15 @@ _PREAMBLES = [
         """,
         rf"^ requests? \s+ to \s+ (?:this|the) \s+ {_THING} \s* (?:will\s+)?",
         rf"""
-        ^ (?: (?:this|the|our|an?)\s+ )? (?: \S+ \s+ ){{0,6}}? {_THING}
+        ^ (?: {_NAMED_THING} | (?: (?:this|the|our|an?)\s+ )? {_THING} )
         (?: of \s+ (?:our|the) \s+ (?: \S+ \s+ ){{1,6}}? {_THING} )?
         (?: (?: that | which | is | can\ be | can | will | used | able | designed | {_HELPS} | easily
               | you | users? | us | the | to | for ) \s+ )+
         """,
-        rf"^ (?:this|the|our) \s+ (?: \S+ \s+ ){{0,6}}? {_THING} (?=\w+s\b)",
+        rf"""
+        ^ (?: {_NAMED_THING} | (?:this|the|our) \s+ {_THING} )
+        (?: of \s+ (?:our|the) \s+ (?: \S+ \s+ ){{1,6}}? )? (?=\w+s\b)
+        """,
         rf"""
         ^ (?: it\s+ )? {_HELPS} \s+
         (?: (?: you | users? | us | the\ user | one | to | easily ) \s+ )+
@@ -128,8 +132,8 @@ def function_phrase(description: str) -> str:
         phrase = shorter
     phrase = _BARE_GIVEN.sub(lambda match: f"{match[1]} {_article_before(match)}", phrase)
     phrase = _GIVEN.sub(_article_before, phrase)
-    phrase = _AND_VERB.sub(lambda match: f"{match[1]} {_VERB_OF_FORM.get(match[2].lower(), match[2])}", phrase)
-    return _begun_with_verb(re.sub(r"\byour\b", "my", phrase).split()[:_LONGEST_PHRASE])
+    words = re.sub(r"\byour\b", "my", phrase).split()[:_LONGEST_PHRASE]
+    return _begun_with_verb(_with_plain_verbs(words))
 
 
 def _article_before(match: re.Match) -> str:
@@ -138,6 +142,15 @@ def _article_before(match: re.Match) -> str:
     if _PLURAL.match(rest):
         return ""
     return "an " if rest[0].lower() in "aeio" else "a "
+
+
+def _with_plain_verbs(words: list[str]) -> list[str]:
+    """`save it` of `retrieves a quote and saves it`, also behind the first verb: `sort` of `lists and sorts`."""
+    for at in range(1, len(words) - 2):
+        is_verb = at == 1 or words[at + 2].lower().rstrip(".,") in _OBJECT
+        if words[at] in ("and", "or") and words[at + 1].endswith("s") and is_verb:
+            words[at + 1] = _VERB_OF_FORM.get(words[at + 1].lower(), words[at + 1])
+    return words
 
 
 def _begun_with_verb(words: list[str]) -> str:

@@ -12,9 +12,9 @@ from petoolbench import default_of
 
 _LONGEST_VALUE = 60  # characters of a text
 _UNSPEAKABLE_TYPES = ("BINARY", "FILE", "OBJECT", "ARRAY")
-# Texts that documents give in place of a value.
+# Texts that documents give in place of a default.
 _PLACEHOLDER = re.compile(
-    r"(?:your|my|some|the|insert|enter)[ _-].*|strings?|text|values?|null|none|undefined|n/?a|x{2,}|lorem.*|nisi.*"
+    r"(?:your|insert|enter)[ _-].*|strings?|text|values?|null|none|undefined|n/?a|x{2,}|lorem.*|nisi.*"
     r"|application/.*|multipart/.*"
 )
 
@@ -38,9 +38,10 @@ def plain_name(name: str) -> str:
 
 def documented_values(parameter: dict) -> list:
     """The values that a parameter's document gives, in its documented type."""
-    values = parameter["examples"] or [default_of(parameter)]
+    default = default_of(parameter)
+    values = parameter["examples"] or ([] if _is_placeholder(default, parameter["name"]) else [default])
     values = [_as_documented(value, parameter["type"]) for value in values]
-    return [value for value in values if _can_be_spoken(value) and not _is_placeholder(value, parameter["name"])]
+    return [value for value in values if _can_be_spoken(value)]
 
 
 def plausible_values(parameter: dict) -> list:

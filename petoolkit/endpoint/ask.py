@@ -103,7 +103,12 @@ class Endpoint:
         in_order: bool,
         batch: bool,
     ) -> Iterator[Result]:
-        most_begun = 2 * self.settings.batch_size if batch else _JOBS_PER_REQUEST * self.settings.concurrency
+        if batch:
+            most_begun = 2 * self.settings.batch_size
+        elif in_order:
+            most_begun = _JOBS_PER_REQUEST * self.settings.concurrency
+        else:  # no more than are in flight: if the process is killed, no more replies are lost than that
+            most_begun = self.settings.concurrency
         with asyncio.Runner() as runner, ExitStack() as stack:
             store = stack.enter_context(Store.open(cache_folder() / REPLIES)) if self._keep_replies else None
             session = runner.run(self._begin(store, batch))

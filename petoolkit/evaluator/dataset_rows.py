@@ -1,10 +1,15 @@
 """Loading rows from a dataset's folder, or from a dataset on the Hub at a revision."""
 
+import os
+import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from petoolbench import SELECTIVITY, SETTINGS, InputError, all_configs, check_choice, setting_of
+from petoolkit.decoding import not_permitted
 from petoolkit.evaluator.table_rows import table_rows
 from petoolkit.files import content_hash
 from petoolkit.folder_lock import restore_if_abandoned
@@ -64,11 +69,12 @@ def load_split(dataset: str, choice: str, split: str, revision: str | None = Non
 
     Raises what `chosen_settings` and `load_rows` raise.
     """
-    return [
-        row
-        for setting in chosen_settings(dataset, choice, revision)
-        for row in load_rows(dataset, setting, split, revision)
-    ]
+    with unchanged(dataset):
+        return [
+            row
+            for setting in chosen_settings(dataset, choice, revision)
+            for row in load_rows(dataset, setting, split, revision)
+        ]
 
 
 def load_split_if_any(dataset: str, choice: str, split: str, revision: str | None = None) -> list[dict]:
@@ -78,20 +84,22 @@ def load_split_if_any(dataset: str, choice: str, split: str, revision: str | Non
     without the split.
     """
     rows = []
-    for setting in chosen_settings(dataset, choice, revision):
-        loaded = load_setting(dataset, setting, revision)
-        if split not in loaded:
-            return []
-        rows += table_rows(loaded[split].data.table)
+    with unchanged(dataset):
+        for setting in chosen_settings(dataset, choice, revision):
+            loaded = load_setting(dataset, setting, revision)
+            if split not in loaded:
+                return []
+            rows += table_rows(loaded[split].data.table)
     return rows
 
 
 def dataset_sizes(dataset: str) -> dict[str, dict[str, int]]:
     """Number of rows by config and split; raises what `present_configs` and `load_setting` raise."""
-    return {
-        config: {str(split): rows.num_rows for split, rows in load_setting(dataset, config).items()}
-        for config in present_configs(dataset)
-    }
+    with unchanged(dataset):
+        return {
+            config: {str(split): rows.num_rows for split, rows in load_setting(dataset, config).items()}
+            for config in present_configs(dataset)
+        }
 
 
 def find_rows(dataset: str, config: str | None, row_or_user: str | None, revision: str | None = None) -> list[dict]:
@@ -148,15 +156,22 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
 
     Raises:
         InputError: if this config of the dataset cannot be read, a column of `petoolbench.COLUMNS` is missing, or
-            an id is repeated.
+            an id is repeated; if the folder is replaced meanwhile.
     """
     import datasets
 
     from petoolbench import FEATURES
 
     _check_folder(dataset)
+    cache = None
     try:
-        loaded = datasets.load_dataset(dataset, setting, revision=revision, cache_dir=cache_of(dataset, setting))
+        with unchanged(dataset):
+            cache = cache_of(dataset, setting)
+            loaded = datasets.load_dataset(dataset, setting, revision=revision, cache_dir=cache)
+    except DatasetReplacedError:
+        if cache:  # it is named by the earlier content, and may hold the later one
+            shutil.rmtree(cache, ignore_errors=True)
+        raise
     except Exception as error:  # whatever the libraries raise for files of others
         raise InputError(f"{dataset} does not have a readable config {setting!r}: {why_not_read(error)}.") from None
     for split, rows in loaded.items():
@@ -171,6 +186,35 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
             f"{dataset}, {setting}: ids that more than one row has: {listing(repeated)}; correct the rows."
         )
     return loaded
+
+
+class DatasetReplacedError(InputError):
+    """A dataset's folder was replaced while it was read, so that some rows may be of the old one."""
+
+
+@contextmanager
+def unchanged(dataset: str) -> Iterator[None]:
+    """Read a dataset's folder, which another process may be replacing: all that is read here is of one dataset.
+
+    Raises:
+        DatasetReplacedError: if it was replaced meanwhile; this goes before errors that come of it.
+    """
+    before = _files_of(Path(dataset))
+    try:
+        yield
+    finally:
+        if _files_of(Path(dataset)) != before:
+            raise DatasetReplacedError(f"{dataset}/ was replaced while it was read; run the same command again.")
+
+
+def _files_of(folder: Path) -> set[tuple]:
+    """Identities of the files in a folder; empty for what is not a folder, such as an id on the Hub."""
+    found = set()
+    for path in folder.rglob("*") if folder.is_dir() else ():
+        with suppress(FileNotFoundError):
+            known = path.stat()
+            found.add((path, known.st_ino, known.st_size, known.st_mtime_ns))
+    return found
 
 
 def cache_of(dataset: str, config: str | None = None) -> str | None:
@@ -193,6 +237,8 @@ def cache_of(dataset: str, config: str | None = None) -> str | None:
 
 def _check_folder(dataset: str) -> None:
     restore_if_abandoned(Path(dataset))
+    if Path(dataset).is_dir() and not os.access(dataset, os.R_OK | os.X_OK):  # the libraries find it empty
+        raise not_permitted(dataset)
     if not Path(dataset).is_dir() and "/" not in dataset:
         raise InputError(
             f"there is no dataset folder {dataset}/ here; run `petoolbench build` first, or check --dataset."

@@ -163,24 +163,29 @@ def writing(folder: Path, rank: Rank) -> AbstractContextManager[None]:
 
 
 def stored_date(folder: Path) -> datetime.date | None:
-    """The date that the chat template of a stored evaluation writes; `None` if there is no such date or evaluation.
+    """The date that the chat template of a stored evaluation writes; `None` if there is no such date, or no reply.
 
     Raises:
         InputError: if the manifest is damaged.
     """
-    return Manifest.read(folder).chat_date if (folder / MANIFEST).exists() else None
+    return Manifest.read(folder).chat_date if _has_replies(folder) else None
 
 
 def stored_limit(folder: Path) -> ReplyLimit | None:
-    """The most tokens of a reply in a stored evaluation; `None` if there is no evaluation, or no such option.
+    """The most tokens of a reply in a stored evaluation; `None` if there is no such option, or no reply.
 
     Raises:
         InputError: if the manifest is damaged.
     """
-    if not (folder / MANIFEST).exists():
+    if not _has_replies(folder):
         return None
     manifest = Manifest.read(folder)
     return ReplyLimit(manifest.most_tokens, manifest.max_new_tokens_reason) if manifest.most_tokens else None
+
+
+def _has_replies(folder: Path) -> bool:
+    """Whether a folder holds an evaluation with at least one reply."""
+    return (folder / MANIFEST).exists() and any(line["reply"] is not None for line in read_results(folder).predictions)
 
 
 def update_manifest(folder: Path, options: Mapping[str, Any] | None = None, **fields: Any) -> None:
@@ -193,12 +198,13 @@ def update_manifest(folder: Path, options: Mapping[str, Any] | None = None, **fi
 def begin_results(folder: Path, manifest: Manifest) -> None:
     """Write the manifest of a new evaluation, or prepare a folder to continue.
 
-    Stored replies stay; failed ones go, and those that were cut at fewer tokens than replies have by now.
+    A stored evaluation without a reply is replaced. Stored replies stay; failed ones go, and those that were cut at
+    fewer tokens than replies have by now.
 
     Raises:
         InputError: if the folder holds another evaluation, or cannot be written.
     """
-    if (folder / MANIFEST).exists():
+    if _has_replies(folder):
         stored = read_results(folder)
         now, earlier = _by_key(manifest), _by_key(stored.manifest)
         for key in {**now, **earlier}:
@@ -226,11 +232,11 @@ def begin_results(folder: Path, manifest: Manifest) -> None:
             }
             stored.manifest.model_copy(update={"counterfactuals": counterfactuals}).write(folder)
         return
-    try:
-        has_other_files = folder.is_dir() and any((folder / name).exists() for name in (PREDICTIONS, SCORES))
-    except OSError:
-        has_other_files = False
-    if has_other_files:
+    if (folder / MANIFEST).exists():
+        _remove_rank_files(folder)
+        for name in (PREDICTIONS, SCORES):
+            (folder / name).unlink(missing_ok=True)
+    if any((folder / name).exists() for name in (PREDICTIONS, SCORES)):
         raise InputError(f"{folder} holds predictions without a {MANIFEST}; give another --out, or remove them.")
     manifest.write(folder)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from petoolbench import KINDS, SETTINGS, InputError, setting_of
-from petoolkit.evaluator.dataset_rows import load_setting, present_configs
+from petoolkit.evaluator.dataset_rows import load_setting, present_configs, unchanged
 from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
 
 _length_band, _band_order = DIMENSIONS["history_length"]
@@ -96,12 +96,13 @@ def read_index(dataset: str, revision: str | None = None) -> Index:
     Raises:
         InputError: if there is no such dataset, or it does not have rows.
     """
-    loaded = [
-        (config, str(split), rows)
-        for config in present_configs(dataset, revision)
-        for split, rows in load_setting(dataset, config, revision).items()
-        if rows.num_rows
-    ]
+    with unchanged(dataset):
+        loaded = [
+            (config, str(split), rows)
+            for config in present_configs(dataset, revision)
+            for split, rows in load_setting(dataset, config, revision).items()
+            if rows.num_rows
+        ]
     if not loaded:
         raise InputError(f"{dataset} does not have rows to show; build it anew.")
     loaded.sort(key=lambda part: part[1] != "test")  # the rows that models are asked about come first

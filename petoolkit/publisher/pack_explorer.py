@@ -7,9 +7,11 @@ from pathlib import Path
 from petoolbench import InputError
 from petoolkit.evaluator.dataset_rows import resolved_revision
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest, Scores
+from petoolkit.evaluator.report.score_files import scored_evaluations_in
 from petoolkit.evaluator.results_folder import PREDICTIONS
 from petoolkit.explorer.space_folder import write_space
 from petoolkit.files import read_json_lines
+from petoolkit.folder_lock import all_locked
 from petoolkit.publisher.hub import Package
 from petoolkit.publisher.pack_results import as_json, published_record
 from petoolkit.publisher.text_search import refuse_keys
@@ -31,14 +33,15 @@ def pack_explorer(
 
     Raises:
         InputError: for a folder of this machine, or a dataset and evaluations that cannot be read or are about
-            different rows.
+            different rows; if another process writes an evaluation.
     """
     if Path(dataset).is_dir():
         raise InputError(f"a Space cannot show the folder {dataset}; push the dataset, then give its id on the Hub.")
     commit = resolved_revision(dataset, revision)
     with tempfile.TemporaryDirectory() as temporary:
         space = Path(temporary, "space")
-        write_space(space, dataset, commit, results, say)
+        with all_locked(scored_evaluations_in(results) if results else []):  # scores and replies of one state
+            write_space(space, dataset, commit, results, say)
         files: dict[str, Path | bytes] = {
             path.relative_to(space).as_posix(): path.read_bytes() for path in space.rglob("*") if path.is_file()
         }

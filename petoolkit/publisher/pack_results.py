@@ -14,6 +14,7 @@ from petoolbench import CITATION
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest, Scores
 from petoolkit.evaluator.report.score_files import read_scores, scored_evaluations_in
 from petoolkit.evaluator.results_folder import PREDICTIONS, read_results
+from petoolkit.folder_lock import all_locked
 from petoolkit.publisher.card_scores import scores_section
 from petoolkit.publisher.hub import Package
 from petoolkit.publisher.local_paths import without_folders, without_local_paths
@@ -67,9 +68,15 @@ def pack_results(folder: Path, predictions: bool, say: Callable[[str], None] = l
         say: gets a message about folders that were skipped.
 
     Raises:
-        InputError: if there is no evaluation, or a reply holds a key.
+        InputError: if there is no evaluation, a reply holds a key, or another process writes an evaluation of which
+            the replies are published.
     """
     folders = scored_evaluations_in([folder], say)
+    with all_locked(folders if predictions else []):  # scores and replies of one state
+        return _pack(folders, predictions)
+
+
+def _pack(folders: list[Path], predictions: bool) -> Package:
     results = read_scores(folders)
     files: dict[str, Path | bytes] = {}
     for path, scores in zip(folders, results, strict=True):

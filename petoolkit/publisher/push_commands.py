@@ -45,10 +45,15 @@ def _publish(
     repo_id: str,
     dry_run: bool,
     pack: "Callable[[Console], Package]",
+    is_locked: bool = False,
     **target_options: Any,
 ) -> None:
-    """Check that the Hub would accept a push, then collect the package and push it."""
+    """Check that the Hub would accept a push, then collect the package and push it.
+
+    With `is_locked`, nobody writes `folder` meanwhile: its files are read while they are sent.
+    """
     from petoolkit.console import make_console
+    from petoolkit.folder_lock import all_locked
     from petoolkit.publisher.hub import Target
     from petoolkit.publisher.push import check_target
     from petoolkit.publisher.push import push as run_push
@@ -56,7 +61,8 @@ def _publish(
     console = make_console(stderr=True, soft_wrap=True)
     target = Target(repo_id, kind, **target_options)
     check_target(target, dry_run)
-    run_push(target, pack(console), folder, dry_run, console)
+    with all_locked([folder] if is_locked else []):
+        run_push(target, pack(console), folder, dry_run, console)
 
 
 def _say(console: "Console") -> Callable[[str], None]:
@@ -102,7 +108,8 @@ def dataset(folder, repo_id, dry_run, private, branch, create_pr, **options) -> 
     def pack(console: "Console") -> "Package":
         return pack_dataset(folder, repo_id, DatasetOptions(**options), console)
 
-    _publish("dataset", folder, repo_id, dry_run, pack, private=private, branch=branch, create_pr=create_pr)
+    target = {"private": private, "branch": branch, "create_pr": create_pr}
+    _publish("dataset", folder, repo_id, dry_run, pack, is_locked=True, **target)
 
 
 @push.command()
@@ -119,7 +126,7 @@ def adapter(folder, repo_id, dry_run, **target_options) -> None:
     def pack(console: "Console") -> "Package":
         return pack_adapter(folder, repo_id, _say(console))
 
-    _publish("model", folder, repo_id, dry_run, pack, **target_options)
+    _publish("model", folder, repo_id, dry_run, pack, is_locked=True, **target_options)
 
 
 @push.command()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from petoolbench import InputError
 from petoolkit.dataset_record import read_dataset_record
-from petoolkit.evaluator.dataset_rows import load_setting, present_configs
+from petoolkit.evaluator.dataset_rows import load_setting, present_configs, unchanged
 from petoolkit.split_rules import unshared_by
 from petoolkit.text import counted, listing
 from petoolkit.training.script import say
@@ -37,5 +37,6 @@ def check_held_out(rows: Iterable[dict], dataset: str, revision: str | None = No
 
 
 def _test_rows(dataset: str, revision: str | None) -> list[dict]:
-    loaded = [load_setting(dataset, config, revision) for config in present_configs(dataset, revision)]
+    with unchanged(dataset):
+        loaded = [load_setting(dataset, config, revision) for config in present_configs(dataset, revision)]
     return [row for splits in loaded if "test" in splits for row in splits["test"].select_columns(_COLUMNS)]

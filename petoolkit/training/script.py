@@ -5,10 +5,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from accelerate import PartialState
+from safetensors import SafetensorError
 from trl import TrlParser
 
 from petoolbench import InputError
+from petoolkit.files import DISK_ERRORS
 from petoolkit.shipped import recipe_path, recipes
+
+# Of errors of torch and safetensors where they cannot write a file to its end.
+_FULL_DISK = ("inline_container", "PytorchStreamWriter", "No space left", "os error 28")
 
 
 class RecipeParser(TrlParser):
@@ -59,11 +64,32 @@ def run_script(
     try:
         options = parser.parse_args_and_config(sys.argv[1:] or without_options())
     except (ValueError, OSError) as error:  # such as an unknown key of a recipe
-        raise SystemExit(f"Error: {error}") from None
+        raise _ended(error) from None
     try:
         main(*options)
     except InputError as error:
-        raise SystemExit(f"Error: {error}") from None
+        raise _ended(error) from None
+    except (OSError, RuntimeError, SafetensorError) as error:
+        if not (reason := _disk_error(error)):
+            raise
+        raise _ended(
+            f"{reason}; free some space or give another output_dir. From a checkpoint, --resume_from_checkpoint true "
+            "goes on."
+        ) from None
+
+
+def _ended(problem: object) -> SystemExit:
+    sys.stderr.write(f"Error: {problem}\n")
+    return SystemExit(2)
+
+
+def _disk_error(error: BaseException) -> str | None:
+    """What could not be written, as a clause; `None` for other errors. The libraries do not all raise an `OSError`."""
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        return f"{error.filename or 'a file'} cannot be written ({(error.strerror or '').lower()})"
+    if not isinstance(error, OSError) and any(sign in str(error) for sign in _FULL_DISK):
+        return "a checkpoint cannot be written: the disk is full"
+    return None
 
 
 def say(text: str) -> None:

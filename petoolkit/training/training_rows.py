@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from petoolbench import SETTINGS, InputError, all_configs, check_choice, to_json_text
-from petoolkit.evaluator.dataset_rows import load_rows, load_setting, present_configs, resolved_revision
+from petoolkit.evaluator.dataset_rows import load_rows, load_setting, present_configs, resolved_revision, unchanged
 from petoolkit.text import ALL, counted
 from petoolkit.training.arguments import DataArguments
 from petoolkit.training.held_out import check_held_out
@@ -76,10 +76,11 @@ def load_training_rows(dataset: str, settings: Sequence[str], seed: int, revisio
         check_choice(choice, [ALL, *all_configs()], "setting")
         chosen += _trained_configs(dataset, revision) if choice == ALL else [choice]
     positioned = []  # each row with its position in the list, from 0 to 1
-    for config in dict.fromkeys(chosen):
-        rows = load_rows(dataset, config, "train", revision)
-        random.Random(f"{seed}:{config}").shuffle(rows)
-        positioned += [((index + 0.5) / len(rows), row) for index, row in enumerate(rows)]
+    with unchanged(dataset):
+        for config in dict.fromkeys(chosen):
+            rows = load_rows(dataset, config, "train", revision)
+            random.Random(f"{seed}:{config}").shuffle(rows)
+            positioned += [((index + 0.5) / len(rows), row) for index, row in enumerate(rows)]
     positioned.sort(key=lambda item: item[0])
     return [row for _, row in positioned]
 
