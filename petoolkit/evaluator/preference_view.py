@@ -28,7 +28,7 @@ def preference_view(named: "Mapping[str, Preference]", difference: "Difference |
         "", ["pair accuracy given the function", "its gain over no history", "taste followed in override rows"]
     )
     for name, result in named.items():
-        headline.add_row(name, *_headline(result))
+        headline.add_row(name, *headline_cells(result))
     if difference and difference.value is not None:
         low, high = difference.low, difference.high
         interval = "" if low is None or high is None else f" ({points(low)}{_NO_BREAK}to {points(high)})"
@@ -45,7 +45,8 @@ def preference_view(named: "Mapping[str, Preference]", difference: "Difference |
     return Group(*views)
 
 
-def _headline(result: "Preference") -> list[str]:
+def headline_cells(result: "Preference") -> list[str]:
+    """Pair accuracy given the function, its gain over no history, and the share of overrides not heeded, in %."""
     pairs = result.pairs.get(ALL)
     gain = pairs.gain.value if pairs and pairs.gain else None
     override = result.counterfactual_scores.get("override", {}).get(ALL)
@@ -60,12 +61,13 @@ def _counterfactuals(result: "Preference") -> FittedTable:
     asked = {setting for scores in result.counterfactual_scores.values() for setting in scores}
     settings = [setting for setting in SETTINGS if setting in asked]
     table = FittedTable("counterfactual", [setting_label(setting) for setting in settings])
-    for name, cells in _lines(result, settings):
+    for name, cells in counterfactual_lines(result, settings):
         table.add_row(name, *cells)
     return table
 
 
-def _lines(result: "Preference", settings: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+def counterfactual_lines(result: "Preference", settings: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """For each counterfactual, and each tool it is about, its name and `observed (expected)` in each setting, in %."""
     for name, scores in result.counterfactual_scores.items():
         counterfactual = COUNTERFACTUALS.get(name)
         if counterfactual is None:  # of another version

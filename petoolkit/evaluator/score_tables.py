@@ -53,7 +53,7 @@ def scores_table(results: "Sequence[Scores]") -> Group:
 
 
 def _model(manifest: "Manifest") -> str:
-    return printable(manifest.model.removeprefix("baseline:"))
+    return printable(manifest.model.removeprefix("baseline:")) + (" (oracle)" if manifest.is_oracle else "")
 
 
 def _notes(results: "Iterable[Scores]") -> Iterator[Text]:

@@ -31,7 +31,7 @@ class Line:
     """One evaluation in a leaderboard."""
 
     name: str
-    is_rule: bool
+    tag: str  # `rule` or `oracle` for those of the toolkit
     scores: list[Score]  # in the order of `METRICS`
     errors: list[Score]  # in the order of `ERROR_TYPES`
     bars: dict[str, list[Segment]]
@@ -79,7 +79,7 @@ def _line(name: str, scores: Scores, setting: str) -> Line:
 
     return Line(
         name=name,
-        is_rule=scores.is_rule,
+        tag="oracle" if scores.is_oracle else "rule" if scores.is_rule else "",
         scores=[scores.score(setting, metric, READER) for metric in METRICS],
         errors=[scores.score(setting, error, READER) for error in ERROR_TYPES],
         bars={bar: segments(*parts) for bar, parts in _BARS.items()},

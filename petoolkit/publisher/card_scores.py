@@ -84,6 +84,10 @@ def _tested(checked: CheckedDataset) -> str | None:
     return ALL if tested and tested == present else None
 
 
+def _name(result: Scores) -> str:
+    return f"{without_folders(result.model)}{' (oracle)' if result.is_oracle else ''}"
+
+
 def scores_section(results: list[Scores]) -> str:
     """A table of Tool Acc by setting, with chance, in Markdown; empty without results.
 
@@ -96,13 +100,12 @@ def scores_section(results: list[Scores]) -> str:
     settings = list(first.rows)
     by_score = sorted(results, key=lambda result: result.score(ALL, _METRIC.name).value or 0)
     lines = [
-        [without_folders(result.model), *(with_interval(result.score(name, _METRIC.name)) for name in settings)]
-        for result in by_score
+        [_name(result), *(with_interval(result.score(name, _METRIC.name)) for name in settings)] for result in by_score
     ]
     lines.append(["chance", *(percent(first.chance[setting][_METRIC.name]) for setting in settings)])
     return (
         f"## Scores\n\n{_METRIC.label} in % on the {counted(first.rows[ALL], 'row')} of the test split, with 95 % "
         "intervals over blocks or function groups, read by the robust reader. The `baseline:` models are rules "
-        "without a language model; they show what can be guessed from the rows.\n\n"
+        "without a language model; they show what can be guessed from the rows. An oracle is told what decided.\n\n"
         + markdown_table(["model", *map(setting_label, settings)], lines)
     )
