@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 RESULTS = Path("results/quickstart")
 TINY = Path("runs/tiny")
-_ASKED_MORE = ("preference-rule", "attribute-embedding", "trait-oracle")  # rules that read the history
 LOG = TINY / "log.txt"
 _LAUNCH = ["--num_processes=1", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
 
@@ -38,8 +37,7 @@ def score_rules(dataset: str, console: "Console") -> list[Path]:
     rmtree(RESULTS, ignore_errors=True)
     folders = {name: RESULTS / name for name in BASELINES}
     scored = [
-        evaluate(dataset, "all", f"baseline:{name}", folder, counterfactuals="all" if name in _ASKED_MORE else "")
-        for name, folder in folders.items()
+        evaluate(dataset, "all", f"baseline:{name}", folder, counterfactuals="all") for name, folder in folders.items()
     ]
     console.print(row_view(find_rows(dataset, "rating_integrated", None)[0], brief=True))
     console.print(scores_table([scores for scores in scored if scores]))

@@ -213,3 +213,11 @@ def test_an_oracle_is_never_the_best_rule():
 
 def test_names_of_the_block_rows():
     assert ROWS[0]["same_function_tools"] == [AERWYN, CIRROX]
+
+
+def test_a_rule_that_calls_the_first_of_equals_may_depend_on_the_position():
+    """No candidate is known from the training rows: `popularity` calls the first, so it is no placebo there."""
+    train = [row("t1", SETTING, "Elsewhere")]
+    assert all("<Aerwyn>" in reply for reply in predict("popularity", ROWS, lambda: train, 0))
+    assert "gold_position" not in BASELINES["popularity"].cannot_depend_on
+    assert "gold_position" in BASELINES["lexical"].cannot_depend_on

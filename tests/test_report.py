@@ -418,7 +418,7 @@ def test_the_headline_is_pairs_their_gain_and_overrides(tmp_path):
         "hf:x": ["-", "-", "-", "-"],
     }
     assert table.notes[-1] == (
-        "Not asked: no-history and override, of hf:x. The same command with --counterfactual adds it, where the "
+        "Not asked: no-history and override, of hf:x. The same command with --counterfactual adds them, where the "
         "dataset has such rows: petoolbench evaluate --dataset some-dataset --model hf:x --counterfactual "
         "no-history,override --out run-1 (with the options of that evaluation)."
     )

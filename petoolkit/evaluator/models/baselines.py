@@ -23,7 +23,7 @@ _SIMILARITY_MARGIN = 0.125
 _ROWS_AT_ONCE = 1_000
 # Dimensions of a report that a rule cannot depend on.
 _POSITION = ("gold_position",)
-_BLIND = ("history_length", "gold_position")
+_BLIND = ("history_length", *_POSITION)
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ BASELINES: dict[str, Baseline] = {
         Baseline("random", "any candidate", _random, ("history_length", "category", "gold_position")),
         Baseline("lexical", "the candidate nearest to the instruction by TF-IDF", _lexical, _BLIND),
         Baseline("embedding", "the candidate nearest to the instruction by sentence embedding", _embedding, _BLIND),
-        Baseline("popularity", "the candidate called most often in the train split", _popularity, _BLIND),
+        Baseline("popularity", "the candidate called most often in the train split", _popularity, _BLIND[:1]),
         Baseline(
             "preference-rule",
             "of the candidates near by embedding, the one liked best: tool, then provider, then attribute words",

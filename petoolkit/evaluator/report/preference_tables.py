@@ -72,7 +72,7 @@ def not_asked(group: RunGroup) -> list[str]:
         run = next(run for run in group.runs if run.label == labels[0])
         sentences.append(
             f"Not asked: {listing(list(lacking))}, of {listing(labels)}. The same command with --counterfactual adds "
-            f"it, where the dataset has such rows: petoolbench evaluate --dataset {run.result.dataset} --model "
+            f"them, where the dataset has such rows: petoolbench evaluate --dataset {run.result.dataset} --model "
             f"{run.result.model} --counterfactual {','.join(lacking)} --out {run.result.folder} (with the options of "
             "that evaluation)."
         )
