@@ -4,10 +4,13 @@ import random
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
+from petoolbench import InputError
 from petoolkit.block_rules import word_runs
 
 from .tools import Tools
 from .traits import TRAITS, content_words
+
+_FEWEST_TRAITS = 2  # of a catalogue: one for each of two tools
 
 IsFit = Callable[[str], bool]  # whether a past call of the tool of this name fits
 
@@ -42,9 +45,13 @@ class CatalogueAttributes:
     Args:
         tools: with a column `traits`: name of the trait, and the description's words for it.
         is_crossed: whether a past call must describe a trait in other words than the candidate that shows it.
+
+    Raises:
+        InputError: if the tools show fewer than two traits.
     """
 
     def __init__(self, tools: Tools, is_crossed: bool):
+        _check_traits(tools)
         self._traits = {tool["tool_name"]: frozenset(tool["traits"]) for tool in tools.rows}
         self._is_crossed = is_crossed
         self._words: dict[tuple[str, str], frozenset[str]] = {}
@@ -103,13 +110,27 @@ class CatalogueAttributes:
         return sorted(self._traits[name])
 
 
+def _check_traits(tools: Tools) -> None:
+    traits = {trait for tool in tools.rows for trait in tool["traits"]}
+    if len(traits) >= _FEWEST_TRAITS:
+        return
+    number = sum(bool(tool["traits"]) for tool in tools.rows)
+    only = f", and all of them the same one ({traits.pop()})" if traits else ""
+    raise InputError(
+        f"{number:,} of the {len(tools):,} understood tools show a trait of builder/traits.yaml{only}, and a "
+        "preference needs two; take blocks.attributes: assigned, have a language model read the documents "
+        "(author.understand: openai), or add catalogues that name traits."
+    )
+
+
 class AssignedAttributes:
     """Traits that each block assigns to its tools, of whatever provider; descriptions are then written for them."""
 
     def distinctive(self, names: Collection[str], rng: random.Random) -> dict[str, list[str]]:
-        """See `BlockAttributes`."""
-        drawn = rng.sample(sorted(TRAITS), len(names))
-        return {name: [trait] for name, trait in zip(names, drawn, strict=True)}
+        """See `BlockAttributes`. At most half of all traits are drawn: the others are left for past calls."""
+        chosen = list(names)[: len(TRAITS) // 2]
+        drawn = rng.sample(sorted(TRAITS), len(chosen))
+        return {name: [trait] for name, trait in zip(chosen, drawn, strict=True)}
 
     def shows(self, trait: str, tool: str, rivals: Iterable[str]) -> IsFit:
         """See `BlockAttributes`."""

@@ -59,10 +59,9 @@ class BlockPool:
             & (self._categories != self._tools[group[0]]["category"])
             & ~np.isin(self._provider_numbers, taken)
         )
-        indices = np.flatnonzero(allowed).tolist()
-        rng.shuffle(indices)
-        one_of_each = {self._providers[index]: self._tools.rows[index]["tool_name"] for index in indices}
-        return PastTools(list(one_of_each.values()))
+        mixed = np.random.default_rng(rng.getrandbits(64)).permutation(np.flatnonzero(allowed))
+        _, first_of_each = np.unique(self._provider_numbers[mixed], return_index=True)
+        return PastTools([self._tools.rows[index]["tool_name"] for index in mixed[np.sort(first_of_each)]])
 
 
 class PastTools:

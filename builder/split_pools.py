@@ -8,6 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from petoolbench import SPLITS, InputError
+from petoolkit.text import counted
 
 from .record_rng import record_rng
 
@@ -83,10 +84,12 @@ def draw_pools(
             test.update(unit)
     if split_by != "user" and not 0 < len(test) < len(ids):
         largest = max(map(len, units), default=0)
+        smaller = "function or user" if split_by == "provider" else "user"
         raise InputError(
-            f"export.split: {split_by} leaves a split without groups: {len(ids):,} groups in {len(units):,} parts "
-            f"that share no {split_by}, the largest of {largest:,}, and export.test_share {test_share} of them are "
-            "wanted for the test split; add catalogues, or take split: function or user."
+            f"export.split: {split_by} leaves a split without groups: {counted(len(ids), 'group')} in "
+            f"{counted(len(units), 'part')} that share no {split_by}, the largest of {largest:,}, and of them "
+            f"export.test_share {test_share} is {wanted:,}; change export.test_share, add catalogues, or take split: "
+            f"{smaller}."
         )
     held_out: set[Provider] = set()
     if split_by == "provider":

@@ -12,7 +12,7 @@ from petoolbench import default_of
 
 _LONGEST_VALUE = 60  # characters of a text
 _UNSPEAKABLE_TYPES = ("BINARY", "FILE", "OBJECT", "ARRAY")
-# Texts that documents give in place of a default.
+# Texts that documents give instead of a default.
 _PLACEHOLDER = re.compile(
     r"(?:your|insert|enter)[ _-].*|strings?|text|values?|null|none|undefined|n/?a|x{2,}|lorem.*|nisi.*"
     r"|application/.*|multipart/.*"

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from petoolbench import PARAMETER_KINDS, InputError
+from petoolkit.text import counted
 
 from ..block_attributes import AssignedAttributes, BlockAttributes, CatalogueAttributes, both
 from ..block_pool import BlockPool
@@ -25,6 +26,18 @@ _WITHOUT_PARAMETERS_EVERY = 3  # rounds: a call without parameters tests half of
 _FEWEST_NEUTRAL = 4  # past calls of a row without a preference
 
 Refusal = str
+_NO_TRAITS = "fewer than two tools have a trait that no rival has"
+_NO_DISTRACTORS = "too few tools can stand beside the gold ones"
+_NO_SHOWING = "too few other providers show a tool's trait and none of its rivals'"
+_NOT_IN_OTHER_WORDS = f"{_NO_SHOWING} in other words than its candidates"
+_NO_FILLERS = "too few other providers show none of the tools' traits"
+_MENDS: dict[Refusal, str] = {
+    _NO_TRAITS: "take blocks.attributes: assigned",
+    _NO_DISTRACTORS: "lower candidates.number",
+    _NO_SHOWING: "lower blocks.calls_per_trait or take blocks.attributes: assigned",
+    _NOT_IN_OTHER_WORDS: "lower blocks.calls_per_trait or take blocks.wording: as_is",
+    _NO_FILLERS: "lower blocks.calls_per_trait or candidates.same_function",
+}
 
 
 def blocks(
@@ -84,12 +97,26 @@ def blocks(
         if drawn == drawn_before and round_number % _WITHOUT_PARAMETERS_EVERY == 0:
             break
     if drawn < users:
-        why = "; ".join(f"{number:,} times {reason}" for reason, number in reasons.most_common(4))
+        limit = settings.blocks_per_group
         raise InputError(
-            f"blocks for {drawn:,} of the {users:,} users asked for could be drawn, of {len(groups):,} groups in "
-            f"{round_number:,} rounds{f' (refused: {why})' if why else ''}; lower users or blocks.calls_per_trait, "
-            "raise blocks.blocks_per_group, take blocks.attributes: assigned, or add catalogues."
+            f"blocks for {drawn:,} of the {counted(users, 'user')} asked for could be drawn, of "
+            f"{counted(len(groups), 'group')} of {counted(len(set(providers.values())), 'provider')}"
+            f"{f' with blocks.blocks_per_group {limit}' if limit else ''}{_refused(reasons)}; "
+            f"{_mends(reasons, limit)}, lower users, or add catalogues."
         )
+
+
+def _refused(reasons: Counter[Refusal]) -> str:
+    listed = "; ".join(f"{reason}: {counted(number, 'time')}" for reason, number in reasons.most_common())
+    return f" (refused: {listed})" if listed else ""
+
+
+def _mends(reasons: Counter[Refusal], limit: int | None) -> str:
+    """What to change, the most frequent reason first."""
+    mends = [_MENDS[reason] for reason, _ in reasons.most_common()]
+    return (
+        ", ".join([*mends, *(["raise blocks.blocks_per_group"] if limit else [])]) or "raise candidates.same_function"
+    )
 
 
 def _in_random_order(groups: list[dict], test_groups: Collection[str], round_number: int, seed: int) -> list[dict]:
@@ -117,12 +144,12 @@ class _Draw:
         most = min(self._candidates.number, self._candidates.same_function or self._candidates.number)
         own = self._attributes.distinctive(rng.sample(group, min(len(group), most)), rng)
         if len(own) < 2:
-            return "fewer than two tools have a trait that no rival has"
+            return _NO_TRAITS
         distractors = self._pool.distractors(
             group, split, self._candidates.number - len(own), self._candidates.retrieved, rng
         )
         if distractors is None:
-            return "too few tools can stand beside the gold ones"
+            return _NO_DISTRACTORS
         candidates = [*own, *distractors]
         drawn = self._calls(group, own, candidates, split, rng)
         if isinstance(drawn, Refusal):
@@ -161,11 +188,11 @@ class _Draw:
                     calls += [(other, name) for other in found]
                     break
             else:
-                return "too few other providers show a tool's trait and none of its rivals'"
+                return _NOT_IN_OTHER_WORDS if self._is_crossed and not self._is_assigned else _NO_SHOWING
         is_neutral = both(self._attributes.is_neutral(own), words)
         fillers = past.take((len(own) - 2) * per_trait, is_neutral)
         if fillers is None:
-            return "too few other providers show none of the tools' traits"
+            return _NO_FILLERS
         calls += [(name, None) for name in fillers]
         rng.shuffle(calls)
         neutral = None
