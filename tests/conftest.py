@@ -19,7 +19,16 @@ SHARED = ROOT.parent / "shared" / "data"
 # Files whose tests run models, servers, browsers or whole builds: not part of `make test-fast`.
 WHOLE = {
     *("test_base", "test_batch", "test_build", "test_cli", "test_dataset_checks", "test_docs", "test_dpo"),
-    *("test_embedding", "test_evaluate", "test_explorer", "test_explorer_page", "test_fast_training", "test_hf_model"),
+    *(
+        "test_embedding",
+        "test_counterfactuals",
+        "test_preference_scores",
+        "test_evaluate",
+        "test_explorer",
+        "test_explorer_page",
+        "test_fast_training",
+        "test_hf_model",
+    ),
     *("test_openai_author", "test_openai_model", "test_pairs", "test_push", "test_push_adapter", "test_push_faults"),
     *("test_recipes_training", "test_scripted_server", "test_serve", "test_sft", "test_tiny_run", "test_trainer_rows"),
 }

@@ -16,6 +16,7 @@ from petoolkit.evaluator.counterfactuals.row_changes import other_name
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.models.baselines import predict
 from petoolkit.evaluator.options import Options
+from petoolkit.evaluator.prompts.row_prompts import make_prompts
 from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.evaluator.results_folder import read_results
 from petoolkit.evaluator.scores.comparison import compare
@@ -149,6 +150,29 @@ def test_rename_gives_other_names_of_the_same_form_in_the_whole_row():
     assert first.row["tool_call"]["tool_name"] == new[0] and taste(first)["tool"] == new[0]
     assert [one["tool_name"] for one in first.row["candidate_tools"]][:2] == new
     assert not any(name in json.dumps(first.row) for name in ("Aerwyn", "Cirrox", "Dovarque", "Fredo", "Euria"))
+
+
+class Counting:
+    """A model of which only the counting of tokens is asked."""
+
+    def count_tokens(self, messages):
+        return 1
+
+
+@pytest.mark.parametrize("protocol", ["prompt", "tools"])
+def test_prompts_of_changed_rows_show_what_was_changed(protocol):
+    """Without past calls, a prompt has no heading for them; a twin's prompt is that of the twin's own row."""
+
+    def system_text(one):
+        (prompt,) = make_prompts([(one, 0)], Counting(), Options(protocol=protocol), {}, make_console())
+        assert prompt.row_id == one["id"]
+        return prompt.messages[0]["content"]
+
+    blind = system_text(changed("no-history")[0].row)
+    assert "Calls made for this user before" not in blind
+    assert "Calls made for this user before" in system_text(ROWS[2])
+    assert system_text(changed("twin")[0].row) == system_text(ROWS[3]) != system_text(ROWS[2])
+    assert "Fredo1" in system_text(changed("stranger")[0].row)
 
 
 def test_rows_of_other_kinds_are_asked_as_they_are():
