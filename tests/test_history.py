@@ -178,7 +178,7 @@ def test_a_provider_of_another_category_is_another_provider():
 
 TOOLS = tool_set(
     *(tool(f"Data.Alder.{function}", f"get {function}") for function in ("news", "songs")),
-    tool("Data.Birch.maps", "draw maps", required=[parameter("city", default='"Den Haag"')]),
+    tool("Data.Birch.maps", "draw maps", required=[parameter("mood", default='"Den Haag"')]),
     tool("Data.Cedar.jokes", "tell jokes"),
 )
 SMALL = HistorySettings(min_length=3, max_length=3)
@@ -204,7 +204,7 @@ def test_a_row_holds_three_histories_of_whole_interactions():
         assert TOOLS[call["tool_name"]]["functionality"] in call["instruction"]
         for value in json.loads(call["parameters"]).values():
             assert value in call["instruction"]
-    assert {call["parameters"] for call in calls} == {"{}", '{"city": "Den Haag"}'}
+    assert {call["parameters"] for call in calls} == {"{}", '{"mood": "Den Haag"}'}
     assert sorted(call["tool_name"] for call in row["preferred_only"]) == sorted(TOOLS.index)[:3]
     assert sorted(str(call["rating"]) for call in row["rating_integrated"]) == ["0", "1", "1"]
     assert row["chronological"][0]["tool_name"] == full("Data.Cedar.jokes")

@@ -80,14 +80,14 @@ def written(provider="Birch", functionality=SONG, past=(), users=USERS, required
 
 
 def test_an_accepted_instruction_comes_with_the_gold_calls_parameters():
-    city = parameter("city", default='"Rome"')
-    for row in written(required=[city]):
+    mood = parameter("mood", default='"Rome"')
+    for row in written(required=[mood]):
         instruction = row.pop("instruction")
         assert SONG in instruction
         assert "'Rome'" in instruction
         assert row == {
             "user_id": row["user_id"],
-            "parameters": '{"city": "Rome"}',
+            "parameters": '{"mood": "Rome"}',
             "rejected": None,
             "raw_reply": None,
         }

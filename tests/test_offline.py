@@ -2,6 +2,7 @@
 
 import doctest
 import json
+from collections import Counter
 from random import Random
 
 import petoolkit.builder.authors.offline_functions
@@ -136,11 +137,11 @@ def test_every_value_stands_verbatim_in_the_request(name, value):
 CITIES = plausible_values(parameter("city"))
 
 
-def values_of(described, required=True):
+def values_of(described, required=True, times=40):
     """All that the author draws for one parameter of a tool that is alone in its catalogue."""
     only = tool("Data.Sunny.now", **{"required" if required else "optional": [described]})
     author = OfflineAuthor([only])
-    return [author.draw_parameters(only, Random(seed)) for seed in range(40)]
+    return [author.draw_parameters(only, Random(seed)) for seed in range(times)]
 
 
 @pytest.mark.parametrize(
@@ -159,8 +160,16 @@ def values_of(described, required=True):
 )
 def test_a_text_default_takes_its_documented_type(documented_type, default, value):
     """RapidAPI writes every default as text."""
-    for parameters in values_of(parameter("city", documented_type, default)):
-        assert json.dumps(parameters) == json.dumps({"city": value})
+    drawn = values_of(parameter("mood", documented_type, default))
+    assert json.dumps({"mood": value}) in map(json.dumps, drawn)
+    assert {type(parameters["mood"]) for parameters in drawn} == {type(value)}
+
+
+def test_a_default_is_asked_for_in_half_of_the_calls_where_other_values_are_known():
+    """The call at its defaults would be right too often otherwise; an id of one provider is none of another's."""
+    cities = Counter(parameters["city"] for parameters in values_of(parameter("city", default='"Rome"'), times=300))
+    assert 120 < cities["Rome"] < 180 and cities.keys() - {"Rome"} <= set(CITIES)
+    assert values_of(parameter("city_id", default='"Q220"')) == [{"city_id": "Q220"}] * 40
 
 
 @pytest.mark.parametrize(
@@ -247,10 +256,10 @@ def why_left_out(only, *others):
 
 def test_an_optional_value_is_never_invented():
     """A user who asks for more than is needed asks for something that exists."""
-    assert {json.dumps(values) for values in values_of(parameter("city"), required=False)} == {"{}"}
-    assert {json.dumps(values) for values in values_of(parameter("city", default='"Rome"'), required=False)} == {
+    assert {json.dumps(values) for values in values_of(parameter("mood"), required=False)} == {"{}"}
+    assert {json.dumps(values) for values in values_of(parameter("mood", default='"calm"'), required=False)} == {
         "{}",
-        '{"city": "Rome"}',
+        '{"mood": "calm"}',
     }
 
 
@@ -273,12 +282,12 @@ def test_all_required_parameters_are_given_and_optional_ones_only_up_to_four():
 
 def test_values_come_from_the_same_parameter_of_the_category():
     """Of the same name and type, other tools' values are as good as one's own; none is invented."""
-    asked = tool("Travel.Alder.stay", required=[parameter("city", default='"Rome"')])
-    bare = tool("Travel.Birch.stay", required=[parameter("City")])
+    asked = tool("Travel.Alder.stay", required=[parameter("mood", default='"Rome"')])
+    bare = tool("Travel.Birch.stay", required=[parameter("Mood")])
     others = [
-        tool("Travel.Cedar.stay", required=[parameter("city", examples=["Oslo", "Lima"])]),
-        tool("Travel.Cedar.ride", optional=[parameter("city", "NUMBER", default="5")]),
-        tool("Sports.Cedar.club", required=[parameter("city", default='"Ajax"')]),
+        tool("Travel.Cedar.stay", required=[parameter("mood", examples=["Oslo", "Lima"])]),
+        tool("Travel.Cedar.ride", optional=[parameter("mood", "NUMBER", default="5")]),
+        tool("Sports.Cedar.club", required=[parameter("mood", default='"Ajax"')]),
     ]
     author = OfflineAuthor([asked, bare, *others])
 
@@ -314,14 +323,14 @@ def test_the_same_generator_writes_the_same_text_whatever_the_catalogue_order():
 
 
 def test_understand_gives_an_example_and_two_descriptions():
-    sunny = tool("Data.Sunny.now", required=[parameter("city", default='"Rome"')]) | {
+    sunny = tool("Data.Sunny.now", required=[parameter("mood", default='"Rome"')]) | {
         "tool_description": "Returns the weather of a city.",
         "provider_description": "Weather for all. It is free.",
     }
     said = OfflineAuthor([sunny]).understand(sunny, Random(0))
     instruction = said["example"].pop("instruction")
     assert said == {
-        "example": {"parameters": {"city": "Rome"}},
+        "example": {"parameters": {"mood": "Rome"}},
         "functionality": "get the weather of a city",
         "attributes": "It is free.",
     }

@@ -25,7 +25,7 @@ from .offline_values import documented_values, plausible_values
 _MOST_DRAWS = 12  # of an instruction for one user
 _OPTIONAL_SHARE = 0.4  # how often an optional parameter is asked for
 _MOST_PARAMETERS = 4  # beyond which no optional one is
-_OWN_DEFAULT_SHARE = 0.5  # how often a documented default is asked for, rather than another tool's value of that name
+_OWN_DEFAULT_SHARE = 0.5  # how often a documented default is asked for, rather than another value of that name
 
 
 class OfflineAuthor:
@@ -134,10 +134,11 @@ class OfflineAuthor:
 
     def _draw_value(self, tool: dict, parameter: dict, rng: random.Random) -> Any:
         own = documented_values(parameter)
-        common = self._values.get(_value_key(tool, parameter), [])
         if own and (parameter["examples"] or rng.random() < _OWN_DEFAULT_SHARE):
             return rng.choice(own)
-        return rng.choice(common or plausible_values(parameter))
+        known = self._values.get(_value_key(tool, parameter), [])
+        others = [value for value in known if value not in own]
+        return rng.choice(others or plausible_values(parameter, instead_of=own) or known)
 
 
 def _request(tool: dict, phrase: str, parameters: dict[str, Any], rng: random.Random) -> str:

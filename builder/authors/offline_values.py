@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +44,23 @@ def documented_values(parameter: dict) -> list:
     return [value for value in values if _can_be_spoken(value)]
 
 
-def plausible_values(parameter: dict) -> list:
-    """Values that people might give for a parameter of this name and type; none if its name is of no known kind."""
+def plausible_values(parameter: dict, instead_of: Collection = ()) -> list:
+    """Values that people might give for a parameter of this name and type; none if its name is of no known kind.
+
+    Args:
+        instead_of: values that its document gives. Kinds whose form varies from provider to provider, such as ids,
+            have no others then.
+    """
     kind = (parameter["type"] or "").upper()
     if kind == "BOOLEAN":
-        return [False, True]
+        return [value for value in (False, True) if value not in instead_of]
     if kind in _UNSPEAKABLE_TYPES or kind == "ENUM":
         return []
     if "DATE" in kind:
         return _KINDS["date"]["texts"]
     words = plain_name(parameter["name"]).split()
     entry = next((_KINDS[end] for end in _ends(words) if end in _KINDS), None)
-    if entry is None:
+    if entry is None or (instead_of and entry.get("form_varies")):
         return []
     if kind == "NUMBER":
         return entry.get("numbers", [])
