@@ -17,6 +17,7 @@ from rich.console import Console
 
 from petoolbench import SETTINGS
 from petoolbench_cli import main
+from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.scoring import METRICS
 
@@ -128,7 +129,9 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture
 def tables(monkeypatch):
     """The tables that a page adds to, as they were when it ends."""
-    before: list[tuple[dict, dict]] = [(table, dict(table)) for table in (SETTINGS, METRICS, BASELINES, AUTHORS)]
+    before: list[tuple[dict, dict]] = [
+        (table, dict(table)) for table in (SETTINGS, METRICS, BASELINES, AUTHORS, COUNTERFACTUALS)
+    ]
     monkeypatch.setattr(catalogue_files, "FORMATS", catalogue_files.FORMATS)
     yield
     for table, entries in before:
@@ -163,5 +166,6 @@ def test_the_help_of_the_rules_is_in_the_docs():
 
     page = (ROOT / "docs" / "evaluate.md").read_text()
     assert all(f"`baseline:{name}`" in page for name in BASELINES)
+    assert all(f"`{name}`" in page for name in COUNTERFACTUALS)
     assert all(f"`{kind.spec}`" in page for kind in MODEL_KINDS.values())
     assert "Ask a model" in CliRunner().invoke(main, ["evaluate", "--help"]).output
