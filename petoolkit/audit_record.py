@@ -24,11 +24,13 @@ class SolverScore(AuditScore):
 
     Args:
         solver: its name.
+        description: what it chooses.
         kind: `shortcut`, `blind reader`, `reader` or `oracle`.
         passes: whether the gate lets it pass; `None` for a reader, which has no gate, and where there is no interval.
     """
 
     solver: str
+    description: str
     kind: str
     passes: bool | None = None
 
@@ -191,6 +193,5 @@ def check_gates(record: AuditRecord, how_to_allow: str) -> None:
         how_to_allow: what a user does to let it pass, as a clause.
     """
     if record.failed:
-        findings = "; ".join(f"{gate.name}: {gate.finding}" for gate in record.failed)
         names = listing([gate.name for gate in record.failed], len(record.failed))
-        raise GateFailed(f"the audit's gate fails for {names} ({findings}); correct the dataset, or {how_to_allow}.")
+        raise GateFailed(f"the audit's gate fails for {names}; correct the dataset, or {how_to_allow}.")

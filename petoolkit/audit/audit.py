@@ -49,7 +49,7 @@ def audit(dataset: str, revision: str | None, console: Console, allowed: tuple[s
         bar = progress.add_task("Asking the solvers", total=len(SOLVERS) * len(rows.rows))
         settings, notes = {}, _notes(rows, split)
         asked_rows: list[dict] = []
-        rights: dict[str, list[float] | None] = {}  # of the solvers that were asked in all settings
+        rights: dict[str, list[np.ndarray]] = defaultdict(list)  # by solver, for each setting where it was asked
         for setting in SETTINGS:
             choices = Choices(rows.preference(setting, split))
             if not choices.rows:
@@ -62,9 +62,8 @@ def audit(dataset: str, revision: str | None, console: Console, allowed: tuple[s
             solved, not_asked = solve(choices, fitting if fitting.rows else None, say)
             settings[setting] = _setting_audit(choices, solved, not_asked)
             asked_rows += choices.rows
-            for name in SOLVERS:
-                own = next((one.right for one in solved if one.solver.name == name), None)
-                rights[name] = None if own is None or rights.get(name, ()) is None else [*rights.get(name, ()), *own]
+            for one in solved:
+                rights[one.solver.name].append(one.right)
         progress.update(bar, total=1, completed=1, description="Counting")
         split_by = record.split if record else None
         shared = overlaps(rows.sound("test"), rows.sound("train")) if split == "test" and rows.sound("train") else []
@@ -83,7 +82,7 @@ def audit(dataset: str, revision: str | None, console: Console, allowed: tuple[s
             settings=settings,
             resolution=resolution(
                 Choices(asked_rows).clusters,
-                {name: np.array(right) for name, right in rights.items() if right is not None},
+                {name: np.concatenate(right) for name, right in rights.items() if len(right) == len(settings)},
             ),
             counts=[
                 CountedRows(
@@ -148,6 +147,7 @@ def _setting_audit(choices: Choices, solved: list[Solved], not_asked: dict[str, 
         scores=[
             SolverScore(
                 solver=one.solver.name,
+                description=one.solver.description,
                 kind=one.solver.kind,
                 value=one.value,
                 low=one.low,

@@ -38,7 +38,9 @@ def order_passes(score: AuditScore) -> bool | None:
     return abs(score.value - 0.5) <= _ORDER or score.low <= 0.5 <= score.high
 
 
-def gate_results(settings: dict[str, SettingAudit], overlaps: Iterable[Overlap], split_by: str | None) -> list[GateResult]:
+def gate_results(
+    settings: dict[str, SettingAudit], overlaps: Iterable[Overlap], split_by: str | None
+) -> list[GateResult]:
     """All gates that could be asked.
 
     Args:

@@ -98,26 +98,22 @@ COUNTS = (
     RowCount("instruction-in-history", "the instruction stands verbatim in the history", _instruction_in_history),
     RowCount(
         "instruction-names-gold",
-        "the instruction names the gold tool's provider or API, and no rival's",
+        "the instruction names the gold provider or API alone",
         _names_the_gold_tool,
     ),
-    RowCount(
-        "gold-function-in-history", "the history holds a tool that does the job asked for", _gold_group_in_history
-    ),
+    RowCount("gold-function-in-history", "the history holds a tool of the gold group", _gold_group_in_history),
     RowCount(
         "gold-provider-in-history",
-        "the history holds a provider of a candidate that does the job",
+        "the history holds a provider of the gold group",
         _gold_provider_in_history,
     ),
-    RowCount(
-        "ambiguous-gold", "the gold tool's document is the same as a rival's, apart from the name", _ambiguous_gold
-    ),
+    RowCount("ambiguous-gold", "the gold tool and a rival have the same document", _ambiguous_gold),
     RowCount(
         "identical-documents",
-        "two candidates that do the job have the same document, apart from the name",
+        "two same-function candidates have the same document",
         _identical_documents,
     ),
     RowCount("gold-at-defaults", "the gold parameters are the documented defaults", _gold_at_defaults),
-    RowCount("no-rival", "only one candidate does the job, so there is nothing to choose", _no_rival),
+    RowCount("no-rival", "only one candidate does the job", _no_rival),
     RowCount("no-history", "the history is empty", lambda row: not row["history"]),
 )

@@ -110,5 +110,8 @@ def mean_with_interval(values: np.ndarray, clusters: np.ndarray) -> tuple[float,
     everything = np.arange(len(values))
     sums, numbers = (cluster_sums(each, everything, clusters)[:, None] for each in (values, np.ones(len(values))))
     low, high = ratio_intervals(sums, numbers, ROUNDS, SEED)
-    bounds = [None if np.isnan(bound[0]) else float(bound[0]) for bound in (low, high)]
-    return float(values.mean()), *bounds
+    return float(values.mean()), _bound(low), _bound(high)
+
+
+def _bound(values: np.ndarray) -> float | None:
+    return None if np.isnan(values[0]) else float(values[0])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from petoolbench import provider_of
 from petoolkit.audit_record import Overlap
 
-PROVIDERS = "providers of test candidates"
+PROVIDERS = "providers of the test candidates"
 Values = Callable[[dict], Iterable[object]]
 
 

@@ -1,0 +1,79 @@
+"""Writing an audit: for programs, for people, as a picture; and into a dataset's card."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from petoolkit.audit_figure import draw_audit
+from petoolkit.audit.audit import audit
+from petoolkit.audit_record import AUDIT_FILE, AuditRecord, read_audit
+from petoolkit.audit_tables import audit_section
+from petoolkit.extras import missing_package
+from petoolkit.files import replacing
+
+_BEGIN, _END = "<!-- petoolbench audit -->", "<!-- petoolbench audit: end -->"
+_PICTURE, _TEXT = "audit.png", "audit.md"
+
+
+def write_audit(record: AuditRecord, dataset: str, out: Path | None, console: Console) -> Path:
+    """Write `audit.json`, and into a folder other than the dataset's, `audit.md` and its picture beside it.
+
+    Args:
+        record: of the audit.
+        dataset: a folder or a Hub id.
+        out: the folder; by default the dataset's, or for one on the Hub `audit/<name>`.
+        console: for a word on a missing package.
+
+    Returns:
+        The path of what was written: the file in the dataset's folder, or `out`.
+    """
+    if out is None and Path(dataset).is_dir():
+        record.write(Path(dataset))
+        return Path(dataset) / AUDIT_FILE
+    folder = out or Path("audit") / dataset.rpartition("/")[2]
+    folder.mkdir(parents=True, exist_ok=True)
+    record.write(folder)
+    picture = draw_audit(record)
+    if picture is None:
+        message = missing_package("The audit gets no picture: it needs", "matplotlib", "report")
+        console.print(str(message), markup=False, highlight=False)
+    else:
+        _write(folder / _PICTURE, picture)
+    _write(folder / _TEXT, f"{audit_section(record, _PICTURE if picture else None)}\n".encode())
+    return folder
+
+
+def with_audit(card: str, section: str) -> str:
+    """A card's text with an audit's section in its slot, in place of an earlier one; without a slot, at its end."""
+    before, begin, rest = card.partition(_BEGIN)
+    if not begin:
+        before, heading, rest = card.partition("\n## Citation")
+        return f"{before.rstrip()}\n\n{_BEGIN}\n{section}\n{_END}\n{heading}{rest}"
+    _, end, after = rest.partition(_END)
+    return f"{before}{_BEGIN}\n{section}\n{_END}{after if end else rest}"
+
+
+def audit_folder(folder: Path, console: Console, allowed: tuple[str, ...] = ()) -> AuditRecord:
+    """Audit the rows of a dataset's folder, unless that was done, and write the record and the card's section.
+
+    Args:
+        folder: that `petoolbench build` or `petoolbench import` wrote.
+        console: for bars.
+        allowed: names of gates that may fail.
+
+    Returns:
+        The record; its gates are not enforced (`petoolkit.audit_record.check_gates`).
+    """
+    record = read_audit(folder)
+    if record is None:
+        record = audit(str(folder), None, console, allowed)
+    record = record.model_copy(update={"allowed": list(allowed)})
+    record.write(folder)
+    card = folder / "README.md"
+    _write(card, with_audit(card.read_text(encoding="utf-8"), audit_section(record)).encode())
+    return record
+
+
+def _write(path: Path, content: bytes) -> None:
+    with replacing(path) as beside:
+        beside.write_bytes(content)
