@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from petoolbench import InputError
-from petoolkit.files import content_hash, read_json, write_json
+from petoolkit.files import content_hash, read_json, replacing
 from petoolkit.text import listing
 
 AUDIT_FILE = "audit.json"
@@ -94,7 +94,7 @@ class CountedRows(BaseModel):
 
 
 class Overlap(BaseModel):
-    """How many of the test split's values of one kind (users, gold tools ...) training rows have too."""
+    """How many of the test split's values of one kind (`petoolkit.split_rules.SHAREABLE`) training rows have too."""
 
     name: str
     shared: int
@@ -159,9 +159,14 @@ class AuditRecord(BaseModel):
         """The gates that fail and are not allowed to."""
         return [gate for gate in self.gates if not gate.passes and gate.name not in self.allowed]
 
+    def as_bytes(self) -> bytes:
+        """The content of `audit.json`."""
+        return (self.model_dump_json(indent=2) + "\n").encode()
+
     def write(self, folder: Path) -> None:
         """Write the record into a folder."""
-        write_json(folder / AUDIT_FILE, self.model_dump(mode="json"))
+        with replacing(folder / AUDIT_FILE) as beside:
+            beside.write_bytes(self.as_bytes())
 
 
 def read_audit(folder: Path) -> AuditRecord | None:

@@ -115,7 +115,7 @@ def count_lines(record: AuditRecord) -> list[tuple[str, str, str]]:
             text = f"{setting_label(setting)}: liked calls after disliked ones"
             lines.append((text, "", f"{with_interval(one.rating_order)}\N{NO-BREAK SPACE}%"))
     for overlap in record.overlaps:
-        text = f"shared with training rows: {overlap.name}"
+        text = f"{overlap.name}s of the test split that training rows have"
         lines.append((text, f"{overlap.shared:,}", f"of {overlap.of:,}"))
     if record.all_blocks:
         broken = f"{sum(record.broken_rules.values()):,}"

@@ -36,7 +36,7 @@ def audit(dataset: str, revision: str | None, console: Console, allowed: tuple[s
         dataset: a folder or a Hub id.
         revision: branch, tag or commit of a dataset on the Hub.
         console: for bars.
-        allowed: names of gates that may fail.
+        allowed: names of gates that may fail, beside those that the recipe of a build names.
 
     Raises:
         InputError: if the dataset cannot be read, or has no row that can be asked.
@@ -100,8 +100,12 @@ def audit(dataset: str, revision: str | None, console: Console, allowed: tuple[s
             overlaps=shared,
             notes=notes,
             gates=gate_results(settings, shared, split_by),
-            allowed=list(allowed),
+            allowed=sorted({*allowed, *_allowed_by_recipe(record)}),
         )
+
+
+def _allowed_by_recipe(record: DatasetRecord | None) -> list[str]:
+    return list((((record.recipe if record else None) or {}).get("audit") or {}).get("allow") or [])
 
 
 def _split_to_ask(rows: AuditRows, dataset: str) -> str:
@@ -182,8 +186,7 @@ def _by_block(rows: AuditRows) -> dict[str, list[dict]]:
 
 
 def _broken_rules(blocks: dict[str, list[dict]], record: DatasetRecord | None) -> dict[str, int]:
-    recipe = (record.recipe if record else None) or {}
-    is_crossed = (recipe.get("blocks") or {}).get("wording") == "crossed"
+    is_crossed = record is not None and record.is_crossed
     broken: Counter[str] = Counter()
     for block in blocks.values():
         try:

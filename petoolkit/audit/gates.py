@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable
 from petoolbench import check_choice
 from petoolkit.audit.solve import Solved
 from petoolkit.audit.solvers import SOLVERS
-from petoolkit.audit.split_overlap import PROVIDERS
 from petoolkit.audit_record import AuditScore, GateResult, Overlap, SettingAudit
 from petoolkit.text import counted, in_percent, listing, percent, setting_label, with_interval
 
@@ -60,7 +59,7 @@ def gate_results(
         holds = all(one.rating_order_passes for one in asked.values())
         results.append(GateResult(name=RATING_ORDER, passes=holds, finding="; ".join(findings)))
     for overlap in overlaps:
-        if split_by == "provider" and overlap.name == PROVIDERS:
+        if split_by == "provider" and overlap.name == "provider":
             finding = (
                 f"{counted(overlap.shared, 'provider')} of {overlap.of:,} of the test split's candidates also "
                 f"stand{'s' if overlap.shared == 1 else ''} in training rows"

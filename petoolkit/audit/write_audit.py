@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from petoolkit.audit_figure import draw_audit
 from petoolkit.audit.audit import audit
+from petoolkit.audit_figure import draw_audit
 from petoolkit.audit_record import AUDIT_FILE, AuditRecord, read_audit
 from petoolkit.audit_tables import audit_section
 from petoolkit.extras import missing_package
@@ -53,21 +53,17 @@ def with_audit(card: str, section: str) -> str:
     return f"{before}{_BEGIN}\n{section}\n{_END}{after if end else rest}"
 
 
-def audit_folder(folder: Path, console: Console, allowed: tuple[str, ...] = ()) -> AuditRecord:
+def audit_folder(folder: Path, console: Console) -> AuditRecord:
     """Audit the rows of a dataset's folder, unless that was done, and write the record and the card's section.
 
     Args:
         folder: that `petoolbench build` or `petoolbench import` wrote.
         console: for bars.
-        allowed: names of gates that may fail.
 
     Returns:
         The record; its gates are not enforced (`petoolkit.audit_record.check_gates`).
     """
-    record = read_audit(folder)
-    if record is None:
-        record = audit(str(folder), None, console, allowed)
-    record = record.model_copy(update={"allowed": list(allowed)})
+    record = read_audit(folder) or audit(str(folder), None, console)
     record.write(folder)
     card = folder / "README.md"
     _write(card, with_audit(card.read_text(encoding="utf-8"), audit_section(record)).encode())
