@@ -18,8 +18,8 @@ _MEANINGS = {
 }
 
 
-def draw_audit(record: AuditRecord) -> bytes | None:
-    """The picture as PNG; `None` where matplotlib is missing."""
+def draw_audit(record: AuditRecord) -> tuple[bytes, bytes] | None:
+    """The picture as PNG and as SVG; `None` where matplotlib is missing."""
     if find_spec("matplotlib") is None:
         return None
     from matplotlib.figure import Figure
@@ -51,6 +51,7 @@ def draw_audit(record: AuditRecord) -> bytes | None:
         if any(line.kind == "oracle" for line in lines):
             handles.append(Line2D([], [], color=GREEN, marker="D", linestyle="", label="knows what decided"))
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
-        png = io.BytesIO()
+        png, svg = io.BytesIO(), io.BytesIO()
         figure.savefig(png, format="png", dpi=150, metadata={"Software": None})
-        return png.getvalue()
+        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
+        return png.getvalue(), svg.getvalue()

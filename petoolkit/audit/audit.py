@@ -1,6 +1,7 @@
 """The audit of a dataset: rules that must fail are asked, readers that must not, and its rows are counted."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,66 +43,90 @@ def audit(dataset: str, revision: str | None, console: Console, allowed: tuple[s
         InputError: if the dataset cannot be read, or has no row that can be asked.
     """
     commit = resolved_revision(dataset, revision)
+    folder = Path(dataset)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         rows = read_rows(dataset, commit, progress)
-        record = read_dataset_record(dataset, commit)
-        split = _split_to_ask(rows, dataset)
         bar = progress.add_task("Asking the solvers", total=len(SOLVERS) * len(rows.rows))
-        settings, notes = {}, _notes(rows, split)
-        asked_rows: list[dict] = []
-        rights: dict[str, list[np.ndarray]] = defaultdict(list)  # by solver, for each setting where it was asked
-        for setting in SETTINGS:
-            choices = Choices(rows.preference(setting, split))
-            if not choices.rows:
-                continue
-            fitting = Choices(rows.preference(setting, "train")) if split == "test" else Choices([])
-
-            def say(name: str, setting: str = setting) -> None:
-                progress.update(bar, advance=1, description=f"{setting_label(setting)}: {name}")
-
-            solved, not_asked = solve(choices, fitting if fitting.rows else None, say)
-            settings[setting] = _setting_audit(choices, solved, not_asked)
-            asked_rows += choices.rows
-            for one in solved:
-                rights[one.solver.name].append(one.right)
-        progress.update(bar, total=1, completed=1, description="Counting")
-        split_by = record.split if record else None
-        shared = overlaps(rows.sound("test"), rows.sound("train")) if split == "test" and rows.sound("train") else []
-        asked = rows.sound(split)
-        blocks = _by_block(rows)
-        folder = Path(dataset)
-        return AuditRecord(
-            rows_hash=rows_hash(folder) if folder.is_dir() else f"{dataset}@{commit}",
-            split=split,
-            fitted_on="train" if rows.sound("train") and split == "test" else "other blocks",
-            split_by=split_by,
-            row_numbers=rows.numbers,
-            users=len({row["user_id"] for row in asked}),
-            blocks=len({row["block_id"] for row in asked} - {""}),
-            groups=len({row["group_id"] for row in asked} - {""}),
-            settings=settings,
-            resolution=resolution(
-                Choices(asked_rows).clusters,
-                {name: np.concatenate(right) for name, right in rights.items() if len(right) == len(settings)},
-            ),
-            counts=[
-                CountedRows(
-                    name=count.name,
-                    description=count.description,
-                    rows=sum(map(count.holds, asked)),
-                    of=len(asked),
-                )
-                for count in COUNTS
-            ],
-            **_liked_and_disliked(rows, split),
-            breaches=rows.breaches,
-            broken_rules=_broken_rules(blocks, record),
-            all_blocks=len(blocks),
-            overlaps=shared,
-            notes=notes,
-            gates=gate_results(settings, shared, split_by),
-            allowed=sorted({*allowed, *_allowed_by_recipe(record)}),
+        return audit_rows(
+            rows,
+            dataset,
+            rows_hash(folder) if folder.is_dir() else f"{dataset}@{commit}",
+            read_dataset_record(dataset, commit),
+            allowed,
+            lambda what: progress.update(bar, advance=1, description=what),
         )
+
+
+def audit_rows(
+    rows: AuditRows,
+    name: str,
+    rows_hash: str,
+    record: DatasetRecord | None,
+    allowed: tuple[str, ...] = (),
+    on_solver: Callable[[str], None] = lambda what: None,
+) -> AuditRecord:
+    """The audit of rows in memory.
+
+    Args:
+        rows: of the dataset.
+        name: of the dataset, for messages.
+        rows_hash: identifies the rows.
+        record: of how the dataset was made, if it is known.
+        allowed: names of gates that may fail, beside those that the recipe of a build names.
+        on_solver: gets the setting and the solver that is asked.
+
+    Raises:
+        InputError: if no row can be asked.
+    """
+    split = _split_to_ask(rows, name)
+    settings: dict[str, SettingAudit] = {}
+    asked_rows: list[dict] = []
+    rights: dict[str, list[np.ndarray]] = defaultdict(list)  # by solver, for each setting where it was asked
+    for setting in SETTINGS:
+        choices = Choices(rows.preference(setting, split))
+        if not choices.rows:
+            continue
+        fitting = Choices(rows.preference(setting, "train")) if split == "test" else Choices([])
+
+        def say(solver: str, setting: str = setting) -> None:
+            on_solver(f"{setting_label(setting)}: {solver}")
+
+        solved, not_asked = solve(choices, fitting if fitting.rows else None, say)
+        settings[setting] = _setting_audit(choices, solved, not_asked)
+        asked_rows += choices.rows
+        for one in solved:
+            rights[one.solver.name].append(one.right)
+    split_by = record.split if record else None
+    shared = overlaps(rows.sound("test"), rows.sound("train")) if split == "test" and rows.sound("train") else []
+    asked = rows.sound(split)
+    blocks = _by_block(rows)
+    return AuditRecord(
+        rows_hash=rows_hash,
+        split=split,
+        fitted_on="train" if rows.sound("train") and split == "test" else "other blocks",
+        split_by=split_by,
+        row_numbers=rows.numbers,
+        users=len({row["user_id"] for row in asked}),
+        blocks=len({row["block_id"] for row in asked} - {""}),
+        groups=len({row["group_id"] for row in asked} - {""}),
+        settings=settings,
+        resolution=resolution(
+            Choices(asked_rows).clusters,
+            {solver: np.concatenate(right) for solver, right in rights.items() if len(right) == len(settings)},
+        ),
+        counts=[
+            CountedRows(name=one.name, description=one.description, rows=sum(map(one.holds, asked)), of=len(asked))
+            for one in COUNTS
+        ],
+        **_liked_and_disliked(rows, split),
+        breaches=rows.breaches,
+        broken_rules=_broken_rules(blocks, record),
+        all_blocks=len(blocks),
+        overlaps=shared,
+        notes=_notes(rows, split),
+        gates=gate_results(settings, shared, split_by),
+        allowed=sorted({*allowed, *_allowed_by_recipe(record)}),
+    )
 
 
 def _allowed_by_recipe(record: DatasetRecord | None) -> list[str]:
@@ -138,7 +163,7 @@ def _notes(rows: AuditRows, split: str) -> list[str]:
     if alone:
         notes.append(f"Not asked: {counted(alone, 'row')} in which only one candidate does the job.")
     if rows.broken_ids:
-        notes.append(f"Not asked: {counted(len(rows.broken_ids), 'row')} that break the contract.")
+        notes.append(f"Not asked, since they break the contract: {counted(len(rows.broken_ids), 'row')}.")
     return notes
 
 

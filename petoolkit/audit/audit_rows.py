@@ -19,6 +19,13 @@ class AuditRows:
     breaches: dict[str, int] = field(default_factory=dict)  # rows by rule
     broken_ids: set[str] = field(default_factory=set)
 
+    def add(self, config: str, split: str, row: dict) -> None:
+        """Take a row of a config and split."""
+        self.rows.setdefault(config, {}).setdefault(split, []).append(row)
+        for breach in breaches(row):
+            self.breaches[breach] = self.breaches.get(breach, 0) + 1
+            self.broken_ids.add(row["id"])
+
     @property
     def numbers(self) -> dict[str, dict[str, int]]:
         """Numbers of rows by config and split."""
@@ -55,17 +62,12 @@ def read_rows(dataset: str, revision: str | None, progress: Progress) -> AuditRo
     bar = progress.add_task("Reading the rows", total=None)
     for config in [name for name in (*SETTINGS, SELECTIVITY) if name in configs]:
         loaded = load_setting(dataset, config, revision)
-        read.rows[config] = {}
         for split, table in loaded.items():
-            kept = read.rows[config].setdefault(str(split), [])
             for batch in table.iter(_ROWS_AT_ONCE):
                 for number in range(len(batch["id"])):
                     row = {column: values[number] for column, values in batch.items()}
                     row["candidate_tools"] = [known.setdefault(json.dumps(t), t) for t in row["candidate_tools"]]
-                    kept.append(row)
-                    for breach in breaches(row):
-                        read.breaches[breach] = read.breaches.get(breach, 0) + 1
-                        read.broken_ids.add(row["id"])
+                    read.add(config, str(split), row)
                 progress.advance(bar, len(batch["id"]))
     progress.update(bar, total=len(read.all))
     return read

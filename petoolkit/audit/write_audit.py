@@ -38,7 +38,7 @@ def write_audit(record: AuditRecord, dataset: str, out: Path | None, console: Co
         message = missing_package("The audit gets no picture: it needs", "matplotlib", "report")
         console.print(str(message), markup=False, highlight=False)
     else:
-        _write(folder / _PICTURE, picture)
+        _write(folder / _PICTURE, picture[0])
     _write(folder / _TEXT, f"{audit_section(record, _PICTURE if picture else None)}\n".encode())
     return folder
 

@@ -87,7 +87,8 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
         console.print(str(message), markup=False, highlight=False)
     else:
         sections["figures"] = figures_section(checked)
-        figures |= {_AUDIT_FIGURE: draw_audit(audited) or b""}
+        if picture := draw_audit(audited):
+            figures[_AUDIT_FIGURE] = picture[0]
     sections["audit"] = audit_section(audited, _AUDIT_FIGURE if figures else None)
     sections["scores"] = _scores(folder, checked, options, console)
     licence = _licence(card, record, options, console)
