@@ -5,7 +5,8 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from petoolbench import InputError
-from petoolkit.files import content_hash, read_json, replacing
+from petoolkit.decoding import read_json
+from petoolkit.files import content_hash, replacing
 from petoolkit.text import listing
 
 AUDIT_FILE = "audit.json"
