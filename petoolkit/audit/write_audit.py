@@ -44,7 +44,7 @@ def write_audit(record: AuditRecord, dataset: str, out: Path | None, console: Co
 
 
 def with_audit(card: str, section: str) -> str:
-    """A card's text with an audit's section in its slot, in place of an earlier one; without a slot, at its end."""
+    """A card's text with an audit's section in its slot, instead of an earlier one; without a slot, at its end."""
     before, begin, rest = card.partition(_BEGIN)
     if not begin:
         before, heading, rest = card.partition("\n## Citation")
