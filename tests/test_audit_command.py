@@ -118,9 +118,9 @@ def test_a_folder_gets_record_and_section_once(tmp_path):
 
 
 def test_a_card_without_a_slot_gets_the_section_before_its_citation():
-    assert with_audit("a\n\n## Citation\nb", "s").split("<!--")[0] == "a\n\n"
-    once = with_audit("a\n\n## Citation\nb", "s")
-    assert with_audit(once, "s") == once
+    once = with_audit("a\n\n## Citation\nb", "## Audit\n\ns")
+    assert once == "a\n\n## Audit\n\ns\n\n## Citation\nb"
+    assert with_audit(once, "## Audit\n\ns") == once
 
 
 def test_a_push_audits_shows_and_sends(tmp_path):

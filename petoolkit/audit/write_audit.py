@@ -11,7 +11,7 @@ from petoolkit.audit_tables import audit_section
 from petoolkit.extras import missing_package
 from petoolkit.files import replacing
 
-_BEGIN, _END = "<!-- petoolbench audit -->", "<!-- petoolbench audit: end -->"
+_SLOT = "<!-- petoolbench push: audit -->"
 _PICTURE, _TEXT = "audit.png", "audit.md"
 
 
@@ -44,13 +44,15 @@ def write_audit(record: AuditRecord, dataset: str, out: Path | None, console: Co
 
 
 def with_audit(card: str, section: str) -> str:
-    """A card's text with an audit's section in its slot, instead of an earlier one; without a slot, at its end."""
-    before, begin, rest = card.partition(_BEGIN)
-    if not begin:
-        before, heading, rest = card.partition("\n## Citation")
-        return f"{before.rstrip()}\n\n{_BEGIN}\n{section}\n{_END}\n{heading}{rest}"
-    _, end, after = rest.partition(_END)
-    return f"{before}{_BEGIN}\n{section}\n{_END}{after if end else rest}"
+    """A card's text with an audit's section in its slot or instead of an earlier one, else before the citation."""
+    if _SLOT in card:
+        return card.replace(_SLOT, section)
+    before, heading, rest = card.partition("\n## Audit\n")
+    if heading:
+        _, next_heading, after = rest.partition("\n## ")
+        return f"{before}\n{section}\n{next_heading}{after}"
+    before, heading, rest = card.partition("\n## Citation")
+    return f"{before.rstrip()}\n\n{section}\n{heading}{rest}"
 
 
 def audit_folder(folder: Path, console: Console) -> AuditRecord:
