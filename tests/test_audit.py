@@ -434,3 +434,10 @@ def test_a_failing_gate_can_be_allowed_by_name():
 def test_an_unknown_gate_is_named():
     with pytest.raises(InputError, match="unknown gate 'provider'; choose one of: provider-vote"):
         check_gate_names(["provider"])
+
+
+def test_few_blocks_do_not_judge_an_order_that_was_drawn():
+    test, train = blocks(5, "t"), of_other_providers(blocks(5, "r"))
+    record = audited([likes_come_last(one, "test") for one in test], train)
+    assert "rating-order" not in {gate.name for gate in record.gates}
+    assert "fewer than 10 blocks" in record.settings[RATED].not_asked["rating-order"]

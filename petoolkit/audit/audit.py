@@ -11,7 +11,7 @@ from rich.progress import Progress
 from petoolbench import SETTINGS, InputError
 from petoolkit.audit.audit_rows import AuditRows, read_rows
 from petoolkit.audit.choices import Choices
-from petoolkit.audit.gates import gate_results, order_passes, passes
+from petoolkit.audit.gates import FEWEST_CLUSTERS, RATING_ORDER, gate_results, order_passes, passes
 from petoolkit.audit.rating_order import rating_order
 from petoolkit.audit.resolution import resolution
 from petoolkit.audit.row_counts import COUNTS
@@ -168,10 +168,12 @@ def _notes(rows: AuditRows, split: str) -> list[str]:
 
 
 def _setting_audit(choices: Choices, solved: list[Solved], not_asked: dict[str, str]) -> SettingAudit:
-    order = rating_order(choices)
+    order, clusters = rating_order(choices), len(set(choices.clusters))
+    if order and clusters < FEWEST_CLUSTERS:
+        not_asked = {**not_asked, RATING_ORDER: f"there are fewer than {FEWEST_CLUSTERS} blocks or groups to judge by"}
     return SettingAudit(
         rows=len(choices.rows),
-        clusters=len(set(choices.clusters)),
+        clusters=clusters,
         ceiling=choices.ceiling,
         scores=[
             SolverScore(
@@ -187,7 +189,7 @@ def _setting_audit(choices: Choices, solved: list[Solved], not_asked: dict[str, 
         ],
         not_asked=not_asked,
         rating_order=order,
-        rating_order_passes=order_passes(order) if order else None,
+        rating_order_passes=order_passes(order, clusters) if order else None,
         resolution=resolution(choices.clusters, {one.solver.name: one.right for one in solved}),
     )
 

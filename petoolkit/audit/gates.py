@@ -11,6 +11,7 @@ from petoolkit.text import counted, in_percent, listing, percent, setting_label,
 MARGIN = 0.05  # by which a shortcut may be above the ceiling
 _ORACLE = 0.99
 _ORDER = 0.05  # by which the order may tell ratings better or worse than 0.5
+FEWEST_CLUSTERS = 10  # of fewer, an interval is too narrow to judge an order that was drawn
 ORACLE, RATING_ORDER, PROVIDER_OVERLAP = "trait-oracle", "rating-order", "provider-overlap"
 GATES = (*(name for name, solver in SOLVERS.items() if solver.must_fail), ORACLE, RATING_ORDER, PROVIDER_OVERLAP)
 
@@ -30,9 +31,9 @@ def passes(solved: Solved, ceiling: float) -> bool | None:
     return solved.value <= ceiling + MARGIN or solved.low <= ceiling + 1e-9
 
 
-def order_passes(score: AuditScore) -> bool | None:
-    """Whether the order of calls tells nothing of their ratings; `None` if there is no interval to judge it by."""
-    if score.low is None or score.high is None:
+def order_passes(score: AuditScore, clusters: int) -> bool | None:
+    """Whether the order of calls tells nothing of their ratings; `None` if there are too few clusters to judge it."""
+    if score.low is None or score.high is None or clusters < FEWEST_CLUSTERS:
         return None
     return abs(score.value - 0.5) <= _ORDER or score.low <= 0.5 <= score.high
 

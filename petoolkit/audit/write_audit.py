@@ -65,10 +65,14 @@ def audit_folder(folder: Path, console: Console) -> AuditRecord:
     Returns:
         The record; its gates are not enforced (`petoolkit.audit_record.check_gates`).
     """
-    record = read_audit(folder) or audit(str(folder), None, console)
-    record.write(folder)
+    known = read_audit(folder)
+    record = known or audit(str(folder), None, console)
+    if known is None:
+        record.write(folder)
     card = folder / "README.md"
-    _write(card, with_audit(card.read_text(encoding="utf-8"), audit_section(record)).encode())
+    text = card.read_text(encoding="utf-8")
+    if (audited := with_audit(text, audit_section(record))) != text:
+        _write(card, audited.encode())
     return record
 
 
