@@ -8,11 +8,14 @@ import click
 from petoolkit.builder.authors import AUTHORS
 
 from petoolbench import InputError
+from petoolkit.audit.audit_commands import audit
+from petoolkit.audit_record import GateFailed
 from petoolkit.console import make_console
 from petoolkit.evaluator.evaluate_commands import compare, dataset_option, evaluate, report, revision_option, score
 from petoolkit.files import DISK_ERRORS
 from petoolkit.publisher.push_commands import push
 
+EXIT_GATE_FAILED = 1
 EXIT_INPUT_ERROR = 2
 EXIT_STOPPED = 130
 _DATASET = Path("petoolbench")
@@ -29,6 +32,9 @@ class _Command(click.Group):
         except InputError as error:
             _print_error(error)
             context.exit(EXIT_INPUT_ERROR)
+        except GateFailed as error:
+            _print_error(error)
+            context.exit(EXIT_GATE_FAILED)
         except BrokenPipeError:  # click ends without a message when nobody reads its output any more
             raise
         except OSError as error:  # of a file or folder that the library does not check itself, such as a cache
@@ -306,7 +312,7 @@ def quickstart(context) -> None:
     console.print(what_was_made(_DATASET), highlight=False, soft_wrap=True)
 
 
-for command in (evaluate, score, compare, report, push):
+for command in (audit, evaluate, score, compare, report, push):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from petoolbench import FEATURES, InputError, config_of
+from petoolkit.audit_record import AUDIT_FILE
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord, Origin, read_dataset_record
 from petoolkit.files import content_hash, replacing, restore_folder
 from petoolkit.released import PROMPTS_FOLDER
@@ -48,7 +49,7 @@ def check_replaceable(folder: Path, origin: Origin | None = None, replace: bool 
             f"{folder}/ is not a dataset that petoolbench wrote (it holds {', '.join(sorted(content)[:3])}); "
             "move it away or give another --dataset folder."
         )
-    if foreign := content - {"README.md", "data", PROMPTS_FOLDER, RECORD_FILE}:
+    if foreign := content - {"README.md", "data", PROMPTS_FOLDER, RECORD_FILE, AUDIT_FILE}:
         raise InputError(
             f"{folder}/ also holds {', '.join(sorted(foreign)[:3])}, which would be lost; move it away first."
         )

@@ -7,6 +7,9 @@ from pathlib import Path
 from rich.console import Console
 
 from petoolbench import SPLITS, InputError
+from petoolkit.audit.write_audit import audit_folder
+from petoolkit.audit_record import check_gates
+from petoolkit.audit_tables import verdict
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.endpoint.usage import Usage
 from petoolkit.files import content_hash, write_json
@@ -50,6 +53,7 @@ def build(
     Raises:
         InputError: for a mistake in the recipe, a catalogue or a folder, or if another process writes one of the
             folders.
+        GateFailed: if the audit of the finished dataset fails a gate that the recipe does not allow.
     """
     check_outside(run_folder, dataset_folder, "--run")
     with locked(dataset_folder), locked(run_folder):
@@ -161,12 +165,15 @@ def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Consol
         if standing := check_replaceable(folder):
             console.print(f"{folder}/ holds {standing}; this build replaces it.", markup=False)
         with console.status(f"Writing {folder}/"):
-            written = write_dataset(folder, ((row.pop("split"), row) for row in run.rows("export")), lambda: record)
-        run.record("dataset", {**key, "fingerprint": written})
+            write_dataset(folder, ((row.pop("split"), row) for row in run.rows("export")), lambda: record)
         console.print(f"Wrote {exported['rows']:,} rows to {folder}/; kept and dropped: {run.folder}/report.md")
+    audited = audit_folder(folder, console)
+    run.record("dataset", {**key, "fingerprint": fingerprint(folder)})
+    console.print(f"Audit: {verdict(audited)} See `petoolbench audit {folder}`.", markup=False)
     for split in SPLITS:
         if not exported["counts"].get(f"{split} rows"):
             console.print(
                 f"The dataset has no {split} split: take more users, another export.test_share, or a smaller unit in "
                 "export.split."
             )
+    check_gates(audited, "name what may fail in the recipe's `audit: {allow: [...]}`")

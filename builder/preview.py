@@ -83,13 +83,15 @@ def preview(recipe: Recipe, number: int, console: Console) -> Preview:
             jobs = (UnderstandJob(tool, record_rng(recipe.seed, "understand", tool["tool_name"])) for tool in chosen)
             rejected = sum(written.rejected is not None for written in author.understand_all(jobs))
             console.print(f"  understand  {len(chosen)} of {len(tools):,} tools tried, {rejected} rejected")
-        seen.estimate = _estimate(usage, run, recipe, min(number, len(tools)), len(tools))
+        accepted = DESIGNS[recipe.design].accepted_users(run) if run.manifest("instruct") else 0
+        seen.estimate = _estimate(usage, run, recipe, accepted or number, min(number, len(tools)), len(tools))
     return seen
 
 
-def _estimate(usage: Usage, run: RunFolder, recipe: Recipe, tools_tried: int, tools: int) -> list[dict]:
+def _estimate(
+    usage: Usage, run: RunFolder, recipe: Recipe, users_tried: int, tools_tried: int, tools: int
+) -> list[dict]:
     """Scale what was asked for the tried tools, and for the users accepted at last with those drawn in vain."""
-    accepted = run.manifest("instruct").get("counts", {}).get("accepted") or run.manifest("prefer").get("rows", 1)
     # All tools are embedded for the preview already.
     times_of = {"understand": tools / tools_tried, EMBEDDING: 1.0}
     lines = []
@@ -97,7 +99,7 @@ def _estimate(usage: Usage, run: RunFolder, recipe: Recipe, tools_tried: int, to
         numbers = of_stage.numbers
         if not numbers:
             continue
-        times = times_of.get(heading, recipe.users / min(accepted, recipe.users))
+        times = times_of.get(heading, recipe.users / min(users_tried, recipe.users))
         tried = asked(numbers)
         if heading not in times_of:
             tried = run.manifest(heading).get("extra", {}).get("asked") or tried

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from petoolbench import InputError, check_choice
+from petoolkit.audit.gates import GATES
 from petoolkit.decoding import read_yaml
 from petoolkit.embedding import DEFAULT_MODEL
 from petoolkit.endpoint.llm_settings import Count, LlmSettings
@@ -116,6 +117,17 @@ class ExportSettings(_Settings):
     documents: Literal["full", "brief"] = "full"
 
 
+def _known_gate(name: str) -> str:
+    check_choice(name, GATES, "gate")
+    return name
+
+
+class AuditSettings(_Settings):
+    """The audit at a build's end."""
+
+    allow: list[Annotated[str, AfterValidator(_known_gate)]] = []  # gates that may fail; the card says so
+
+
 _SECTIONS_OF_DESIGN = {"controlled": ("blocks",), "paper": ("prefer", "history")}
 
 
@@ -147,6 +159,7 @@ class Recipe(_Settings):
     history: HistorySettings = HistorySettings()
     candidates: CandidateSettings = CandidateSettings()
     export: ExportSettings = ExportSettings()
+    audit: AuditSettings = AuditSettings()
 
     @field_validator("author", mode="before")
     @classmethod

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from petoolbench import KINDS, PARAMETER_KINDS, SETTINGS, ToolName, provider_of, setting_of
 
@@ -15,6 +16,7 @@ _WORD = re.compile(r"[^\W_]+")
 Rows = list[dict]
 
 
+@lru_cache(maxsize=20_000)
 def word_runs(text: str) -> frozenset[tuple[str, ...]]:
     """All runs of five words of a text; two texts that share one have a sentence, or most of it, in common."""
     words = _WORD.findall(text.lower())

@@ -47,6 +47,15 @@ _BY_SPLIT = {
 }
 
 
+# All that an audit counts, whatever a dataset was split by.
+SHAREABLE = (
+    _USER,
+    _BLOCK,
+    *(what for split in ("function", "tool", "provider") for what in _BY_SPLIT[split]),
+    _one("instruction", lambda row: row["instruction"]),
+)
+
+
 def unshared_by(split: str) -> tuple[Unshared, ...]:
     """What training and test rows may not share in a dataset that was split so (`DatasetRecord.split`).
 

@@ -20,7 +20,8 @@ from petoolkit.builder.authors.block_replies import (
 from petoolkit.builder.authors.openai import OpenAIAuthor
 from petoolkit.builder.catalogue.catalogue_files import catalogue_files, read_catalogue
 from petoolkit.builder.pipeline import build
-from petoolkit.builder.recipe import load_recipe
+from petoolkit.builder.preview import preview
+from petoolkit.builder.recipe import Recipe, load_recipe
 from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.understand import understand
 from petoolkit.builder.tools import understood_tools
@@ -41,8 +42,8 @@ def _key_and_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("PETOOLBENCH_CACHE", str(tmp_path / "cache"))
 
 
-def run(folder: Path, server: ScriptedServer):
-    """A controlled build of four categories without their traits, written by the server's model."""
+def recipe_for(folder: Path, server: ScriptedServer) -> Recipe:
+    """Of a controlled build of four categories without their traits, written by the server's model."""
     files = catalogue_files([f"embedded/{name}" for name in ("Weather", "Music", "Books", "Energy")])
     rows = [
         document.model_dump() | {"traits": {}, "requests": []} for file in files for document in read_catalogue(file)
@@ -58,7 +59,11 @@ def run(folder: Path, server: ScriptedServer):
         "llm": {"base_url": server.url, "concurrency": 8},
     }
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    return build(load_recipe(folder / "recipe.yaml"), folder / "run", folder / "petoolbench", Console(quiet=True))
+    return load_recipe(folder / "recipe.yaml")
+
+
+def run(folder: Path, server: ScriptedServer):
+    return build(recipe_for(folder, server), folder / "run", folder / "petoolbench", Console(quiet=True))
 
 
 def test_a_model_writes_blocks_of_assigned_traits_and_requests_with_a_need(tmp_path):
@@ -93,6 +98,16 @@ def test_a_block_whose_needs_are_not_all_written_has_no_override_rows(tmp_path):
     assert {bool(row["overrides"]) for row in accepted} == {True, False}
     without = sum(not row["overrides"] for row in accepted)
     assert done.manifest("instruct")["counts"]["blocks without override rows: a need was not written"] == without
+
+
+def test_the_estimate_of_a_preview_counts_blocks_by_their_users(tmp_path):
+    with ScriptedServer(good_answer) as server:
+        seen = preview(recipe_for(tmp_path, server), 3, Console(quiet=True))
+        done = run(tmp_path, server)
+    assert [line["stage"] for line in seen.estimate] == ["history", "instruct"]
+    for line in seen.estimate:
+        usage = done.manifest(line["stage"])["extra"]["asked"]
+        assert line["calls"] == pytest.approx(usage["replies"], rel=0.3)
 
 
 # --- descriptions ---------------------------------------------------------------------------------------------------

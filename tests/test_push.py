@@ -15,6 +15,7 @@ from rows import past_call, prediction, reply, row
 
 from petoolbench import SETTINGS
 from petoolkit import shipped
+from petoolkit.audit_record import AUDIT_FILE
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
 from petoolkit.decoding import read_json
 from petoolkit.evaluator.records import Manifest, Scores
@@ -94,7 +95,12 @@ def test_a_pushed_dataset_loads_from_an_empty_cache_with_equal_rows(hub, push, t
     assert done.code == 0, done.output
     assert [sorted(commit.changed) for commit in hub.commits("dataset", "me/bench")] == [
         sorted(
-            ["README.md", RECORD_FILE, "figures/categories.png", "figures/rows.png"]
+            [
+                "README.md",
+                RECORD_FILE,
+                AUDIT_FILE,
+                *(f"figures/{name}.png" for name in ("audit", "categories", "rows")),
+            ]
             + [f"data/{setting}/{split}-00000-of-00001.parquet" for setting in SETTINGS for split in ("train", "test")]
         )
     ]
@@ -138,7 +144,7 @@ def test_the_card_says_what_a_user_asks(hub, push, dataset, tmp_path):
     assert "training and test share no user. The texts were searched for keys" in card
     assert "9 rows by config and split; histories hold 1 to 1 calls" in card
     assert DatasetRecord.model_validate_json(files[RECORD_FILE]) == RECORD
-    for picture in ("figures/rows.png", "figures/categories.png"):
+    for picture in ("figures/rows.png", "figures/categories.png", "figures/audit.png"):
         assert f"({picture})" in card
         assert files[picture].startswith(b"\x89PNG")
     shown = json.loads(card.partition("```json\n")[2].partition("\n```")[0])
@@ -147,7 +153,7 @@ def test_the_card_says_what_a_user_asks(hub, push, dataset, tmp_path):
     assert "| openai:gpt-4o | " in card
     assert "| chance | 10.0 | 10.0 | 10.0 | 10.0 |" in card
     assert "<!--" not in card
-    assert (dataset / "README.md").read_text().count("<!--") == 4  # what is here stays as it was
+    assert (dataset / "README.md").read_text().count("<!--") == 5  # what is here stays as it was
 
 
 def rule_scores(dataset):

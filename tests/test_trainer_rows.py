@@ -4,7 +4,7 @@ import pytest
 from block_rows import block, no_preference, of_other_providers, override
 from conftest import ROOT
 from petoolkit.builder.dataset_folder import write_dataset
-from rows import DATASET_FACTS, past_call, row
+from rows import DATASET_FACTS, past_call, reply, row
 from tiny_model import make_tiny_model
 
 from petoolbench import SETTINGS, InputError, render_messages
@@ -12,6 +12,7 @@ from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.training.arguments import AdapterArguments, DataArguments
 from petoolkit.training.held_out import check_held_out
+from petoolkit.training.pairing import NoPair, pair_of
 from petoolkit.training.row_fitting import fit_row, fit_rows
 from petoolkit.training.training_chat import TrainingChat, load_chat
 from petoolkit.training.training_rows import gold_call, load_training_rows, split_users
@@ -280,3 +281,11 @@ def test_test_rows_are_refused(tmp_path):
     dataset = write(tmp_path, [one("u1")], test)
     with pytest.raises(InputError, match="2 users of the rows to train on are in the test split"):
         check_held_out(test, dataset)
+
+
+def test_where_a_user_has_no_preference_no_tool_that_does_the_job_is_rejected():
+    good, other = reply("Aerwyn"), reply("Cirrox")
+    assert pair_of(no_preference(), [good, other], good) is NoPair.TIE
+    pair = pair_of(no_preference(), [other, reply("Dovarque", "{}", "convert")], good)
+    assert (pair.chosen, pair.chosen_from, pair.rejected_from) == (other, "sampled", "TFM")
+    assert pair_of(override(), [good], other).rejected_from == "TPM"  # the taste was followed

@@ -12,7 +12,7 @@ from petoolkit.block_rules import liked_calls
 Provider = tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared, and looked up, by identity
 class Choices:
     """Rows of one setting.
 
@@ -73,7 +73,7 @@ class Choices:
     @property
     def have_tastes(self) -> bool:
         """Whether rows say what decided."""
-        return all(row["taste"] for row in self.rows)
+        return bool(self.rows) and all(row["taste"] for row in self.rows)
 
     @property
     def ceiling(self) -> float:

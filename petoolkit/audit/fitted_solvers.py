@@ -73,27 +73,23 @@ def _instruction_words(fitted: Choices, choices: Choices) -> list[np.ndarray]:
 
 
 def _co_occurrence(fitted: Choices, choices: Choices) -> list[np.ndarray]:
-    """Which provider was chosen, of those offered, beside which past provider: liked and disliked ones apart."""
+    """How often a provider was chosen beside each past call's provider: after liked and disliked calls apart."""
     chosen: Counter = Counter()
-    offered: Counter = Counter()
     for row, tools, providers, past in zip(fitted.rows, fitted.tools, fitted.providers, _past(fitted), strict=True):
         for tool, provider in zip(tools, providers, strict=True):
-            is_gold = tool["tool_name"] == row["tool_call"]["tool_name"]
-            for key in past:
-                offered[provider, key] += 1
-                chosen[provider, key] += is_gold
+            if tool["tool_name"] == row["tool_call"]["tool_name"]:
+                for key, calls in past.items():
+                    chosen[provider, key] += calls
     return [
-        np.array(
-            [sum(_odds(chosen[p, key], offered[p, key], len(ps)) for key in past if offered[p, key]) for p in ps],
-            float,
-        )
+        np.array([sum(chosen[p, key] * calls for key, calls in past.items()) for p in ps], float)
         for ps, past in zip(choices.providers, _past(choices), strict=True)
     ]
 
 
-def _past(choices: Choices) -> list[set]:
+def _past(choices: Choices) -> list[Counter]:
+    """For each row, the number of calls by provider and liking."""
     return [
-        set(zip(called, liking.tolist(), strict=True))
+        Counter(zip(called, liking.tolist(), strict=True))
         for called, liking in zip(choices.called_providers, choices.liking, strict=True)
     ]
 

@@ -1,4 +1,4 @@
-"""Shortcuts that know no preference: who stands in the history, and where a tool stands in the list."""
+"""Shortcuts that know no preference: who stands in the history, and where a tool stands among its rivals."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ def _tool_seen(sign: float) -> Callable[[Choices, Choices], list[np.ndarray]]:
     return score
 
 
-def _place(fitted: Choices, choices: Choices) -> list[np.ndarray]:
+def _position(fitted: Choices, choices: Choices) -> list[np.ndarray]:
     """How often the gold tool stood first, second ... among the same-function tools of the fitted rows."""
     counts = np.zeros(1 + max((len(tools) for tools in [*fitted.tools, *choices.tools]), default=0))
     for acceptable in fitted.acceptable:
@@ -76,7 +76,11 @@ IDENTITY_SOLVERS = (
     Solver("tool-seen", "a tool that stands in the history", "shortcut", _tool_seen(1)),
     Solver("tool-not-seen", "a tool that does not stand in the history", "shortcut", _tool_seen(-1)),
     Solver(
-        "place", "the place in the list where the gold tool most often stands", "shortcut", _place, ("fitting rows",)
+        "position",
+        "the position among its rivals where the gold tool most often stands",
+        "shortcut",
+        _position,
+        ("fitting rows",),
     ),
     Solver("longest", "the provider with the longest description", "shortcut", _longest, ("provider descriptions",)),
 )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -30,6 +30,7 @@ def _descriptions(choices: Choices) -> list[tuple[list[str], list[str]]]:
     ]
 
 
+@lru_cache(maxsize=1)  # asked twice, by the blind reader too
 def word_similarities(choices: Choices) -> list[np.ndarray]:
     """TF-IDF of whole descriptions."""
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -46,6 +47,7 @@ def word_similarities(choices: Choices) -> list[np.ndarray]:
     ]
 
 
+@lru_cache(maxsize=1)
 def embedding_similarities(choices: Choices) -> list[np.ndarray]:
     """Embeddings, sentence by sentence: the nearest pair of sentences of two descriptions."""
     from petoolkit.embedding import Encoder

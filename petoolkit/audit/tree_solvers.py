@@ -21,7 +21,7 @@ def _features(choices: Choices, names: dict | None) -> np.ndarray:
         tool_names = [call["tool_name"] for call in row["history"]]
         categories = [provider[0] for provider in called]
         apart = []
-        for place, (tool, provider) in enumerate(zip(tools, providers, strict=True)):
+        for position, (tool, provider) in enumerate(zip(tools, providers, strict=True)):
             own = np.array([n for n, other in enumerate(called) if other == provider], int)
             liked, seen = liking[own], len(own)
             same_category = np.array([n for n, other in enumerate(categories) if other == provider[0]], int)
@@ -41,13 +41,9 @@ def _features(choices: Choices, names: dict | None) -> np.ndarray:
                     len(called),
                     liking.mean() if len(called) else 0,
                     len(tools),
-                    place,
+                    position,
                     row["candidate_tools"].index(tool),
-                    len(tool["tool_description"]),
-                    len(tool["provider_description"]),
-                    *(len(tool[kind]) for kind in PARAMETER_KINDS),
-                    len(tool["tool_name"]),
-                    *([names.get(provider, -1)] if names is not None else []),
+                    *([] if names is None else [names.get(provider, -1), *_lengths(tool)]),
                 ]
             )
         # What matters is a candidate beside its rivals.
@@ -56,11 +52,18 @@ def _features(choices: Choices, names: dict | None) -> np.ndarray:
     return np.vstack(table)
 
 
+def _lengths(tool: dict) -> list[int]:
+    """They tell tools apart, and so are a part of who is who."""
+    texts = [len(tool[field]) for field in ("tool_name", "tool_description", "provider_description")]
+    return [*texts, *(len(tool[kind]) for kind in PARAMETER_KINDS)]
+
+
 def _trees(fitted: Choices, choices: Choices, with_identity: bool) -> list[np.ndarray]:
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
     if len(fitted.rows) > _MOST_FITTED:
-        fitted = fitted.at(range(0, len(fitted.rows), _step(len(fitted.rows), _MOST_FITTED)))
+        fitted = fitted.at(range(0, len(fitted.rows), -(-len(fitted.rows) // _MOST_FITTED)))
     names = None
     if with_identity:
         known = sorted({provider for providers in [*fitted.providers] for provider in providers})
@@ -72,27 +75,25 @@ def _trees(fitted: Choices, choices: Choices, with_identity: bool) -> list[np.nd
         ]
     )
     model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, random_state=0)
-    model.fit(_features(fitted, names), is_gold)
-    probabilities = model.predict_proba(_features(choices, names))[:, 1]
+    # On a busy machine, the threads of so small a model would wait for each other for minutes.
+    with threadpool_limits(1):
+        model.fit(_features(fitted, names), is_gold)
+        probabilities = model.predict_proba(_features(choices, names))[:, 1]
     ends = np.cumsum([len(tools) for tools in choices.tools])[:-1]
     return np.split(probabilities, ends)
-
-
-def _step(number: int, most: int) -> int:
-    return -(-number // most)
 
 
 TREE_SOLVERS = (
     Solver(
         "trees",
-        "what trees learn from counts, places and lengths, without who is who",
+        "what trees learn from counts and positions, without who is who",
         "shortcut",
         partial(_trees, with_identity=False),
         ("fitting rows",),
     ),
     Solver(
         "trees-identity",
-        "the same with the providers' identity",
+        "what trees learn from counts, positions, lengths of documents, and who is who",
         "shortcut",
         partial(_trees, with_identity=True),
         ("fitting rows",),

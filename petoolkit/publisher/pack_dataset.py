@@ -1,13 +1,20 @@
 """A dataset's folder as it is published: all rows checked, the card completed, figures drawn."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from huggingface_hub import DatasetCard
 from rich.console import Console
 
 from petoolbench import InputError, all_configs
+from petoolkit.audit.audit import audit
+from petoolkit.audit.gates import check_gate_names
+from petoolkit.audit_figure import draw_audit
+from petoolkit.audit_record import AUDIT_FILE, AuditRecord, check_gates, read_audit
+from petoolkit.audit_tables import audit_section, verdict
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord, read_dataset_record
 from petoolkit.extras import missing_package
 from petoolkit.folder_lock import restore_if_abandoned
@@ -20,8 +27,9 @@ from petoolkit.publisher.text_search import judge_findings
 from petoolkit.released import PROMPTS_FOLDER
 from petoolkit.text import counted
 
+_AUDIT_FIGURE = "figures/audit.png"
 _LIBRARY = "petoolbench"  # `library_name` in the card of a benchmark that this project wrote
-_OWNED = ("data/*.parquet", "figures/*.png", f"{PROMPTS_FOLDER}/*.parquet", RECORD_FILE)
+_OWNED = ("data/*.parquet", "figures/*.png", f"{PROMPTS_FOLDER}/*.parquet", RECORD_FILE, AUDIT_FILE)
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,7 @@ class DatasetOptions:
         findings: a file that gets all findings, with the tools whose documents hold them.
         scores: folders of `petoolbench evaluate` for the card, or folders that hold some.
         rules: whether the rule models are scored for the card.
+        allowed_gates: names of the audit's gates that may fail.
     """
 
     licence: str | None = None
@@ -41,6 +50,7 @@ class DatasetOptions:
     findings: Path | None = None
     scores: tuple[Path, ...] = ()
     rules: bool = True
+    allowed_gates: Collection[str] = ()
 
 
 def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: Console) -> Package:
@@ -49,7 +59,9 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
     Raises:
         InputError: if the folder holds neither, is damaged, differs from what its card says, or holds findings that
             are not allowed.
+        GateFailed: if the audit fails a gate that is not allowed to.
     """
+    check_gate_names(options.allowed_gates)
     restore_if_abandoned(folder)
     card = read_card(folder)
     if (folder / COUNTS).is_file():
@@ -67,6 +79,7 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
         raise InputError(f"{folder} does not hold any rows; build it anew.")
     _check_counts(folder, card, checked)
     judge_findings(checked.findings, options.allowed, options.findings, console)
+    audited = _audited(folder, options, console)
     sections = {"check": check_section(checked, split_by), "row": row_section(checked.example)}
     figures = draw_figures(checked)
     if figures is None:
@@ -74,14 +87,34 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
         console.print(str(message), markup=False, highlight=False)
     else:
         sections["figures"] = figures_section(checked)
+        if picture := draw_audit(audited):
+            figures[_AUDIT_FIGURE] = picture[0]
+    sections["audit"] = audit_section(audited, _AUDIT_FIGURE if figures else None)
     sections["scores"] = _scores(folder, checked, options, console)
     licence = _licence(card, record, options, console)
     files: dict[str, Path | bytes] = {"README.md": published_card(card, repo_id, licence, sections), **(figures or {})}
+    files[AUDIT_FILE] = audited.as_bytes()
     if record:
         files[RECORD_FILE] = folder / RECORD_FILE
     for file in [*data_files(folder), *sorted(folder.glob(f"{PROMPTS_FOLDER}/*.parquet"))]:
         files[file.relative_to(folder).as_posix()] = file
     return Package(files, _OWNED, counted(checked.total, "row"))
+
+
+def _audited(folder: Path, options: DatasetOptions, console: Console) -> AuditRecord:
+    """The audit of a folder's rows, made now if it is missing or of other rows; its gates hold or are allowed."""
+    record = read_audit(folder)
+    if record is None:
+        record = audit(str(folder), None, console)
+        with suppress(OSError):  # so that a push after a dry run need not do it again
+            record.write(folder)
+    record = record.model_copy(update={"allowed": sorted({*record.allowed, *options.allowed_gates})})
+    say = partial(console.print, markup=False, highlight=False)
+    say(f"Audit: {verdict(record)}")
+    for gate in record.failed:
+        say(f"  {gate.name}: {gate.finding}")
+    check_gates(record, "publish it all the same with --allow NAME; the card will say so")
+    return record
 
 
 def _check_counts(folder: Path, card: DatasetCard, checked: CheckedDataset) -> None:

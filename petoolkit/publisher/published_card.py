@@ -8,6 +8,7 @@ import yaml
 from huggingface_hub import DatasetCard
 
 from petoolbench import InputError
+from petoolkit.audit.write_audit import with_audit
 from petoolkit.files import content_version
 from petoolkit.publisher.findings import KINDS
 from petoolkit.publisher.row_checks import CheckedDataset
@@ -80,11 +81,12 @@ def published_card(card: DatasetCard, repo_id: str, licence: str | None, section
         card: that the build wrote.
         repo_id: `USER/NAME`.
         licence: its id on the Hub, if it is known.
-        sections: Markdown, by slot.
+        sections: Markdown, by slot; `audit` replaces what the build wrote.
     """
     if licence:
         card.data["license"] = licence
     text = re.sub(r'load_dataset\("[^"]*"', f'load_dataset("{repo_id}"', str(card))
+    text = with_audit(text, sections["audit"]) if "audit" in sections else text
     for name in SLOTS:
         slot, section = _SLOT.format(name), sections.get(name, "").strip()
         if slot in text:

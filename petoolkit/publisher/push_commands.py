@@ -82,6 +82,9 @@ def _say(console: "Console") -> Callable[[str], None]:
     help="Publish findings of this kind; the card will say so. Repeatable.",
 )
 @click.option(
+    "--allow", "allowed_gates", multiple=True, metavar="NAME", help="A gate of the audit that may fail. Repeatable."
+)
+@click.option(
     "--findings",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -100,8 +103,8 @@ def dataset(folder, repo_id, dry_run, private, branch, create_pr, **options) -> 
 
     DIR is a folder that `petoolbench build`, `petoolbench import` or trainer/pairs.py wrote.
 
-    Before anything is sent, all rows are checked, and their texts are searched for keys, e-mail addresses and
-    telephone numbers. The card gets figures, an example row, and the scores of the rule models.
+    Before anything is sent, all rows are checked and audited, and their texts are searched for keys, e-mail addresses
+    and telephone numbers. The card gets figures, an example row, and the scores of the rule models.
     """
     from petoolkit.publisher.pack_dataset import DatasetOptions, pack_dataset
 

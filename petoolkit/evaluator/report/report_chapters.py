@@ -6,6 +6,7 @@ from typing import Any
 from petoolkit.evaluator.report import report_findings as findings
 from petoolkit.evaluator.report import report_tables as tables
 from petoolkit.evaluator.report.preference_tables import counterfactual_tables, preference_headline
+from petoolkit.evaluator.report.report_audit import audit_parts
 from petoolkit.evaluator.report.report_figures import ReportFigure, draw_figures
 from petoolkit.evaluator.report.report_tables import Table
 from petoolkit.evaluator.report.run_groups import RunGroup
@@ -119,6 +120,10 @@ def _chapter(group: RunGroup, groups: int) -> Chapter:
             "The rows",
             figures=[figures["rows"], figures["categories"]],
             more=[tables.breakdown(group, "category", ALL, "category")],
+        ),
+        *(
+            Section("The audit of the dataset", shown, drawn, notes, more)
+            for notes, shown, drawn, more in audit_parts(group)
         ),
         Section("Replies and cost", [tables.counts(group), *tables.repeated_runs(group), tables.cost(group)]),
         Section("Models, data and options", [tables.what_was_run(group)]),
