@@ -1,16 +1,15 @@
 """Readers of the providers' descriptions, blind to ratings and order or not, and the oracle of traits."""
 
-import re
 from collections.abc import Callable
 from functools import lru_cache, partial
 
 import numpy as np
 
+from petoolkit.attribute_reading import SentenceReader, word_similarities
 from petoolkit.audit.choices import Choices
 from petoolkit.audit.solver import Solver
 from petoolkit.block_rules import trait_counts
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 # Takes rows; gives for each (same-function tools, past calls) similarities of the providers' descriptions.
 Similarities = Callable[[Choices], list[np.ndarray]]
 
@@ -31,43 +30,15 @@ def _descriptions(choices: Choices) -> list[tuple[list[str], list[str]]]:
 
 
 @lru_cache(maxsize=1)  # asked twice, by the blind reader too
-def word_similarities(choices: Choices) -> list[np.ndarray]:
-    """TF-IDF of whole descriptions."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    pairs = _descriptions(choices)
-    texts = list(dict.fromkeys(text for own, called in pairs for text in [*own, *called]))
-    vectors = TfidfVectorizer(sublinear_tf=True, stop_words="english").fit_transform(texts)
-    number = {text: index for index, text in enumerate(texts)}
-    return [
-        (vectors[[number[t] for t in own]] @ vectors[[number[t] for t in called]].T).toarray()
-        if called
-        else np.zeros((len(own), 0))
-        for own, called in pairs
-    ]
+def _by_words(choices: Choices) -> list[np.ndarray]:
+    return [word_similarities(own, called) for own, called in _descriptions(choices)]
 
 
 @lru_cache(maxsize=1)
-def embedding_similarities(choices: Choices) -> list[np.ndarray]:
-    """Embeddings, sentence by sentence: the nearest pair of sentences of two descriptions."""
-    from petoolkit.embedding import Encoder
-
+def _by_sentences(choices: Choices) -> list[np.ndarray]:
     pairs = _descriptions(choices)
-    sentences = {text: _SENTENCE_END.split(text) for own, called in pairs for text in [*own, *called]}
-    distinct = list(dict.fromkeys(sentence for found in sentences.values() for sentence in found))
-    vectors = dict(zip(distinct, Encoder().encode(distinct, "sentences of descriptions"), strict=True))
-    stacked = {text: np.stack([vectors[sentence] for sentence in found]) for text, found in sentences.items()}
-    nearest: dict[tuple[str, str], float] = {}
-
-    def similarity(left: str, right: str) -> float:
-        if (left, right) not in nearest:
-            nearest[left, right] = float((stacked[left] @ stacked[right].T).max())
-        return nearest[left, right]
-
-    return [
-        np.array([[similarity(o, c) for c in called] for o in own]).reshape(len(own), len(called))
-        for own, called in pairs
-    ]
+    reader = SentenceReader(text for own, called in pairs for text in [*own, *called])
+    return [reader.similarities(own, called) for own, called in pairs]
 
 
 def _oracle(fitted: Choices, choices: Choices) -> list[np.ndarray]:
@@ -87,8 +58,8 @@ READERS = tuple(
         ("provider descriptions",),
     )
     for name, how, similarities in (
-        ("attribute-words", "words", word_similarities),
-        ("attribute-embedding", "embeddings of sentences", embedding_similarities),
+        ("attribute-words", "words", _by_words),
+        ("attribute-embedding", "embeddings of sentences", _by_sentences),
     )
     for is_blind in (True, False)
 )
