@@ -67,6 +67,7 @@ def test_docstring_examples_hold():
         ("You can GET a user's feed by passing the user_id", "get a user's feed"),
         ("Gets the status of your jobs /get_result/{qid}", "get the status of my jobs"),
         ("Looks up [cities](https://x.y/z) by name", "look up cities by name"),
+        ("This will return back the news of a day", "get the news of a day"),
         ("Generates or retrieves addresses", "generate or retrieve addresses"),
         ("Get weather. Get more.", "get weather"),
         ("Get the U.S. dollar rate", "get the U.S. dollar rate"),
@@ -239,6 +240,7 @@ def test_a_tool_is_left_out_whose_required_value_nobody_could_guess(described):
         ("Запрос на изменение настроек", False),
         ("https://x.y/z", False),
         ("offset = 0", False),
+        ("Given an address, find its owner", False),
     ],
 )
 def test_a_tool_is_left_out_whose_description_is_nothing_one_can_ask_for(description, is_asked):

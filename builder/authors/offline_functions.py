@@ -160,7 +160,7 @@ def _begun_with_verb(words: list[str]) -> str:
         # "Uploading of a file", and "List of vehicles"
         words = [verb, *words[2:]] if first.endswith("ing") else ["get", "the", first, *words[1:]]
     elif verb and len(words) > 1:
-        words[0] = _PLAINER_VERBS.get(verb, verb)
+        words = [_PLAINER_VERBS.get(verb, verb), *words[2 if words[1] == "back" else 1 :]]
     elif len(words) > 2 and words[1].lower() in _OBJECT and not (first in _DETERMINERS or _SENTENCE.match(first)):
         words[0] = _base_form(first)
     else:
