@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from petoolbench import InputError, check_choice
-from petoolkit.audit.gates import GATES
+from petoolkit.audit.gates import gate_names
 from petoolkit.decoding import read_yaml
 from petoolkit.embedding import DEFAULT_MODEL
 from petoolkit.endpoint.llm_settings import Count, LlmSettings
@@ -118,7 +118,7 @@ class ExportSettings(_Settings):
 
 
 def _known_gate(name: str) -> str:
-    check_choice(name, GATES, "gate")
+    check_choice(name, gate_names(), "gate")
     return name
 
 

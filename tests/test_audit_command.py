@@ -12,7 +12,7 @@ from test_audit import clean, liked_provider_is_golds
 
 from petoolbench import InputError
 from petoolbench_cli import main
-from petoolkit.audit.gates import GATES
+from petoolkit.audit.gates import gate_names
 from petoolkit.audit.write_audit import audit_folder, with_audit
 from petoolkit.audit_record import AUDIT_FILE, GateFailed, read_audit
 from petoolkit.audit_tables import audit_section, verdict
@@ -135,14 +135,14 @@ def test_a_push_audits_shows_and_sends(tmp_path):
 def test_a_push_refuses_what_is_not_allowed(leaking):
     with pytest.raises(GateFailed, match="provider-seen"):
         pack_dataset(leaking, "me/bench", DatasetOptions(rules=False), CONSOLE)
-    package = pack_dataset(leaking, "me/bench", DatasetOptions(rules=False, allowed_gates=GATES), CONSOLE)
+    package = pack_dataset(leaking, "me/bench", DatasetOptions(rules=False, allowed_gates=gate_names()), CONSOLE)
     assert "are let through by name" in package.files["README.md"].decode()
     with pytest.raises(InputError, match="unknown gate"):
         pack_dataset(leaking, "me/bench", DatasetOptions(rules=False, allowed_gates=["seen"]), CONSOLE)
 
 
 def test_what_a_recipe_allows_is_let_through(tmp_path):
-    folder = dataset(tmp_path, _vote_leak, allow=GATES)
+    folder = dataset(tmp_path, _vote_leak, allow=gate_names())
     record = audit_folder(folder, CONSOLE)
     assert not record.failed
     assert "let through by name" in verdict(record)

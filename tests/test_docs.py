@@ -17,6 +17,7 @@ from rich.console import Console
 
 from petoolbench import SETTINGS
 from petoolbench_cli import main
+from petoolkit.audit.solvers import SOLVERS
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.scoring import METRICS
@@ -129,9 +130,8 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture
 def tables(monkeypatch):
     """The tables that a page adds to, as they were when it ends."""
-    before: list[tuple[dict, dict]] = [
-        (table, dict(table)) for table in (SETTINGS, METRICS, BASELINES, AUTHORS, COUNTERFACTUALS)
-    ]
+    added_to = (SETTINGS, METRICS, BASELINES, AUTHORS, COUNTERFACTUALS, SOLVERS)
+    before: list[tuple[dict, dict]] = [(table, dict(table)) for table in added_to]
     monkeypatch.setattr(catalogue_files, "FORMATS", catalogue_files.FORMATS)
     yield
     for table, entries in before:

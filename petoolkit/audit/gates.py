@@ -13,13 +13,18 @@ _ORACLE = 0.99
 _ORDER = 0.05  # by which the order may tell ratings better or worse than 0.5
 FEWEST_CLUSTERS = 10  # of fewer, an interval is too narrow to judge an order that was drawn
 ORACLE, RATING_ORDER, PROVIDER_OVERLAP = "trait-oracle", "rating-order", "provider-overlap"
-GATES = (*(name for name, solver in SOLVERS.items() if solver.must_fail), ORACLE, RATING_ORDER, PROVIDER_OVERLAP)
+
+
+def gate_names() -> tuple[str, ...]:
+    """The names of all gates: the solvers that must fail, the oracle, and what is counted."""
+    shortcuts = (name for name, solver in SOLVERS.items() if solver.must_fail)
+    return (*shortcuts, ORACLE, RATING_ORDER, PROVIDER_OVERLAP)
 
 
 def check_gate_names(names: Collection[str]) -> None:
     """Raise `InputError` naming the gates, unless each name is one."""
     for name in names:
-        check_choice(name, GATES, "gate")
+        check_choice(name, gate_names(), "gate")
 
 
 def passes(solved: Solved, ceiling: float) -> bool | None:
@@ -48,7 +53,7 @@ def gate_results(
         overlaps: of the splits.
         split_by: what training and test rows do not share, as the dataset's record says.
     """
-    results = [result for name in GATES if (result := _solver_gate(name, settings))]
+    results = [result for name in gate_names() if (result := _solver_gate(name, settings))]
     asked = {name: one for name, one in settings.items() if one.rating_order_passes is not None}
     if asked:
         findings = [
