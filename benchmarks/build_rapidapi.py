@@ -1,10 +1,12 @@
-"""Measure a build of 12,000 rows from the RapidAPI documents: time by stage, memory, what was kept.
+"""Measure a build of 12,000 rows: time by stage, memory, what was kept.
 
     python benchmarks/build_rapidapi.py
+    python benchmarks/build_rapidapi.py embedded
 
 Starts with an empty embedding cache, so that embedding is measured too (about six minutes on two cores).
 """
 
+import argparse
 import json
 import os
 import resource
@@ -15,18 +17,25 @@ import time
 from pathlib import Path
 
 from machine import heading, shared_file
-from petoolkit.builder.pipeline import STAGES
+from petoolkit.builder.designs import DESIGNS
+from petoolkit.builder.recipe import load_recipe
 
+from petoolkit.shipped import recipe_path
 from petoolkit.text import markdown_table
 
 ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    shared_file("rapidapi_tools.jsonl.gz")
-    print(heading("RapidAPI, 4,000 users", "sentence-transformers", "scikit-learn", "torch", "pyarrow"))
+    parser = argparse.ArgumentParser(description="Measure a build.")
+    parser.add_argument("recipe", nargs="?", default="rapidapi", help="a shipped recipe's name")
+    name = parser.parse_args().recipe
+    if name.startswith("rapidapi"):
+        shared_file("rapidapi_tools.jsonl.gz")
+    recipe = load_recipe(recipe_path("build", name))
+    print(heading(f"{name}, {recipe.users:,} users", "sentence-transformers", "scikit-learn", "torch", "pyarrow"))
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "petoolbench_cli", "build", "--recipe", "recipes/build/rapidapi.yaml"]
+        command = [sys.executable, "-m", "petoolbench_cli", "build", "--recipe", name]
         command += ["--run", f"{folder}/run", "--dataset", f"{folder}/dataset"]
         started = time.perf_counter()
         subprocess.run(command, cwd=ROOT, env={**os.environ, "PETOOLBENCH_CACHE": f"{folder}/cache"}, check=True)
@@ -34,9 +43,10 @@ def main() -> None:
         gigabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
         manifests = {
             stage: json.loads(next(Path(folder, "run").glob(f"*{stage}.manifest.json")).read_text())
-            for stage in STAGES
+            for stage in DESIGNS[recipe.design].stages
         }
-        last = manifests["candidates"]["extra"]  # counts from the build's start
+        # Encoders count from the build's start, so the last stage that has one knows all.
+        last = [one["extra"] for one in manifests.values() if "texts embedded" in one["extra"]][-1]
         embedding, texts = last["seconds embedding"], last["texts embedded"]
         rows = [[stage, f"{m['rows']:,}", m["seconds"]] for stage, m in manifests.items()]
         print(markdown_table(["stage (its last round)", "rows", "seconds"], rows), "\n")

@@ -28,6 +28,7 @@ _IMPORTED = (
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(list(_IMPORTED))
 _RECIPE = {
+    "design": "paper",
     "catalogue": ["embedded/Weather", "embedded/Music"],
     "group": {"eps": 0.35},
     "history": {"min_length": 3, "max_length": 5},

@@ -14,6 +14,7 @@ from petoolkit.text import counted
 
 from .authors import AUTHORS, any_asks_a_model, authors_that_ask_a_model
 from .authors.author import UnderstandJob
+from .catalogue.catalogue_files import catalogue_files, read_catalogue
 from .designs import DESIGNS
 from .pipeline import do_stages
 from .recipe import Recipe
@@ -63,6 +64,12 @@ def preview(recipe: Recipe, number: int, console: Console) -> Preview:
     authors = recipe.author.model_copy(update={"understand": free})
     at_once = recipe.llm.model_copy(update={"batch": False})  # a preview does not wait a day
     tried = recipe.model_copy(update={"users": number, "author": authors, "llm": at_once})
+    if _lacks_traits(recipe):
+        tried.blocks = recipe.blocks.model_copy(update={"attributes": "assigned"})
+        console.print(
+            "Traits are assigned for the preview, since all tools would have to be read to name theirs; the estimate "
+            "for `history` counts their descriptions, which the build itself does not need."
+        )
     with tempfile.TemporaryDirectory() as folder:
         usage = Usage(recipe.llm.chat_prices)
         run = RunFolder(Path(folder), list(DESIGNS[recipe.design].stages), console)
@@ -86,6 +93,14 @@ def preview(recipe: Recipe, number: int, console: Console) -> Preview:
         accepted = DESIGNS[recipe.design].accepted_users(run) if run.manifest("instruct") else 0
         seen.estimate = _estimate(usage, run, recipe, accepted or number, min(number, len(tools)), len(tools))
     return seen
+
+
+def _lacks_traits(recipe: Recipe) -> bool:
+    """Whether blocks need traits that only a language model can name, out of the catalogue's documents."""
+    if recipe.design != "controlled" or recipe.blocks.attributes == "assigned":
+        return False
+    documents = (document for file in catalogue_files(recipe.catalogue) for document in read_catalogue(file))
+    return AUTHORS[recipe.author.understand].asks_a_model and not any(document.traits for document in documents)
 
 
 def _estimate(

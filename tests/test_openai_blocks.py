@@ -110,6 +110,18 @@ def test_the_estimate_of_a_preview_counts_blocks_by_their_users(tmp_path):
         assert line["calls"] == pytest.approx(usage["replies"], rel=0.3)
 
 
+def test_a_preview_assigns_the_traits_that_a_model_would_have_to_read_all_tools_for(tmp_path):
+    said = Console(record=True, width=300, file=(tmp_path / "out").open("w"))
+    with ScriptedServer(good_answer) as server:
+        recipe = recipe_for(tmp_path, server)
+        recipe.author.understand = "openai"
+        recipe.blocks.attributes = "catalogue"
+        seen = preview(recipe, 2, said)
+    assert seen.problem is None and seen.rows
+    assert "Traits are assigned for the preview" in said.export_text()
+    assert {line["stage"] for line in seen.estimate} == {"history", "instruct", "understand"}
+
+
 # --- descriptions ---------------------------------------------------------------------------------------------------
 
 NAMES = {"gold": "<Data>.<Sunny Sky>.<now>", "rival": "<Data>.<Birch>.<now>", "past": "<Food>.<Plumbowl>.<dishes_v2>"}
