@@ -18,7 +18,16 @@ SHARED = ROOT.parent / "shared" / "data"
 
 # Files whose tests run models, servers, browsers or whole builds: not part of `make test-fast`.
 WHOLE = {
-    *("test_base", "test_batch", "test_build", "test_cli", "test_dataset_checks", "test_docs", "test_dpo"),
+    *(
+        "test_audit_command",
+        "test_base",
+        "test_batch",
+        "test_build",
+        "test_cli",
+        "test_dataset_checks",
+        "test_docs",
+        "test_dpo",
+    ),
     *(
         "test_embedding",
         "test_counterfactuals",

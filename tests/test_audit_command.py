@@ -206,3 +206,23 @@ def test_the_released_part_fails_as_it_was_found_to(official_part, tmp_path):
         "trees": (80, 94, 94),
     }.items():
         assert found[solver] == pytest.approx(figures, abs=2), solver
+
+
+def test_a_report_shows_the_audit_of_its_dataset(tmp_path):
+    from types import SimpleNamespace
+
+    from petoolkit.evaluator.report.report_audit import audit_parts
+
+    folder = dataset(tmp_path)
+    group = SimpleNamespace(number=2, first=SimpleNamespace(dataset=str(folder)))
+    assert list(audit_parts(group)) == []  # not audited
+    audit_folder(folder, CONSOLE)
+    [(notes, [scores], [figure], [counts])] = audit_parts(group)
+    assert notes[0] == figure.finding == "All 19 gates hold."
+    assert figure.file == "figures/2-audit.png" and figure.svg.startswith(b"<?xml")
+    assert [cell.text for cell in scores.rows[1].cells] == ["50.0", "50.0", "50.0", "passed"]
+    assert {row.name for row in counts.rows} >= {
+        "the history is empty",
+        "users of the test split that training rows have",
+    }
+    assert list(audit_parts(SimpleNamespace(number=1, first=SimpleNamespace(dataset="me/bench")))) == []
