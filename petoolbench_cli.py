@@ -9,10 +9,10 @@ from petoolkit.builder.authors import AUTHORS
 
 from petoolbench import InputError
 from petoolkit.audit.audit_commands import audit
-from petoolkit.audit_record import GateFailed
 from petoolkit.console import make_console
 from petoolkit.evaluator.evaluate_commands import compare, dataset_option, evaluate, report, revision_option, score
 from petoolkit.files import DISK_ERRORS
+from petoolkit.gate_failed import GateFailed
 from petoolkit.publisher.push_commands import push
 
 EXIT_GATE_FAILED = 1

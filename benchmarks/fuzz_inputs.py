@@ -55,7 +55,7 @@ _EMBEDDED = {
         {
             "name": "Sunny",
             "description": "Weather for everyone without a key.",
-            "pricing": "FREE",
+            "traits": {"free": "without a key"},
             "apis": {"now": {"name": "get_now", "description": "Gets the weather of a city."}},
         }
     ],
@@ -68,7 +68,9 @@ def _tool(provider: str) -> dict:
         "tool_name": str(ToolName("Weather", provider, "forecast")),
         "tool_description": "Weather forecast for a city",
         "provider_description": "No fee.",
-        "required_parameters": [{"name": "city", "type": "STRING", "description": "", "default": '"Paris"'}],
+        "required_parameters": [
+            {"name": "city", "type": "STRING", "description": "", "default": '"Paris"', "schema": None}
+        ],
         "optional_parameters": [],
     }
 
@@ -81,14 +83,21 @@ def _row(user: str, setting: str) -> dict:
         "user_id": user,
         "group_id": "g1",
         "category": "Weather",
+        "block_id": "",
+        "kind": "preference",
         "instruction": "I want the weather forecast for the city 'Oslo'.",
         "history": [
-            {"instruction": "x", "tool_name": "<Weather>.<Other>.<x>", "parameters": "{}", "rating": rating},
+            {
+                **{"instruction": "x", "tool_name": "<Weather>.<Other>.<x>", "provider_description": "No fee."},
+                **{"parameters": "{}", "rating": rating},
+            },
         ],
         "history_length": 1,
         "candidate_tools": [_tool("Aerwyn"), _tool("Cirrox")],
         "tool_call": {"tool_name": names[0], "parameters": '{"city": "Oslo"}'},
+        "acceptable_tools": names[:1],
         "same_function_tools": names,
+        "taste": "",
     }
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 from petoolbench import InputError
 from petoolkit.decoding import read_json
 from petoolkit.files import content_hash, replacing
+from petoolkit.gate_failed import GateFailed
 from petoolkit.text import listing
 
 AUDIT_FILE = "audit.json"
@@ -185,10 +186,6 @@ def read_audit(folder: Path) -> AuditRecord | None:
 def rows_hash(folder: Path) -> str:
     """Identifies the rows of a dataset's folder, by the content of its data files (32 hexadecimal digits)."""
     return content_hash(*sorted(folder.glob("data/**/*.parquet")))[:32]
-
-
-class GateFailed(Exception):
-    """A gate of an audit fails and is not allowed to; the message is a sentence with its name."""
 
 
 def check_gates(record: AuditRecord, how_to_allow: str) -> None:

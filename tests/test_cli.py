@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 
@@ -178,7 +179,7 @@ def test_build_evaluate_and_show_work_from_a_shell(tmp_path):
 
     dataset = tmp_path / "petoolbench"
     said = shell("build", "--users", 12, "--run", tmp_path / "run", "--dataset", dataset)
-    assert "Wrote 36 rows" in " ".join(said.stderr.split())
+    assert re.search(r"Wrote \d+ rows", " ".join(said.stderr.split()))
     table = shell("evaluate", "--dataset", dataset, "--model", "baseline:lexical", "--out", tmp_path / "out").stdout
     for word in ("Tool Acc", "Param Acc", "lexical", "chance", "preferred", "all", "robust / paper"):
         assert word in " ".join(table.split())
@@ -199,7 +200,13 @@ def test_markup_in_other_peoples_text_is_shown_as_text(tmp_path):
     hostile = "[bold red]x[/] \x1b[31m<script>alert(1)</script>"
     tool = {"tool_name": f"<A>.<{hostile}>.<b>", "tool_description": hostile, "provider_description": hostile}
     row = {"id": "u/chronological", "instruction": hostile, "candidate_tools": [tool], "same_function_tools": []}
-    row["history"] = [{"instruction": hostile, "tool_name": tool["tool_name"], "parameters": "{}", "rating": None}]
+    row["history"] = [
+        {
+            **{"instruction": hostile, "tool_name": tool["tool_name"], "provider_description": hostile},
+            **{"parameters": "{}", "rating": None},
+        }
+    ]
+    row |= {"kind": "preference", "acceptable_tools": [tool["tool_name"]], "taste": "", "block_id": hostile}
     row["tool_call"] = {"tool_name": tool["tool_name"], "parameters": "{}"}
     console = Console(record=True, width=300, file=(tmp_path / "out").open("w"), force_terminal=False)
     console.print(row_view(row))

@@ -14,6 +14,7 @@ from rows import past_call, row, tool
 
 from petoolbench import SETTINGS, InputError
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
+from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.extras import install_command
 from petoolkit.files import read_json_lines
 from petoolkit.publisher.findings import find, find_by_name
@@ -333,7 +334,7 @@ def test_the_rule_models_are_scored_on_the_test_split(tmp_path, monkeypatch):
     text = card(pack(build(tmp_path, rows[:3], rows[3:]), rules=True))
     table = [line for line in text.splitlines() if line.startswith("| baseline:")]
     assert [line.split(" |")[0] for line in sorted(table)] == [
-        f"| baseline:{name}" for name in ("embedding", "lexical", "popularity", "preference-rule", "random")
+        f"| baseline:{name}" for name in sorted(set(BASELINES) - {"trait-oracle"})
     ]
     assert "on the 6 rows of the test split" in text
     assert "| baseline:popularity | 100.0" in text  # every gold call is the train split's

@@ -26,6 +26,7 @@ from scripted_server import ScriptedServer
 
 from petoolbench import SETTINGS, InputError, Setting, ToolName, breaches
 from petoolbench_cli import main
+from petoolkit.audit.gates import gate_names
 from petoolkit.endpoint.ask import Endpoint
 from petoolkit.endpoint.endpoint_encoder import EndpointEncoder
 from petoolkit.endpoint.llm_settings import LlmSettings
@@ -57,6 +58,7 @@ def write_recipe(folder: Path, catalogue: Path, server, **llm) -> Path:
         "design": "paper",
         "catalogue": [str(catalogue)],
         "author": "openai",
+        "audit": {"allow": list(gate_names())},  # of what the paper's way lets through
         "users": USERS,
         "group": {"eps": 0.35},
         "history": {"min_length": 3, "max_length": 5},

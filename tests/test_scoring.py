@@ -73,7 +73,7 @@ def test_error_references_hold_what_the_error_types_need():
         "candidate_tools": [tool],
         "same_function_tools": ["T"],
     }
-    assert error_reference(row) == row | {"candidate_tools": ["T"]}
+    assert error_reference(row) == row | {"candidate_tools": ["T"], "acceptable_tools": ["T"]}
     assert parameter_documents({**tool, "optional_parameters": []}) == {"a": ParameterDocument("NUMBER")}
     assert parameter_documents({**tool, "required_parameters": []}) == {"a": ParameterDocument("", True)}
 
