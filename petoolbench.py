@@ -255,7 +255,7 @@ def _render_tool(tool: dict) -> str:
 
 
 def _shown_parameter(parameter: dict) -> dict[str, Any]:
-    shown = {name: parameter[name] for name in ("name", "type", "description")}
+    shown = {name: value for name, value in parameter.items() if name not in ("default", "schema")}
     schema = {"schema": json.loads(parameter["schema"])} if parameter.get("schema") else {}
     return {**shown, "default": default_of(parameter), **schema}
 

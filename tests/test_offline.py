@@ -11,7 +11,12 @@ from fakes import parameter, tool
 from petoolkit.builder.authors.author import DescribeJob, UnderstandJob
 from petoolkit.builder.authors.offline import OfflineAuthor
 from petoolkit.builder.authors.offline_functions import can_be_asked, function_phrase
-from petoolkit.builder.authors.offline_phrases import assigned_descriptions, attribute_sentences, write_request
+from petoolkit.builder.authors.offline_phrases import (
+    ask_as_people_do,
+    assigned_descriptions,
+    attribute_sentences,
+    write_request,
+)
 from petoolkit.builder.authors.offline_values import plausible_values
 from petoolkit.builder.traits import TRAITS, other_traits
 
@@ -375,3 +380,12 @@ def test_a_provider_without_a_trait_is_described_by_its_category_alone():
     described = assigned_descriptions(job)
     assert "weather" in described["c"] and "food" in described["p"]
     assert not any(other_traits(text) for text in described.values())
+
+
+def test_optional_parameters_are_asked_for_in_the_calls_order():
+    """Whatever order a set of their names would have in this process."""
+    names = [f"part_{letter}" for letter in "hgfedcba"]
+    options = [{**parameter(name), "asks": f"Mind {{{name}}}."} for name in names]
+    documented = {**tool("Data.A.b", optional=options), "requests": ["Do it."]}
+    asked = ask_as_people_do(documented, {name: name for name in names}, Random(0))
+    assert asked == " ".join(["Do it.", *(f"Mind {name}." for name in names)])

@@ -119,6 +119,7 @@ class OfflineAuthor:
                 rng.random() < _OPTIONAL_SHARE
                 and len(parameters) < _MOST_PARAMETERS
                 and self._values.get(_value_key(tool, parameter))
+                and (parameter["asks"] or not tool["requests"])  # else the request would not say the value
             ):
                 parameters[parameter["name"]] = self._draw_value(tool, parameter, rng)
         return parameters

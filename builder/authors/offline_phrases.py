@@ -42,11 +42,10 @@ def ask_as_people_do(tool: dict, parameters: dict[str, Any], rng: random.Random)
     """One of the catalogue's requests with the values of the required parameters, and what asks for the others."""
     request = _filled(rng.choice(tool["requests"]), parameters)
     asks = {parameter["name"]: parameter["asks"] for parameter in tool["optional_parameters"]}
-    for name in parameters.keys() & asks.keys():
-        sentence = asks[name]
-        if isinstance(sentence, dict):
-            sentence = sentence[json.dumps(parameters[name])]
-        request += " " + _filled(sentence, {name: parameters[name]})
+    for name, value in parameters.items():
+        if name in asks:
+            sentence = asks[name][json.dumps(value)] if isinstance(asks[name], dict) else asks[name]
+            request += " " + _filled(sentence, {name: value})
     return request
 
 

@@ -61,7 +61,7 @@ def _instruction_words(fitted: Choices, choices: Choices) -> list[np.ndarray]:
             [
                 sum(
                     _odds(chosen[p][word], offered[p][word], len(ps))
-                    for word in set(_WORD.findall(row["instruction"].lower()))
+                    for word in sorted(set(_WORD.findall(row["instruction"].lower())))
                     if p in offered
                 )
                 for p in ps
