@@ -205,6 +205,17 @@ def test_a_run_goes_on_from_the_last_checkpoint_that_is_complete(run, base, data
         assert resumed == (run.out / "adapter_model.safetensors").read_bytes()
 
 
+def test_a_run_that_was_killed_after_its_last_checkpoint_takes_no_further_step(run, base, dataset, tmp_path, capsys):
+    shutil.copytree(run.out / "checkpoint-4", tmp_path / "run" / "checkpoint-4")
+    sft.main(*options(base, dataset, tmp_path / "run", "--resume_from_checkpoint", "true"))
+    assert "{'loss': " not in capsys.readouterr().out
+    assert [folder.name for folder in (tmp_path / "run").glob("checkpoint-*")] == ["checkpoint-4"]
+    resumed = (tmp_path / "run" / "adapter_model.safetensors").read_bytes()
+    assert resumed == (run.out / "adapter_model.safetensors").read_bytes()
+    numbers = [json.loads((folder / "training.json").read_text())["numbers"] for folder in (tmp_path / "run", run.out)]
+    assert numbers[0] == numbers[1]
+
+
 def test_a_run_that_was_killed_in_its_first_checkpoint_begins_again(base, dataset, tmp_path):
     (tmp_path / "run" / "checkpoint-1").mkdir(parents=True)
     with pytest.raises(InputError, match=r"no complete checkpoint in .*; leave --resume_from_checkpoint out"):

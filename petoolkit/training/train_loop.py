@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils.memory import should_reduce_batch_size
+from peft import load_peft_weights, set_peft_model_state_dict
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
@@ -91,11 +92,18 @@ def describe_trained_weights(model: Any) -> str:
 def train(trainer: Any, checkpoint: str | None) -> None:
     """Run the training, from the start or from a checkpoint.
 
+    A checkpoint of the last step is only loaded: the training was killed after it, and another step would change it.
+
     Raises:
         InputError: if memory runs out, naming what to lower; if the loss is not a finite number.
     """
     if checkpoint:
         say(f"Going on from {checkpoint}.")
+        state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
+        if state.global_step >= state.max_steps > 0:
+            set_peft_model_state_dict(trainer.model, load_peft_weights(checkpoint, device="cpu"))
+            trainer.state = state
+            return
     with _advice_on_memory(trainer):
         trainer.train(resume_from_checkpoint=checkpoint)
 
