@@ -106,6 +106,7 @@ def write_recipe(folder: Path, by_the_model: tuple[str, ...]) -> Path:
     ]
     (folder / "tools.json").write_text(json.dumps(tools))
     recipe = {
+        "design": "paper",
         "catalogue": [str(folder / "tools.json")],
         "author": dict.fromkeys(by_the_model, "openai"),
         "users": 1,

@@ -98,13 +98,14 @@ def split_users(rows: list[dict], share: float, seed: int) -> tuple[list[dict], 
     """Rows to train on, and rows to validate on: all rows of a share of the users, drawn by seed.
 
     The users of a block stay together, since they ask the same: a share of the blocks is drawn where there are some.
+    It is one block or user at least.
 
     Raises:
         InputError: for a share that leaves no user on one side.
     """
     units = sorted({_unit(row) for row in rows})
-    number = round(len(units) * share)
-    if not 0 <= share < 1 or (share and not 0 < number < len(units)):
+    number = max(1, round(len(units) * share)) if share else 0
+    if not 0 <= share < 1 or number >= len(units):
         what = "block" if any(row["block_id"] for row in rows) else "user"
         raise InputError(
             f"validation_share {share} of {counted(len(units), what)} leaves no user to train or to validate on; take "
