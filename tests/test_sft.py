@@ -216,6 +216,14 @@ def test_a_run_that_was_killed_after_its_last_checkpoint_takes_no_further_step(r
     assert numbers[0] == numbers[1]
 
 
+def test_a_finished_run_goes_on_where_more_steps_are_asked_for(run, base, dataset, tmp_path, capsys):
+    shutil.copytree(run.out / "checkpoint-4", tmp_path / "run" / "checkpoint-4")
+    more = ["--resume_from_checkpoint", "true", "--max_steps", 5]
+    sft.main(*options(base, dataset, tmp_path / "run", *more))
+    assert capsys.readouterr().out.count("{'loss': ") == 1
+    assert json.loads((tmp_path / "run" / "training.json").read_text())["steps"] == 5
+
+
 def test_a_run_that_was_killed_in_its_first_checkpoint_begins_again(base, dataset, tmp_path):
     (tmp_path / "run" / "checkpoint-1").mkdir(parents=True)
     with pytest.raises(InputError, match=r"no complete checkpoint in .*; leave --resume_from_checkpoint out"):

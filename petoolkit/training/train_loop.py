@@ -100,12 +100,19 @@ def train(trainer: Any, checkpoint: str | None) -> None:
     if checkpoint:
         say(f"Going on from {checkpoint}.")
         state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
-        if state.global_step >= state.max_steps > 0:
+        if _is_finished(state, trainer.args):
             set_peft_model_state_dict(trainer.model, load_peft_weights(checkpoint, device="cpu"))
             trainer.state = state
             return
     with _advice_on_memory(trainer):
         trainer.train(resume_from_checkpoint=checkpoint)
+
+
+def _is_finished(state: TrainerState, args: Any) -> bool:
+    """Whether a checkpoint is of the last step, and no more steps are asked for than when it was written."""
+    if args.max_steps > 0:
+        return state.global_step >= args.max_steps
+    return state.global_step >= state.max_steps > 0 and state.num_train_epochs == args.num_train_epochs
 
 
 @contextmanager
