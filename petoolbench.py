@@ -1,7 +1,6 @@
 """The contract of PEToolBench: settings, columns, row rules, prompt, and dataset builder.
 
-Everything else (`builder`, `petoolkit`, `trainer`, `metrics`) imports this file. It imports the standard library and
-`datasets` only, so that `datasets` 3 can still run it as a loading script:
+It imports the standard library and `datasets` only, so that `datasets` 3 can still run it as a loading script:
 
     load_dataset("petoolbench.py", "chronological", trust_remote_code=True)  # datasets 3.x
     load_dataset("petoolbench", "chronological")  # any version, after `petoolbench build`
@@ -87,12 +86,10 @@ SPLITS = ("train", "test")
 KINDS = ("preference", "override", "no_preference")
 SELECTIVITY = "selectivity"
 
-# --- columns --------------------------------------------------------------------------------------------------------
-
 PARAMETER_KINDS = ("required_parameters", "optional_parameters")  # of a tool document
 _PARAMETERS = [
-    {"name": "string", "type": "string", "description": "string", "default": "string", "schema": "string"}
-]  # default and schema: JSON text
+    dict.fromkeys(("name", "type", "description", "default", "schema"), "string")
+]  # the last two: JSON text
 # Types by column, as `datasets.Value` names them; `FEATURES` is made of this.
 COLUMNS: dict[str, Any] = {
     "id": "string",  # <user_id>/<setting>
@@ -104,9 +101,7 @@ COLUMNS: dict[str, Any] = {
     "instruction": "string",
     "history": [
         {
-            "instruction": "string",
-            "tool_name": "string",
-            "provider_description": "string",
+            **dict.fromkeys(("instruction", "tool_name", "provider_description"), "string"),
             "parameters": "string",  # JSON text
             "rating": "int8",
         }
@@ -114,10 +109,9 @@ COLUMNS: dict[str, Any] = {
     "history_length": "int32",
     "candidate_tools": [
         {
-            "tool_name": "string",
-            "tool_description": "string",
-            "provider_description": "string",
+            **dict.fromkeys(("tool_name", "tool_description", "provider_description"), "string"),
             **dict.fromkeys(PARAMETER_KINDS, _PARAMETERS),
+            "schema": "string",  # JSON text: what the schema of all parameters says beside them
         }
     ],
     "tool_call": {"tool_name": "string", "parameters": "string"},  # JSON text
@@ -192,8 +186,6 @@ def check_choice(value: str, choices: Iterable[str], what: str) -> None:
         raise InputError(f"unknown {what} {value!r}; choose one of: {', '.join(choices)}.")
 
 
-# --- the prompt -----------------------------------------------------------------------------------------------------
-
 _TASK = """\
 You call tools on behalf of one user. Read the user's request and call the one tool, out of the candidate tools \
 below, that does what is asked. When several candidates can do it, call the one that this user would prefer."""
@@ -229,10 +221,7 @@ def render_messages(row: dict, history: bool = True, native_tools: bool = False)
     if not native_tools:
         parts.append("\n".join(["Candidate tools:", *map(_render_tool, row["candidate_tools"])]))
         parts.append(_OUTPUT_FORMAT)
-    return [
-        {"role": "system", "content": "\n\n".join(parts)},
-        {"role": "user", "content": row["instruction"]},
-    ]
+    return [{"role": "system", "content": "\n\n".join(parts)}, {"role": "user", "content": row["instruction"]}]
 
 
 def _render_interaction(interaction: dict) -> str:
@@ -251,13 +240,27 @@ def _render_tool(tool: dict) -> str:
         shown["provider_description"] = tool["provider_description"]
     for kind in PARAMETER_KINDS:
         shown[kind] = [_shown_parameter(parameter) for parameter in tool[kind]]
-    return _on_one_line(shown)
+    return _on_one_line({**shown, **_shown_schema(tool)})
 
 
 def _shown_parameter(parameter: dict) -> dict[str, Any]:
     shown = {name: value for name, value in parameter.items() if name not in ("default", "schema")}
-    schema = {"schema": json.loads(parameter["schema"])} if parameter.get("schema") else {}
-    return {**shown, "default": default_of(parameter), **schema}
+    return {**shown, "default": default_of(parameter), **_shown_schema(parameter)}
+
+
+def _shown_schema(documented: dict) -> dict[str, Any]:
+    schema = _without_titles(json.loads(documented.get("schema") or "{}"))
+    return {} if isinstance(schema, dict) and not schema.keys() - {"type"} else {"schema": schema}
+
+
+def _without_titles(schema: Any) -> Any:
+    """A JSON Schema without its titles, which repeat names, and without the name of its dialect."""
+    if isinstance(schema, list):
+        return [_without_titles(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: part for key, part in schema.items() if key not in ("title", "$schema") or not isinstance(part, str)}
+    return {key: part if key in ("enum", "const") else _without_titles(part) for key, part in kept.items()}
 
 
 def _on_one_line(value: Any) -> str:
@@ -268,9 +271,6 @@ def _on_one_line(value: Any) -> str:
 def default_of(parameter: dict) -> Any:
     """A parameter's documented default, decoded from its JSON text; `None` if it has none."""
     return None if parameter["default"] is None else json.loads(parameter["default"])
-
-
-# --- the dataset builder --------------------------------------------------------------------------------------------
 
 
 _DESCRIPTIONS = {name: setting.description for name, setting in SETTINGS.items()} | {
@@ -299,8 +299,8 @@ def _may_hold(file: Path, config: str, split: str) -> bool:
 
 def _read_rows(file: Path, split: str) -> Iterator[dict]:
     for row in _written_rows(file, split):
-        # The toolkit is not needed where this is a loading script.
-        yield row if "kind" in row else importlib.import_module("petoolkit.row_form").completed(row)
+        is_complete = "schema" in row["candidate_tools"][0]  # a loading script has no toolkit, and needs none then
+        yield row if is_complete else importlib.import_module("petoolkit.row_form").completed(row)
 
 
 def _written_rows(file: Path, split: str) -> Iterator[dict]:

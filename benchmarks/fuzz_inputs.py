@@ -72,6 +72,7 @@ def _tool(provider: str) -> dict:
             {"name": "city", "type": "STRING", "description": "", "default": '"Paris"', "schema": None}
         ],
         "optional_parameters": [],
+        "schema": None,
     }
 
 
@@ -148,7 +149,7 @@ def kinds(mutated_json: Callable, mutated_yaml: Callable, mutated: Callable) -> 
         file.write_bytes((mutated_yaml if suffix == ".yaml" else mutated_json)(value, rng))
 
         def read() -> None:
-            for tool in collect(read_catalogue(file), 800, Notes()):
+            for tool in collect(read_catalogue(file), 800, True, Notes()):
                 json.dumps(tool, allow_nan=False).encode()
 
         return read

@@ -6,6 +6,8 @@ from functools import cache
 
 import numpy as np
 
+from petoolkit.block_rules import UNCATEGORISED
+
 from .block_attributes import IsFit
 from .split_pools import Provider, SplitPools
 from .tools import Tools
@@ -53,10 +55,11 @@ class BlockPool:
         """Tools for the past calls of a block: none of a candidate's provider, of the group's category, or that does
         its job."""
         taken = self._provider_numbers[[self._tools.index[name] for name in candidates]]
+        category = self._tools[group[0]]["category"]
         allowed = (
             self._may_be_called(split)
             & ~self._tools.does_job_of_any(tuple(group))
-            & (self._categories != self._tools[group[0]]["category"])
+            & ((self._categories != category) | (category == UNCATEGORISED))
             & ~np.isin(self._provider_numbers, taken)
         )
         mixed = np.random.default_rng(rng.getrandbits(64)).permutation(np.flatnonzero(allowed))

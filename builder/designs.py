@@ -65,6 +65,7 @@ _COMMON = (
         {
             "documents": DocumentsOfCatalogue(),
             "max_description": FromRecipe("collect.max_description"),
+            "needs_attributes": FromRecipe("needs_attributes"),
             "notes": _NOTES,
         },
     ),

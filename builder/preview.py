@@ -14,7 +14,7 @@ from petoolkit.text import counted
 
 from .authors import AUTHORS, any_asks_a_model, authors_that_ask_a_model
 from .authors.author import UnderstandJob
-from .catalogue.catalogue_files import catalogue_files, read_catalogue
+from .catalogue.catalogue_files import documents_of
 from .designs import DESIGNS
 from .pipeline import do_stages
 from .recipe import Recipe
@@ -99,7 +99,7 @@ def _lacks_traits(recipe: Recipe) -> bool:
     """Whether blocks need traits that only a language model can name, out of the catalogue's documents."""
     if recipe.design != "controlled" or recipe.blocks.attributes == "assigned":
         return False
-    documents = (document for file in catalogue_files(recipe.catalogue) for document in read_catalogue(file))
+    documents = documents_of(recipe.catalogue, Counter())
     return AUTHORS[recipe.author.understand].asks_a_model and not any(document.traits for document in documents)
 
 

@@ -13,6 +13,7 @@ from petoolkit.embedding import DEFAULT_MODEL
 from petoolkit.endpoint.llm_settings import Count, LlmSettings
 
 from .authors import AUTHORS, DEFAULT_AUTHOR, any_asks_a_model
+from .catalogue.catalogue_settings import CatalogueSettings
 from .encoders import is_of_the_endpoint
 
 
@@ -147,7 +148,7 @@ class Recipe(_Settings):
     """All settings of a build."""
 
     design: Literal["controlled", "paper"] = "controlled"
-    catalogue: list[str] = ["embedded"]
+    catalogue: list[CatalogueSettings] = [CatalogueSettings(path="embedded")]
     author: AuthorSettings = AuthorSettings()  # a name alone stands for all three stages
     llm: LlmSettings = LlmSettings()
     seed: int = 0
@@ -197,6 +198,11 @@ class Recipe(_Settings):
         return any(is_of_the_endpoint(name) for name in (self.group.model, self.candidates.retriever or ""))
 
     @property
+    def needs_attributes(self) -> bool:
+        """Whether providers must be described: otherwise each block writes their descriptions."""
+        return self.design == "paper" or self.blocks.attributes == "catalogue"
+
+    @property
     def asks_a_model(self) -> bool:
         """Whether an author or an encoder asks the endpoint in `llm`."""
         return any_asks_a_model(self.author.by_stage().values()) or self._endpoint_embeds
@@ -213,7 +219,9 @@ class Recipe(_Settings):
         shown = self.model_dump(exclude={"llm": {"base_url"}})
         for section in _SECTIONS_OF_DESIGN["paper" if self.design == "controlled" else "controlled"]:
             del shown[section]
-        shown["catalogue"] = [Path(name).name for name in self.catalogue]
+        shown["catalogue"] = [
+            {"path": Path(one.path).name, **one.names} if one.names else Path(one.path).name for one in self.catalogue
+        ]
         if not self.asks_a_model:
             del shown["llm"]
         return shown
@@ -263,7 +271,12 @@ def _problems(error: ValidationError) -> Iterator[str]:
 def _known_keys(section: tuple) -> list[str]:
     model: Any = Recipe
     for key in section:
+        if isinstance(key, int):  # of an entry of a list, whose form was found with the list
+            continue
         annotation = model.model_fields[key].annotation
-        kinds = [annotation, *get_args(annotation)]  # a section may be left out: `Prices | None`
+        kinds = [
+            annotation,
+            *get_args(annotation),
+        ]  # it may be left out (`Prices | None`), or be a list's
         model = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
     return list(model.model_fields)

@@ -6,15 +6,18 @@ A stage is called with the values of its arguments and with nothing else, so its
 import json
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+from pydantic_core import to_jsonable_python
 
 from petoolkit.endpoint.usage import Usage
 from petoolkit.files import content_hash
 
 from .authors import AUTHORS, AuthorKind
-from .catalogue.catalogue_files import catalogue_files, read_catalogue
+from .catalogue.catalogue_files import catalogue_files, documents_of
 from .encoders import make_encoder
 from .recipe import Recipe
 from .run_folder import RunFolder
@@ -130,7 +133,7 @@ class RowsOf(Argument):
 
 
 class FromRecipe(Argument):
-    """A section or a key of the recipe, such as `export` or `group.eps`.
+    """A section, key or property of the recipe, such as `export` or `group.eps`.
 
     Args:
         path: of the section or key.
@@ -143,16 +146,12 @@ class FromRecipe(Argument):
 
     def key(self, materials: Materials) -> Any:
         """See `Argument`."""
-        value: Any = materials.recipe.model_dump(mode="json")
-        for name in self._path.split("."):
-            value = value[name]
+        value = to_jsonable_python(attrgetter(self._path)(materials.recipe))
         return {name: value[name] for name in self._only} if self._only else value
 
     def value(self, materials: Materials, notes: Notes) -> Any:
         """See `Argument`."""
-        value: Any = materials.recipe
-        for name in self._path.split("."):
-            value = getattr(value, name)
+        value = attrgetter(self._path)(materials.recipe)
         return SimpleNamespace(**{name: getattr(value, name) for name in self._only}) if self._only else value
 
 
@@ -161,17 +160,18 @@ class DocumentsOfCatalogue(Argument):
 
     def key(self, materials: Materials) -> Any:
         """The files' content, and their names with their folders': a nested file's folder is its category."""
-        files = catalogue_files(materials.recipe.catalogue)
+        catalogues = materials.recipe.catalogue
+        files = catalogue_files([catalogue.path for catalogue in catalogues])
         names = [f"{file.resolve().parent.name}/{file.name}" for file in files]
-        return {"content": content_hash(*files), "files": names}
+        return {"content": content_hash(*files), "files": names, "names": [one.names for one in catalogues]}
 
     def source(self, materials: Materials) -> tuple[Iterable[str], Iterable[Path]]:
         """See `Argument`."""
-        return (read_catalogue.__module__,), ()
+        return (documents_of.__module__,), ()
 
     def value(self, materials: Materials, notes: Notes) -> Any:
         """See `Argument`."""
-        return (document for file in catalogue_files(materials.recipe.catalogue) for document in read_catalogue(file))
+        return documents_of(materials.recipe.catalogue, notes.counts)
 
 
 class DrawnUsers(Argument):

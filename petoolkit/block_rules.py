@@ -14,6 +14,9 @@ from petoolbench import KINDS, PARAMETER_KINDS, SETTINGS, ToolName, provider_of,
 _IN_A_ROW = 5  # words that a history and its candidates may not have in common in a row, with crossed wording
 _WORD = re.compile(r"[^\W_]+")
 Rows = list[dict]
+UNCATEGORISED = (
+    "uncategorised"  # the category of tools whose catalogue has none: they need not have anything in common
+)
 
 
 @lru_cache(maxsize=20_000)
@@ -137,8 +140,9 @@ def _same_calls_in_all_mixed_settings(by_setting: dict[str, Rows]) -> bool:
 
 def _is_apart(row: dict) -> bool:
     providers = {provider_of(tool) for tool in row["candidate_tools"]}
+    own = () if row["category"] == UNCATEGORISED else (row["category"],)
     return all(
-        provider_of(call) not in providers and ToolName.parse(call["tool_name"]).category not in (row["category"],)
+        provider_of(call) not in providers and ToolName.parse(call["tool_name"]).category not in own
         for call in row["history"]
     )
 

@@ -89,6 +89,7 @@ def _released_entry_rows(entry: dict, index: int) -> Iterator[tuple[dict, str]]:
                         ]
                         for kind in PARAMETER_KINDS
                     },
+                    "schema": None,
                 }
                 for tool in tools
             ],

@@ -17,6 +17,7 @@ _IS_TYPE: dict[str, Callable[[pa.DataType], bool]] = {
 }
 _MAY_BE_NULL = {
     "history.rating",
+    "candidate_tools.schema",
     *(
         f"candidate_tools.{kind}.{field}"
         for kind in PARAMETER_KINDS
@@ -31,6 +32,7 @@ _ADDED = {
     "acceptable_tools",
     "taste",
     "history.provider_description",
+    "candidate_tools.schema",
     *(f"candidate_tools.{kind}.schema" for kind in PARAMETER_KINDS),
 }
 ADDED_COLUMNS = {name for name in _ADDED if "." not in name}
@@ -62,7 +64,7 @@ def completed(row: dict) -> dict:
         **row,
         "history": [{"provider_description": "", **call} for call in row["history"]],
         "candidate_tools": [
-            {**tool, **{kind: [{"schema": None, **p} for p in tool[kind]] for kind in PARAMETER_KINDS}}
+            {"schema": None, **tool, **{kind: [{"schema": None, **p} for p in tool[kind]] for kind in PARAMETER_KINDS}}
             for tool in row["candidate_tools"]
         ],
     }
@@ -141,6 +143,8 @@ def _check_content(table: pa.Table, config: str | None) -> None:
     for path, call in calls.items():
         _check_json(_distinct(call, "parameters"), f"{path}.parameters", dict)
     tools = pc.list_flatten(table["candidate_tools"])
+    if any(field.name == "schema" for field in tools.type):
+        _check_json(_distinct(tools, "schema"), "candidate_tools.schema", dict)
     for kind in PARAMETER_KINDS:
         parameters = pc.list_flatten(pc.struct_field(tools, kind))
         _check_json(_distinct(parameters, "default"), f"candidate_tools.{kind}.default", object)

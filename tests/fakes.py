@@ -56,6 +56,7 @@ def tool(
         "requests": [],
         "required_parameters": list(required),
         "optional_parameters": list(optional),
+        "schema": None,
         "response": response,
         "example": {"instruction": functionality, "parameters": {}},
         "functionality": functionality,

@@ -12,6 +12,7 @@ def tool(provider, api, description, provider_description="", required=()):
         "provider_description": provider_description,
         "required_parameters": list(required),
         "optional_parameters": [],
+        "schema": None,
     }
 
 

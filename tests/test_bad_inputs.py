@@ -173,7 +173,7 @@ def test_unseen_characters_are_cleaned_out_of_every_field_of_a_catalogue():
             )
         ],
     )
-    (found,) = collect([document], 800, Notes())
+    (found,) = collect([document], 800, True, Notes())
     assert not set(UNSEEN) & set(json.dumps(found, ensure_ascii=False))
     assert found["tool_name"] == "<Wea ther>.<Sunny>.<now>"
     (parameter,) = found["required_parameters"]

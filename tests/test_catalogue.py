@@ -220,7 +220,7 @@ def test_a_further_format_is_one_line_of_the_table(tmp_path, monkeypatch):
         "a list of names",
         "an object with names",
         lambda value: isinstance(value, dict) and "names" in value,
-        lambda value, file: (ToolDocument(category=file.stem, tool="x", api=name) for name in value["names"]),
+        lambda value, source: (ToolDocument(category=source.file.stem, tool="x", api=name) for name in value["names"]),
     )
     monkeypatch.setattr(catalogue_module, "FORMATS", [*FORMATS, listed])
     file = write_json(tmp_path / "tools.json", [{"names": ["a", "b"]}, ROW])

@@ -27,7 +27,7 @@ def document(**changes):
 
 def collected(*documents, max_description=800):
     notes = Notes()
-    return list(collect(documents, max_description, notes)), notes.counts
+    return list(collect(documents, max_description, True, notes)), notes.counts
 
 
 OTHER = {"api": "later", "api_description": "Gets the forecast of a city."}
@@ -109,6 +109,7 @@ def test_a_kept_row_has_one_form():
             "requests": [],
             "required_parameters": [parameter("city", default='"Rome"', description="A city")],
             "optional_parameters": [parameter("days", type=None, examples=[1, 3])],
+            "schema": None,
             "response": '{"a": {"c": "str", "d": "str"}, "b": "int"}',
         }
     ]

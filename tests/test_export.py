@@ -118,6 +118,7 @@ def test_a_user_becomes_one_row_a_setting():
             "provider_description": "free",
             "required_parameters": [],
             "optional_parameters": [],
+            "schema": None,
         },
         {
             "tool_name": PEER,
@@ -127,6 +128,7 @@ def test_a_user_becomes_one_row_a_setting():
             "optional_parameters": [
                 {"name": "days", "type": None, "description": "", "default": None, "schema": None}
             ],
+            "schema": None,
         },
         {
             "tool_name": GOLD,
@@ -136,6 +138,7 @@ def test_a_user_becomes_one_row_a_setting():
                 {"name": "city", "type": "STRING", "description": "A city", "default": '"Rome"', "schema": None}
             ],
             "optional_parameters": [],
+            "schema": None,
         },
     ]
     assert rows == [

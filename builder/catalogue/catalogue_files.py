@@ -1,22 +1,59 @@
 """Finding the files of catalogues, and reading them, whatever format of `FORMATS` they hold."""
 
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from petoolbench import InputError, check_choice
+from petoolkit.block_rules import UNCATEGORISED
 from petoolkit.decoding import decode_json, not_permitted, open_text, read_json, read_text, read_yaml
 
 from . import FORMATS
+from .catalogue_format import CatalogueFormat, Source
+from .catalogue_settings import CatalogueSettings
 from .tool_document import ToolDocument
 
 EMBEDDED = "embedded"
 _EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
 _SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")  # of what is looked for in folders
 _YAML_SUFFIXES = (".yaml", ".yml")  # only read where they are named: folders are full of such files
+
+
+def documents_of(catalogues: Iterable[CatalogueSettings], counts: Counter[str]) -> Iterator[ToolDocument]:
+    """Tool documents of catalogues, in their order; each has a category and a provider.
+
+    Args:
+        catalogues: where they are, and names to use instead of their own.
+        counts: gets what was left out or taken from elsewhere, for each reason.
+
+    Raises:
+        InputError: see `catalogue_files` and `read_catalogue`.
+    """
+    for settings in catalogues:
+        for file in catalogue_files([settings.path]):
+            for document in read_catalogue(file, counts):
+                yield _named(document, settings, file, counts)
+
+
+def _named(document: ToolDocument, settings: CatalogueSettings, file: Path, counts: Counter[str]) -> ToolDocument:
+    """A document with the names that the settings give, and with others for those that are still missing."""
+    given = {
+        "category": settings.category,
+        "tool": settings.provider,
+        "tool_description": settings.provider_description,
+    }
+    named = document.model_copy(update={name: value for name, value in given.items() if value is not None})
+    if not named.category.strip():
+        counts[f"taken: no category is known, so `{UNCATEGORISED}`"] += 1
+        named.category = UNCATEGORISED
+    if not named.tool.strip():
+        counts["taken: no provider is known, so the file's name"] += 1
+        named.tool = file.name.partition(".")[0]
+    return named
 
 
 def catalogue_files(catalogues: list[str]) -> list[Path]:
@@ -55,14 +92,19 @@ def _embedded_file(name: str) -> Path:
     return files[name]
 
 
-def read_catalogue(file: Path) -> Iterator[ToolDocument]:
-    """Tool documents of one catalogue file.
+def read_catalogue(file: Path, counts: Counter[str] | None = None) -> Iterator[ToolDocument]:
+    """Tool documents of one catalogue file, with the names that it has.
+
+    Args:
+        file: of any format of `FORMATS`.
+        counts: gets what was left out, for each reason.
 
     Raises:
         InputError: naming the file and the line (or entry) that is damaged or of the wrong form.
     """
+    source = Source(file, Counter() if counts is None else counts)
     for where, value in _values(file):
-        yield from _documents(value, file, where)
+        yield from _documents(value, source, where)
 
 
 def _values(file: Path) -> Iterator[tuple[str, Any]]:
@@ -115,19 +157,26 @@ def _decoded(line: str, file: Path, number: int) -> Any:
         raise InputError(f"{file}, line {number}: {error}; mend or remove the line.") from None
 
 
-def _documents(value: Any, file: Path, where: str) -> Iterator[ToolDocument]:
-    known = next((one for one in FORMATS if one.is_form_of(value)), None)
+def format_of(value: Any) -> CatalogueFormat | None:
+    """The format of a decoded value; `None` if it has none that is known."""
+    return next((one for one in FORMATS if one.is_form_of(value)), None)
+
+
+def _documents(value: Any, source: Source, where: str) -> Iterator[ToolDocument]:
+    known = format_of(value)
     if known is None:
         forms = "; ".join(f"{one.name} ({one.form})" for one in FORMATS)
         raise InputError(
-            f"{file}, {where}: this is not a tool in a form that can be read; known are {forms}. Bring it into one of "
-            "these forms, or leave it out."
+            f"{source.file}, {where}: this is not a tool in a form that can be read; known are {forms}. Bring it into "
+            "one of these forms, or leave it out."
         )
     try:
-        yield from known.documents(value, file)
+        yield from known.documents(value, source)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "the whole"
         raise InputError(
-            f"{file}, {where}: `{field}`: {first['msg'].lower()} (in {known.name}); mend it or leave it out."
+            f"{source.file}, {where}: `{field}`: {first['msg'].lower()} (in {known.name}); mend it or leave it out."
         ) from None
+    except ValueError as error:
+        raise InputError(f"{source.file}, {where}: {error} (in {known.name}); mend it or leave it out.") from None

@@ -4,12 +4,11 @@ A function's parameters and response are written once, for all its providers.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, model_validator
 
-from .catalogue_format import CatalogueFormat
+from .catalogue_format import CatalogueFormat, Source
 from .tool_document import Parameter, ToolDocument
 
 
@@ -49,7 +48,7 @@ def _is_category(value: Any) -> bool:
     return isinstance(value, dict) and {"category", "functions", "providers"} <= value.keys()
 
 
-def _documents(value: Any, file: Path) -> Iterator[ToolDocument]:
+def _documents(value: Any, source: Source) -> Iterator[ToolDocument]:
     category = _Category.model_validate(value)
     for provider in category.providers:
         for name, api in provider.apis.items():

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 # How the sentences begin that the stage `collect` puts behind a provider's description.
 PRICING_LABEL = "Pricing: "
@@ -15,6 +15,8 @@ class Parameter(BaseModel):
 
     Args:
         name, type, description, default: as documented.
+        json_schema: what its JSON Schema says beside the description and a default that is not null; `None` where it
+            says no more than the type.
         examples: values that a person might ask for, where the catalogue has some.
         asks: a sentence that asks for an optional value, with `{name}` for it; for a boolean, one for
             `true` and one for `false`. `None` where the catalogue has none.
@@ -24,6 +26,7 @@ class Parameter(BaseModel):
     type: str | None = None
     description: str | None = None
     default: Any = None
+    json_schema: Any = Field(None, validation_alias=AliasChoices("json_schema", "schema"))
     examples: list[Any] = []
     asks: str | dict[str, str] | None = None
 
@@ -32,10 +35,11 @@ class ToolDocument(BaseModel):
     """One endpoint of one provider, as its catalogue documents it.
 
     Args:
-        category: of the provider.
-        tool, tool_description: the provider's name and description.
+        category: of the provider; "" where the catalogue has none.
+        tool, tool_description: the provider's name, "" where the catalogue has none, and description.
         api, api_description: the endpoint's.
         required_parameters, optional_parameters: of the endpoint.
+        parameters_schema: what the JSON Schema of all its parameters says beside the two before; `None` if nothing.
         response_schema: any JSON value.
         pricing: of the provider, in the catalogue's words.
         latency_ms, success_rate: milliseconds of an answer, and percent of calls that succeed.
@@ -45,13 +49,14 @@ class ToolDocument(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False)  # also for numbers that are given as text
 
-    category: str
-    tool: str
+    category: str = ""
+    tool: str = ""
     tool_description: str | None = None
     api: str
     api_description: str | None = None
     required_parameters: list[Parameter] = []
     optional_parameters: list[Parameter] = []
+    parameters_schema: dict[str, Any] | None = None
     response_schema: Any = None
     pricing: str | None = None
     latency_ms: float | None = None

@@ -1,12 +1,11 @@
 """ToolBench's nested files: one provider each, with the list of its endpoints."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from .catalogue_format import CatalogueFormat
+from .catalogue_format import CatalogueFormat, Source
 from .tool_document import Parameter, ToolDocument
 
 
@@ -39,13 +38,13 @@ def _is_provider(value: Any) -> bool:
     return isinstance(value, dict) and "api_list" in value
 
 
-def _documents(value: Any, file: Path) -> Iterator[ToolDocument]:
+def _documents(value: Any, source: Source) -> Iterator[ToolDocument]:
     """The category is the name of the file's folder: ToolBench writes it nowhere else."""
     provider = _Provider.model_validate(value)
     score = provider.score or _Score()
     for api in provider.api_list:
         yield ToolDocument(
-            category=file.resolve().parent.name,
+            category=source.file.resolve().parent.name,
             tool=provider.tool_name,
             tool_description=provider.tool_description,
             api=api.name,

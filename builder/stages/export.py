@@ -105,6 +105,7 @@ def _document(tool: dict) -> dict:
             ]
             for kind in PARAMETER_KINDS
         },
+        "schema": tool["schema"],
     }
 
 

@@ -74,6 +74,7 @@ def _texts(row: dict) -> Iterator[_Text]:
         name = tool["tool_name"]
         for column in ("tool_name", "tool_description", "provider_description"):
             yield _Text(f"candidate_tools.{column}", name, "", tool[column] or "")
+        yield _Text("candidate_tools.schema", name, "", tool["schema"] or "")
         for kind in PARAMETER_KINDS:
             for parameter in tool[kind]:
                 column = f"candidate_tools.{kind}"

@@ -46,17 +46,22 @@ class NativeTools:
                     "description": " ".join(
                         filter(None, (f"{tool['tool_name']}:", tool["tool_description"], tool["provider_description"]))
                     ),
-                    "parameters": {
-                        "type": "object",
-                        "properties": {short: _property(p) for short, p in self._parameters[name].items()},
-                        "required": [
-                            short for short, p in self._parameters[name].items() if p in tool["required_parameters"]
-                        ],
-                    },
+                    "parameters": self._schema(name),
                 },
             }
             for name, tool in self._tools.items()
         ]
+
+    def _schema(self, name: str) -> dict[str, Any]:
+        """The JSON Schema of a function's parameters."""
+        tool, parameters = self._tools[name], self._parameters[name]
+        required = [short for short, p in parameters.items() if p in tool["required_parameters"]]
+        return {
+            **json.loads(tool["schema"] or "{}"),
+            "type": "object",
+            "properties": {short: _property(p) for short, p in parameters.items()},
+            **({"required": required} if required else {}),
+        }
 
     def reply_of(self, name: str, arguments: str) -> str:
         """A native function call as the JSON text of a tool call, with full names.
@@ -89,16 +94,20 @@ def _by_short_name(items: Iterable[dict], full_name: Callable[[dict], str]) -> d
     return items_by_name
 
 
-def _property(parameter: dict) -> dict[str, Any]:
-    schema = None if parameter["schema"] is None else json.loads(parameter["schema"])
-    described: dict[str, Any] = {"description": parameter["description"] or ""}
+def _property(parameter: dict) -> Any:
+    """A parameter's JSON Schema, as its document had it; made of its type and description if it had none."""
+    schema = json.loads(parameter["schema"] or "{}")
+    if schema is False:  # it allows nothing
+        return schema
+    schema = schema if isinstance(schema, dict) else {}
+    described, text = dict(schema), parameter["description"] or ""
     documented = (parameter["type"] or "").upper()
-    if isinstance(schema, dict):
-        described = {**schema, "description": described["description"] or schema.get("description", "")}
-    elif documented in _TYPES:
+    if not schema and documented in _TYPES:
         described["type"] = _TYPES[documented]
-    elif documented:
-        described["description"] = f"({documented.lower()}) {described['description']}"
+    elif not schema and documented:
+        text = f"({documented.lower()}) {text}".strip()
+    if text:
+        described["description"] = text
     if parameter["default"] is not None:
         described["default"] = json.loads(parameter["default"])
     return described

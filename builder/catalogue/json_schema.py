@@ -1,0 +1,128 @@
+"""Parameters of tools whose documents describe them by a JSON Schema (MCP, OpenAPI, functions)."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .tool_document import Parameter
+
+# Python's names for types, which lists of functions have instead of JSON Schema's.
+_TYPES_OF_PYTHON = {
+    "dict": "object",
+    "float": "number",
+    "int": "integer",
+    "bool": "boolean",
+    "str": "string",
+    "list": "array",
+    "tuple": "array",
+    "any": None,
+}
+_PLAIN_TYPES = ("string", "number", "integer", "boolean")
+_MOST_LEVELS = 100
+
+
+class InputSchema(NamedTuple):
+    """The parameters of one tool.
+
+    Args:
+        required, optional: its parameters.
+        schema: what its JSON Schema says beside properties and required ones; `None` if nothing.
+    """
+
+    required: list[Parameter]
+    optional: list[Parameter]
+    schema: dict | None
+
+
+def input_schema(schema: Any) -> InputSchema:
+    """Read the JSON Schema of a tool's parameters, an object's.
+
+    Raises:
+        ValueError: with a clause, if it is not the schema of an object.
+    """
+    if schema is None:
+        schema = {}
+    if not isinstance(schema, dict):
+        raise ValueError(f"the parameters' schema is not an object: {schema!r:.60}")
+    schema = with_json_types(schema)
+    if schema.get("type", "object") != "object":
+        raise ValueError(f"the parameters' schema is of the type {schema['type']!r:.60}, not object")
+    properties = schema.get("properties")
+    if properties is None:
+        properties = {}
+    if not isinstance(properties, dict):
+        raise ValueError(f"`properties` is not an object: {properties!r:.60}")
+    names = schema.get("required")
+    required = [name for name in names if name in properties] if isinstance(names, list) else []
+    rest = {key: value for key, value in schema.items() if key not in ("type", "properties")}
+    if required and sorted(required) == sorted(map(str, rest["required"])):  # the parameters themselves say it
+        del rest["required"]
+    return InputSchema(
+        [parameter_of(name, properties[name]) for name in dict.fromkeys(required)],
+        [parameter_of(name, value) for name, value in properties.items() if name not in required],
+        rest or None,
+    )
+
+
+def parameter_of(name: str, schema: Any) -> Parameter:
+    """One parameter, by its name and JSON Schema (`True`, which allows everything, is one too)."""
+    if not isinstance(schema, dict):
+        return Parameter(name=name, json_schema=None if schema is True else schema)
+    description = schema.get("description")
+    default = schema.get("default")
+    rest = {
+        key: value
+        for key, value in schema.items()
+        if not (key == "description" and isinstance(value, str)) and not (key == "default" and value is not None)
+    }
+    kind = type_of(schema)
+    return Parameter(
+        name=name,
+        type=kind,
+        description=description if isinstance(description, str) else None,
+        default=default,
+        json_schema=None if rest == {"type": kind} and kind in _PLAIN_TYPES else rest,
+    )
+
+
+def type_of(schema: Any) -> str | None:
+    """The type of a value that fits a schema: the only one beside null, else `None`."""
+    if not isinstance(schema, dict):
+        return None
+    kind = schema.get("type")
+    kinds = kind if isinstance(kind, list) else [kind]
+    for key in ("anyOf", "oneOf"):
+        if kind is None and isinstance(schema.get(key), list):
+            kinds = [type_of(one) for one in schema[key]]
+    named = {one for one in kinds if isinstance(one, str) and one != "null"}
+    return named.pop() if len(named) == 1 else None
+
+
+def with_json_types(schema: Any, levels: int = _MOST_LEVELS) -> Any:
+    """A schema whose types have JSON Schema's names, also where a list of functions has Python's.
+
+    Raises:
+        ValueError: if it is nested too deeply.
+    """
+    if not levels:
+        raise ValueError(f"the schema is nested deeper than {_MOST_LEVELS} levels")
+    if isinstance(schema, list):
+        return [with_json_types(one, levels - 1) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kind = schema.get("type")
+    typed = dict(schema)
+    if isinstance(kind, str) and kind.lower() in _TYPES_OF_PYTHON:
+        if known := _TYPES_OF_PYTHON[kind.lower()]:
+            typed["type"] = known
+        else:
+            del typed["type"]
+    for key, value in schema.items():
+        if key in _HOLDS_SCHEMAS_BY_NAME and isinstance(value, Mapping):
+            typed[key] = {name: with_json_types(one, levels - 1) for name, one in value.items()}
+        elif key in _HOLDS_SCHEMAS:
+            typed[key] = with_json_types(value, levels - 1)
+    return typed
+
+
+_HOLDS_SCHEMAS_BY_NAME = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_HOLDS_SCHEMAS = ("items", "prefixItems", "additionalProperties", "anyOf", "oneOf", "allOf", "not", "contains")
