@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from .tool_document import Parameter
 
@@ -126,3 +127,57 @@ def with_json_types(schema: Any, levels: int = _MOST_LEVELS) -> Any:
 
 _HOLDS_SCHEMAS_BY_NAME = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _HOLDS_SCHEMAS = ("items", "prefixItems", "additionalProperties", "anyOf", "oneOf", "allOf", "not", "contains")
+
+_SHAPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list", "object": "dict"}
+_LEFT_OUT = "..."
+_MOST_SHAPE_LEVELS = 8
+_MOST_SHAPE_PARTS = 1000
+
+
+def shape_of(schema: Any) -> Any:
+    """A JSON Schema as nested {key: type}, the form that RapidAPI's response schemas have; `None` if it says nothing.
+
+    An array is a list of one shape; the types are str, int, float, bool, list and dict, and `None` where a value may
+    be of several. References within the schema are followed. `...` stands for what is nested deeper than 8 levels,
+    and for all that comes after the first 1,000 parts.
+
+    >>> shape_of({"properties": {"at": {"type": "array", "items": {"type": "number"}}, "name": {"type": "string"}}})
+    {'at': ['float'], 'name': 'str'}
+    """
+    return _shape(schema, schema, _MOST_SHAPE_LEVELS, [_MOST_SHAPE_PARTS])
+
+
+def _shape(schema: Any, root: Any, levels: int, parts_left: list[int]) -> Any:
+    parts_left[0] -= 1
+    if not levels or parts_left[0] < 0:
+        return _LEFT_OUT
+    if not isinstance(schema, Mapping):
+        return None
+    if isinstance(reference := schema.get("$ref"), str):
+        return _shape(_referenced(reference, root), root, levels - 1, parts_left)
+
+    def shapes(schemas: Any) -> list:
+        return [_shape(one, root, levels - 1, parts_left) for one in schemas] if isinstance(schemas, list) else []
+
+    if isinstance(properties := schema.get("properties"), Mapping):
+        shape: Any = {str(name): _shape(one, root, levels - 1, parts_left) for name, one in properties.items()}
+    elif isinstance(items := schema.get("items"), Mapping):
+        shape = [_shape(items, root, levels - 1, parts_left)]
+    else:
+        shape = _SHAPES.get(type_of(schema) or "")
+    for part in shapes(schema.get("allOf")):
+        shape = {**shape, **part} if isinstance(shape, dict) and isinstance(part, dict) else part or shape
+    for key in ("anyOf", "oneOf"):
+        if not isinstance(shape, (dict, list)) and isinstance(schema.get(key), list):
+            choices = shapes([one for one in schema[key] if one != {"type": "null"}])
+            shape = choices[0] if choices and all(one == choices[0] for one in choices) else shape
+    return shape
+
+
+def _referenced(reference: str, root: Any) -> Any:
+    """What a reference such as `#/$defs/City` names within a document; `None` if it is not there."""
+    found = root
+    for key in reference.removeprefix("#").split("/")[1:] if reference.startswith("#") else [reference]:
+        plain = unquote(key).replace("~1", "/").replace("~0", "~")
+        found = found.get(plain) if isinstance(found, Mapping) else None
+    return found
