@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from petoolkit.builder.authors import AUTHORS
+from petoolkit.builder.snapshot_command import snapshot
 
 from petoolbench import InputError
 from petoolkit.audit.audit_commands import audit
@@ -312,7 +313,7 @@ def quickstart(context) -> None:
     console.print(what_was_made(_DATASET), highlight=False, soft_wrap=True)
 
 
-for command in (audit, evaluate, score, compare, report, push):
+for command in (audit, evaluate, score, compare, report, push, snapshot):
     main.add_command(command)
 
 if __name__ == "__main__":

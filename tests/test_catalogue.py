@@ -210,6 +210,7 @@ def test_a_message_names_the_forms_that_are_known_and_the_one_that_was_recognise
         "a RapidAPI row": {**ROW, "api": None},
         "a ToolBench provider": {**NESTED, "tool_name": None},
         "a category of the embedded catalogue": {**EMBEDDED, "category": None},
+        "a list of MCP tools": {"tools": [{"inputSchema": {}}]},
     }
     with pytest.raises(InputError, match=re.escape(f"(in {known.name}); mend it or leave it out")):
         read(write_json(tmp_path / "tools.json", broken[known.name]))

@@ -2,7 +2,8 @@
 
 from .catalogue_format import CatalogueFormat
 from .embedded_catalogue import EMBEDDED_CATALOGUE
+from .mcp_tools import MCP_TOOLS
 from .rapidapi import RAPIDAPI
 from .toolbench import TOOLBENCH
 
-FORMATS: list[CatalogueFormat] = [RAPIDAPI, TOOLBENCH, EMBEDDED_CATALOGUE]  # the first that fits is taken
+FORMATS: list[CatalogueFormat] = [RAPIDAPI, TOOLBENCH, EMBEDDED_CATALOGUE, MCP_TOOLS]  # the first that fits is taken

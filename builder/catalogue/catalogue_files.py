@@ -3,6 +3,7 @@
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from .tool_document import ToolDocument
 EMBEDDED = "embedded"
 _EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
 _SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")  # of what is looked for in folders
+_MOST_LEVELS = 200  # of values within others
 _YAML_SUFFIXES = (".yaml", ".yml")  # only read where they are named: folders are full of such files
 
 
@@ -171,6 +173,7 @@ def _documents(value: Any, source: Source, where: str) -> Iterator[ToolDocument]
             "one of these forms, or leave it out."
         )
     try:
+        _check_depth(value)
         yield from known.documents(value, source)
     except ValidationError as error:
         first = error.errors()[0]
@@ -180,3 +183,14 @@ def _documents(value: Any, source: Source, where: str) -> Iterator[ToolDocument]
         ) from None
     except ValueError as error:
         raise InputError(f"{source.file}, {where}: {error} (in {known.name}); mend it or leave it out.") from None
+
+
+def _check_depth(value: Any) -> None:
+    """Raise `ValueError` for a value that is nested so deeply that functions which call themselves could not end."""
+    level = [value]
+    for _ in range(_MOST_LEVELS):
+        parts = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list)))
+        level = list(chain.from_iterable(parts))
+        if not level:
+            return
+    raise ValueError(f"values are nested deeper than {_MOST_LEVELS} levels")

@@ -1,5 +1,6 @@
 """Keys of catalogue entries that nothing reads: a misspelt one would lose what it holds without a word."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 
@@ -20,3 +21,28 @@ def check_keys(entry: Mapping, known: Collection[str], what: str) -> None:
             alike = get_close_matches(str(key), known, n=1, cutoff=0.7)
             meant = f"did you mean `{alike[0]}`?" if alike else f"known are {', '.join(known)}"
             raise ValueError(f"unknown {what} `{key}`; {meant}")
+
+
+def note_unread_keys(
+    entry: Mapping, known: Collection[str], of_no_use: Collection[str], what: str, counts: Counter[str]
+) -> None:
+    """Count the keys of an entry of a form that anybody may add keys to; refuse those that look misspelt.
+
+    Args:
+        entry: an object of a catalogue.
+        known: the keys that are read.
+        of_no_use: keys that are known, and not read; they are not counted.
+        what: what the entry is, with its article, for the counts and the message.
+        counts: gets the number of other keys, by name.
+
+    Raises:
+        ValueError: with a clause, for a key that is almost one of `known` which the entry lacks.
+    """
+    for key in map(str, entry.keys() - {*known, *of_no_use}):
+        if meant := get_close_matches(key, [one for one in known if one not in entry], n=1, cutoff=0.8):
+            raise ValueError(f"unknown key `{key}` of {what}; did you mean `{meant[0]}`?")
+        counts[f"keys of {what} that are not read: {key}" if len(counts) < _MOST_COUNTS else _OTHERS] += 1
+
+
+_MOST_COUNTS = 100
+_OTHERS = "keys that are not read: others"
