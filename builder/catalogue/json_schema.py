@@ -53,9 +53,10 @@ def input_schema(schema: Any) -> InputSchema:
     if not isinstance(properties, dict):
         raise ValueError(f"`properties` is not an object: {properties!r:.60}")
     names = schema.get("required")
-    required = [name for name in names if name in properties] if isinstance(names, list) else []
+    names = names if isinstance(names, list) else []
+    required = [name for name in names if isinstance(name, str) and name in properties]
     rest = {key: value for key, value in schema.items() if key not in ("type", "properties")}
-    if required and sorted(required) == sorted(map(str, rest["required"])):  # the parameters themselves say it
+    if required and len(required) == len(names):  # the parameters themselves say it
         del rest["required"]
     return InputSchema(
         [parameter_of(name, properties[name]) for name in dict.fromkeys(required)],
@@ -65,9 +66,9 @@ def input_schema(schema: Any) -> InputSchema:
 
 
 def parameter_of(name: str, schema: Any) -> Parameter:
-    """One parameter, by its name and JSON Schema (`True`, which allows everything, is one too)."""
+    """One parameter, by its name and JSON Schema (`True` and `False`, which allow everything and nothing, are too)."""
     if not isinstance(schema, dict):
-        return Parameter(name=name, json_schema=None if schema is True else schema)
+        return Parameter(name=name, json_schema=schema)
     description = schema.get("description")
     default = schema.get("default")
     rest = {

@@ -12,6 +12,7 @@ from typing import Any
 from petoolbench import to_json_text
 
 _REFUSED = re.compile(r"[^A-Za-z0-9_-]+")
+_REFUSED_AT_ENDS = re.compile(rf"^{_REFUSED.pattern}|{_REFUSED.pattern}$")
 _LONGEST_NAME = 64
 _TYPES = {
     "STRING": "string",
@@ -55,9 +56,13 @@ class NativeTools:
     def _schema(self, name: str) -> dict[str, Any]:
         """The JSON Schema of a function's parameters."""
         tool, parameters = self._tools[name], self._parameters[name]
+        rest = json.loads(tool["schema"] or "{}")
         required = [short for short, p in parameters.items() if p in tool["required_parameters"]]
+        named = rest.get("required")  # also parameters that the document does not describe
+        documented = {p["name"] for p in parameters.values()}
+        required += [one for one in named if one not in documented] if isinstance(named, list) else []
         return {
-            **json.loads(tool["schema"] or "{}"),
+            **rest,
             "type": "object",
             "properties": {short: _property(p) for short, p in parameters.items()},
             **({"required": required} if required else {}),
@@ -85,7 +90,7 @@ def _by_short_name(items: Iterable[dict], full_name: Callable[[dict], str]) -> d
     """Items by a name that endpoints take; a name that occurs again gets a number."""
     items_by_name: dict[str, dict] = {}
     for item in items:
-        name = plain = _REFUSED.sub("_", full_name(item)).strip("_")[-_LONGEST_NAME:] or "_"
+        name = plain = _REFUSED.sub("_", _REFUSED_AT_ENDS.sub("", full_name(item)))[-_LONGEST_NAME:] or "_"
         number = 1
         while name in items_by_name:
             number += 1
@@ -97,8 +102,8 @@ def _by_short_name(items: Iterable[dict], full_name: Callable[[dict], str]) -> d
 def _property(parameter: dict) -> Any:
     """A parameter's JSON Schema, as its document had it; made of its type and description if it had none."""
     schema = json.loads(parameter["schema"] or "{}")
-    if schema is False:  # it allows nothing
-        return schema
+    if isinstance(schema, bool) and not (parameter["type"] or parameter["description"] or parameter["default"]):
+        return schema  # it allows everything, or nothing
     schema = schema if isinstance(schema, dict) else {}
     described, text = dict(schema), parameter["description"] or ""
     documented = (parameter["type"] or "").upper()
