@@ -4,9 +4,10 @@ import datetime
 import gzip
 import json
 import math
+import re
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import yaml
 
@@ -14,7 +15,27 @@ from petoolbench import InputError
 
 _MOST_YAML_VALUES = 5_000_000
 _DEEPEST_YAML = 100
-_YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is faster; not all builds have it
+_FASTEST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is faster; not all builds have it
+
+
+class _YamlLoader(_FASTEST_LOADER):
+    """Takes plain words as YAML 1.2 does: `no`, `on`, `12:30`, `0123` and `2026-11-26` are texts."""
+
+    yaml_implicit_resolvers: ClassVar[dict] = {}
+
+
+for _tag, _form, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+", list("-+0123456789")),
+    (
+        "float",
+        r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+    ("merge", r"<<", ["<"]),
+):
+    _YamlLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_form})\Z"), _first)
 
 
 def decode_json(text: str | bytes) -> Any:
@@ -104,7 +125,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def read_yaml(path: str | Path) -> Any:
-    """Decode a YAML file whose values are those that JSON has; dates become text.
+    """Decode a YAML file whose values are those that JSON has; dates are texts, and so are keys that are integers.
 
     Raises:
         InputError: if the file is missing, not YAML, or holds a value that JSON does not have.
@@ -112,17 +133,20 @@ def read_yaml(path: str | Path) -> Any:
     text = read_text(path)
     try:
         _check_depth(text)
-        return _json_value(yaml.load(text, Loader=_YAML_LOADER), [_MOST_YAML_VALUES])
+        return _json_value(yaml.load(text, Loader=_YamlLoader), [_MOST_YAML_VALUES])
     except RecursionError:
         raise InputError(f"{path} cannot be read as YAML: it is nested too deeply.") from None
-    except (ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except ValueError as error:
+        problem = "a number has too many digits" if "sys.set_int_max" in str(error) else str(error)
+        raise InputError(f"{path} cannot be read as YAML: {problem}.") from None
+    except (TypeError, AttributeError, yaml.YAMLError) as error:
         raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}.") from None
 
 
 def _check_depth(text: str) -> None:
     """Raise `ValueError` for deep nesting: the loader in C would crash, the one in Python takes seconds."""
     depth = 0
-    for event in yaml.parse(text, Loader=_YAML_LOADER):
+    for event in yaml.parse(text, Loader=_YamlLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST_YAML:
             raise ValueError("it is nested too deeply")
@@ -147,6 +171,8 @@ def _json_value(value: Any, values_left: list[int]) -> Any:
 
 
 def _yaml_key(key: Any) -> str:
+    if isinstance(key, int) and not isinstance(key, bool):  # such as the codes of responses
+        return str(key)
     if not isinstance(key, str):
         raise ValueError(f"the key {key!r} is not text; put it into quotes")
     return key

@@ -89,9 +89,11 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch
     [
         ("llm: abc", "`llm`: input should be"),
         ("llm: {prices: {inptu: 1, output: 2}}", "unknown key `llm.prices.inptu`"),
-        ("seed: 2020-13-45", "cannot be read as YAML: month must be"),
+        ("seed: 2020-13-45", "`seed`: input should be a valid integer"),
         ("llm: {timeout: .inf}", "inf is not a number that JSON has"),
-        ("1: 2", "the key 1 is not text"),
+        ("1: 2", "unknown key `1`"),
+        ("true: 2", "the key True is not text"),
+        ("seed: " + "1" * 5000, "cannot be read as YAML: a number has too many digits"),
         ("x: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
         ("x: &a0 [1, 1]\n" + "".join(f"c{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 25)), "more than"),
     ],

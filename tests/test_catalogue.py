@@ -180,7 +180,24 @@ def damaged(content):
             [EMBEDDED_DOCUMENT, DOCUMENT, *NESTED_DOCUMENTS],
         ),
         ("tools.yaml", b"- [", "tools.yaml cannot be read as YAML"),
-        ("tools.yaml", b"when: 2027-13-45", "tools.yaml cannot be read as YAML"),
+        ("tools.yaml", b"when: 2027-13-45", "tools.yaml, entry 1: this is not a tool in a form"),
+        ("tools.yaml", b"true: x", "tools.yaml cannot be read as YAML: the key True is not text"),
+        ("tools.json", lines(ROW, BARE), [DOCUMENT, BARE_DOCUMENT]),
+        ("tools.txt", lines(ROW, BARE), [DOCUMENT, BARE_DOCUMENT]),
+        ("tools", b"\xef\xbb\xbf" + lines(ROW, BARE).replace(b"\n", b"\r\n"), [DOCUMENT, BARE_DOCUMENT]),
+        ("tools.ndjson.gz", gzip.compress(b"\n" + lines(ROW, BARE)), [DOCUMENT, BARE_DOCUMENT]),
+        ("tools.jsonl", b"\xef\xbb\xbf" + json.dumps(ROW, indent=2).encode(), [DOCUMENT]),
+        ("tools.jsonl", lines([ROW], [], [BARE, ROW]), [DOCUMENT, BARE_DOCUMENT, DOCUMENT]),
+        ("tools.json", json.dumps([[ROW, BARE], ROW]).encode(), [DOCUMENT, BARE_DOCUMENT, DOCUMENT]),
+        ("tools.yaml", b"\xef\xbb\xbf" + yaml.safe_dump(ROW).encode().replace(b"\n", b"\r\n"), [DOCUMENT]),
+        ("tools.jsonl", lines([ROW, 5]), "tools.jsonl, line 1, entry 2: this is not a tool"),
+        ("tools.json", b"[[[1]]]", "tools.json, entry 1, entry 1: this is not a tool"),
+        ("tools.json", lines(ROW) + b'\n{"category": ', "tools.json, line 2: not valid JSON"),
+        ("tools.txt", lines(ROW) + b"\n[}", "tools.txt, line 2: not valid JSON"),
+        ("tools.txt", b"{]", "tools.txt, line 1: not valid JSON"),
+        ("tools.txt", b"a: 1", "tools.txt is of no known kind"),
+        ("tools.txt", b"", "tools.txt is of no known kind"),
+        ("tools.gz", b"no gzip", "tools.gz is of no known kind"),
         (
             "tools.json",
             json.dumps({**EMBEDDED, "functions": {}}).encode(),
@@ -211,6 +228,8 @@ def test_a_message_names_the_forms_that_are_known_and_the_one_that_was_recognise
         "a ToolBench provider": {**NESTED, "tool_name": None},
         "a category of the embedded catalogue": {**EMBEDDED, "category": None},
         "a list of MCP tools": {"tools": [{"inputSchema": {}}]},
+        "an OpenAPI document": {"openapi": "3.0.0", "info": {}},
+        "a function": {"name": "now", "parameters": "{"},
     }
     with pytest.raises(InputError, match=re.escape(f"(in {known.name}); mend it or leave it out")):
         read(write_json(tmp_path / "tools.json", broken[known.name]))
@@ -235,6 +254,22 @@ def test_a_folder_is_searched_in_depth_and_in_a_fixed_order(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "folder.json").mkdir()
     assert catalogue_files([str(tmp_path)]) == [tmp_path / name for name in files]
+
+
+def test_yaml_files_in_a_folder_are_read_if_they_hold_an_openapi_document(tmp_path):
+    service = "info: {title: T}\npaths: {}\n"
+    for name, text in {
+        "a.yaml": f"openapi: 3.0.0\n{service}",
+        "b.yml": f"{service}'swagger' : '2.0'\n",
+        "c.yaml": json.dumps({"openapi": "3.1.0", "paths": {}}),
+        "d.yaml": f"\ufeffopenapi: 3.0.0\r\n{service}",
+        "e.yaml": "notes:\n  openapi: 3.0.0\n",
+        "f.yaml": "",
+    }.items():
+        (tmp_path / name).write_text(text, newline="")
+    (tmp_path / "g.yaml").write_bytes(b"\xff\xfe")
+    assert [file.name for file in catalogue_files([str(tmp_path)])] == ["a.yaml", "b.yml", "c.yaml", "d.yaml"]
+    assert catalogue_files([str(tmp_path / "e.yaml")]) == [tmp_path / "e.yaml"]
 
 
 def test_catalogues_keep_the_order_they_are_given_in(tmp_path):

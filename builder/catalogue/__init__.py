@@ -2,8 +2,11 @@
 
 from .catalogue_format import CatalogueFormat
 from .embedded_catalogue import EMBEDDED_CATALOGUE
+from .functions import FUNCTIONS
 from .mcp_tools import MCP_TOOLS
+from .openapi import OPENAPI
 from .rapidapi import RAPIDAPI
 from .toolbench import TOOLBENCH
 
-FORMATS: list[CatalogueFormat] = [RAPIDAPI, TOOLBENCH, EMBEDDED_CATALOGUE, MCP_TOOLS]  # the first that fits is taken
+# The first that fits is taken.
+FORMATS: list[CatalogueFormat] = [RAPIDAPI, TOOLBENCH, EMBEDDED_CATALOGUE, MCP_TOOLS, OPENAPI, FUNCTIONS]

@@ -1,5 +1,6 @@
 """Finding the files of catalogues, and reading them, whatever format of `FORMATS` they hold."""
 
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from petoolbench import InputError, check_choice
 from petoolkit.block_rules import UNCATEGORISED
-from petoolkit.decoding import decode_json, not_permitted, open_text, read_json, read_text, read_yaml
+from petoolkit.decoding import decode_json, not_permitted, open_text, read_json, read_yaml
 
 from . import FORMATS
 from .catalogue_format import CatalogueFormat, Source
@@ -22,7 +23,8 @@ EMBEDDED = "embedded"
 _EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
 _SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")  # of what is looked for in folders
 _MOST_LEVELS = 200  # of values within others
-_YAML_SUFFIXES = (".yaml", ".yml")  # only read where they are named: folders are full of such files
+_YAML_SUFFIXES = (".yaml", ".yml")  # in folders, which are full of such files, read if they hold an OpenAPI document
+_OPENAPI_LINE = re.compile(r"""(?:\{\s*)?["']?(?:openapi|swagger)["']?\s*:""")
 
 
 def documents_of(catalogues: Iterable[CatalogueSettings], counts: Counter[str]) -> Iterator[ToolDocument]:
@@ -61,7 +63,8 @@ def _named(document: ToolDocument, settings: CatalogueSettings, file: Path, coun
 def catalogue_files(catalogues: list[str]) -> list[Path]:
     """The files behind catalogue names, in a fixed order.
 
-    A name is `embedded`, `embedded/CATEGORY`, a file, or a folder that is searched in depth.
+    A name is `embedded`, `embedded/CATEGORY`, a file, or a folder that is searched in depth. A file that is named may
+    have any suffix if it holds JSON.
 
     Raises:
         InputError: if one does not exist, is of another kind, or holds no catalogue file.
@@ -74,18 +77,41 @@ def catalogue_files(catalogues: list[str]) -> list[Path]:
         elif name.startswith(f"{EMBEDDED}/"):
             found = [_embedded_file(name)]
         elif path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(_SUFFIXES))
-        elif path.exists() and name.endswith((*_SUFFIXES, *_YAML_SUFFIXES)):
+            found = sorted(file for file in path.rglob("*") if file.is_file() and _may_hold_tools(file))
+        elif path.exists() and (name.endswith((*_SUFFIXES, *_YAML_SUFFIXES)) or _looks_like_json(path)):
             found = [path]
         elif path.exists():
             known = ", ".join((*_SUFFIXES, *_YAML_SUFFIXES))
-            raise InputError(f"catalogue {name} is of no known kind; give {known}, a folder, or `{EMBEDDED}`.")
+            raise InputError(
+                f"catalogue {name} is of no known kind; give {known}, another file that holds JSON, a folder, or "
+                f"`{EMBEDDED}`."
+            )
         else:
             raise InputError(f"catalogue {name} does not exist; check --catalogue.")
         if not found:
             raise InputError(f"catalogue {name} holds no {', '.join(_SUFFIXES)} file; check --catalogue.")
         files += found
     return files
+
+
+def _may_hold_tools(file: Path) -> bool:
+    """Whether a file in a folder is read: by its suffix, and of YAML files those with an OpenAPI document."""
+    if file.suffix not in _YAML_SUFFIXES:
+        return file.name.endswith(_SUFFIXES)
+    try:
+        with open_text(file) as lines:
+            return any(_OPENAPI_LINE.match(line) for line in lines)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _looks_like_json(file: Path) -> bool:
+    """Whether a file of another suffix begins as an object or a list does."""
+    try:
+        with open_text(file) as text:
+            return text.read(1000).lstrip()[:1] in ("{", "[")
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error):
+        return False
 
 
 def _embedded_file(name: str) -> Path:
@@ -110,30 +136,48 @@ def read_catalogue(file: Path, counts: Counter[str] | None = None) -> Iterator[T
 
 
 def _values(file: Path) -> Iterator[tuple[str, Any]]:
-    """The decoded values of a file, each with its position in it."""
-    if file.name.endswith((".jsonl", ".jsonl.gz")):
-        yield from _json_lines(file)
-        return
+    """The decoded values of a file, each with its position in it; those of a list are values of their own."""
     if file.suffix in _YAML_SUFFIXES:
-        value = read_yaml(file)
+        yield from _entries("", read_yaml(file))
+    elif _holds_json_lines(file):
+        for where, value in _json_lines(file):
+            yield from _entries(f"{where}, ", value) if isinstance(value, list) else [(where, value)]
     else:
-        try:
-            value = read_json(file)
-        except InputError:
-            if not _holds_json_lines(file):
-                raise
-            yield from _json_lines(file)
-            return
-    entries = value if isinstance(value, list) else [value]
-    yield from ((f"entry {number}", entry) for number, entry in enumerate(entries, start=1))
+        yield from _entries("", read_json(file))
+
+
+def _entries(where: str, value: Any) -> Iterator[tuple[str, Any]]:
+    for number, entry in enumerate(value if isinstance(value, list) else [value], start=1):
+        if isinstance(entry, list):  # a list of lists of tools; deeper lists are no known form
+            yield from ((f"{where}entry {number}, entry {inner}", one) for inner, one in enumerate(entry, start=1))
+        else:
+            yield f"{where}entry {number}", entry
 
 
 def _holds_json_lines(file: Path) -> bool:
-    """Whether the first line of a file that has more lines is a JSON object by itself."""
-    first, _, rest = read_text(file).lstrip().partition("\n")
+    """Whether a file holds one value a line: named so, or with a first line that is a value and has others below it.
+
+    A file that is named so and holds one value over many lines has that value.
+    """
+    is_named_so = file.name.endswith((".jsonl", ".jsonl.gz"))
     try:
-        return bool(rest.strip()) and isinstance(decode_json(first), dict)
+        with open_text(file) as text:
+            filled = (line for line in text if line.strip())
+            first = next(filled, "")
+            if next(filled, None) is None:
+                return is_named_so
+        decode_json(first)
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error):
+        return is_named_so
     except ValueError:
+        return is_named_so and not _is_one_value(file)
+    return True
+
+
+def _is_one_value(file: Path) -> bool:
+    try:
+        return isinstance(read_json(file), dict | list)
+    except InputError:
         return False
 
 

@@ -133,29 +133,34 @@ _SHAPES = {"string": "str", "integer": "int", "number": "float", "boolean": "boo
 _LEFT_OUT = "..."
 _MOST_SHAPE_LEVELS = 8
 _MOST_SHAPE_PARTS = 1000
+_MOST_REFERENCES = 50
 
 
-def shape_of(schema: Any) -> Any:
+def shape_of(schema: Any, root: Any = None) -> Any:
     """A JSON Schema as nested {key: type}, the form that RapidAPI's response schemas have; `None` if it says nothing.
 
     An array is a list of one shape; the types are str, int, float, bool, list and dict, and `None` where a value may
-    be of several. References within the schema are followed. `...` stands for what is nested deeper than 8 levels,
-    and for all that comes after the first 1,000 parts.
+    be of several. References within the schema, or within the document `root`, are followed. `...` stands for what
+    is nested deeper than 8 levels, and for all that comes after the first 1,000 parts.
 
     >>> shape_of({"properties": {"at": {"type": "array", "items": {"type": "number"}}, "name": {"type": "string"}}})
     {'at': ['float'], 'name': 'str'}
     """
-    return _shape(schema, schema, _MOST_SHAPE_LEVELS, [_MOST_SHAPE_PARTS])
+    return _shape(schema, schema if root is None else root, _MOST_SHAPE_LEVELS, [_MOST_SHAPE_PARTS])
 
 
 def _shape(schema: Any, root: Any, levels: int, parts_left: list[int]) -> Any:
     parts_left[0] -= 1
     if not levels or parts_left[0] < 0:
         return _LEFT_OUT
-    if not isinstance(schema, Mapping):
-        return None
-    if isinstance(reference := schema.get("$ref"), str):
-        return _shape(_referenced(reference, root), root, levels - 1, parts_left)
+    for _ in range(_MOST_REFERENCES):  # that lead to references
+        if not isinstance(schema, Mapping):
+            return None
+        if not isinstance(reference := schema.get("$ref"), str):
+            break
+        schema = _referenced(reference, root)
+    else:
+        return _LEFT_OUT
 
     def shapes(schemas: Any) -> list:
         return [_shape(one, root, levels - 1, parts_left) for one in schemas] if isinstance(schemas, list) else []
