@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+
+from petoolkit.schema_fit import referenced
 
 from .tool_document import Parameter
 
@@ -158,7 +159,7 @@ def _shape(schema: Any, root: Any, levels: int, parts_left: list[int]) -> Any:
             return None
         if not isinstance(reference := schema.get("$ref"), str):
             break
-        schema = _referenced(reference, root)
+        schema = referenced(reference, root)
     else:
         return _LEFT_OUT
 
@@ -178,12 +179,3 @@ def _shape(schema: Any, root: Any, levels: int, parts_left: list[int]) -> Any:
             choices = shapes([one for one in schema[key] if one != {"type": "null"}])
             shape = choices[0] if choices and all(one == choices[0] for one in choices) else shape
     return shape
-
-
-def _referenced(reference: str, root: Any) -> Any:
-    """What a reference such as `#/$defs/City` names within a document; `None` if it is not there."""
-    found = root
-    for key in reference.removeprefix("#").split("/")[1:] if reference.startswith("#") else [reference]:
-        plain = unquote(key).replace("~1", "/").replace("~0", "~")
-        found = found.get(plain) if isinstance(found, Mapping) else None
-    return found
