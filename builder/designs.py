@@ -78,7 +78,14 @@ _COMMON = (
     Stage(
         "group",
         group,
-        {"tools": _TOOLS, "settings": FromRecipe("group", only=("eps", "min_samples", "sweep")), "notes": _NOTES},
+        {
+            "tools": _TOOLS,
+            "settings": FromRecipe(
+                "group", only=("eps", "min_samples", "sweep", "max_distance", "uniform", "parameterless")
+            ),
+            "has_attributes": FromRecipe("needs_attributes"),
+            "notes": _NOTES,
+        },
     ),
 )
 _CONTROLLED = (

@@ -43,6 +43,12 @@ class GroupSettings(_Settings):
     eps: Share  # cosine distance within which two functionality descriptions are neighbours
     min_samples: Count = 2
     sweep: list[Share] = []  # further values of eps to report on
+    # Cosine distance, at most, of the two tools of a group that are furthest apart.
+    max_distance: Annotated[float, Field(gt=0, le=2)] = 0.25
+    # In which parameters the tools of a group agree: all; required ones; or none, and an author with a model confirms
+    # that each tool can serve an instruction.
+    uniform: Literal["parameters", "required", "function"] = "parameters"
+    parameterless: bool = False  # whether there are groups of tools that take no parameters
 
 
 class PreferSettings(_Settings):

@@ -39,7 +39,7 @@ class Tools:
         self.by_name = by_name
         self.rows = list(by_name.values())
         self.index = {tool["tool_name"]: index for index, tool in enumerate(self.rows)}
-        self._encoder = encoder
+        self.encoder = encoder
         self._eps = eps
         self._does_job_of_any: dict[tuple[str, ...], np.ndarray] = {}
 
@@ -52,7 +52,7 @@ class Tools:
     @cached_property
     def functionality(self) -> np.ndarray:
         """(tools, dimension) unit vectors of what each tool does."""
-        return self._encoder.encode([tool["functionality"] for tool in self.rows], "functionality descriptions")
+        return self.encoder.encode([tool["functionality"] for tool in self.rows], "functionality descriptions")
 
     @cached_property
     def attribute_texts(self) -> list[str]:
@@ -62,7 +62,7 @@ class Tools:
     @cached_property
     def attributes(self) -> np.ndarray:
         """(attribute_texts, dimension) unit vectors."""
-        return self._encoder.encode(self.attribute_texts, "attribute descriptions")
+        return self.encoder.encode(self.attribute_texts, "attribute descriptions")
 
     @cached_property
     def attribute_index(self) -> dict[str, int]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from rich.progress import Progress, TimeElapsedColumn
@@ -41,6 +41,9 @@ class TextEncoder(Protocol):
     @property
     def fingerprint(self) -> str:
         """Identifies the weights of the model; vectors may be compared if their fingerprints are equal."""
+
+    def tokenizer(self) -> Any:
+        """The model's transformers tokenizer; `None` if it can't be had."""
 
     def encode(self, texts: Sequence[str], noun: str = "texts") -> np.ndarray:
         """Embed texts: (len(texts), dimension) float32, each row of length 1; `noun` names them in the progress."""
@@ -76,6 +79,10 @@ class Encoder:
 
         logging.disable_progress_bar()  # loading the weights takes no time
         return SentenceTransformer(str(self._folder), device="cpu")
+
+    def tokenizer(self) -> Any:
+        """See `TextEncoder`."""
+        return self._transformer.tokenizer
 
     def encode(self, texts: Sequence[str], noun: str = "texts") -> np.ndarray:
         """See `TextEncoder`."""

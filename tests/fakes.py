@@ -12,6 +12,7 @@ class WordEncoder:
     """Embeds a text as the set of its words: texts without a common word are orthogonal, equal sets are equal."""
 
     model = fingerprint = "words"
+    tokenizer = staticmethod(lambda: None)
     DIMENSION = 4096
 
     def encode(self, texts, what="texts"):
@@ -73,6 +74,7 @@ class VectorEncoder:
     """Embeds a text as the vector that a table gives it."""
 
     model = fingerprint = "vectors"
+    tokenizer = staticmethod(lambda: None)
 
     def __init__(self, vectors):
         self._vectors = vectors

@@ -8,6 +8,7 @@ from petoolbench import PARAMETER_KINDS, SETTINGS, to_json_text
 from ..authors.author import Author, DescribeJob, HistoryJob, InstructJob, OverrideJob
 from ..record_rng import record_rng
 from ..stage_notes import Notes
+from ..uniform_tools import parameter_types
 from .instruct import objection
 
 # Past calls are written without a word on who likes them, as in the setting that holds no dislikes.
@@ -146,9 +147,10 @@ def block_instruct(
 
 
 def _shared_tool(members: list[dict]) -> dict:
-    """A tool of the block with the parameters that all of them share."""
+    """A tool of the block with the parameters that all of them share, by name and type."""
     first = dict(members[0])
     for kind in PARAMETER_KINDS:
-        shared = set.intersection(*({parameter["name"] for parameter in tool[kind]} for tool in members))
-        first[kind] = [parameter for parameter in first[kind] if parameter["name"] in shared]
+        shared = set.intersection(*(set(parameter_types(tool, [kind])[0]) for tool in members))
+        names = {name for name, *_ in shared}
+        first[kind] = [parameter for parameter in first[kind] if parameter["name"] in names]
     return first

@@ -1,49 +1,43 @@
 """Stage 3, group: tools that do the same job (paper, section 3.2.2, "Tool Classification")."""
 
-import math
-import os
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
-from sklearn.cluster import DBSCAN
-from sklearn.neighbors import NearestNeighbors
 
-from petoolbench import PARAMETER_KINDS, InputError, ToolName
+from petoolbench import InputError
 from petoolkit.console import make_console
 
+from ..readable_texts import MULTILINGUAL_MODEL, is_readable
 from ..stage_notes import Notes
-from ..tools import Tools, provider_of
+from ..tool_clusters import Cluster, ToolClusters
+from ..tools import Tools
+from ..uniform_tools import cosine_distances, parameter_types, providers_in, split_rules, uniform_groups
 
 if TYPE_CHECKING:
     from ..recipe import GroupSettings
 
-NOISE = -1  # DBSCAN's label of what belongs to no cluster
-_SAMPLED = 256  # texts whose neighbours are counted before all neighbours are kept
-_BYTES_OF_A_PAIR = 60  # of neighbours: a distance and an index, and what clustering copies of them
-_LARGE = 2e9  # bytes that are worth a message
 
-
-def group(tools: Tools, settings: "GroupSettings", notes: Notes) -> list[dict]:
+def group(tools: Tools, settings: "GroupSettings", has_attributes: bool, notes: Notes) -> list[dict]:
     """Cluster tools by functionality, then keep what is uniform.
 
-    A group's tools have the same category, required and optional parameters (names and types) and response schema,
-    come from two or more providers, and differ in their attributes: a preference between twins could not be read from
-    them.
+    A group's tools have the same category, parameters (as `settings.uniform` says) and, where they document one,
+    response schema, are no further apart than `settings.max_distance`, and come from two or more providers. They
+    differ in their attributes, if these are what preferences rest on.
 
     Args:
         tools: the collected and understood tools.
-        settings: eps, min_samples, and further eps to report on.
-        notes: its counts get what was kept, and what was dropped for each reason. Its extra gets the `sweep`: for each
+        settings: of the clusters and of what a group's tools agree in.
+        has_attributes: whether preferences rest on what is documented of the providers.
+        notes: its counts get what was kept, and what was dropped for each reason. Its extra gets the `sweep` (for each
             eps {eps, clusters, clustered, purity by category and by parameters (share of the clustered tools that
-            agree with most of their cluster), groups, kept}.
+            agree with most of their cluster), groups, kept}), and `rules`: how many clusters span two or more
+            providers, and after each rule, how many of them still have such a part.
 
     Output columns:
         group_id (str), category (str), tools (list of str, sorted)
         functionality (str): of the group's most central tool, the group's own words for its function.
+        largest_distance (float): cosine distance between the two tools that are furthest apart.
 
     Returns:
         The groups in order of category and first tool.
@@ -51,128 +45,88 @@ def group(tools: Tools, settings: "GroupSettings", notes: Notes) -> list[dict]:
     Raises:
         InputError: if no group is left.
     """
-    graph, text_index, weights = _neighbour_graph(tools, max([settings.eps, *settings.sweep]))
-
-    def cluster(eps: float) -> np.ndarray:
-        labels = cluster_graph(graph, weights, eps, settings.min_samples)
-        return labels[text_index]
-
+    texts = [tool["functionality"] for tool in tools.rows]
+    known = is_readable(texts, tools.encoder)
+    if unknown := int((~known).sum()):
+        notes.counts["dropped: in a language that the embedding model does not know"] = unknown
+        make_console(stderr=True).print(
+            f"{unknown:,} of {len(texts):,} tools are in a language that {tools.encoder.model} does not know, and"
+            f" are in no group; group.model: {MULTILINGUAL_MODEL} knows 50 languages.",
+            markup=False,
+            highlight=False,
+        )
+    clusters = ToolClusters(tools, max([settings.eps, *settings.sweep]), settings.min_samples, known)
     notes.extra["sweep"] = sweep = []
     for eps in sorted({settings.eps, *settings.sweep}):
-        labels = cluster(eps)
-        members = [group for cluster in _clusters(labels) for group in uniform_groups(tools, cluster, Counter())]
-        sweep.append({"eps": eps, **_purity(tools, labels), "groups": len(members), "kept": sum(map(len, members))})
+        at_eps = clusters.at(eps)
+        found = [g for c in at_eps for g in uniform_groups(tools, c, settings, has_attributes, Counter())]
+        sweep.append({"eps": eps, **_purity(tools, at_eps), "groups": len(found), "kept": sum(map(len, found))})
+    of_eps = clusters.at(settings.eps)
+    notes.extra["rules"] = rules = spanning_after_each_rule(tools, of_eps, settings)
 
-    found = [g for c in _clusters(cluster(settings.eps)) for g in uniform_groups(tools, c, notes.counts)]
-    if not found:
-        raise InputError(
-            f"no group of same-function tools is left of {len(tools):,} tools at eps {settings.eps}: the catalogue "
-            "needs tools of two or more providers with the same category, parameters and response; raise group.eps or "
-            "add catalogues."
-        )
-    notes.counts["groups"] = len(found)
-    notes.counts["tools in groups"] = sum(map(len, found))
-    found.sort(key=lambda names: (ToolName.parse(names[0]).category, names[0]))
-    return [_row(tools, number, names) for number, names in enumerate(found, start=1)]
+    groups = [g for c in of_eps for g in uniform_groups(tools, c, settings, has_attributes, notes.counts)]
+    if not groups:
+        raise InputError(_why_none(tools, settings, rules))
+    notes.counts["groups"] = len(groups)
+    notes.counts["tools in groups"] = sum(map(len, groups))
+    groups.sort(key=lambda members: (members[0]["category"], members[0]["tool_name"]))
+    return [_row(tools, number, members) for number, members in enumerate(groups, start=1)]
 
 
-def _row(tools: Tools, number: int, names: list[str]) -> dict:
+def spanning_after_each_rule(tools: Tools, clusters: list[Cluster], settings: "GroupSettings") -> dict[str, int]:
+    """How many clusters have tools of two or more providers, and how many have such a part after each rule."""
+    parts = [[[tools.rows[row] for row in cluster]] for cluster in clusters]
+
+    def spanning() -> int:
+        return sum(any(providers_in(part) >= 2 for part in of_cluster) for of_cluster in parts)
+
+    counts = {"clusters of two or more providers": spanning()}
+    for asks, rule in split_rules(tools, settings).items():
+        parts = [[kept for part in of_cluster for kept in rule(part)] for of_cluster in parts]
+        counts[asks] = spanning()
+    return counts
+
+
+def _why_none(tools: Tools, settings: "GroupSettings", rules: dict[str, int]) -> str:
+    found = f"no group of same-function tools is left of {len(tools):,} tools at eps {settings.eps}"
+    (_, before), *after = rules.items()
+    if not before:
+        return f"{found}: no two tools of different providers are that near; raise group.eps or add catalogues."
+    counts = iter(rules.values())
+    split = {asks: lost for (asks, left), last in zip(after, counts, strict=False) if (lost := last - left)}
+    if not split:
+        return f"{found}: tools of different providers have the same attributes; take blocks.attributes: assigned."
+    worst = max(split, key=split.__getitem__)
+    return (
+        f"{found}: of {before:,} clusters of two or more providers, "
+        f"{', '.join(f'{number:,} are split by {asks}' for asks, number in split.items())}; {_MENDS[worst]}, or add "
+        "catalogues. `petoolbench catalogue` shows the clusters."
+    )
+
+
+_MENDS = {
+    "category": "give these catalogues one `category`",
+    "parameters' names": "take group.uniform: required",
+    "parameters' types": "take group.uniform: required",
+    "response": "leave the responses out of the catalogue",
+    "distance": "raise group.max_distance",
+    "having parameters": "take group.parameterless: true",
+}
+
+
+def _row(tools: Tools, number: int, members: list[dict]) -> dict:
+    names = [tool["tool_name"] for tool in members]
+    vectors = tools.functionality[[tools.index[name] for name in names]]
     return {
         "group_id": f"g{number:05d}",
-        "category": ToolName.parse(names[0]).category,
+        "category": members[0]["category"],
         "tools": names,
-        "functionality": tools[_central(tools, names)]["functionality"],
+        "functionality": members[int(np.argmax(vectors @ vectors.sum(axis=0)))]["functionality"],
+        "largest_distance": round(float(cosine_distances(vectors).max()), 4),
     }
 
 
-def _neighbour_graph(tools: Tools, eps: float) -> tuple[csr_matrix, np.ndarray, np.ndarray]:
-    """Distances up to `eps` between distinct functionality texts; each tool's text; how many tools have each text."""
-    texts = [tool["functionality"] for tool in tools.rows]
-    _, first, text_index, weights = np.unique(texts, return_index=True, return_inverse=True, return_counts=True)
-    _check_memory(tools.functionality[first], eps)
-    neighbours = NearestNeighbors(radius=euclidean(eps), algorithm="brute").fit(tools.functionality[first])
-    return neighbours.radius_neighbors_graph(mode="distance"), text_index, weights
-
-
-def _check_memory(vectors: np.ndarray, eps: float) -> None:
-    """Estimate the memory that the pairs of neighbours take, and say so if it is large.
-
-    Raises:
-        InputError: if it is more than this machine has.
-    """
-    sampled = vectors[:: max(1, len(vectors) // _SAMPLED)]
-    share = float(np.mean(sampled @ vectors.T >= 1 - eps))
-    needed = share * len(vectors) ** 2 * _BYTES_OF_A_PAIR
-    if needed < _LARGE:
-        return
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    large = (
-        f"{len(vectors):,} distinct functions have {share:.0%} of the others within the largest eps, {eps}: grouping "
-        f"them takes about {needed / 1e9:.0f} GB of memory"
-    )
-    if needed > memory:
-        raise InputError(
-            f"{large}, and this machine has {memory / 1e9:.0f} GB; lower group.eps and group.sweep, or "
-            "take fewer tools."
-        )
-    make_console(stderr=True).print(f"{large}.", markup=False, highlight=False)
-
-
-def cluster_graph(graph: csr_matrix, weights: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
-    """DBSCAN labels of the distinct texts; the same as over all tools, each text weighing as many as have it."""
-    if min_samples <= 2:  # then clusters are the connected components, which take a tenth of the time and memory
-        near = graph.data <= euclidean(eps)
-        starts = np.concatenate([[0], np.cumsum(near)])[graph.indptr]
-        linked = csr_matrix((np.ones(starts[-1], np.int8), graph.indices[near], starts), graph.shape)
-        labels = connected_components(linked, directed=False)[1]
-        sizes = np.bincount(labels, weights)
-        kept = np.where(sizes >= min_samples, np.cumsum(sizes >= min_samples) - 1, NOISE)
-        return kept[labels]
-    clustering = DBSCAN(eps=euclidean(eps), min_samples=min_samples, metric="precomputed")
-    return clustering.fit(graph, sample_weight=weights).labels_
-
-
-def euclidean(cosine_distance: float) -> float:
-    """The distance between two unit vectors, given one minus their cosine."""
-    return math.sqrt(2 * cosine_distance)
-
-
-def _clusters(labels: np.ndarray) -> Iterator[list[int]]:
-    """Row numbers of each cluster; noise is none."""
-    members: dict[int, list[int]] = defaultdict(list)
-    for row, label in enumerate(labels):
-        if label != NOISE:
-            members[int(label)].append(row)
-    yield from members.values()
-
-
-def uniform_groups(tools: Tools, cluster: Iterable[int], counts: Counter) -> Iterator[list[str]]:
-    """Split a cluster into groups of uniform tools; counts what falls out, by reason."""
-    alike: dict[tuple, list[dict]] = defaultdict(list)
-    for row in cluster:
-        tool = tools.rows[row]
-        alike[(ToolName.parse(tool["tool_name"]).category, *_signature(tool), tool["response"])].append(tool)
-    for members in alike.values():
-        kept: dict[tuple[str, str], dict] = {}
-        for tool in sorted(members, key=lambda tool: tool["tool_name"]):
-            if provider_of(tool["tool_name"]) in kept:
-                counts["dropped: second tool of a provider"] += 1
-            elif any(tool["attributes"] == other["attributes"] for other in kept.values()):
-                counts["dropped: same attributes as another"] += 1
-            else:
-                kept[provider_of(tool["tool_name"])] = tool
-        if len(kept) >= 2:
-            yield [tool["tool_name"] for tool in kept.values()]
-        else:
-            counts["dropped: no other provider alike"] += len(kept)
-
-
-def _signature(tool: dict) -> tuple:
-    return tuple(tuple(sorted((p["name"], (p["type"] or "").upper()) for p in tool[kind])) for kind in PARAMETER_KINDS)
-
-
-def _purity(tools: Tools, labels: np.ndarray) -> dict:
-    clusters = list(_clusters(labels))
+def _purity(tools: Tools, clusters: list[Cluster]) -> dict:
     clustered = sum(map(len, clusters))
 
     def agreeing(key) -> float:
@@ -183,11 +137,6 @@ def _purity(tools: Tools, labels: np.ndarray) -> dict:
         "clusters": len(clusters),
         "clustered": clustered,
         "largest": max(map(len, clusters), default=0),
-        "purity_category": agreeing(lambda tool: ToolName.parse(tool["tool_name"]).category),
-        "purity_parameters": agreeing(_signature),
+        "purity_category": agreeing(lambda tool: tool["category"]),
+        "purity_parameters": agreeing(parameter_types),
     }
-
-
-def _central(tools: Tools, names: list[str]) -> str:
-    vectors = tools.functionality[[tools.index[name] for name in names]]
-    return names[int(np.argmax(vectors @ vectors.sum(axis=0)))]

@@ -27,6 +27,9 @@ class EndpointEncoder:
         self.seconds_embedding = 0.0
         self._endpoint = endpoint
 
+    def tokenizer(self) -> None:
+        """See `petoolkit.embedding.TextEncoder`; an endpoint keeps its own."""
+
     def encode(self, texts: Sequence[str], noun: str = "texts") -> np.ndarray:
         """See `petoolkit.embedding.TextEncoder`; no progress is shown."""
         return encode_with_cache(texts, self.fingerprint, self._embed)

@@ -1,0 +1,177 @@
+"""Splitting a cluster of tools into groups whose members can stand in for one another.
+
+DBSCAN's clusters are chains: each tool is near another, but the ends of a chain can do different things. The rules
+here split a cluster until any two tools of a group agree in all that is asked for, and are near each other.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import squareform
+
+from petoolbench import PARAMETER_KINDS
+
+from .tools import Tools
+
+if TYPE_CHECKING:
+    from .recipe import GroupSettings
+
+_MOST_LINKED = 3_000  # tools whose distances are compared at once; larger sets are cut into components first
+_NARROWER = 0.9
+_ROUNDING = 1e-6  # of a cosine distance
+
+Members = list[dict]  # tools
+Rule = Callable[[Members], list[Members]]
+
+
+def compared_kinds(uniform: str) -> tuple[str, ...]:
+    """The kinds of parameters in which a group's tools agree: `uniform` is `parameters`, `required` or `function`."""
+    return {"parameters": PARAMETER_KINDS, "required": PARAMETER_KINDS[:1], "function": ()}[uniform]
+
+
+def split_rules(tools: Tools, settings: "GroupSettings") -> dict[str, Rule]:
+    """The rules that split a cluster, in the order in which they are applied, by what they ask."""
+    kinds = compared_kinds(settings.uniform)
+    rules: dict[str, Rule] = {
+        "category": _split_by(lambda tool: tool["category"]),
+        "parameters' names": _split_by(lambda tool: parameter_names(tool, kinds)),
+        "parameters' types": _split_by(lambda tool: parameter_types(tool, kinds)),
+        "response": _split_by_response,
+        "distance": lambda members: split_by_distance(tools, members, settings.max_distance),
+    }
+    if not settings.parameterless:
+        rules["having parameters"] = lambda members: [members] if _has_parameters(members[0]) else []
+    return rules
+
+
+def uniform_groups(
+    tools: Tools, cluster: Iterable[int], settings: "GroupSettings", has_attributes: bool, counts: Counter[str]
+) -> Iterator[Members]:
+    """Split a cluster into groups of uniform tools of two or more providers; counts what falls out, by reason.
+
+    Args:
+        cluster: row numbers of `tools`.
+        settings: what a group's tools agree in, and how far they may be apart.
+        has_attributes: whether preferences rest on what is documented of the providers: then two tools of a group may
+            not have the same attributes.
+        counts: gets the tools that are in no group, by reason.
+
+    Yields:
+        The tools of each group, in order of their names.
+    """
+    parts = [[tools.rows[row] for row in cluster]]
+    for asks, rule in split_rules(tools, settings).items():
+        split = [rule(members) for members in parts]
+        if asks == "having parameters" and (lost := sum(map(len, parts)) - sum(map(len, chain.from_iterable(split)))):
+            counts["dropped: without parameters"] += lost
+        parts = [part for kept in split for part in kept]
+    for members in parts:
+        kept: dict[tuple[str, str], dict] = {}
+        for tool in sorted(members, key=lambda tool: tool["tool_name"]):
+            provider = (tool["category"], tool["provider"])
+            if provider in kept:
+                counts["dropped: second tool of a provider"] += 1
+            elif has_attributes and any(tool["attributes"] == other["attributes"] for other in kept.values()):
+                counts["dropped: same attributes as another"] += 1
+            else:
+                kept[provider] = tool
+        if len(kept) >= 2:
+            yield list(kept.values())
+        else:
+            counts["dropped: no other provider alike"] += len(kept)
+
+
+def providers_in(members: Members) -> int:
+    """How many providers these tools are of."""
+    return len({(tool["category"], tool["provider"]) for tool in members})
+
+
+def parameter_names(tool: dict, kinds: Iterable[str] = PARAMETER_KINDS) -> tuple:
+    """The names of a tool's parameters, kind by kind."""
+    return tuple(tuple(sorted(parameter["name"] for parameter in tool[kind])) for kind in kinds)
+
+
+def parameter_types(tool: dict, kinds: Iterable[str] = PARAMETER_KINDS) -> tuple:
+    """The names of a tool's parameters with their types and, where there are few, the values that they take."""
+    return tuple(
+        tuple(sorted((p["name"], (p["type"] or "").upper(), _allowed_values(p)) for p in tool[kind])) for kind in kinds
+    )
+
+
+def _allowed_values(parameter: dict) -> str:
+    schema = json.loads(parameter["schema"] or "null")
+    allowed = schema.get("enum", []) if isinstance(schema, dict) else []
+    return json.dumps(sorted(map(json.dumps, allowed))) if isinstance(allowed, list) else ""
+
+
+def _has_parameters(tool: dict) -> bool:
+    return any(tool[kind] for kind in PARAMETER_KINDS)
+
+
+def _split_by(key: Callable[[dict], Any]) -> Rule:
+    def split(members: Members) -> list[Members]:
+        parts: dict[Any, Members] = defaultdict(list)
+        for tool in members:
+            parts[key(tool)].append(tool)
+        return list(parts.values())
+
+    return split
+
+
+def _split_by_response(members: Members) -> list[Members]:
+    """Tools with the same response; those that document none stay with the most common one."""
+    documented = _split_by(lambda tool: tool["response"])([tool for tool in members if tool["response"]])
+    silent = [tool for tool in members if not tool["response"]]
+    if not documented:
+        return [silent]
+    most_common = max(documented, key=len)  # of equal ones the first
+    return [[*part, *silent] if part is most_common else part for part in documented]
+
+
+def split_by_distance(tools: Tools, members: Members, most: float) -> list[Members]:
+    """Split tools so that no two of a part are further apart than `most` (a cosine distance), by complete linkage."""
+    rows = [tools.index[tool["tool_name"]] for tool in members]
+    return [[members[index] for index in part] for part in _within(tools.functionality[rows], most)]
+
+
+def _within(vectors: np.ndarray, most: float) -> list[list[int]]:
+    """Positions of vectors, in parts within which no two are further apart than `most`."""
+    if len(vectors) < 2:
+        return [list(range(len(vectors)))]
+    if len(vectors) > _MOST_LINKED:  # complete linkage takes time and memory with the square
+        return _of_large(vectors, most)
+    distances = cosine_distances(vectors)
+    if distances.max() <= most + _ROUNDING:
+        return [list(range(len(vectors)))]
+    labels = fcluster(linkage(squareform(distances, checks=False), "complete"), most + _ROUNDING, "distance")
+    return [np.flatnonzero(labels == label).tolist() for label in dict.fromkeys(labels.tolist())]
+
+
+def _of_large(vectors: np.ndarray, most: float) -> list[list[int]]:
+    """The same for very many: they are cut into components at ever smaller distances, until these are small."""
+    limit = most
+    while True:
+        limit *= _NARROWER
+        near = csr_matrix(vectors @ vectors.T >= 1 - limit)
+        _, labels = connected_components(near, directed=False)
+        largest = np.bincount(labels).max()
+        if largest <= _MOST_LINKED:
+            break
+        if limit < _ROUNDING:  # equal texts: all of them are near
+            return [np.flatnonzero(labels == label).tolist() for label in range(labels.max() + 1)]
+    parts = [np.flatnonzero(labels == label) for label in range(labels.max() + 1)]
+    return [part[found].tolist() for part in parts for found in map(np.array, _within(vectors[part], most))]
+
+
+def cosine_distances(vectors: np.ndarray) -> np.ndarray:
+    """(n, n) cosine distances of unit vectors, 0 on the diagonal, never below 0."""
+    distances = np.clip(1 - vectors.astype(np.float64) @ vectors.T.astype(np.float64), 0, None)
+    np.fill_diagonal(distances, 0)
+    return distances
