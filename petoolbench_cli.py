@@ -7,6 +7,7 @@ from typing import Any
 import click
 from petoolkit.builder.authors import AUTHORS
 from petoolkit.builder.snapshot_command import snapshot
+from petoolkit.builder.survey.catalogue_command import NAMES, catalogue, given_catalogues, name_options
 
 from petoolbench import InputError
 from petoolkit.audit.audit_commands import audit
@@ -98,8 +99,9 @@ def main() -> None:
     "--catalogue",
     multiple=True,
     metavar="PATH",
-    help="Tool documents: .json, .jsonl, .gz of them, a folder, or `embedded`. Repeatable.",
+    help="Tool documents of any form that `petoolbench catalogue` reads: a file, a folder, or `embedded`. Repeatable.",
 )
+@name_options
 @click.option("--users", type=click.IntRange(1), help="Users to simulate; each gives three rows.")
 @click.option("--seed", type=int, help="Another seed gives another benchmark.")
 @click.option(
@@ -127,7 +129,7 @@ def main() -> None:
 )
 @_written_dataset
 @_replace
-def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder, replace, preview, **llm) -> None:
+def build(recipe, users, seed, author, run_folder, dataset_folder, replace, preview, catalogue, **options) -> None:
     """Build a benchmark from tool documents. Options go over the recipe's keys.
 
     What has not changed since the last build into the same --run is not done again; a build that was stopped goes on.
@@ -138,7 +140,9 @@ def build(recipe, catalogue, users, seed, author, run_folder, dataset_folder, re
     from petoolkit.shipped import recipe_path
 
     path = recipe_path("build", recipe)
-    checked = load_recipe(path, llm, catalogue=list(catalogue) or None, users=users, seed=seed, author=author)
+    names = {name: options.pop(name) for name in NAMES}
+    catalogues = given_catalogues(catalogue, **names) or None
+    checked = load_recipe(path, options, catalogue=catalogues, users=users, seed=seed, author=author)
     if preview:
         _show_preview(checked, preview)
         return
@@ -313,7 +317,7 @@ def quickstart(context) -> None:
     console.print(what_was_made(_DATASET), highlight=False, soft_wrap=True)
 
 
-for command in (audit, evaluate, score, compare, report, push, snapshot):
+for command in (catalogue, snapshot, audit, evaluate, score, compare, report, push):
     main.add_command(command)
 
 if __name__ == "__main__":

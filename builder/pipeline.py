@@ -23,7 +23,12 @@ from .recipe import Recipe
 from .run_folder import RunFolder
 from .stage import Stage
 from .stage_arguments import Materials, keys_of
+from .stages.group import NoGroup
+from .survey.survey import survey
+from .survey.survey_chapters import chapters
+from .survey.survey_view import write_survey
 
+_SURVEY = "catalogue.html"
 _MOST_DRAWN = 5  # users drawn for each one asked for, before the build gives up
 
 
@@ -62,14 +67,24 @@ def build(
         run = RunFolder(run_folder, list(stages), console)
         console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_folder}/)")
         usage = usage or Usage(recipe.llm.chat_prices)
+        materials = Materials(recipe, run, usage, on_reply)
         try:
-            do_stages(Materials(recipe, run, usage, on_reply))
+            do_stages(materials)
+        except NoGroup as error:
+            raise InputError(f"{error} {_leave_survey(recipe, materials, run_folder)} shows the clusters.") from None
         finally:
             if usage.total:
                 write_json(run_folder / "usage.json", usage.as_json())
         write_report(run, list(stages), recipe)
         _write_dataset(recipe, run, dataset_folder, console)
     return run
+
+
+def _leave_survey(recipe: Recipe, materials: Materials, run_folder: Path) -> Path:
+    """Write a survey of the catalogue into the run's folder."""
+    found = survey(recipe.catalogue, recipe.group, materials.encoder(recipe.group.model))
+    write_survey(chapters(found, recipe.catalogue), run_folder / _SURVEY)
+    return run_folder / _SURVEY
 
 
 def do_stages(materials: Materials) -> None:

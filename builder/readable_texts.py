@@ -46,6 +46,13 @@ def unknown_share(text: str, tokenizer: Any) -> float:
     return sum(map(is_unknown, tokens)) / max(len(tokens), 1)
 
 
+def main_script(text: str) -> str:
+    """The script of most of a text's letters, such as Latin, Cyrillic or CJK (Chinese characters)."""
+    scripts = Counter(map(_script, _LETTER.findall(text)))
+    name = max(scripts, key=scripts.__getitem__, default="")
+    return name if name == "CJK" else name.title() or "none"
+
+
 def _has_other_script(text: str) -> bool:
     letters = _LETTER.findall(text)
     return sum(not letter.isascii() and _script(letter) != "LATIN" for letter in letters) > _MOST_FOREIGN * len(

@@ -31,14 +31,17 @@ Members = list[dict]  # tools
 Rule = Callable[[Members], list[Members]]
 
 
-def compared_kinds(uniform: str) -> tuple[str, ...]:
-    """The kinds of parameters in which a group's tools agree: `uniform` is `parameters`, `required` or `function`."""
-    return {"parameters": PARAMETER_KINDS, "required": PARAMETER_KINDS[:1], "function": ()}[uniform]
+# The kinds of parameters in which a group's tools agree, by the name that the setting `uniform` has.
+UNIFORM: dict[str, tuple[str, ...]] = {
+    "parameters": PARAMETER_KINDS,
+    "required": PARAMETER_KINDS[:1],
+    "function": (),
+}
 
 
 def split_rules(tools: Tools, settings: "GroupSettings") -> dict[str, Rule]:
     """The rules that split a cluster, in the order in which they are applied, by what they ask."""
-    kinds = compared_kinds(settings.uniform)
+    kinds = UNIFORM[settings.uniform]
     rules: dict[str, Rule] = {
         "category": _split_by(lambda tool: tool["category"]),
         "parameters' names": _split_by(lambda tool: parameter_names(tool, kinds)),

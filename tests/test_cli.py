@@ -13,7 +13,8 @@ from conftest import ROOT
 from petoolbench_cli import main
 
 TOOL = {"category": "Weather", "tool": "Aerwyn", "tool_description": "All about the weather", "api": "now"}
-TOOL |= {"api_description": "Returns the weather in a city", "required_parameters": [], "optional_parameters": []}
+CITY = {"name": "city", "type": "STRING", "description": "A city", "default": "Rome"}
+TOOL |= {"api_description": "Returns the weather in a city", "required_parameters": [CITY], "optional_parameters": []}
 
 
 def run(*arguments):

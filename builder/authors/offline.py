@@ -74,7 +74,7 @@ class OfflineAuthor:
     def understand_all(self, jobs: Iterable[UnderstandJob]) -> Iterator[Written]:
         """See `builder.authors.author.Author`; a tool of which no request can be made is rejected."""
         for job in jobs:
-            why_not = self._why_not_asked(job.tool)
+            why_not = self.why_not_asked(job.tool)
             yield Written(None, why_not) if why_not else Written(self.understand(job.tool, job.rng))
 
     def write_histories(self, jobs: Iterable[HistoryJob]) -> Iterator[Written]:
@@ -124,7 +124,7 @@ class OfflineAuthor:
                 parameters[parameter["name"]] = self._draw_value(tool, parameter, rng)
         return parameters
 
-    def _why_not_asked(self, tool: dict) -> str | None:
+    def why_not_asked(self, tool: dict) -> str | None:
         """Why nobody would ask for a tool in words that rules can find."""
         if not (tool["requests"] or can_be_asked(function_phrase(tool["tool_description"]))):
             return "its description says nothing that rules can make a request of"

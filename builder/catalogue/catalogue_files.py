@@ -39,8 +39,14 @@ def documents_of(catalogues: Iterable[CatalogueSettings], counts: Counter[str]) 
     """
     for settings in catalogues:
         for file in catalogue_files([settings.path]):
-            for document in read_catalogue(file, counts):
-                yield _named(document, settings, file, counts)
+            yield from named_documents(read_catalogue(file, counts), settings, file, counts)
+
+
+def named_documents(
+    documents: Iterable[ToolDocument], settings: CatalogueSettings, file: Path, counts: Counter[str]
+) -> Iterator[ToolDocument]:
+    """Documents of one file, each with a category and a provider (see `documents_of`)."""
+    return (_named(document, settings, file, counts) for document in documents)
 
 
 def _named(document: ToolDocument, settings: CatalogueSettings, file: Path, counts: Counter[str]) -> ToolDocument:
@@ -120,19 +126,22 @@ def _embedded_file(name: str) -> Path:
     return files[name]
 
 
-def read_catalogue(file: Path, counts: Counter[str] | None = None) -> Iterator[ToolDocument]:
+def read_catalogue(
+    file: Path, counts: Counter[str] | None = None, formats: Counter[str] | None = None
+) -> Iterator[ToolDocument]:
     """Tool documents of one catalogue file, with the names that it has.
 
     Args:
         file: of any format of `FORMATS`.
         counts: gets what was left out, for each reason.
+        formats: gets the number of entries in each format.
 
     Raises:
         InputError: naming the file and the line (or entry) that is damaged or of the wrong form.
     """
     source = Source(file, Counter() if counts is None else counts)
     for where, value in _values(file):
-        yield from _documents(value, source, where)
+        yield from _documents(value, source, where, Counter() if formats is None else formats)
 
 
 def _values(file: Path) -> Iterator[tuple[str, Any]]:
@@ -208,7 +217,7 @@ def format_of(value: Any) -> CatalogueFormat | None:
     return next((one for one in FORMATS if one.is_form_of(value)), None)
 
 
-def _documents(value: Any, source: Source, where: str) -> Iterator[ToolDocument]:
+def _documents(value: Any, source: Source, where: str, formats: Counter[str]) -> Iterator[ToolDocument]:
     known = format_of(value)
     if known is None:
         forms = "; ".join(f"{one.name} ({one.form})" for one in FORMATS)
@@ -216,6 +225,7 @@ def _documents(value: Any, source: Source, where: str) -> Iterator[ToolDocument]
             f"{source.file}, {where}: this is not a tool in a form that can be read; known are {forms}. Bring it into "
             "one of these forms, or leave it out."
         )
+    formats[known.name] += 1
     try:
         _check_depth(value)
         yield from known.documents(value, source)

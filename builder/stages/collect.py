@@ -100,7 +100,8 @@ def collect(
             counts["dropped: repeated description"] += 1
         else:
             counts["kept"] += 1
-            counts["shortened"] += any(_CUT_MARK in text for text in _texts(tool))
+            if any(_CUT_MARK in text for text in _texts(tool)):
+                counts["shortened"] += 1
             names.add(tool["tool_name"])
             descriptions.add(description)
             yield tool

@@ -12,10 +12,14 @@ from ..readable_texts import MULTILINGUAL_MODEL, is_readable
 from ..stage_notes import Notes
 from ..tool_clusters import Cluster, ToolClusters
 from ..tools import Tools
-from ..uniform_tools import cosine_distances, parameter_types, providers_in, split_rules, uniform_groups
+from ..uniform_tools import Members, cosine_distances, parameter_types, providers_in, split_rules, uniform_groups
 
 if TYPE_CHECKING:
     from ..recipe import GroupSettings
+
+
+class NoGroup(InputError):
+    """No tools of a catalogue do the same job and can stand in for one another."""
 
 
 def group(tools: Tools, settings: "GroupSettings", has_attributes: bool, notes: Notes) -> list[dict]:
@@ -43,7 +47,7 @@ def group(tools: Tools, settings: "GroupSettings", has_attributes: bool, notes: 
         The groups in order of category and first tool.
 
     Raises:
-        InputError: if no group is left.
+        NoGroup: if no group is left.
     """
     texts = [tool["functionality"] for tool in tools.rows]
     known = is_readable(texts, tools.encoder)
@@ -66,10 +70,15 @@ def group(tools: Tools, settings: "GroupSettings", has_attributes: bool, notes: 
 
     groups = [g for c in of_eps for g in uniform_groups(tools, c, settings, has_attributes, notes.counts)]
     if not groups:
-        raise InputError(_why_none(tools, settings, rules))
+        raise NoGroup(_why_none(tools, settings, rules))
     notes.counts["groups"] = len(groups)
     notes.counts["tools in groups"] = sum(map(len, groups))
-    groups.sort(key=lambda members: (members[0]["category"], members[0]["tool_name"]))
+    return group_rows(tools, groups)
+
+
+def group_rows(tools: Tools, groups: list[Members]) -> list[dict]:
+    """Rows of this stage, in order of category and first tool."""
+    groups = sorted(groups, key=lambda members: (members[0]["category"], members[0]["tool_name"]))
     return [_row(tools, number, members) for number, members in enumerate(groups, start=1)]
 
 
@@ -99,8 +108,8 @@ def _why_none(tools: Tools, settings: "GroupSettings", rules: dict[str, int]) ->
     worst = max(split, key=split.__getitem__)
     return (
         f"{found}: of {before:,} clusters of two or more providers, "
-        f"{', '.join(f'{number:,} are split by {asks}' for asks, number in split.items())}; {_MENDS[worst]}, or add "
-        "catalogues. `petoolbench catalogue` shows the clusters."
+        f"{', '.join(f'{number:,} are split by {asks}' for asks, number in split.items())}; "
+        f"{_MENDS[worst]}, or add catalogues."
     )
 
 

@@ -1,0 +1,1 @@
+"""A look at a catalogue before a benchmark is built of it."""
