@@ -78,22 +78,26 @@ def uniform_groups(
     for members in parts:
         kept: dict[tuple[str, str], dict] = {}
         for tool in sorted(members, key=lambda tool: tool["tool_name"]):
-            provider = (tool["category"], tool["provider"])
-            if provider in kept:
-                counts["dropped: second tool of a provider"] += 1
+            if rival_key(tool) in kept:
+                counts["dropped: second tool of a provider or vendor"] += 1
             elif has_attributes and any(tool["attributes"] == other["attributes"] for other in kept.values()):
                 counts["dropped: same attributes as another"] += 1
             else:
-                kept[provider] = tool
+                kept[rival_key(tool)] = tool
         if len(kept) >= 2:
             yield list(kept.values())
         else:
             counts["dropped: no other provider alike"] += len(kept)
 
 
+def rival_key(tool: dict) -> tuple[str, str]:
+    """What a tool has in common with those that are not its rivals: its vendor, else its provider."""
+    return ("", tool["vendor"]) if tool["vendor"] else (tool["category"], tool["provider"])
+
+
 def providers_in(members: Members) -> int:
-    """How many providers these tools are of."""
-    return len({(tool["category"], tool["provider"]) for tool in members})
+    """How many providers, or vendors of several services, these tools are of."""
+    return len(set(map(rival_key, members)))
 
 
 def parameter_names(tool: dict, kinds: Iterable[str] = PARAMETER_KINDS) -> tuple:

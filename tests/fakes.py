@@ -44,6 +44,7 @@ def tool(
     optional=(),
     response=None,
     traits=None,
+    vendor=None,
 ):
     """A tool as `collect` and `understand` write it; `name` is "Category.Provider.api"."""
     full_name = ToolName(*name.split("."))
@@ -51,6 +52,7 @@ def tool(
         "tool_name": str(full_name),
         "category": full_name.category,
         "provider": full_name.provider,
+        "vendor": vendor,
         "tool_description": functionality,
         "provider_description": attributes,
         "traits": dict(traits or {}),

@@ -102,6 +102,7 @@ def test_a_kept_row_has_one_form():
             "tool_name": "<Weather>.<Sunny>.<now>",
             "category": "Weather",
             "provider": "Sunny",
+            "vendor": None,
             "tool_description": "Gets the weather",
             "provider_description": "Weather for everyone. Pricing: freemium. "
             "Answers in about 1.2 s; 100 % of calls succeed.",

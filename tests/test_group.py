@@ -154,7 +154,7 @@ APART = GroupSettings(eps=0.5, max_distance=1)  # the rule of distance is tested
         (tool("Data.Birch.news", "x", "paid", [{**CITY, "schema": '{"minLength": 1}'}], [], '{"a": 1}'), GROUPED),
         (
             tool("Data.Alder.other", "x", "paid", [CITY], [], '{"a": 1}'),
-            {"dropped: second tool of a provider": 1, "dropped: no other provider alike": 1},
+            {"dropped: second tool of a provider or vendor": 1, "dropped: no other provider alike": 1},
         ),
         (
             tool("Data.Birch.news", "x", "free", [CITY], [], '{"a": 1}'),
@@ -186,7 +186,7 @@ def test_a_cluster_splits_into_several_groups_and_the_first_by_name_stays():
         [full("Data.Alder.a"), full("Data.Birch.b")],
         [full("Data.Birch.d"), full("Data.Cedar.d")],
     ]
-    assert counts == {"dropped: second tool of a provider": 1, "dropped: same attributes as another": 1}
+    assert counts == {"dropped: second tool of a provider or vendor": 1, "dropped: same attributes as another": 1}
 
 
 def test_the_sweep_reports_what_one_can_count_by_hand():
@@ -295,6 +295,17 @@ def test_groups_agree_in_as_much_as_is_asked_for():
         assert [len(row["tools"]) for row in rows] == [size]
     with pytest.raises(InputError, match="split by parameters' names"):
         grouped(tools, eps=0.1)
+
+
+def test_services_of_one_vendor_are_not_rivals():
+    tools = tool_set(
+        tool("Data.Alder.a", attributes="free", required=[CITY], vendor="example.com"),
+        tool("Data.Birch.a", attributes="paid", required=[CITY], vendor="example.com"),
+        tool("Data.Cedar.a", attributes="fast", required=[CITY]),
+    )
+    rows, _, counts = grouped(tools, eps=0.1)
+    assert [row["tools"] for row in rows] == [[full("Data.Alder.a"), full("Data.Cedar.a")]]
+    assert counts["dropped: second tool of a provider or vendor"] == 1
 
 
 def test_twins_are_a_group_where_attributes_are_assigned():

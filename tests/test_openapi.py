@@ -639,3 +639,28 @@ def test_the_real_pet_store_is_the_same_in_both_notations():
         "tags": (False, "array"),
         "status": (False, "string"),
     }
+
+
+@pytest.mark.parametrize(
+    ("host", "vendor"),
+    [
+        ("api.example.com", "example.com"),
+        ("maps.api.example.co.uk:8080", "example.co.uk"),
+        ("example.io", "example.io"),
+        ("one.herokuapp.com", None),
+        ("localhost:8080", None),
+        ("127.0.0.1", None),
+        ("", None),
+    ],
+)
+def test_a_vendor_is_the_domain_of_the_host(tmp_path, host, vendor):
+    document = {
+        "swagger": "2.0",
+        "info": {"title": "One", "version": "1"},
+        "host": host,
+        "paths": {"/a": {"get": {"operationId": "a", "description": "Gets one of them"}}},
+    }
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps(document))
+    (tool,) = read_catalogue(file)
+    assert tool.vendor == vendor

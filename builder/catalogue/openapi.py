@@ -17,6 +17,20 @@ _NO_METHODS = ("parameters", "servers", "summary", "description", "$ref")
 _VERSIONS = {"openapi": "3.", "swagger": "2."}
 _SUCCESS = re.compile(r"2(\d\d|XX)", re.IGNORECASE)
 _JSON = re.compile(r"\bjson\b", re.IGNORECASE)
+_LONGEST_SECOND_LEVEL = 3  # letters of `co` in `example.co.uk`
+# Domains whose hosts belong to many.
+_SHARED_DOMAINS = (
+    *(
+        "appspot.com",
+        "azurewebsites.net",
+        "cloudfunctions.net",
+        "fly.dev",
+        "github.io",
+        "herokuapp.com",
+        "netlify.app",
+    ),
+    *("onrender.com", "rapidapi.com", "run.app", "vercel.app", "workers.dev"),
+)
 _SENTENCE_END = re.compile(r"[.!?:;\u3002\uff01\uff1f]$")
 
 
@@ -86,6 +100,7 @@ class _Service:
             category=self._category(operation),
             tool=self._provider(),
             tool_description=_text(self._info, "description") or _text(self._info, "summary") or None,
+            vendor=self._vendor(),
             api=self._api(operation, f"{method} {path}"),
             api_description=_description(operation, path_item),
             required_parameters=[_with_examples(one, examples) for one in parameters.required],
@@ -96,8 +111,19 @@ class _Service:
 
     def _provider(self) -> str:
         """The service's title, else its host."""
-        if title := _text(self._info, "title"):
-            return title
+        return _text(self._info, "title") or self._host()
+
+    def _vendor(self) -> str | None:
+        """The domain of the service's host, such as `example.co.uk` of `api.example.co.uk`."""
+        labels = self._host().lower().split(":")[0].split(".")
+        if len(labels) < 2 or labels[-1].isdigit():  # this machine, or an address
+            return None
+        parts = 3 if len(labels) > 2 and len(labels[-2]) <= _LONGEST_SECOND_LEVEL and len(labels[-1]) == 2 else 2
+        domain = ".".join(labels[-parts:])
+        return None if domain in _SHARED_DOMAINS else domain
+
+    def _host(self) -> str:
+        """The host that the document names first; "" if none."""
         servers = self._document.get("servers")
         first = servers[0] if isinstance(servers, list) and servers else None
         try:

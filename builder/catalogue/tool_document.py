@@ -37,6 +37,8 @@ class ToolDocument(BaseModel):
     Args:
         category: of the provider; "" where the catalogue has none.
         tool, tool_description: the provider's name, "" where the catalogue has none, and description.
+        vendor: who runs the provider, such as the domain of its host, where the catalogue tells: services of one
+            vendor are not each other's rivals.
         api, api_description: the endpoint's.
         required_parameters, optional_parameters: of the endpoint.
         parameters_schema: what the JSON Schema of all its parameters says beside the two before; `None` if nothing.
@@ -52,6 +54,7 @@ class ToolDocument(BaseModel):
     category: str = ""
     tool: str = ""
     tool_description: str | None = None
+    vendor: str | None = None
     api: str
     api_description: str | None = None
     required_parameters: list[Parameter] = []

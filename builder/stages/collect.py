@@ -58,6 +58,7 @@ def collect(
 
     Output columns:
         tool_name, category, provider (str): the full name, and its parts.
+        vendor (str or null): who runs the provider, if the catalogue tells.
         tool_description, provider_description (str): plain text; the latter ends with pricing and performance, if
             known.
         schema (str or null): what the JSON Schema of all parameters says beside properties and required ones, as text.
@@ -154,6 +155,7 @@ def _tool(document: ToolDocument, max_description: int, counts: Counter[str]) ->
         "tool_name": str(name),
         "category": name.category,
         "provider": name.provider,
+        "vendor": document.vendor,
         "tool_description": _cut(clean_text(document.api_description), max_description),
         "provider_description": " ".join(
             filter(None, [_cut(clean_text(document.tool_description), max_description), *_provider_facts(document)])
