@@ -95,8 +95,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else shared_file("catalogues")
     print(heading("JSON Schemas, round", "pydantic"))
     table: dict[str, Counter[str]] = {}
-    files = [*catalogue_files([str(folder)]), *sorted(folder.rglob("*.yaml"))]
-    for file in files:
+    for file in catalogue_files([str(folder)]):
         count = table.setdefault(file.name if file.parent == folder else f"{file.parent.name}/", Counter())
         try:
             documents = list(read_catalogue(file))

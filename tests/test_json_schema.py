@@ -1,6 +1,6 @@
 """Reading JSON Schemas of parameters and responses."""
 
-from petoolkit.builder.catalogue.json_schema import shape_of
+from petoolkit.builder.catalogue.json_schema import shape_of, type_of
 
 
 def test_shape_of_nested_objects_arrays_and_unions():
@@ -40,3 +40,28 @@ def test_shape_of_schemas_that_never_end_is_bounded():
     shape = shape_of({"$ref": "#/$defs/Node", "$defs": {"Node": node}})
     assert len(str(shape)) < 50_000 and "..." in str(shape)
     assert shape_of({"$ref": "#"}) == "..."
+
+
+def test_the_type_of_a_value():
+    root = {"$defs": {"Unit": {"enum": ["C", "F"]}, "Deep": {"anyOf": [{"$ref": "#/$defs/Deep"}] * 9}}}
+    types = {
+        "string": [{"type": "string"}, {"type": ["null", "string"]}, {"$ref": "#/$defs/Unit"}, {"const": "a"}],
+        "integer": [{"enum": [1, 2, None]}, {"anyOf": [{"type": "integer"}, {"type": "null"}]}],
+        "number": [{"enum": [1, 2.5]}, {"oneOf": [{"type": "integer"}, {"type": "number"}]}],
+        "boolean": [{"allOf": [{"description": "x"}, {"type": "boolean"}]}],
+        "object": [{"type": "object", "anyOf": [{"required": ["a"]}]}],
+        None: [
+            *(
+                {},
+                True,
+                {"type": ["string", "integer"]},
+                {"anyOf": [{"type": "string"}, {}]},
+                {"enum": []},
+                {"type": 3},
+            ),
+            *({"anyOf": [{"type": "string"}, {"enum": [1]}]}, {"$ref": "#/$defs/Deep"}, {"$ref": "#/nowhere"}),
+        ],
+    }
+    for expected, schemas in types.items():
+        for schema in schemas:
+            assert type_of(schema, root) == expected, schema

@@ -52,7 +52,7 @@ def test_a_tool_becomes_a_document(tmp_path):
     assert (forecast.api, forecast.api_description) == ("forecast", "Get the forecast of a city for some days.")
     (city,), (units,) = forecast.required_parameters, forecast.optional_parameters
     assert (city.name, city.type, city.description, city.json_schema) == ("city", "string", "The city", None)
-    assert (units.name, units.type, units.default) == ("units", None, "metric")
+    assert (units.name, units.type, units.default) == ("units", "string", "metric")
     assert units.json_schema == {"enum": ["metric", "imperial"]}
     assert forecast.parameters_schema == {"additionalProperties": False}
     assert forecast.response_schema == {"days": ["str"]}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from petoolkit.schema_fit import referenced
+from petoolkit.schema_fit import JSON_TYPES, referenced
 
 from .tool_document import Parameter
 
@@ -60,14 +60,17 @@ def input_schema(schema: Any) -> InputSchema:
     if required and len(required) == len(names):  # the parameters themselves say it
         del rest["required"]
     return InputSchema(
-        [parameter_of(name, properties[name]) for name in dict.fromkeys(required)],
-        [parameter_of(name, value) for name, value in properties.items() if name not in required],
+        [parameter_of(name, properties[name], schema) for name in dict.fromkeys(required)],
+        [parameter_of(name, value, schema) for name, value in properties.items() if name not in required],
         rest or None,
     )
 
 
-def parameter_of(name: str, schema: Any) -> Parameter:
-    """One parameter, by its name and JSON Schema (`True` and `False`, which allow everything and nothing, are too)."""
+def parameter_of(name: str, schema: Any, root: Any = None) -> Parameter:
+    """One parameter, by its name and JSON Schema (`True` and `False`, which allow everything and nothing, are too).
+
+    References are looked up in `root`.
+    """
     if not isinstance(schema, dict):
         return Parameter(name=name, json_schema=schema)
     description = schema.get("description")
@@ -77,7 +80,7 @@ def parameter_of(name: str, schema: Any) -> Parameter:
         for key, value in schema.items()
         if not (key == "description" and isinstance(value, str)) and not (key == "default" and value is not None)
     }
-    kind = type_of(schema)
+    kind = type_of(schema, root)
     return Parameter(
         name=name,
         type=kind,
@@ -87,17 +90,40 @@ def parameter_of(name: str, schema: Any) -> Parameter:
     )
 
 
-def type_of(schema: Any) -> str | None:
-    """The type of a value that fits a schema: the only one beside null, else `None`."""
-    if not isinstance(schema, dict):
-        return None
-    kind = schema.get("type")
-    kinds = kind if isinstance(kind, list) else [kind]
-    for key in ("anyOf", "oneOf"):
-        if kind is None and isinstance(schema.get(key), list):
-            kinds = [type_of(one) for one in schema[key]]
-    named = {one for one in kinds if isinstance(one, str) and one != "null"}
+def type_of(schema: Any, root: Any = None) -> str | None:
+    """The type of a value that fits a schema: the only one beside null, else `None`.
+
+    Args:
+        schema: of a value.
+        root: the schema in which references are looked up.
+    """
+    named = (_types(schema, root, [_MOST_TYPED_PARTS]) or set()) - {"null"}
+    if named == {"integer", "number"}:
+        return "number"
     return named.pop() if len(named) == 1 else None
+
+
+def _types(schema: Any, root: Any, parts_left: list[int]) -> set[str] | None:
+    """All types that a value may have; `None` where a schema does not say."""
+    parts_left[0] -= 1
+    if not isinstance(schema, Mapping) or parts_left[0] < 0:
+        return None
+    if isinstance(kind := schema.get("type"), str):
+        return {kind}
+    if isinstance(kind, list):
+        return set(filter(lambda one: isinstance(one, str), kind))
+    if isinstance(reference := schema.get("$ref"), str):
+        return _types(referenced(reference, root), root, parts_left)
+    values = [schema["const"]] if "const" in schema else schema.get("enum")
+    if isinstance(values, list) and values:
+        return {next(kind for kind, fits in JSON_TYPES.items() if fits(value)) for value in values}
+    for key in ("anyOf", "oneOf"):
+        if isinstance(parts := schema.get(key), list) and parts:
+            found = [_types(part, root, parts_left) for part in parts]
+            return None if None in found else set().union(*filter(None, found))
+    parts = schema.get("allOf")
+    each = (_types(part, root, parts_left) for part in (parts if isinstance(parts, list) else []))
+    return next(filter(None, each), None)
 
 
 def with_json_types(schema: Any, levels: int = _MOST_LEVELS) -> Any:
@@ -135,6 +161,7 @@ _LEFT_OUT = "..."
 _MOST_SHAPE_LEVELS = 8
 _MOST_SHAPE_PARTS = 1000
 _MOST_REFERENCES = 50
+_MOST_TYPED_PARTS = 200
 
 
 def shape_of(schema: Any, root: Any = None) -> Any:
