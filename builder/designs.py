@@ -102,6 +102,7 @@ _CONTROLLED = (
             "export": FromRecipe("export", only=("split", "test_share")),
             "users": DrawnUsers(),
             "seed": _SEED,
+            "notes": _NOTES,
         },
     ),
     Stage(
@@ -119,6 +120,7 @@ _CONTROLLED = (
             "groups": RowsOf("group"),
             "tools": _TOOLS_BY_NAME,
             "author": AuthorOf("instruct"),
+            "uniform": FromRecipe("group.uniform"),
             "seed": _SEED,
             "notes": _NOTES,
         },

@@ -12,7 +12,7 @@ from petoolkit.decoding import read_yaml
 from petoolkit.embedding import DEFAULT_MODEL
 from petoolkit.endpoint.llm_settings import Count, LlmSettings
 
-from .authors import AUTHORS, DEFAULT_AUTHOR, any_asks_a_model
+from .authors import AUTHORS, DEFAULT_AUTHOR, any_asks_a_model, authors_that_ask_a_model
 from .catalogue.catalogue_settings import CatalogueSettings
 from .encoders import is_of_the_endpoint
 
@@ -191,6 +191,20 @@ class Recipe(_Settings):
         if is_paper and isinstance(export, dict) and export.get("split") == "provider":
             raise ValueError("`export.split`: provider is of the controlled design; take user, tool or function")
         return content
+
+    @model_validator(mode="after")
+    def _function_can_be_judged(self) -> "Recipe":
+        if self.group.uniform != "function":
+            return self
+        if self.design != "controlled":
+            raise ValueError("`group.uniform`: function is of the controlled design; take required or parameters")
+        if not AUTHORS[self.author.instruct].asks_a_model:
+            choices = " or ".join(authors_that_ask_a_model())
+            raise ValueError(
+                "`group.uniform`: function needs an author that can judge whether a tool fulfils an instruction; set "
+                f"author.instruct: {choices}, or take required or parameters"
+            )
+        return self
 
     @model_validator(mode="after")
     def _embedding_price_known(self) -> "Recipe":

@@ -73,15 +73,30 @@ def _same_question(rows: Rows) -> bool:
 
 
 def _same_parameters(rows: Rows) -> bool:
-    """The gold calls have the same parameters, which each of the k tools has, with all that it requires."""
-    given = {row["tool_call"]["parameters"] for row in rows}
-    names = set(json.loads(rows[0]["tool_call"]["parameters"]))
+    """Each gold call has parameters of its tool, with all that it requires; the same ones, if all can have these.
+
+    Tools that are alike in function alone (`group.uniform: function`) have parameters of their own.
+    """
+    calls = {(row["tool_call"]["tool_name"], row["tool_call"]["parameters"]) for row in rows}
+    given = dict(calls)
     members = [tool for tool in rows[0]["candidate_tools"] if tool["tool_name"] in rows[0]["same_function_tools"]]
     required, known = (
-        [{parameter["name"] for kind in kinds for parameter in tool[kind]} for tool in members]
+        {tool["tool_name"]: {parameter["name"] for kind in kinds for parameter in tool[kind]} for tool in members}
         for kinds in (PARAMETER_KINDS[:1], PARAMETER_KINDS)
     )
-    return len(given) == 1 and all(r <= names <= k for r, k in zip(required, known, strict=True))
+
+    def fits(parameters: str, name: str) -> bool:
+        return required[name] <= set(json.loads(parameters)) <= known[name]
+
+    if len(set(given.values())) == 1:
+        return all(fits(parameters, name) for parameters in given.values() for name in required)
+    are_alike = len(set(map(frozenset, required.values()))) == 1
+    has_one_each = len(calls) == len(given)
+    return (
+        has_one_each
+        and not are_alike
+        and all(name in required and fits(parameters, name) for name, parameters in given.items())
+    )
 
 
 def _counting_finds_gold(rows: Rows) -> bool:

@@ -19,6 +19,9 @@ def good_answer(body: dict) -> str:
         return json.dumps({"descriptions": _descriptions(*data)})
     if "Write the request once more." in prompt:
         return json.dumps({"instruction": f"{data[0]} {data[2]['as people say it'][0]}"})
+    if "Say of each tool whether it can." in prompt:
+        entries = [{"key": tool["key"], "can": True, "parameters": _call(tool, "")["parameters"]} for tool in data[2]]
+        return json.dumps({"tools": entries})
     if "Write what the user asks now." in prompt:
         return json.dumps(_call(data[0], f"Today: {data[1]}"))
     preferred, disliked = data[0], data[1] if len(data) > 1 else []

@@ -8,6 +8,7 @@ import pytest
 from block_rows import EUROPEAN, FREE, block, no_preference, override
 from fakes import parameter, tool, tool_set
 from petoolkit.builder.recipe import BlockSettings, Recipe
+from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.blocks import blocks
 from pydantic import ValidationError
 
@@ -82,6 +83,27 @@ def required_parameter_is_missing(rows):
         row["tool_call"]["parameters"] = "{}"
 
 
+def parameters_of_their_own(rows, name="town"):
+    """The second user's tool takes the city under another name."""
+    second = rows[-1]["tool_call"]["tool_name"]
+    for row in rows:
+        (tool,) = [tool for tool in row["candidate_tools"] if tool["tool_name"] == second]
+        tool["required_parameters"] = [{**parameter, "name": name} for parameter in tool["required_parameters"]]
+        if row["tool_call"]["tool_name"] == second:
+            row["tool_call"]["parameters"] = json.dumps({name: "Oslo"})
+
+
+def other_values_of_the_same_parameters(rows):
+    for row in rows:
+        row["tool_call"]["parameters"] = json.dumps({"city": row["user_id"]})
+
+
+def own_parameters_for_the_other_tool(rows):
+    parameters_of_their_own(rows)
+    for row in rows:
+        row["tool_call"]["parameters"] = '{"town": "Oslo"}'
+
+
 def candidates_in_another_order(rows):
     rows[0]["candidate_tools"].reverse()
 
@@ -126,8 +148,23 @@ BROKEN = {
         optional_parameter_of_one_tool,
         "the gold calls' parameters differ, or do not fit a tool",
     ),
+    "8: other values": (
+        other_values_of_the_same_parameters,
+        "the gold calls' parameters differ, or do not fit a tool",
+    ),
+    "8: those of another tool": (
+        own_parameters_for_the_other_tool,
+        "the gold calls' parameters differ, or do not fit a tool",
+    ),
     "8: a required one": (required_parameter_is_missing, "the gold calls' parameters differ, or do not fit a tool"),
 }
+
+
+def test_tools_that_are_alike_in_function_alone_have_parameters_of_their_own():
+    rows = block()
+    parameters_of_their_own(rows)
+    assert len({row["tool_call"]["parameters"] for row in rows}) == 2
+    assert broken_rules(rows, is_crossed=True) == []
 
 
 @pytest.mark.parametrize(("change", "rule"), BROKEN.values(), ids=BROKEN)
@@ -184,18 +221,19 @@ def groups_of(tools):
     ]
 
 
-def drawn(tools, users=6, number=6, split="function", **settings):
+def drawn(tools, users=6, number=6, split="function", notes=None, **settings):
     """The accepted blocks."""
     made = tool_set(*tools)
     rows = blocks(
         made,
         groups_of(tools),
-        made._encoder,
+        made.encoder,
         BlockSettings(**{"calls_per_trait": 1, **settings}),
         SimpleNamespace(number=number, same_function=None, retrieved=2),
         SimpleNamespace(split=split, test_share=0.5),
         users,
         seed=0,
+        notes=Notes() if notes is None else notes,
     )
     return [row for row in rows if not row["rejected"]]
 
@@ -285,6 +323,15 @@ def test_every_provider_of_a_block_shows_an_assigned_trait():
 def test_a_catalogue_that_gives_no_blocks_is_refused_with_the_counts_and_the_key(tools, settings, message):
     with pytest.raises(InputError, match=message):
         drawn(tools, **settings)
+
+
+def test_a_block_that_can_have_no_row_without_a_preference_is_counted():
+    notes = Notes()
+    rows = drawn(catalogue(past=8), notes=notes, no_preference_share=1)
+    assert not any(row["neutral_calls"] for row in rows)
+    (reason,) = notes.counts
+    assert reason.startswith("blocks without a row without a preference: too few")
+    assert notes.counts[reason] == len(rows)
 
 
 def test_a_tool_without_a_trait_of_its_own_is_out():

@@ -1,5 +1,6 @@
 """What a language model writes for blocks of the controlled design: traits, descriptions, needs."""
 
+import itertools
 import json
 import random
 import re
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 from fake_model import good_answer
-from petoolkit.builder.authors.author import DescribeJob, OverrideJob, UnderstandJob
+from fakes import full, parameter, tool
+from petoolkit.builder.authors.author import DescribeJob, OverrideJob, ServeJob, UnderstandJob
 from petoolkit.builder.authors.author_replies import AttributesReply, InvalidReply, check_attributes
 from petoolkit.builder.authors.block_replies import (
     DescriptionsReply,
@@ -18,6 +20,7 @@ from petoolkit.builder.authors.block_replies import (
     described_items,
 )
 from petoolkit.builder.authors.openai import OpenAIAuthor
+from petoolkit.builder.authors.served_replies import ServedReply, check_served
 from petoolkit.builder.catalogue.catalogue_files import catalogue_files, read_catalogue
 from petoolkit.builder.pipeline import build
 from petoolkit.builder.preview import preview
@@ -29,6 +32,7 @@ from petoolkit.builder.traits import TRAITS
 from rich.console import Console
 from scripted_server import ScriptedServer
 
+from petoolbench import PARAMETER_KINDS, InputError
 from petoolkit.endpoint.ask import Endpoint
 from petoolkit.endpoint.llm_settings import LlmSettings
 from petoolkit.endpoint.usage import Usage
@@ -120,6 +124,92 @@ def test_a_preview_assigns_the_traits_that_a_model_would_have_to_read_all_tools_
     assert seen.problem is None and seen.rows
     assert "Traits are assigned for the preview" in said.export_text()
     assert {line["stage"] for line in seen.estimate} == {"history", "instruct", "understand"}
+
+
+# --- tools that are alike in function alone -------------------------------------------------------------------------
+
+
+def run_by_function(folder: Path, server: ScriptedServer):
+    """A build of tools that take the same under other names."""
+    recipe = recipe_for(folder, server)
+    rows = json.loads((folder / "tools.json").read_text())
+    for number, row in enumerate(rows):
+        for kind in PARAMETER_KINDS:
+            row[kind] = [{**parameter, "name": f"{parameter['name']}_{number}"} for parameter in row[kind]]
+    (folder / "tools.json").write_text(json.dumps(rows))
+    recipe.group.uniform = "function"
+    return build(recipe, folder / "run", folder / "petoolbench", Console(quiet=True))
+
+
+def test_tools_that_are_alike_in_function_alone_are_called_with_parameters_of_their_own(tmp_path):
+    with ScriptedServer(good_answer) as server:
+        done = run_by_function(tmp_path, server)
+    rows = list(done.rows("export"))
+    assert any(json.loads(row["tool_call"]["parameters"]) for row in rows)
+    for row in rows:
+        (gold,) = [tool for tool in row["candidate_tools"] if tool["tool_name"] == row["tool_call"]["tool_name"]]
+        required = {parameter["name"] for parameter in gold["required_parameters"]}
+        assert set(json.loads(row["tool_call"]["parameters"])) == required
+
+
+def test_a_block_is_left_out_if_one_of_its_tools_cannot_fulfil_the_instruction(tmp_path):
+    asked = itertools.count()
+
+    def strict(body):
+        answer = good_answer(body)
+        prompt = body["messages"][1]["content"]
+        if "Say of each tool whether it can." in prompt and next(asked) % 4 == 0:
+            entries = json.loads(answer)["tools"]
+            entries[-1]["can"] = False
+            return json.dumps({"tools": entries})
+        return answer
+
+    with ScriptedServer(strict) as server:
+        done = run_by_function(tmp_path, server)
+    written = {row["block_id"]: row for row in done.rows("instruct")}
+    reasons = {row["rejected"] for row in written.values()}
+    assert reasons == {None, "a tool of the block cannot fulfil the instruction"}
+    assert all(row["raw_reply"] for row in written.values() if row["rejected"]), "the tools that cannot are named"
+
+
+SERVED = {"t1": '{"song": "a"}', "t2": "{}"}
+
+
+@pytest.mark.parametrize(
+    ("entries", "problem"),
+    [
+        ({"t1": SERVED["t1"]}, "exactly one entry for each key: t1, t2"),
+        ({**SERVED, "t3": "{}"}, "exactly one entry for each key"),
+        ({**SERVED, "t1": "{}"}, "required parameters of <A>.<B>.<c> are missing: song"),
+        ({**SERVED, "t2": '{"song": 1}'}, "has no parameter song"),
+        ({**SERVED, "t2": "no"}, "not a string that holds a JSON object"),
+    ],
+)
+def test_an_answer_that_does_not_fit_the_tools_goes_back(entries, problem):
+    asked = ServeJob("Play a", "{}", [tool("A.B.c", required=[parameter("song")]), tool("A.D.e")], random.Random(0))
+
+    def checked(given):
+        tools = [{"key": key, "can": True, "parameters": parameters} for key, parameters in given.items()]
+        return check_served(ServedReply.model_validate({"tools": tools}), asked)
+
+    assert checked(SERVED) == {full("A.B.c"): {"song": "a"}, full("A.D.e"): {}}
+    with pytest.raises(InvalidReply, match=problem):
+        checked(entries)
+
+
+def test_rules_cannot_judge_functions(tmp_path):
+    with ScriptedServer(good_answer) as server:
+        recipe_for(tmp_path, server)
+    content = yaml.safe_load((tmp_path / "recipe.yaml").read_text())
+    content["group"]["uniform"] = "function"
+    for changed, problem in (
+        ({"author": "offline"}, "set author.instruct: openai, or take required or parameters"),
+        ({"design": "paper", "blocks": None}, "function is of the controlled design"),
+    ):
+        made = {name: value for name, value in {**content, **changed}.items() if value is not None}
+        (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(made))
+        with pytest.raises(InputError, match=problem):
+            load_recipe(tmp_path / "recipe.yaml")
 
 
 # --- descriptions ---------------------------------------------------------------------------------------------------

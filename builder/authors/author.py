@@ -95,6 +95,23 @@ class OverrideJob:
 
 
 @dataclass
+class ServeJob:
+    """Whether other tools can fulfil an instruction that was written for one of them, and with which parameters.
+
+    Args:
+        instruction: what the user asks.
+        parameters: JSON text of the call of the tool that it was written for.
+        tools: the others; columns of `collect` and `understand`.
+        rng: for this job alone.
+    """
+
+    instruction: str
+    parameters: str
+    tools: list[dict]
+    rng: random.Random
+
+
+@dataclass
 class Written:
     """The result of a job: its value, or why there is none and what was written last."""
 
@@ -120,3 +137,9 @@ class Author(Protocol):
 
     def override_all(self, jobs: Iterable[OverrideJob]) -> Iterator[Written]:
         """Values: the instruction (str)."""
+
+    def serve_all(self, jobs: Iterable[ServeJob]) -> Iterator[Written]:
+        """Values: {tool name: its parameters (object)}; rejected if one of the tools cannot fulfil the instruction.
+
+        Only asked of authors that ask a model.
+        """

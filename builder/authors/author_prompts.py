@@ -27,6 +27,7 @@ TASKS = (
     "instruction",
     "descriptions",
     "override",
+    "serve",
 )
 FOLDER = Path(__file__).with_name("prompts")
 LONGEST_TEXT = 1500  # characters

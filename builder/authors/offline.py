@@ -11,7 +11,7 @@ from typing import Any
 from petoolbench import PARAMETER_KINDS, ToolName
 
 from ..traits import TRAITS
-from .author import DescribeJob, HistoryJob, InstructJob, OverrideJob, UnderstandJob, Written
+from .author import DescribeJob, HistoryJob, InstructJob, OverrideJob, ServeJob, UnderstandJob, Written
 from .offline_functions import can_be_asked, function_phrase
 from .offline_phrases import (
     ask_as_people_do,
@@ -110,6 +110,11 @@ class OfflineAuthor:
         for job in jobs:
             end = "" if job.instruction.endswith((".", "?", "!")) else "."
             yield Written(f"{job.instruction}{end} {job.rng.choice(TRAITS[job.trait].needs)}")
+
+    def serve_all(self, jobs: Iterable[ServeJob]) -> Iterator[Written]:
+        """See `builder.authors.author.Author`; all are rejected."""
+        for _ in jobs:
+            yield Written(None, "rules do not judge whether another tool can fulfil an instruction")
 
     def draw_parameters(self, tool: dict, rng: random.Random) -> dict[str, Any]:
         """Values for every required parameter, and for some of the optional ones that have documented values."""

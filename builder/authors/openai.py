@@ -13,7 +13,7 @@ from petoolkit.endpoint.request import Ask, Request, RequestFailed
 
 from ..traits import TRAITS
 from . import author_prompts as prompts
-from .author import DescribeJob, HistoryJob, InstructJob, OverrideJob, UnderstandJob, Written
+from .author import DescribeJob, HistoryJob, InstructJob, OverrideJob, ServeJob, UnderstandJob, Written
 from .author_replies import (
     AttributesReply,
     CallReply,
@@ -27,6 +27,7 @@ from .author_replies import (
     read_reply,
 )
 from .block_replies import DescriptionsReply, RequestReply, check_descriptions, check_need, described_items
+from .served_replies import ServedReply, check_served, served_tools
 
 
 class OpenAIAuthor:
@@ -66,6 +67,10 @@ class OpenAIAuthor:
     def override_all(self, jobs: Iterable[OverrideJob]) -> Iterator[Written]:
         """See `builder.authors.author.Author`."""
         return self._endpoint.answer_all(jobs, self._override)
+
+    def serve_all(self, jobs: Iterable[ServeJob]) -> Iterator[Written]:
+        """See `builder.authors.author.Author`."""
+        return self._endpoint.answer_all(jobs, self._serve)
 
     async def _understand(self, job: UnderstandJob, ask: Ask) -> Written:
         document = _document(job.tool)
@@ -107,6 +112,17 @@ class OpenAIAuthor:
         need = {"the provider": trait.label, "as people say it": list(trait.needs)}
         values = {"instruction": job.instruction, "parameters": json.loads(job.parameters), "need": need}
         return await self._converse(ask, "override", RequestReply, partial(check_need, job=job), **values)
+
+    async def _serve(self, job: ServeJob, ask: Ask) -> Written:
+        tools = [{"key": key, **_document(tool)} for key, tool in served_tools(job).items()]
+        for tool in tools:
+            del tool["tool_name"]  # a tool is judged by its document
+        values = {"instruction": job.instruction, "parameters": json.loads(job.parameters), "tools": tools}
+        served = await self._converse(ask, "serve", ServedReply, partial(check_served, job=job), **values)
+        if served.rejected or all(parameters is not None for parameters in served.value.values()):
+            return served
+        unable = [name for name, parameters in served.value.items() if parameters is None]
+        return Written(None, "a tool of the block cannot fulfil the instruction", ", ".join(unable))
 
     async def _converse(
         self, ask: Ask, task: str, schema: type[BaseModel], check: Callable[[Any], Any], **values: Any

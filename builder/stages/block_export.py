@@ -160,7 +160,7 @@ class _BlockRows:
                 for call, is_liked in past
             ],
             "history_length": len(past),
-            "tool_call": {"tool_name": gold, "parameters": self._instruction["parameters"]},
+            "tool_call": {"tool_name": gold, "parameters": self._instruction["parameters"][gold]},
             "acceptable_tools": self._columns["same_function_tools"] if preferred is None else [gold],
             "taste": to_json_text(
                 {

@@ -5,10 +5,10 @@ from functools import partial
 
 from petoolbench import PARAMETER_KINDS, SETTINGS, to_json_text
 
-from ..authors.author import Author, DescribeJob, HistoryJob, InstructJob, OverrideJob
+from ..authors.author import Author, DescribeJob, HistoryJob, InstructJob, OverrideJob, ServeJob, Written
 from ..record_rng import record_rng
 from ..stage_notes import Notes
-from ..uniform_tools import parameter_types
+from ..uniform_tools import UNIFORM, parameter_types
 from .instruct import objection
 
 # Past calls are written without a word on who likes them, as in the setting that holds no dislikes.
@@ -75,19 +75,25 @@ def block_instruct(
     groups: Iterable[dict],
     tools: Mapping[str, dict],
     author: Author,
+    uniform: str,
     seed: int,
     notes: Notes,
 ) -> Iterator[dict]:
-    """Have each block's instruction written, which any of its k tools fulfils with the same parameters.
+    """Have each block's instruction written, which any of its k tools fulfils.
+
+    The gold calls' parameters are the same, from those that all tools share; if groups are uniform in their `function`
+    alone, they are each tool's own, and the author confirms that each tool can fulfil the instruction.
 
     Input columns: those of `blocks`, `history` and `group`; `tools` by name.
     Output columns:
         block_id (str)
-        instruction (str), parameters (JSON text): of all gold calls.
+        instruction (str)
+        parameters ({tool: JSON text}): of each gold call.
         overrides ({trait: str}): the instruction with a need for the trait, for each trait of a tool or for none.
         users (int): of the block, for whom it counts.
         rejected, raw_reply (str or null): why there is no instruction, and what was written last.
     """
+    is_served = not UNIFORM[uniform]
     by_group = {group["group_id"]: group for group in groups}
     history_of = {row["block_id"]: row for row in histories if not row["rejected"]}
     accepted = [block for block in blocks if block["block_id"] in history_of]
@@ -101,20 +107,23 @@ def block_instruct(
     def jobs() -> Iterator[InstructJob]:
         for block in accepted:
             yield InstructJob(
-                tool=_shared_tool([tools[name] for name in block["tools"]]),
+                tool=tools[block["tools"][0]] if is_served else _shared_tool([tools[name] for name in block["tools"]]),
                 functionality=block["functionality"],
                 history=history_of[block["block_id"]]["calls"],
                 objection=objection_to(block),
                 rng=record_rng(seed, "instruct", block["block_id"]),
             )
 
+    written_all = list(author.instruct_all(jobs()))
+    if is_served:
+        written_all = _served(accepted, written_all, tools, author, seed)
     rows = []
-    for block, written in zip(accepted, author.instruct_all(jobs()), strict=True):
+    for block, written in zip(accepted, written_all, strict=True):
         rows.append(
             {
                 "block_id": block["block_id"],
                 "instruction": written.value and written.value["instruction"],
-                "parameters": written.value and to_json_text(written.value["parameters"]),
+                "parameters": written.value and _by_tool(block["tools"], written.value["parameters"], is_served),
                 "overrides": {},
                 "users": len(block["tools"]),
                 "rejected": written.rejected,
@@ -130,7 +139,7 @@ def block_instruct(
     overrides = (
         OverrideJob(
             row["instruction"],
-            row["parameters"],
+            row["parameters"][block["tools"][0]],
             trait,
             objection_to(block),
             record_rng(seed, f"override {trait}", block["block_id"]),
@@ -144,6 +153,36 @@ def block_instruct(
             row["overrides"] = {}
             notes.counts["blocks without override rows: a need was not written"] += 1
     yield from rows
+
+
+def _by_tool(names: list[str], parameters: dict, is_served: bool) -> dict[str, str]:
+    """JSON text of the parameters of each tool: its own, or those that all of them share."""
+    return {name: to_json_text(parameters[name] if is_served else parameters) for name in names}
+
+
+def _served(
+    blocks: list[dict], written_all: list[Written], tools: Mapping[str, dict], author: Author, seed: int
+) -> list[Written]:
+    """Instructions with the parameters of each tool, by its name; rejected where one of the tools cannot fulfil it."""
+    asked = [(block, written) for block, written in zip(blocks, written_all, strict=True) if not written.rejected]
+    jobs = (
+        ServeJob(
+            written.value["instruction"],
+            to_json_text(written.value["parameters"]),
+            [tools[name] for name in block["tools"][1:]],
+            record_rng(seed, "serve", block["block_id"]),
+        )
+        for block, written in asked
+    )
+    served = {
+        block["block_id"]: Written(
+            {**written.value, "parameters": {block["tools"][0]: written.value["parameters"], **found.value}}
+        )
+        if not found.rejected
+        else found
+        for (block, written), found in zip(asked, author.serve_all(jobs), strict=True)
+    }
+    return [served.get(block["block_id"], written) for block, written in zip(blocks, written_all, strict=True)]
 
 
 def _shared_tool(members: list[dict]) -> dict:

@@ -15,6 +15,7 @@ from ..block_attributes import AssignedAttributes, BlockAttributes, CatalogueAtt
 from ..block_pool import BlockPool
 from ..record_rng import record_rng
 from ..split_pools import draw_pools
+from ..stage_notes import Notes
 from ..tools import Tools
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _NO_DISTRACTORS = "too few tools can stand beside the gold ones"
 _NO_SHOWING = "too few other providers show a tool's trait and none of its rivals'"
 _NOT_IN_OTHER_WORDS = f"{_NO_SHOWING} in other words than its candidates"
 _NO_FILLERS = "too few other providers show none of the tools' traits"
+_NO_NEUTRAL = "blocks without a row without a preference: too few providers show none of the tools' traits"
 _MENDS: dict[Refusal, str] = {
     _NO_TRAITS: "take blocks.attributes: assigned",
     _NO_DISTRACTORS: "lower candidates.number",
@@ -49,10 +51,14 @@ def blocks(
     export: "ExportSettings",
     users: int,
     seed: int,
+    notes: Notes,
 ) -> Iterator[dict]:
     """Draw blocks, one of each group in turn, until they have enough users.
 
     Input columns: those of `group`, `collect` and `understand`.
+    Args:
+        notes: its counts get the blocks that should have a row without a preference, and have none.
+
     Output columns:
         block_id, split, group_id, category, functionality (str)
         tools (list of str): the k tools that do the job, each preferred by one user.
@@ -73,7 +79,7 @@ def blocks(
     providers_of = {group["group_id"]: {providers[name] for name in group["tools"]} for group in groups}
     pools = draw_pools(groups, providers_of, providers.values(), export.split, export.test_share, seed)
     documents = retriever.encode([tool["functionality"] for tool in tools.rows], "functionality descriptions")
-    draw = _Draw(tools, BlockPool(tools, pools, documents), settings, candidates)
+    draw = _Draw(tools, BlockPool(tools, pools, documents), settings, candidates, notes)
     drawn, round_number = 0, 0
     reasons: Counter[str] = Counter()
     while drawn < users and (settings.blocks_per_group is None or round_number < settings.blocks_per_group):
@@ -131,9 +137,9 @@ class _Draw:
     """Draws blocks one by one; each depends on nothing but its group, its random numbers and what this was given."""
 
     def __init__(
-        self, tools: Tools, pool: BlockPool, settings: "BlockSettings", candidates: "CandidateSettings"
+        self, tools: Tools, pool: BlockPool, settings: "BlockSettings", candidates: "CandidateSettings", notes: Notes
     ) -> None:
-        self._pool, self._settings, self._candidates = pool, settings, candidates
+        self._pool, self._settings, self._candidates, self._notes = pool, settings, candidates, notes
         self._is_assigned, self._is_crossed = settings.attributes == "assigned", settings.wording == "crossed"
         self._attributes: BlockAttributes = (
             AssignedAttributes() if self._is_assigned else CatalogueAttributes(tools, self._is_crossed)
@@ -198,6 +204,8 @@ class _Draw:
         neutral = None
         if rng.random() < self._settings.no_preference_share:
             neutral = past.take(len(calls), is_neutral, _FEWEST_NEUTRAL)
+            if neutral is None:
+                self._notes.counts[_NO_NEUTRAL] += 1
         return traits, calls, (neutral or [])[: len(neutral or []) // 2 * 2]
 
     def _call(self, name: str, tool: str | None, traits: dict[str, str], rng: random.Random) -> dict:
