@@ -261,6 +261,18 @@ def test_a_block_keeps_what_the_design_says(attributes, wording):
         assert all(not set(call["traits"]) & set(own.values()) for call in row["neutral_calls"])
 
 
+def test_the_order_of_past_calls_does_not_tell_those_that_all_users_like():
+    later = []
+    for row in drawn(catalogue(past=30), users=60, calls_per_trait=3, no_preference_share=0):
+        is_filler = [call["tool"] is None for call in row["calls"]]
+        fillers = [position for position, filler in enumerate(is_filler) if filler]
+        others = [position for position, filler in enumerate(is_filler) if not filler]
+        later.append(sum(f > o for f in fillers for o in others) / (len(fillers) * len(others)))
+    assert len(later) >= 10
+    assert max(abs(share - 0.5) for share in later) < 0.25
+    assert len(set(later)) > 1, "the order is still random"
+
+
 def test_every_provider_of_a_block_shows_an_assigned_trait():
     """Having a trait must not tell that a tool does the job, or that a call counts."""
     for row in drawn(catalogue(), attributes="assigned"):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..recipe import BlockSettings, CandidateSettings, ExportSettings
 
 _WITHOUT_PARAMETERS_EVERY = 3  # rounds: a call without parameters tests half of the task
+_ORDERS_DRAWN = 8  # of a history, of which the most balanced one is taken
 _FEWEST_NEUTRAL = 4  # past calls of a row without a preference
 
 Refusal = str
@@ -200,7 +201,7 @@ class _Draw:
         if fillers is None:
             return _NO_FILLERS
         calls += [(name, None) for name in fillers]
-        rng.shuffle(calls)
+        calls = _mixed(calls, rng)
         neutral = None
         if rng.random() < self._settings.no_preference_share:
             neutral = past.take(len(calls), is_neutral, _FEWEST_NEUTRAL)
@@ -211,6 +212,23 @@ class _Draw:
     def _call(self, name: str, tool: str | None, traits: dict[str, str], rng: random.Random) -> dict:
         shown = self._attributes.shown(name, traits[tool] if tool else None, traits.values(), rng)
         return {"tool_name": name, "tool": tool, "traits": shown}
+
+
+def _mixed(calls: list[tuple[str, str | None]], rng: random.Random) -> list[tuple[str, str | None]]:
+    """Past calls in random order, the one of several in which those that all users like tell the least.
+
+    Over a block's users, the order of the others tells nothing anyway: each is liked by one.
+    """
+    orders = [rng.sample(calls, len(calls)) for _ in range(_ORDERS_DRAWN)]
+    return min(orders, key=_order_tells)
+
+
+def _order_tells(calls: list[tuple[str, str | None]]) -> float:
+    """How far the share of pairs in which a filler comes after another call is from one half."""
+    fillers = [position for position, (_, tool) in enumerate(calls) if tool is None]
+    others = [position for position, (_, tool) in enumerate(calls) if tool is not None]
+    later = sum(filler > other for filler in fillers for other in others)
+    return abs(later - len(fillers) * len(others) / 2)
 
 
 def _has_parameters(tool: dict) -> bool:
