@@ -54,7 +54,7 @@ def surveyed(catalogues, **settings):
     return survey(catalogues, GroupSettings(**{"eps": 0.1, "sweep": [0.3], **settings}), WordEncoder())
 
 
-def test_a_survey_says_what_one_can_count_by_hand(catalogue):
+def test_a_survey_says_what_one_can_count_by_hand(tmp_path, catalogue):
     found = surveyed(catalogue)
     (file,) = found.files
     assert (file.formats, file.tools, file.providers) == (["a RapidAPI row"], 6, 4)
@@ -81,6 +81,14 @@ def test_a_survey_says_what_one_can_count_by_hand(catalogue):
         ["phase>", "moon>"],
     ]
     assert found.without_parameters == {"g00002"}
+    assert (found.speakable, found.spoken_groups) == (5, 1)
+    unknown = {"name": "grommet", "type": "OBJECT"}
+    rows = [{**one, "required_parameters": [unknown]} for one in ROWS[:2]]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    found = surveyed([CatalogueSettings(path=str(tmp_path / "rows.json"))])
+    assert (len(found.groups), found.speakable, found.spoken_groups) == (1, 0, 0)
+    (said, *_) = chapters(found, [])[-1].sentences
+    assert said.startswith("Rules can write requests for 0 of 1 group with parameters")
     assert list(surveyed(catalogue, uniform="required").rules["required"].values()) == [2, 2, 2, 2, 2, 2, 1]
 
 

@@ -59,6 +59,7 @@ class Survey:
         rules: the counts of `spanning_after_each_rule` at the settings' eps, for each way of `uniform`.
         groups: rows of the stage `group`, those of tools without parameters too.
         without_parameters: ids of the latter.
+        spoken_groups: how many of the others have two tools for which rules can write requests.
     """
 
     files: list[CatalogueFile]
@@ -77,6 +78,7 @@ class Survey:
     rules: dict[str, dict[str, int]]
     groups: list[dict[str, Any]]
     without_parameters: frozenset[str]
+    spoken_groups: int
 
 
 def survey(catalogues: Sequence[CatalogueSettings], settings: GroupSettings, encoder: TextEncoder) -> Survey:
@@ -105,6 +107,10 @@ def survey(catalogues: Sequence[CatalogueSettings], settings: GroupSettings, enc
     groups = group_rows(
         tools, [g for c in clusters.at(settings.eps) for g in uniform_groups(tools, c, with_all, False, Counter())]
     )
+    spoken = {tool["tool_name"] for tool in rows if author.why_not_asked(tool) is None}
+    without_parameters = frozenset(
+        group["group_id"] for group in groups if not any(tools[group["tools"][0]][kind] for kind in PARAMETER_KINDS)
+    )
     return Survey(
         files=files,
         counts=dict(notes.counts),
@@ -113,7 +119,7 @@ def survey(catalogues: Sequence[CatalogueSettings], settings: GroupSettings, enc
         categories=dict(Counter(tool["category"] for tool in rows)),
         parameters=_parameters(rows),
         described=sum(bool(tool["provider_description"]) for tool in rows),
-        speakable=sum(author.why_not_asked(tool) is None for tool in rows),
+        speakable=len(spoken),
         scripts=dict(Counter(main_script(tool["tool_description"]) for tool in rows)),
         unreadable=int((~known).sum()),
         model=encoder.model,
@@ -129,10 +135,11 @@ def survey(catalogues: Sequence[CatalogueSettings], settings: GroupSettings, enc
             for uniform in UNIFORM
         },
         groups=groups,
-        without_parameters=frozenset(
-            group["group_id"]
+        without_parameters=without_parameters,
+        spoken_groups=sum(
+            len(spoken.intersection(group["tools"])) > 1
             for group in groups
-            if not any(tools[group["tools"][0]][kind] for kind in PARAMETER_KINDS)
+            if group["group_id"] not in without_parameters
         ),
     )
 

@@ -168,6 +168,11 @@ def _named(name: str) -> str:
 
 def _next(survey: Survey, catalogues: Sequence[CatalogueSettings]) -> Iterator[str]:
     usable = len(survey.groups) - len(survey.without_parameters)
+    if survey.spoken_groups < usable:
+        yield (
+            f"Rules can write requests for {survey.spoken_groups:,} of {counted(usable, 'group')} with parameters; "
+            "`--author openai` for all of them."
+        )
     options = " ".join(f"--catalogue {shlex.quote(one.path)}" for one in catalogues)
     for name, value in catalogues[0].names.items() if catalogues else ():
         options += f" --{name.replace('_', '-')} {shlex.quote(value)}"
