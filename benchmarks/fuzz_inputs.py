@@ -60,7 +60,61 @@ _EMBEDDED = {
         }
     ],
 }
-_CATALOGUES: list[Any] = [[_FLAT, {**_FLAT, "tool": "Cloudy"}], _NESTED, _EMBEDDED]
+_SERVICE = {
+    "openapi": "3.0.3",
+    "info": {"title": "Sunny", "description": "Weather for everyone without a key.", "version": "2026-01-01"},
+    "components": {
+        "parameters": {"City": {"name": "city", "in": "query", "schema": {"type": "string"}, "required": True}},
+        "schemas": {
+            "Base": {
+                "type": "object",
+                "properties": {"id": {"type": "integer", "readOnly": True}},
+                "required": ["id"],
+            },
+            "Node": {
+                "allOf": [{"$ref": "#/components/schemas/Base"}],
+                "properties": {"next": {"$ref": "#/components/schemas/Node"}, "name": {"nullable": True}},
+            },
+        },
+    },
+    "paths": {
+        "/now/{id}": {
+            "parameters": [{"$ref": "#/components/parameters/City"}],
+            "post": {
+                "summary": "Gets the weather of a city.",
+                "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Node"}}}},
+                "responses": {"200": {"content": {"application/json": {"schema": {"type": "string"}}}}},
+            },
+        }
+    },
+}
+_OLD_SERVICE = {
+    "swagger": "2.0",
+    "info": {"title": "Sunny", "description": "Weather for everyone without a key."},
+    "definitions": {"Day": {"properties": {"date": {"type": "string", "example": "today"}}}},
+    "paths": {
+        "/now": {
+            "get": {
+                "description": "Gets the weather of a city.",
+                "tags": ["weather"],
+                "parameters": [
+                    {"name": "city", "in": "query", "type": "string", "enum": ["Rome"], "required": True},
+                    {"name": "body", "in": "body", "schema": {"$ref": "#/definitions/Day"}},
+                ],
+                "responses": {"200": {"schema": {"$ref": "#/definitions/Day"}}},
+            }
+        }
+    },
+}
+_FUNCTION = {
+    "name": "weather.now",
+    "description": "Gets the weather of a city.",
+    "parameters": {"type": "dict", "properties": {"city": {"type": "str", "default": "Rome"}}, "required": ["city"]},
+}
+_CATALOGUES: list[Any] = [
+    *([_FLAT, {**_FLAT, "tool": "Cloudy"}], _NESTED, _EMBEDDED, _SERVICE, _OLD_SERVICE),
+    {"tools": [{"type": "function", "function": _FUNCTION}, _FUNCTION]},
+]
 
 
 def _tool(provider: str) -> dict:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import SHARED, shared
 from petoolkit.builder.catalogue.catalogue_files import catalogue_files, read_catalogue
-from petoolkit.builder.catalogue.openapi_schemas import MOST_CHARACTERS, MOST_LEVELS
+from petoolkit.builder.catalogue.openapi_schemas import LEVELS, MOST_CHARACTERS
 from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.collect import collect
 
@@ -16,6 +16,10 @@ from petoolbench import InputError
 
 DAY = {"type": "object", "properties": {"date": {"type": "string", "format": "date"}, "heat": {"type": "number"}}}
 INFO = {"title": "Sunny", "description": "Weather for everyone.", "version": "1.0"}
+
+
+TOO_DEEP = f"schemas cut: nested deeper than {LEVELS[0]} levels, or than {MOST_CHARACTERS:,} characters allow"
+TOO_MANY = f"schemas cut: more than {MOST_CHARACTERS:,} characters in an operation"
 
 
 def document(paths, **changes):
@@ -499,8 +503,24 @@ def test_shared_references_do_not_explode(tmp_path, keyword):
     schema, counts = body_schema({"$ref": "#/components/schemas/S0"}, tmp_path, **schemas, S30={"type": "string"})
     assert time.process_time() - started < 5
     assert len(json.dumps(schema)) < 4 * MOST_CHARACTERS
-    assert counts[f"schemas cut: after the first {MOST_CHARACTERS:,} characters of an operation"] > 0
-    assert counts[f"schemas cut: nested deeper than {MOST_LEVELS} levels"] > 0
+    assert counts[TOO_DEEP] > 0 and counts[TOO_MANY] == 0
+
+
+def test_of_large_schemas_what_is_deepest_is_cut(tmp_path):
+    """Each parameter keeps its description, even if one of them could fill the whole space."""
+    large = {"type": "object", "properties": {f"p{n}": {"description": "x" * 1000} for n in range(60)}}
+    nested = {"type": "object", "properties": {"one": large, "two": large}}
+    listed = [{"name": name, "in": "query", "description": name, "schema": nested} for name in "abc"]
+    tool, counts = tool_of({"parameters": listed}, tmp_path)
+    cut = {"type": "object", "properties": {"one": {"type": "object"}, "two": {"type": "object"}}}
+    assert [(p.description, p.json_schema) for p in tool.optional_parameters] == [(name, cut) for name in "abc"]
+    assert counts == {TOO_DEEP: 6}
+    listed = [
+        {"name": f"q{n}", "in": "query", "schema": {"type": "string", "description": "y" * 2000}} for n in range(60)
+    ]
+    tool, counts = tool_of({"parameters": listed}, tmp_path)
+    assert [p.type for p in tool.optional_parameters] == ["string"] * 60
+    assert counts == {TOO_MANY: sum(p.description is None for p in tool.optional_parameters)} and counts[TOO_MANY] > 9
 
 
 def test_what_is_nested_deeply_is_cut(tmp_path):
@@ -510,10 +530,10 @@ def test_what_is_nested_deeply_is_cut(tmp_path):
         schema = {"type": "array", "items": schema}
         value = [value]
     read_schema, counts = body_schema({**schema, "default": value, "enum": [1]}, tmp_path)
-    assert json.dumps(read_schema).count("items") == MOST_LEVELS - 1
+    assert json.dumps(read_schema).count("items") == LEVELS[0]
     assert "default" not in read_schema and read_schema["enum"] == [1]
-    assert counts[f"schemas cut: nested deeper than {MOST_LEVELS} levels"] == 1
-    assert counts[f"keys of schemas left out: nested deeper than {MOST_LEVELS} levels"] == 1
+    assert counts[TOO_DEEP] == 1
+    assert counts[f"keys of schemas left out: nested deeper than {LEVELS[0]} levels"] == 1
 
 
 def test_a_long_chain_of_references_ends(tmp_path):

@@ -2,14 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from .catalogue_format import CatalogueFormat, Source
 from .json_schema import input_schema, shape_of
-from .openapi_parameters import OperationReader, UnreadableOperationError
+from .openapi_parameters import OperationParameters, OperationReader, UnreadableOperationError
 from .openapi_references import References
+from .openapi_schemas import LEVELS, TooLargeError
 from .tool_document import Parameter, ToolDocument
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -63,7 +65,7 @@ class _Service:
         self._document = document
         self._counts = counts
         self._references = References(document, counts)
-        self._info: Mapping = document["info"] if isinstance(document.get("info"), dict) else {}
+        self._info: dict = document["info"] if isinstance(document.get("info"), dict) else {}
         self._keys = self._names_of_keys()
         self._ids: set[str] = set()
 
@@ -75,7 +77,7 @@ class _Service:
             if path.startswith("x-"):
                 continue
             path_item = self._references.follow(documented).value
-            if not isinstance(path_item, Mapping):
+            if not isinstance(path_item, dict):
                 self._counts["paths left out: not an object within the document"] += 1
                 continue
             for method, operation in path_item.items():
@@ -87,14 +89,12 @@ class _Service:
                 elif method not in _NO_METHODS and not method.startswith("x-"):
                     self._counts["operations left out: of no known method"] += 1
 
-    def _tool(self, path: str, method: str, path_item: Mapping, operation: Any) -> ToolDocument:
-        if not isinstance(operation, Mapping):
+    def _tool(self, path: str, method: str, path_item: dict, operation: Any) -> ToolDocument:
+        if not isinstance(operation, dict):
             raise UnreadableOperationError("not an object")
-        version = str(self._info.get("version", ""))
-        reader = OperationReader(self._references, self._keys, version, self._counts)
-        schema, examples = reader.parameters(path_item, operation)
+        schema, examples = self._parameters(path_item, operation)
         parameters = input_schema(schema)
-        if isinstance(callbacks := operation.get("callbacks"), Mapping):
+        if isinstance(callbacks := operation.get("callbacks"), dict):
             self._counts["callbacks left out"] += len(callbacks)
         return ToolDocument(
             category=self._category(operation),
@@ -108,6 +108,18 @@ class _Service:
             parameters_schema=parameters.schema,
             response_schema=self._response(operation),
         )
+
+    def _parameters(self, path_item: dict, operation: dict) -> OperationParameters:
+        """Parameters of an operation, with schemas as deep as their bounds allow."""
+        version = str(self._info.get("version", ""))
+        for levels in LEVELS:
+            counts: Counter[str] = Counter()
+            reader = OperationReader(self._references.counting(counts), self._keys, version, levels, counts)
+            with suppress(TooLargeError):
+                parameters = reader.parameters(path_item, operation)
+                break
+        self._counts.update(counts)
+        return parameters
 
     def _provider(self) -> str:
         """The service's title, else its host."""
@@ -131,14 +143,14 @@ class _Service:
         except ValueError:  # of an address that is none
             return ""
 
-    def _category(self, operation: Mapping) -> str:
+    def _category(self, operation: dict) -> str:
         """What a directory of services says, else the operation's first tag, else ""."""
         for names in (self._info.get("x-apisguru-categories"), operation.get("tags")):
             if isinstance(names, list) and names and isinstance(names[0], str):
                 return names[0]
         return ""
 
-    def _api(self, operation: Mapping, method_and_path: str) -> str:
+    def _api(self, operation: dict, method_and_path: str) -> str:
         name = _text(operation, "operationId")
         if name in self._ids:
             self._counts["operations named by method and path: their operationId is another's"] += 1
@@ -147,40 +159,40 @@ class _Service:
             self._ids.add(name)
         return name or method_and_path
 
-    def _response(self, operation: Mapping) -> Any:
+    def _response(self, operation: dict) -> Any:
         """What the first success with a schema answers, as nested {key: type}; `None` if that is not known."""
         responses = operation.get("responses")
-        responses = responses if isinstance(responses, Mapping) else {}
+        responses = responses if isinstance(responses, dict) else {}
         for code in sorted(filter(_SUCCESS.fullmatch, responses)):
             response = self._references.follow(responses[code]).value
-            content = response.get("content") if isinstance(response, Mapping) else None
-            media = list(content.items()) if isinstance(content, Mapping) else []
+            content = response.get("content") if isinstance(response, dict) else None
+            media = list(content.items()) if isinstance(content, dict) else []
             media.sort(key=lambda one: not _JSON.search(one[0]))
             for owner in (response, *(one for _, one in media)):
-                if isinstance(owner, Mapping) and isinstance(owner.get("schema"), Mapping):
+                if isinstance(owner, dict) and isinstance(owner.get("schema"), dict):
                     return shape_of(owner["schema"], self._document)
         return None
 
     def _names_of_keys(self) -> frozenset[str]:
         """Names of the query parameters that are keys."""
         components = self._document.get("components")
-        schemes = components.get("securitySchemes") if isinstance(components, Mapping) else None
+        schemes = components.get("securitySchemes") if isinstance(components, dict) else None
         schemes = self._document.get("securityDefinitions") if schemes is None else schemes
-        found = schemes.values() if isinstance(schemes, Mapping) else ()
+        found = schemes.values() if isinstance(schemes, dict) else ()
         return frozenset(
             _text(scheme, "name")
             for scheme in (self._references.follow(one).value for one in found)
-            if isinstance(scheme, Mapping) and scheme.get("type") == "apiKey" and scheme.get("in") == "query"
+            if isinstance(scheme, dict) and scheme.get("type") == "apiKey" and scheme.get("in") == "query"
         )
 
 
 def _text(owner: Any, key: str) -> str:
     """A text of an object; "" if it has none."""
-    value = owner.get(key) if isinstance(owner, Mapping) else None
+    value = owner.get(key) if isinstance(owner, dict) else None
     return value.strip() if isinstance(value, str) else ""
 
 
-def _description(operation: Mapping, path_item: Mapping) -> str | None:
+def _description(operation: dict, path_item: dict) -> str | None:
     """Summary and description, without what both say; those of the path where the operation has none."""
     owner = operation if _text(operation, "summary") or _text(operation, "description") else path_item
     summary, description = _text(owner, "summary"), _text(owner, "description")

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .json_schema import type_of
@@ -46,21 +46,22 @@ class OperationReader:
         references: of the document.
         keys: names of query parameters that are keys, as the document's security schemes say.
         version: of the document, which a query parameter `api-version` takes if the version is a date.
+        levels: that schemas may have.
         counts: gets the number of what was left out or decided, for each reason.
     """
 
-    def __init__(self, references: References, keys: frozenset[str], version: str, counts: Counter[str]):
+    def __init__(self, references: References, keys: frozenset[str], version: str, levels: int, counts: Counter[str]):
         self._references = references
         self._keys = keys
         self._version = version
         self._counts = counts
-        self._schemas = Schemas(references, counts)
+        self._schemas = Schemas(references, levels, counts)
         self._properties: dict[str, Any] = {}
         self._required: list[str] = []
         self._rest: dict[str, Any] = {}
         self._examples: dict[str, list] = {}
 
-    def parameters(self, path_item: Mapping, operation: Mapping) -> OperationParameters:
+    def parameters(self, path_item: dict, operation: dict) -> OperationParameters:
         """Parameters of an operation, and of its path where the operation does not give others of the same name.
 
         A header, a cookie or a key is left out. Of a body that is an object, each property is a parameter; another
@@ -68,8 +69,9 @@ class OperationReader:
 
         Raises:
             UnreadableOperationError: if a parameter is malformed.
+            TooLargeError: if the schemas are too large with these levels.
         """
-        documented: dict[tuple[str, str], Mapping] = {}
+        documented: dict[tuple[str, str], dict] = {}
         for owner in (path_item, operation):
             documented |= {(one["in"], one["name"]): one for one in self._documented(owner)}
         body = None
@@ -93,15 +95,15 @@ class OperationReader:
             schema["required"] = self._required
         return OperationParameters(schema, self._examples)
 
-    def _documented(self, owner: Mapping) -> Iterator[Mapping]:
+    def _documented(self, owner: dict) -> Iterator[dict]:
         parameters = owner.get("parameters")
         if not isinstance(parameters, list | None):
             raise UnreadableOperationError("`parameters` is not a list")
         for one in parameters or []:
             parameter = self._references.follow(one).value
-            if parameter is None and isinstance(one, Mapping):  # counted by the reference
+            if parameter is None and isinstance(one, dict):  # counted by the reference
                 continue
-            if not isinstance(parameter, Mapping):
+            if not isinstance(parameter, dict):
                 raise UnreadableOperationError("a parameter is not an object")
             if not isinstance(parameter.get("name"), str):
                 raise UnreadableOperationError("a parameter has no name")
@@ -109,7 +111,7 @@ class OperationReader:
                 raise UnreadableOperationError("a parameter is neither of the path, query, header, cookie nor body")
             yield parameter
 
-    def _left_out(self, location: str, name: str, parameter: Mapping) -> str | None:
+    def _left_out(self, location: str, name: str, parameter: dict) -> str | None:
         if location in ("header", "cookie"):
             return location
         plain = re.sub(r"[\W_]", "", name).lower()
@@ -118,11 +120,11 @@ class OperationReader:
             return "key"
         return None
 
-    def _add(self, name: str, parameter: Mapping, location: str) -> None:
+    def _add(self, name: str, parameter: dict, location: str) -> None:
         raw = parameter.get("schema")
-        if raw is None and isinstance(content := parameter.get("content"), Mapping) and content:
+        if raw is None and isinstance(content := parameter.get("content"), dict) and content:
             first = next(iter(content.values()))
-            raw = first.get("schema") if isinstance(first, Mapping) else None
+            raw = first.get("schema") if isinstance(first, dict) else None
         if raw is None:  # in Swagger 2, a parameter is a schema itself
             raw = {key: value for key, value in parameter.items() if key in SCHEMA_KEYS and key != "required"}
         schema = self._schemas.read(raw)
@@ -136,11 +138,11 @@ class OperationReader:
         """Keep what the document gives as examples, if it is of the parameter's type."""
         found: list = []
         for source in sources:
-            if isinstance(source, Mapping):
+            if isinstance(source, dict):
                 found += [source[key] for key in ("example", "x-example") if key in source]
                 several = source.get("examples")
-                if isinstance(several, Mapping):
-                    found += [one["value"] for one in several.values() if isinstance(one, Mapping) and "value" in one]
+                if isinstance(several, dict):
+                    found += [one["value"] for one in several.values() if isinstance(one, dict) and "value" in one]
                 elif isinstance(several, list):
                     found += several
         kind = type_of(self._properties[name]) or ""
@@ -154,19 +156,19 @@ class OperationReader:
 
     def _add_request_body(self, request_body: Any) -> None:
         body = self._references.follow(request_body).value
-        content = body.get("content") if isinstance(body, Mapping) else None
-        if not isinstance(content, Mapping):
-            if isinstance(request_body, Mapping) and "$ref" in request_body:  # counted by the reference
+        content = body.get("content") if isinstance(body, dict) else None
+        if not isinstance(content, dict):
+            if isinstance(request_body, dict) and "$ref" in request_body:  # counted by the reference
                 return
             raise UnreadableOperationError("`requestBody` has no `content`")
         for form in (_JSON, _FORM, re.compile("")):
             for media_type, media in content.items():
-                if form.match(str(media_type)) and isinstance(media, Mapping):
+                if form.match(str(media_type)) and isinstance(media, dict):
                     self._add_body(media.get("schema"), body)
                     return
 
-    def _add_body(self, raw: Any, body: Mapping) -> None:
-        schema = self._schemas.read(raw)
+    def _add_body(self, raw: Any, body: dict) -> None:
+        schema = self._schemas.read(raw, is_body=True)
         is_required = body.get("required") is True
         if not isinstance(schema, dict) or not _is_object_of_properties(schema):
             self._keep_whole(schema, body, is_required, "not an object, or one without known properties")
@@ -174,10 +176,10 @@ class OperationReader:
             self._keep_whole(schema, body, is_required, "a name is also that of a path or query parameter")
         else:
             target = self._references.follow(raw).value
-            documented = target.get("properties") if isinstance(target, Mapping) else None
+            documented = target.get("properties") if isinstance(target, dict) else None
             for name, one in schema["properties"].items():
                 self._properties[name] = one
-                if isinstance(documented, Mapping):
+                if isinstance(documented, dict):
                     self._note_examples(name, self._references.follow(documented.get(name)).value)
             required = [name for name in schema.get("required", []) if name in schema["properties"]]
             if required and not is_required:
@@ -187,7 +189,7 @@ class OperationReader:
             if unread := schema.keys() - set(_OF_BODY) - set(_SAY_NOTHING):
                 self._counts["keys of bodies left out"] += len(unread)
 
-    def _keep_whole(self, schema: Any, body: Mapping, is_required: bool, reason: str) -> None:
+    def _keep_whole(self, schema: Any, body: dict, is_required: bool, reason: str) -> None:
         name = next(one for one in ("body", "request_body", "_body") if one not in self._properties)
         description = body.get("description")
         self._counts[f"bodies that are one parameter: {reason}"] += 1

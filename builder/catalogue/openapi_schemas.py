@@ -2,22 +2,23 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 from .openapi_references import Followed, References
 
-# What an operation's schemas may hold; what comes after that is cut.
-MOST_LEVELS = 25
+# How deep an operation's schemas are read: the first of these with which they have at most so many characters.
+LEVELS = (25, 10, 6, 4, 3, 2, 1)
 MOST_CHARACTERS = 100_000
 
 _BY_NAME = ("properties", "patternProperties", "dependentSchemas")
 _ONE = ("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else")
 _LISTED = ("anyOf", "oneOf", "prefixItems")
 _KINDS: dict[str, Any] = {
-    **dict.fromkeys(_BY_NAME, Mapping),
-    **dict.fromkeys(_ONE, Mapping | bool),
-    **dict.fromkeys((*_LISTED, "allOf"), list),
+    **dict.fromkeys(_BY_NAME, dict),
+    **dict.fromkeys(_ONE, dict | bool),
+    **dict.fromkeys((*_LISTED, "allOf", "enum", "required"), list),
+    **dict.fromkeys(("title", "description", "format", "pattern"), str),
+    "type": str | list,
 }
 _DESCRIBING = ("title", "description", "default", "deprecated")
 _VALUES = (
@@ -31,27 +32,39 @@ _NOT_COUNTED = ("$schema", "$id", "$comment", "$defs", "definitions", "readOnly"
 _LIMITS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 
 
+class TooLargeError(Exception):
+    """Schemas have more characters than they may, and fewer levels of them may have less."""
+
+
 class Schemas:
     """Reads the schemas of what one operation is sent; they share one budget.
 
-    A schema that holds itself is cut where it comes again; so is what is nested deeper than `MOST_LEVELS`, and what
-    comes after `MOST_CHARACTERS` of schemas. A cut schema keeps its type, and in the first two cases its description.
-    Properties that are read-only are left out.
+    A schema that holds itself is cut where it comes again; so is what is nested deeper than `levels`, and what comes
+    after `MOST_CHARACTERS`. A cut schema keeps its type, and its description if there is room for it. Properties that
+    are read-only are left out.
 
     Args:
         references: of the document.
+        levels: that schemas may have.
         counts: gets the number of what was left out or cut, for each reason.
     """
 
-    def __init__(self, references: References, counts: Counter[str]):
+    def __init__(self, references: References, levels: int, counts: Counter[str]):
         self._references = references
+        self._levels = levels
         self._counts = counts
         self._characters_left = MOST_CHARACTERS
         self._read_only: set[str] = set()
 
-    def read(self, schema: Any) -> Any:
-        """The schema with all that its references name; `True`, which allows everything, where there is none."""
-        return self._read(self._references.follow(schema), frozenset(), MOST_LEVELS)
+    def read(self, schema: Any, is_body: bool = False) -> Any:
+        """The schema with all that its references name; `True`, which allows everything, where there is none.
+
+        A body has one level more, as its properties may be the operation's parameters.
+
+        Raises:
+            TooLargeError: if there are more than `MOST_CHARACTERS`, and `levels` is not the last of `LEVELS`.
+        """
+        return self._read(self._references.follow(schema), frozenset(), self._levels + is_body)
 
     def _read(self, followed: Followed, within: frozenset[str], levels: int) -> Any:
         schema, read = followed.value, self._part(followed, within, levels)
@@ -67,18 +80,17 @@ class Schemas:
         schema, names = followed
         if isinstance(schema, bool):
             return schema
-        if not isinstance(schema, Mapping):
+        if not isinstance(schema, dict):
             return True
         if within.intersection(names):
             return self._cut(schema, "it holds itself")
         if not levels:
-            return self._cut(schema, f"nested deeper than {MOST_LEVELS} levels")
-        part = self._own_keys(schema)
-        self._characters_left -= len(json.dumps(part)) + 10  # 10 for a name
-        if self._characters_left < 0:
             return self._cut(
-                schema, f"after the first {MOST_CHARACTERS:,} characters of an operation", described=False
+                schema, f"nested deeper than {LEVELS[0]} levels, or than {MOST_CHARACTERS:,} characters allow"
             )
+        part = self._own_keys(schema)
+        if not self._has_room_for(len(json.dumps(part))):
+            return self._cut(schema, f"more than {MOST_CHARACTERS:,} characters in an operation")
         inside, follow = within.union(names), self._references.follow
         for key, value in schema.items():
             if not isinstance(value, _KINDS.get(key, ())):
@@ -93,27 +105,27 @@ class Schemas:
             part = merged(part, [self._part(follow(one), inside, levels - 1) for one in schema["allOf"]])
         return part
 
-    def _by_name(self, schemas: Mapping, within: frozenset[str], levels: int) -> dict:
+    def _by_name(self, schemas: dict, within: frozenset[str], levels: int) -> dict:
         read = {}
         for name, schema in schemas.items():
             followed = self._references.follow(schema)
-            if isinstance(followed.value, Mapping) and followed.value.get("readOnly") is True:
+            if isinstance(followed.value, dict) and followed.value.get("readOnly") is True:
                 self._counts["properties left out: read-only"] += 1
                 self._read_only.add(name)
             else:
                 read[name] = self._read(followed, within, levels)
         return read
 
-    def _own_keys(self, schema: Mapping) -> dict:
+    def _own_keys(self, schema: dict) -> dict:
         """What a schema says without those inside it, as JSON Schema says it."""
         read = {}
         for key, value in schema.items():
-            if key in _VALUES and _is_shallow(value, MOST_LEVELS):
-                read[key] = value
-            elif not isinstance(value, _KINDS.get(key, object)):
+            if not isinstance(value, _KINDS.get(key, object)):
                 self._counts["keys of schemas left out: malformed"] += 1
+            elif key in _VALUES and _is_shallow(value, LEVELS[0]):
+                read[key] = value
             elif key in _VALUES:
-                self._counts[f"keys of schemas left out: nested deeper than {MOST_LEVELS} levels"] += 1
+                self._counts[f"keys of schemas left out: nested deeper than {LEVELS[0]} levels"] += 1
             elif key not in SCHEMA_KEYS and key not in _NOT_COUNTED:
                 self._counts["keys of schemas left out: not of JSON Schema (examples, XML, vendors' keys ...)"] += 1
         for exclusive, limit in _LIMITS.items():  # true or false in Swagger 2 and OpenAPI 3.0
@@ -121,18 +133,26 @@ class Schemas:
                 read[exclusive] = read.pop(limit)
         if read.get("type") == "file":  # in Swagger 2
             read |= {"type": "string", "format": "binary"}
-        if not isinstance(read.get("required", []), list):  # `true`, as in drafts before 4
-            del read["required"]
-        if isinstance(schema.get("properties"), Mapping):
+        if "required" in read:
+            read["required"] = [name for name in read["required"] if isinstance(name, str)]
+        if isinstance(schema.get("properties"), dict):
             read.setdefault("type", "object")
         return read
 
-    def _cut(self, schema: Mapping, reason: str, described: bool = True) -> dict:
+    def _has_room_for(self, characters: int) -> bool:
+        self._characters_left -= characters + 10  # 10 for a name
+        if self._characters_left < 0 and self._levels > LEVELS[-1]:
+            raise TooLargeError
+        return self._characters_left >= 0
+
+    def _cut(self, schema: dict, reason: str) -> dict:
         self._counts[f"schemas cut: {reason}"] += 1
         kept = {key: schema[key] for key in ("type", "description") if isinstance(schema.get(key), str)}
-        if isinstance(schema.get("properties"), Mapping):
+        if isinstance(schema.get("properties"), dict):
             kept.setdefault("type", "object")
-        return kept if described else {key: value for key, value in kept.items() if key != "description"}
+        if not self._has_room_for(sum(map(len, kept.values())) + 20):
+            kept.pop("description", None)
+        return kept
 
 
 def merged(schema: dict, parts: list) -> dict:
