@@ -240,15 +240,15 @@ def _render_tool(tool: dict) -> str:
         shown["provider_description"] = tool["provider_description"]
     for kind in PARAMETER_KINDS:
         shown[kind] = [_shown_parameter(parameter) for parameter in tool[kind]]
-    return _on_one_line({**shown, **_shown_schema(tool)})
+    return _on_one_line({**shown, **shown_schema(tool)})
 
 
 def _shown_parameter(parameter: dict) -> dict[str, Any]:
     shown = {name: value for name, value in parameter.items() if name not in ("default", "schema")}
-    return {**shown, "default": default_of(parameter), **_shown_schema(parameter)}
+    return {**shown, "default": default_of(parameter), **shown_schema(parameter)}
 
 
-def _shown_schema(documented: dict) -> dict[str, Any]:
+def shown_schema(documented: dict) -> dict[str, Any]:
     schema = _without_titles(json.loads(documented.get("schema") or "{}"))
     return {} if isinstance(schema, dict) and not schema.keys() - {"type"} else {"schema": schema}
 

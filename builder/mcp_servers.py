@@ -82,7 +82,7 @@ def _server(address: str, said: IO[str]) -> Any:
     except ValueError as error:
         raise InputError(f"the command line {address!r} cannot be read ({str(error).lower()}); check it.") from None
     if not words:
-        raise InputError("a SERVER is empty; give a URL, or a command line in quotes.")
+        raise InputError("one of SERVERS is empty; give a URL, or a command line in quotes.")
     return stdio_client(StdioServerParameters(command=words[0], args=words[1:]), errlog=cast(TextIO, said))
 
 

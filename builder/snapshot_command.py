@@ -8,7 +8,7 @@ from petoolbench import InputError
 
 
 @click.command()
-@click.argument("servers", nargs=-1, required=True, metavar="SERVER...")
+@click.argument("servers", nargs=-1, required=True, metavar="SERVERS...")
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE", help="A .json file."
 )
@@ -24,8 +24,8 @@ from petoolbench import InputError
 def snapshot(servers, out, replace, timeout) -> None:
     """Write the tools of running MCP servers into a file that `build --catalogue` reads. Builds contact no server.
 
-    SERVER is the URL of a server over streamable HTTP, or a command line in quotes that starts one over stdio; it is
-    ended again. A server that is started gets HOME, PATH and the like; give more by `env NAME=value COMMAND`.
+    SERVERS are URLs of servers over streamable HTTP, or command lines in quotes that start one over stdio; it is ended
+    again. A server that is started gets HOME, PATH and the like; give more by `env NAME=value COMMAND`.
 
     \b
       petoolbench snapshot http://localhost:8000/mcp "npx -y some-mcp-server" --out tools.json

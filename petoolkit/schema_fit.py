@@ -38,7 +38,7 @@ class ToolSchema:
         self.required = [parameter["name"] for parameter in tool[PARAMETER_KINDS[0]]]
         self.parameters = {p["name"]: parameter_schema(p) for kind in PARAMETER_KINDS for p in tool[kind]}
         rest = json.loads(tool.get("schema") or "{}")
-        self._root = {**(rest if isinstance(rest, dict) else {}), "properties": self.parameters}
+        self.root = {**(rest if isinstance(rest, dict) else {}), "properties": self.parameters}
 
     def misfit(self, parameters: Mapping[str, Any]) -> str | None:
         """How a call's parameters break the tool's document, in a few words; `None` if they do not."""
@@ -52,8 +52,8 @@ class ToolSchema:
 
     def misfit_of(self, name: str, value: Any) -> str | None:
         """How the value of one parameter breaks its schema, in a few words; `None` if it does not."""
-        schema = self.parameters.get(name, self._root.get("additionalProperties"))
-        return None if schema is None or schema == {} else misfit(value, schema, self._root)
+        schema = self.parameters.get(name, self.root.get("additionalProperties"))
+        return None if schema is None or schema == {} else misfit(value, schema, self.root)
 
 
 def parameter_schema(parameter: Mapping[str, Any]) -> Any:
@@ -90,7 +90,7 @@ class _Check:
     """One value held against a schema. References can make a schema endless: after many steps, all is allowed."""
 
     def __init__(self, root: Any):
-        self._root = root
+        self.root = root
         self._steps_left = _MOST_STEPS
 
     def misfit(self, value: Any, schema: Any, levels: int) -> str | None:
@@ -104,7 +104,7 @@ class _Check:
     def _misfits(self, value: Any, schema: Mapping[str, Any], levels: int) -> Iterator[str]:
         within = partial(self.misfit, levels=levels)
         if isinstance(reference := schema.get("$ref"), str):
-            yield from filter(None, [within(value, referenced(reference, self._root))])
+            yield from filter(None, [within(value, referenced(reference, self.root))])
         yield from _misfits_of_kind(value, schema)
         yield from filter(None, (within(value, part) for part in _list(schema, "allOf")))
         for key in ("anyOf", "oneOf"):

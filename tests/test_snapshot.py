@@ -111,7 +111,7 @@ def test_the_same_tools_have_the_same_hash_and_a_file_is_only_replaced_when_told
         (str(FIXTURES / "mcp_stdio_server.py"), r"cannot be started \(permission denied\)"),
         ("echo hello", "ended before it had answered"),
         ("'", r"cannot be read \(no closing quotation\)"),
-        ("", "a SERVER is empty"),
+        ("", "one of SERVERS is empty"),
         ("http://user:word@127.0.0.1:9/mcp?key=x", r"server http://127.0.0.1:9/mcp cannot be reached \(All conn"),
         ("{http}x", r"/mcpx could not be read \(Not Found\)"),
     ],

@@ -1,11 +1,12 @@
 """The interface of authors, and the jobs that stages give to them."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from petoolbench import Setting
+from petoolkit.schema_fit import ToolSchema
 
 
 @dataclass
@@ -48,6 +49,7 @@ class InstructJob:
         history: past calls, {instruction, tool_name, parameters (JSON text), rating}.
         objection: gives the reason why an instruction may not stand, or `None`.
         rng: for this job alone.
+        rivals: other tools that get the same parameters.
     """
 
     tool: dict
@@ -55,6 +57,17 @@ class InstructJob:
     history: list[dict]
     objection: Callable[[str], str | None]
     rng: random.Random
+    rivals: Sequence[dict] = ()
+
+    def misfit(self, parameters: dict[str, Any]) -> str | None:
+        """The reason why parameters break the schema of the tool or of a rival; `None` if they do not."""
+        if found := ToolSchema(self.tool).misfit(parameters):
+            return f"gives parameters that the tool does not take: {found}"
+        for schema in map(ToolSchema, self.rivals):
+            for name, value in parameters.items():
+                if name in schema.parameters and (found := schema.misfit_of(name, value)):
+                    return f"gives parameters that a tool of the same function does not take: {name} {found}"
+        return None
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from petoolbench import PARAMETER_KINDS, Setting
+from petoolkit.schema_fit import ToolSchema
 
 from .author import HistoryJob, InstructJob
 
@@ -96,8 +97,8 @@ def check_call(reply: CallReply | InteractionReply, tool: dict) -> dict[str, Any
     """The parameters of a reply, if they fit the tool and the request says something.
 
     Raises:
-        InvalidReply: for an empty request; for parameters that are not an object, that the tool lacks, or that are
-            missing.
+        InvalidReply: for an empty request; for parameters that are not an object, that the tool lacks, that are
+            missing, or that break its schema.
     """
     name = tool["tool_name"]
     if not reply.instruction.strip():
@@ -114,6 +115,8 @@ def check_call(reply: CallReply | InteractionReply, tool: dict) -> dict[str, Any
         raise InvalidReply(f"{name} has no parameter {', '.join(sorted(unknown))}; it has: {', '.join(sorted(known))}")
     if missing := required - parameters.keys():
         raise InvalidReply(f"required parameters of {name} are missing: {', '.join(sorted(missing))}")
+    if found := ToolSchema(tool).misfit(parameters):
+        raise InvalidReply(f"the parameters of {name} break its schema: {found}")
     return parameters
 
 
@@ -175,6 +178,8 @@ def check_instruction(reply: CallReply, job: InstructJob) -> dict:
         InvalidReply: if the parameters do not fit the tool, or there is an objection to the instruction.
     """
     parameters = check_call(reply, job.tool)
+    if found := job.misfit(parameters):
+        raise InvalidReply(f"the instruction {found}; take other values")
     if objection := job.objection(reply.instruction):
         raise InvalidReply(f"the instruction {objection}; ask for the function in other words")
     return {"instruction": reply.instruction.strip(), "parameters": parameters}

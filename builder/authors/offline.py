@@ -5,7 +5,7 @@ Its texts are plain on purpose; the dataset's card says that rules wrote them.
 
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from petoolbench import PARAMETER_KINDS, ToolName
@@ -21,6 +21,7 @@ from .offline_phrases import (
     write_request,
 )
 from .offline_values import documented_values, plausible_values
+from .schema_values import ValueSchema, value_schema
 
 _MOST_DRAWS = 12  # of an instruction for one user
 _OPTIONAL_SHARE = 0.4  # how often an optional parameter is asked for
@@ -40,7 +41,7 @@ class OfflineAuthor:
         documented: dict[tuple[str, str], dict[str, Any]] = {}
         for tool in tools:
             for parameter in (parameter for kind in PARAMETER_KINDS for parameter in tool[kind]):
-                for value in documented_values(parameter):
+                for value in documented_values(parameter, value_schema(tool, parameter)):
                     documented.setdefault(_value_key(tool, parameter), {})[json.dumps(value)] = value
         self._values = {key: [values[text] for text in sorted(values)] for key, values in documented.items()}
 
@@ -59,13 +60,13 @@ class OfflineAuthor:
         parameters = self.draw_parameters(tool, rng)
         return {"instruction": _request(tool, tool["functionality"], parameters, rng), "parameters": parameters}
 
-    def instruct(self, tool: dict, functionality: str, rng: random.Random) -> dict:
+    def instruct(self, tool: dict, functionality: str, rng: random.Random, rivals: Sequence[dict] = ()) -> dict:
         """What the user asks now: {instruction, parameters}.
 
         `functionality` is the group's, in the same words whichever of its tools is the gold one: the tool's own words
-        would give it away.
+        would give it away. The parameters fit the schemas of `rivals`, too, as far as there are such values.
         """
-        parameters = self.draw_parameters(tool, rng)
+        parameters = self.draw_parameters(tool, rng, rivals)
         return {
             "instruction": _request(tool, reworded(functionality, rng), parameters, rng),
             "parameters": parameters,
@@ -91,8 +92,8 @@ class OfflineAuthor:
         """See `builder.authors.author.Author`; an instruction is drawn again while there is an objection to it."""
         for job in jobs:
             for _ in range(_MOST_DRAWS):
-                instruction = self.instruct(job.tool, job.functionality, job.rng)
-                objection = job.objection(instruction["instruction"])
+                instruction = self.instruct(job.tool, job.functionality, job.rng, job.rivals)
+                objection = job.objection(instruction["instruction"]) or job.misfit(instruction["parameters"])
                 if not objection:
                     break
             if objection:
@@ -116,17 +117,17 @@ class OfflineAuthor:
         for _ in jobs:
             yield Written(None, "rules do not judge whether another tool can fulfil an instruction")
 
-    def draw_parameters(self, tool: dict, rng: random.Random) -> dict[str, Any]:
+    def draw_parameters(self, tool: dict, rng: random.Random, rivals: Sequence[dict] = ()) -> dict[str, Any]:
         """Values for every required parameter, and for some of the optional ones that have documented values."""
-        parameters = {p["name"]: self._draw_value(tool, p, rng) for p in tool["required_parameters"]}
+        parameters = {p["name"]: self._draw_value(tool, p, rng, rivals) for p in tool["required_parameters"]}
         for parameter in tool["optional_parameters"]:
             if (
                 rng.random() < _OPTIONAL_SHARE
                 and len(parameters) < _MOST_PARAMETERS
-                and self._values.get(_value_key(tool, parameter))
+                and self._known(tool, parameter, value_schema(tool, parameter))
                 and (parameter["asks"] or not tool["requests"])  # else the request would not say the value
             ):
-                parameters[parameter["name"]] = self._draw_value(tool, parameter, rng)
+                parameters[parameter["name"]] = self._draw_value(tool, parameter, rng, rivals)
         return parameters
 
     def why_not_asked(self, tool: dict) -> str | None:
@@ -134,17 +135,25 @@ class OfflineAuthor:
         if not (tool["requests"] or can_be_asked(function_phrase(tool["tool_description"]))):
             return "its description says nothing that rules can make a request of"
         for parameter in tool["required_parameters"]:
-            if not (self._values.get(_value_key(tool, parameter)) or plausible_values(parameter)):
+            schema = value_schema(tool, parameter)
+            if not (self._known(tool, parameter, schema) or plausible_values(parameter, (), schema)):
                 return "no plausible value is known for a required parameter"
         return None
 
-    def _draw_value(self, tool: dict, parameter: dict, rng: random.Random) -> Any:
-        own = documented_values(parameter)
+    def _known(self, tool: dict, parameter: dict, schema: ValueSchema) -> list:
+        """The values that tools of the category document for a parameter of this name, and that fit its schema."""
+        known = self._values.get(_value_key(tool, parameter), [])
+        return [value for value in known if schema.fits(value)] if schema.is_known else known
+
+    def _draw_value(self, tool: dict, parameter: dict, rng: random.Random, rivals: Sequence[dict]) -> Any:
+        schema = value_schema(tool, parameter).and_of(rivals, parameter["name"])
+        own = documented_values(parameter, schema)
         if own and (parameter["examples"] or rng.random() < _OWN_DEFAULT_SHARE):
             return rng.choice(own)
-        known = self._values.get(_value_key(tool, parameter), [])
+        known = self._known(tool, parameter, schema)
         others = [value for value in known if value not in own]
-        return rng.choice(others or plausible_values(parameter, instead_of=own) or known)
+        possible = others or plausible_values(parameter, own, schema) or known or own
+        return rng.choice(possible) if possible or not rivals else self._draw_value(tool, parameter, rng, ())
 
 
 def _request(tool: dict, phrase: str, parameters: dict[str, Any], rng: random.Random) -> str:

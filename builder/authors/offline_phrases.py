@@ -98,4 +98,6 @@ def _listed(parts: Iterable[str]) -> str:
 
 
 def _as_spoken(value: Any) -> str:
+    if isinstance(value, list):
+        return _listed(map(_as_spoken, value))
     return f"'{value}'" if isinstance(value, str) else json.dumps(value)

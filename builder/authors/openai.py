@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from petoolbench import PARAMETER_KINDS, default_of
+from petoolbench import PARAMETER_KINDS, default_of, shown_schema
 from petoolkit.endpoint.ask import Endpoint
 from petoolkit.endpoint.request import Ask, Request, RequestFailed
 
@@ -155,7 +155,7 @@ class OpenAIAuthor:
 
 
 def _document(tool: dict) -> dict:
-    """A tool as a prompt shows it: its document, defaults decoded."""
+    """A tool as a prompt shows it: its document, defaults and schemas decoded."""
     return {
         **{key: tool[key] for key in ("tool_name", "tool_description", "provider_description")},
         **_parameters(tool),
@@ -168,13 +168,15 @@ def _understood(tool: dict) -> dict:
 
 
 def _parameters(tool: dict) -> dict:
-    return {
+    shown = {
         kind: [
             {
                 **{key: parameter[key] for key in ("name", "type", "description")},
                 "default": default_of(parameter),
+                **shown_schema(parameter),
             }
             for parameter in tool[kind]
         ]
         for kind in PARAMETER_KINDS
     }
+    return {**shown, **shown_schema(tool)}

@@ -106,12 +106,14 @@ def block_instruct(
 
     def jobs() -> Iterator[InstructJob]:
         for block in accepted:
+            members = [tools[name] for name in block["tools"]]
             yield InstructJob(
-                tool=tools[block["tools"][0]] if is_served else _shared_tool([tools[name] for name in block["tools"]]),
+                tool=members[0] if is_served else _shared_tool(members),
                 functionality=block["functionality"],
                 history=history_of[block["block_id"]]["calls"],
                 objection=objection_to(block),
                 rng=record_rng(seed, "instruct", block["block_id"]),
+                rivals=() if is_served else members[1:],
             )
 
     written_all = list(author.instruct_all(jobs()))
