@@ -112,7 +112,7 @@ def _plausible_lists(parameter: dict, schema: ValueSchema) -> list[list]:
     kind = type_of(items.schema)
     if kind == "array":
         return []
-    item = {
+    item: dict[str, Any] = {
         "name": re.sub("ies$", "y", parameter["name"]).removesuffix("s"),
         "type": kind,
         "default": None,
