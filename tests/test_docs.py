@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 from conftest import ROOT
 from petoolkit.builder.authors import AUTHORS
@@ -154,6 +155,16 @@ def test_every_python_block_runs(page, code, folder, tables, monkeypatch):
         compile(code, str(page), "exec")
     else:
         exec(compile(code, str(page), "exec"), {"__name__": page.stem})
+
+
+@pytest.mark.parametrize(("page", "text"), blocks("yaml"))
+def test_every_yaml_block_is_part_of_a_recipe(page, text, tmp_path):
+    shipped = yaml.safe_load((ROOT / "recipes/build/quickstart.yaml").read_text())
+    changes = yaml.safe_load(text)
+    assert changes.keys() <= shipped.keys()
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump({**shipped, **changes}))
+    load_recipe(recipe)
 
 
 def test_every_link_leads_somewhere():
