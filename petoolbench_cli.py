@@ -6,6 +6,9 @@ from typing import Any
 
 import click
 from petoolkit.builder.authors import AUTHORS
+from petoolkit.builder.dataset_options import DATASET, written_dataset
+from petoolkit.builder.dataset_options import replace as replace_option
+from petoolkit.builder.import_commands import import_
 from petoolkit.builder.snapshot_command import snapshot
 from petoolkit.builder.survey.catalogue_command import NAMES, catalogue, given_catalogues, name_options
 
@@ -20,7 +23,6 @@ from petoolkit.publisher.push_commands import push
 EXIT_GATE_FAILED = 1
 EXIT_INPUT_ERROR = 2
 EXIT_STOPPED = 130
-_DATASET = Path("petoolbench")
 _GO_ON = ("build", "evaluate")  # commands that go on where they were stopped
 
 
@@ -57,20 +59,6 @@ def _print_error(problem: object) -> None:
 
     console = make_console(stderr=True, soft_wrap=True)
     console.print(printable(f"Error: {problem}"), style="red", markup=False, highlight=False)
-
-
-_written_dataset = click.option(
-    "--dataset",
-    "dataset_folder",
-    type=click.Path(path_type=Path),
-    default=_DATASET,
-    show_default=True,
-    metavar="DIR",
-    help="The finished dataset, as load_dataset reads it.",
-)
-_replace = click.option(
-    "--replace", is_flag=True, help="Let a build replace an import in --dataset, or an import a build."
-)
 
 
 @click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
@@ -127,8 +115,8 @@ def main() -> None:
     metavar="DIR",
     help="The stages' files.  [default: runs/<recipe's name>]",
 )
-@_written_dataset
-@_replace
+@written_dataset
+@replace_option
 def build(recipe, users, seed, author, run_folder, dataset_folder, replace, preview, catalogue, **options) -> None:
     """Build a benchmark from tool documents. Options go over the recipe's keys.
 
@@ -176,29 +164,6 @@ def _show_preview(recipe, number: int) -> None:
         raise InputError(tried.problem)
 
 
-@main.command("import")
-@click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
-@_written_dataset
-@_replace
-def import_released(path, dataset_folder, replace) -> None:
-    """Turn the authors' released test files into a dataset of the same columns, losslessly.
-
-    PATH is one file (.json, .json.gz), or a folder with one file a setting.
-    """
-    from petoolkit.builder.released_import import import_released as run_import
-
-    console = make_console()
-    statistics = run_import(path, dataset_folder, make_console(stderr=True), replace=replace)
-    console.print(
-        f"Wrote {statistics['rows']:,} rows to {dataset_folder}/ "
-        f"({statistics['repeated rows']:,} more were the same in two files)."
-    )
-    if alone := statistics["same-function candidates (rows)"].get(1):
-        console.print(
-            f"{alone:,} rows do not say which candidates do the same job; only the gold tool is listed there."
-        )
-
-
 @main.command()
 def recipes() -> None:
     """List the recipes that ship with the project: for builds, training, and `accelerate launch`."""
@@ -234,12 +199,16 @@ def show(row_or_user, dataset, setting, revision) -> None:
     it, the first test row is shown.
     """
     from petoolbench import all_configs, check_choice
+    from petoolkit.dataset_record import is_of_logs
     from petoolkit.evaluator.dataset_rows import find_rows
     from petoolkit.evaluator.row_view import user_view
 
     if setting:
         check_choice(setting, all_configs(), "setting")
-    make_console().print(user_view(find_rows(dataset, setting, row_or_user, revision)))
+    console = make_console()
+    console.print(user_view(find_rows(dataset, setting, row_or_user, revision)))
+    if is_of_logs(dataset, revision):
+        console.print("From logs of real calls: the gold call is the one that was made.", style="dim")
 
 
 @main.command()
@@ -312,12 +281,12 @@ def quickstart(context) -> None:
 
     console = make_console()
     context.invoke(build)
-    context.invoke(report, folders=score_rules(str(_DATASET), console), out=RESULTS / "report")
+    context.invoke(report, folders=score_rules(str(DATASET), console), out=RESULTS / "report")
     train_tiny(console)
-    console.print(what_was_made(_DATASET), highlight=False, soft_wrap=True)
+    console.print(what_was_made(DATASET), highlight=False, soft_wrap=True)
 
 
-for command in (catalogue, snapshot, audit, evaluate, score, compare, report, push):
+for command in (catalogue, snapshot, import_, audit, evaluate, score, compare, report, push):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from .dataset_card import WrittenSplit, write_card
 _ROWS_AT_ONCE = 500  # rows a row group; also what is held in memory
 _MARK = "library_name: petoolbench"  # in the card's YAML; says that the folder is ours to replace
 _MARK_OF_AN_IMPORT = "Imported by `petoolbench import`"  # in the card
-_WITH_ARTICLE: dict[Origin, str] = {"build": "a build", "import": "an import"}
+_WITH_ARTICLE: dict[Origin, str] = {"build": "a build", "import": "an import", "logs": "an import of logs"}
 
 
 def check_replaceable(folder: Path, origin: Origin | None = None, replace: bool = False) -> str | None:

@@ -11,27 +11,31 @@ from petoolkit.files import write_json
 from petoolkit.hub_reading import fetch_file
 
 RECORD_FILE = "dataset_record.json"
-Origin = Literal["build", "import"]
+Origin = Literal["build", "import", "logs"]
 
 
 class DatasetRecord(BaseModel):
     """How a dataset was made, for programs; the dataset's card says the same for people.
 
     Args:
-        origin: the command that wrote the dataset: `build`, or `import` for the authors' released files.
+        origin: what the dataset was made by: `build`, `import` of the authors' released files, or an import of `logs`.
         author: the author of the texts: `offline`, `openai`, or the author of each stage.
         split: what training and test rows do not share beside users and blocks: `user` (nothing else), `tool` (gold
-            tools), `function` (gold tools' functions) or `provider` (providers of the test rows' candidates).
+            tools), `function` (gold tools' functions) or `provider` (providers of the test rows' candidates); of logs
+            also `time` (test rows were asked later, in part by the same users).
         recipe: the recipe of a build, without folders and addresses of the machine; `None` for an import.
-        counts: by stage of a build, the numbers of rows, and of what was kept and dropped for each reason.
+        logs: how logs were read, by what is said; `None` for other datasets.
+        counts: by stage of a build or an import of logs, the numbers of rows, and of what was kept and dropped for
+            each reason.
         asked: by stage of a build, the numbers of replies and tokens that a language model was asked for.
         statistics: numbers of the rows, by the name of what they count.
     """
 
     origin: Origin
     author: str
-    split: Literal["provider", "user", "tool", "function"] = "user"
+    split: Literal["provider", "user", "tool", "function", "time"] = "user"
     recipe: dict[str, Any] | None = None
+    logs: dict[str, Any] | None = None
     counts: dict[str, dict[str, int]] = {}
     asked: dict[str, dict[str, int]] = {}
     statistics: dict[str, Any] = {}
@@ -44,6 +48,15 @@ class DatasetRecord(BaseModel):
     def write(self, folder: Path) -> None:
         """Write the record into a dataset's folder."""
         write_json(folder / RECORD_FILE, self.model_dump(mode="json"))
+
+
+def is_of_logs(dataset: str, revision: str | None = None) -> bool:
+    """Whether a dataset says that it was made of logs of real calls; one that cannot be read says nothing."""
+    try:
+        record = read_dataset_record(dataset, revision)
+    except InputError:
+        return False
+    return record is not None and record.origin == "logs"
 
 
 def read_dataset_record(dataset: str, revision: str | None = None) -> DatasetRecord | None:

@@ -35,6 +35,7 @@ def _one(name: str, value_of: Callable[[dict], str]) -> Unshared:
 _USER, _BLOCK = _one("user", lambda row: row["user_id"]), _one("block", lambda row: row["block_id"])
 _BY_SPLIT = {
     "user": (),
+    "time": (),
     "tool": (_one("gold tool", lambda row: row["tool_call"]["tool_name"]),),
     "function": (_one("function group", lambda row: row["group_id"]),),
     "provider": (

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from petoolbench import InputError
 from petoolkit.console import make_console
+from petoolkit.dataset_record import is_of_logs
 from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.counterfactuals.changed_rows import (
@@ -121,6 +122,7 @@ def evaluate(
         dataset=dataset,
         revision=commit,
         released=Path(dataset, PROMPTS_FOLDER).is_dir(),
+        logs=is_of_logs(dataset, commit),
         fingerprint=fingerprint(rows),
         split=SPLIT,
         setting=setting,

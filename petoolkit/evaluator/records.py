@@ -42,6 +42,7 @@ class Manifest(BaseModel):
         dataset: a folder or a Hub id.
         revision: commit of a dataset on the Hub.
         released: whether the rows are those that the paper's authors released.
+        logs: whether the rows were made of logs of real calls.
         fingerprint: hash of the rows, 16 hexadecimal digits.
         split: split of the dataset.
         setting: name of a setting, or `all`; for training rows, several names.
@@ -64,6 +65,7 @@ class Manifest(BaseModel):
     dataset: str
     revision: str | None = None
     released: bool = False
+    logs: bool = False
     fingerprint: str
     split: str
     setting: str

@@ -38,8 +38,11 @@ _EXAMPLE_DOMAIN = re.compile(
 
 _EXAMPLE_NAME = re.compile(r"(?i)(?:example|test|user|username|email|name|someone|foo|abc|xyz|your[\w.]*)\d*")
 
-# A plus before a digit, or three groups of digits: most texts have neither, and need no further search.
-_MAYBE_PHONE = re.compile(r"[+\uff0b]\W{0,3}\d|(?<!\d)\d{1,4}\W{1,3}\d{1,4}\W{1,3}\d{1,4}(?!\d)")
+# A plus before a digit, North America's groups of digits, or groups behind its prefix for other countries: most texts,
+# also with dates, have none of these, and need no further search.
+_MAYBE_PHONE = re.compile(
+    r"[+\uff0b]\W{0,3}\d|(?<!\d)\d{3}\W{1,3}\d{3}\W{1,3}\d{4}(?!\d)|(?<!\d)011\W{1,3}\d{1,4}\W{1,3}\d"
+)
 _LONGEST_GROUP = 4  # digits of a number that is written in groups
 _PHONE_NAME = re.compile(r"(?i)(?:^|[-_ ]|(?<=[a-z]))(?:phone|mobile|msisdn|telephone|cell)[-_ ]?(?:number|no|num)?$")
 _BARE_PHONE = re.compile(r"\+?\d{8,15}")

@@ -16,10 +16,12 @@ from petoolkit.audit_figure import draw_audit
 from petoolkit.audit_record import AUDIT_FILE, AuditRecord, check_gates, read_audit
 from petoolkit.audit_tables import audit_section, verdict
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord, read_dataset_record
+from petoolkit.evaluator.records import MANIFEST, Manifest
 from petoolkit.extras import missing_package
 from petoolkit.folder_lock import restore_if_abandoned
 from petoolkit.publisher.dataset_figures import draw_figures, figures_section
 from petoolkit.publisher.hub import Package
+from petoolkit.publisher.logs_consent import check_dataset_of_logs, check_replies_to_logs
 from petoolkit.publisher.pack_pairs import COUNTS, pack_pairs
 from petoolkit.publisher.published_card import check_files, check_section, published_card, read_card, row_section
 from petoolkit.publisher.row_checks import CheckedDataset, check_rows, data_files
@@ -43,6 +45,7 @@ class DatasetOptions:
         scores: folders of `petoolbench evaluate` for the card, or folders that hold some.
         rules: whether the rule models are scored for the card.
         allowed_gates: names of the audit's gates that may fail.
+        may_publish_logs: whether the publisher says that logs of real calls may be published.
     """
 
     licence: str | None = None
@@ -51,20 +54,22 @@ class DatasetOptions:
     scores: tuple[Path, ...] = ()
     rules: bool = True
     allowed_gates: Collection[str] = ()
+    may_publish_logs: bool = False
 
 
 def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: Console) -> Package:
     """Check a benchmark that `petoolbench build` or `import` wrote, or preference pairs, and collect its files.
 
     Raises:
-        InputError: if the folder holds neither, is damaged, differs from what its card says, or holds findings that
-            are not allowed.
+        InputError: if the folder holds neither, is damaged, differs from what its card says, holds findings that
+            are not allowed, or was made of logs that the publisher does not say may be published.
         GateFailed: if the audit fails a gate that is not allowed to.
     """
     check_gate_names(options.allowed_gates)
     restore_if_abandoned(folder)
     card = read_card(folder)
     if (folder / COUNTS).is_file():
+        check_replies_to_logs(_logs_of_pairs(folder), "pairs", options.may_publish_logs)
         return pack_pairs(folder, card, repo_id, options.licence, options.allowed, options.findings, console)
     if card.data.get("library_name") != _LIBRARY:
         raise InputError(f"{folder} is not a dataset that petoolbench wrote; name a folder of `petoolbench build`.")
@@ -73,6 +78,7 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
             f"{folder} has configs that are not the contract's ({', '.join(sorted(unknown))}); build it anew."
         )
     record = read_dataset_record(str(folder))
+    check_dataset_of_logs(record, options.may_publish_logs)
     split_by = record.split if record else "user"
     checked = check_rows(folder, split_by, record is not None and record.is_crossed, console)
     if not checked.total:
@@ -99,6 +105,11 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
     for file in [*data_files(folder), *sorted(folder.glob(f"{PROMPTS_FOLDER}/*.parquet"))]:
         files[file.relative_to(folder).as_posix()] = file
     return Package(files, _OWNED, counted(checked.total, "row"))
+
+
+def _logs_of_pairs(folder: Path) -> list[str]:
+    """The folder of pairs, if they were made of logs."""
+    return [str(folder)] if (folder / MANIFEST).is_file() and Manifest.read(folder).logs else []
 
 
 def _audited(folder: Path, options: DatasetOptions, console: Console) -> AuditRecord:

@@ -18,6 +18,7 @@ from petoolkit.folder_lock import all_locked
 from petoolkit.publisher.card_scores import scores_section
 from petoolkit.publisher.hub import Package
 from petoolkit.publisher.local_paths import without_folders, without_local_paths
+from petoolkit.publisher.logs_consent import check_replies_to_logs
 from petoolkit.publisher.text_search import refuse_keys
 from petoolkit.replies import READERS
 from petoolkit.text import ALL, counted
@@ -59,19 +60,28 @@ error type, with a 95 % interval; `evaluations/` holds manifests and breakdowns.
 """
 
 
-def pack_results(folder: Path, predictions: bool, say: Callable[[str], None] = lambda text: None) -> Package:
+def pack_results(
+    folder: Path,
+    predictions: bool,
+    say: Callable[[str], None] = lambda text: None,
+    may_publish_logs: bool = False,
+) -> Package:
     """Collect evaluations, without the addresses and folders of this machine.
 
     Args:
         folder: an evaluation's, or one that holds several.
         predictions: whether the models' replies are published too.
         say: gets a message about folders that were skipped.
+        may_publish_logs: whether the publisher says that replies to logs of real calls may be published.
 
     Raises:
-        InputError: if there is no evaluation, a reply holds a key, or another process writes an evaluation of which
-            the replies are published.
+        InputError: if there is no evaluation, a reply holds a key, another process writes an evaluation of which
+            the replies are published, or these are of logs that the publisher does not say may be published.
     """
     folders = scored_evaluations_in([folder], say)
+    if predictions:
+        of_logs = [path.name for path in folders if Manifest.read(path).logs]
+        check_replies_to_logs(of_logs, "replies", may_publish_logs)
     with all_locked(folders if predictions else []):  # scores and replies of one state
         return _pack(folders, predictions)
 

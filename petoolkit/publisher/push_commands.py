@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from petoolkit.publisher.findings import KINDS
+from petoolkit.publisher.logs_consent import OPTION
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +38,14 @@ def _target_options(command: Callable) -> Callable:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+_may_publish_logs = click.option(
+    OPTION,
+    "may_publish_logs",
+    is_flag=True,
+    help="Say that logs of real people's calls may be published: asked of what was made of `import logs`.",
+)
 
 
 def _publish(
@@ -98,6 +107,7 @@ def _say(console: "Console") -> Callable[[str], None]:
     help="An evaluation of this dataset for the card, or a folder that holds some. Repeatable.",
 )
 @click.option("--no-rules", "rules", flag_value=False, default=True, help="Leave the rule models' scores out.")
+@_may_publish_logs
 def dataset(folder, repo_id, dry_run, private, branch, create_pr, **options) -> None:
     """Publish a benchmark, or preference pairs.
 
@@ -154,7 +164,8 @@ def metric(metric, repo_id, dry_run, **target_options) -> None:
 @_repo_id
 @_target_options
 @click.option("--predictions", is_flag=True, help="Publish the models' replies too.")
-def results(folder, repo_id, dry_run, predictions, **target_options) -> None:
+@_may_publish_logs
+def results(folder, repo_id, dry_run, predictions, may_publish_logs, **target_options) -> None:
     """Publish the scores of evaluations as a dataset.
 
     DIR is a folder that `petoolbench evaluate --out` wrote, or one that holds several of them.
@@ -162,7 +173,7 @@ def results(folder, repo_id, dry_run, predictions, **target_options) -> None:
     from petoolkit.publisher.pack_results import pack_results
 
     def pack(console: "Console") -> "Package":
-        return pack_results(folder, predictions, _say(console))
+        return pack_results(folder, predictions, _say(console), may_publish_logs)
 
     _publish("dataset", folder, repo_id, dry_run, pack, **target_options)
 
@@ -179,7 +190,8 @@ def results(folder, repo_id, dry_run, predictions, **target_options) -> None:
     metavar="DIR",
     help="An evaluation to show, or a folder that holds some. Repeatable.",
 )
-def explorer(repo_id, dataset, dataset_revision, results, dry_run, **target_options) -> None:
+@_may_publish_logs
+def explorer(repo_id, dataset, dataset_revision, results, dry_run, may_publish_logs, **target_options) -> None:
     """Publish the explorer as a Space.
 
     The Space shows the rows of a dataset that is on the Hub, and what models called there. The models' replies in
@@ -189,6 +201,6 @@ def explorer(repo_id, dataset, dataset_revision, results, dry_run, **target_opti
 
     def pack(console: "Console") -> "Package":
         with console.status("Reading the dataset"):
-            return pack_explorer(dataset, dataset_revision, list(results), _say(console))
+            return pack_explorer(dataset, dataset_revision, list(results), _say(console), may_publish_logs)
 
     _publish("space", Path.cwd(), repo_id, dry_run, pack, sdk=SDK, **target_options)

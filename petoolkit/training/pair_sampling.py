@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from petoolbench import InputError
+from petoolkit.dataset_record import is_of_logs
 from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.evaluate import prediction_line
@@ -159,6 +160,7 @@ def _manifest(chosen: TrainingRows, args: PairArguments, options: Options, chat:
         model=args.model,
         dataset=args.dataset_name,
         revision=chosen.revision,
+        logs=is_of_logs(args.dataset_name, chosen.revision),
         fingerprint=fingerprint(chosen.rows),
         split="train",
         setting=" ".join(args.settings),

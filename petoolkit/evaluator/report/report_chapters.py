@@ -89,7 +89,8 @@ def _counterfactuals(group: RunGroup) -> list[Section]:
 
 
 def _chapter(group: RunGroup, groups: int) -> Chapter:
-    rows = f"{group.first.dataset}, {group.first.split} split, {counted(group.first.rows[ALL], 'row')}"
+    origin = " (logs of real calls)" if group.first.logs else ""
+    rows = f"{group.first.dataset}{origin}, {group.first.split} split, {counted(group.first.rows[ALL], 'row')}"
     title = f"Group {group.number}: {rows}" if groups > 1 else rows
     figures = draw_figures(group)
     history_and_position = [
