@@ -1,18 +1,18 @@
 """The candidates of a logged call: what was offered, or else tools of the same function and retrieved ones."""
 
-from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from petoolbench import ToolName
-
+from ..recipe import GroupSettings
 from ..record_rng import record_rng
+from ..tools import Tools
 from .same_function import same_function_groups
 
 NUMBER, RETRIEVED = 10, 5  # candidates, and of these, retrieved ones at most; as in a build
-FURTHEST = 0.25  # cosine distance of two tools that do the same job, at most
+# Cosine distance of two tools that do the same job, at most: as in a build.
+FURTHEST: float = GroupSettings.model_fields["max_distance"].default
 NEAR = 0.35  # cosine distance within which a tool of another function may do the job all the same: it is no candidate
 
 
@@ -38,16 +38,16 @@ class LogCandidates:
     """Chooses candidates.
 
     Args:
-        names: full names of the tools that can be candidates.
-        vectors: (tools, dimension) unit vectors of what each does.
+        tools: those that can be candidates.
+        known: (tools,) bool: which of them the embedding model can read; the others have no rivals.
         seed: of the draws and orders.
     """
 
-    def __init__(self, names: Iterable[str], vectors: np.ndarray, seed: int):
-        self._vectors = vectors
+    def __init__(self, tools: Tools, known: np.ndarray, seed: int):
+        self._vectors = tools.functionality
         self._seed = seed
-        self._first = same_function_groups(vectors, FURTHEST)
-        self._providers = [ToolName.parse(name)[:2] for name in names]
+        self._first = same_function_groups(tools, known, FURTHEST)
+        self._providers = [(tool["category"], tool["provider"]) for tool in tools.rows]
         self._of_gold = cache(self._beside)
         self._of_group = cache(self._apart_from)
 

@@ -19,10 +19,12 @@ from petoolkit.text import counted, listing
 
 from ..dataset_folder import check_replaceable, write_dataset
 from ..encoders import make_encoder
+from ..readable_texts import is_readable
 from ..row_statistics import RowStatistics
+from ..tools import Tools
 from .audit_sample import AuditSample
 from .log_call import LogForm
-from .log_candidates import LogCandidates
+from .log_candidates import FURTHEST, LogCandidates
 from .log_files import read_logs
 from .log_rows import Asked, LogRows, asked_calls
 from .log_split import test_calls
@@ -104,10 +106,7 @@ class _Import:
         if not asked:
             raise InputError(self._why_nobody(len(by_user)))
         in_test = test_calls(asked, options.split, options.test_share, options.seed)
-        encoder = make_encoder(DEFAULT_MODEL, _no_endpoint)
-        functions = [tool["functionality"] for tool in tools.candidates.values()]
-        vectors = encoder.encode(functions, "functionality descriptions")
-        candidates = LogCandidates(tools.candidates, vectors, options.seed)
+        candidates = self._candidates(tools)
         maker = LogRows(tools, candidates, calls.scale, calls.has_times, options.most_history, counts["rows"])
         if standing:
             self._say(f"{self._folder}/ holds {standing}; this import replaces it.")
@@ -144,6 +143,14 @@ class _Import:
         written = read_dataset_record(str(self._folder))
         assert written is not None
         return LogsReport(written, calls.unknown.most_common(3), audited, why_not)
+
+    def _candidates(self, tools: LoggedTools) -> LogCandidates:
+        encoder = make_encoder(DEFAULT_MODEL, _no_endpoint)
+        embedded = Tools(tools.candidates, encoder, FURTHEST)
+        known = is_readable([tool["functionality"] for tool in embedded.rows], encoder)
+        if unknown := int((~known).sum()):
+            self._counts["catalogue"]["without rivals: in a language that the embedding model does not know"] = unknown
+        return LogCandidates(embedded, known, self._options.seed)
 
     def _by_name(self, by_user: dict[str, list[PastCall]]) -> dict[str, list[PastCall]]:
         names = UserNames(self._options.keep_user_names)

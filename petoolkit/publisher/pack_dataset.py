@@ -16,7 +16,8 @@ from petoolkit.audit_figure import draw_audit
 from petoolkit.audit_record import AUDIT_FILE, AuditRecord, check_gates, read_audit
 from petoolkit.audit_tables import audit_section, verdict
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord, read_dataset_record
-from petoolkit.evaluator.records import MANIFEST, Manifest
+from petoolkit.decoding import read_json
+from petoolkit.evaluator.records import MANIFEST
 from petoolkit.extras import missing_package
 from petoolkit.folder_lock import restore_if_abandoned
 from petoolkit.publisher.dataset_figures import draw_figures, figures_section
@@ -108,8 +109,9 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
 
 
 def _logs_of_pairs(folder: Path) -> list[str]:
-    """The folder of pairs, if they were made of logs."""
-    return [str(folder)] if (folder / MANIFEST).is_file() and Manifest.read(folder).logs else []
+    """The folder of pairs, if its manifest says that they were made of logs."""
+    manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else None
+    return [str(folder)] if isinstance(manifest, dict) and manifest.get("logs") else []
 
 
 def _audited(folder: Path, options: DatasetOptions, console: Console) -> AuditRecord:
