@@ -243,6 +243,42 @@ def test_headers_cookies_and_keys_are_left_out_and_counted(tmp_path):
     assert (tool.optional_parameters, counts) == ([], {"parameters left out: key": 1})
 
 
+def test_signatures_of_aws_are_keys_and_its_actions_are_known(tmp_path):
+    names = [
+        "AWSAccessKeyId",
+        "Signature",
+        "SignatureMethod",
+        "Timestamp",
+        "X-Amz-Date",
+        "Action",
+        "Version",
+        "Domain",
+    ]
+    listed = [{"name": name, "in": "query", "required": True, "schema": {"type": "string"}} for name in names]
+    tool, counts = tool_of({"operationId": "Select", "parameters": listed}, tmp_path)
+    assert {name: (one[0], one[3]) for name, one in parameters(tool).items()} == {
+        "Domain": (True, None),
+        "Action": (False, "Select"),
+        "Version": (False, "1.0"),
+    }
+    assert counts["parameters left out: key"] == 5
+    tool, counts = tool_of({"parameters": listed[3:4] + listed[5:]}, tmp_path)  # nothing says that it is AWS's
+    assert (list(parameters(tool)), counts) == (["Timestamp", "Action", "Version", "Domain"], {})
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "is_key"),
+    [
+        *(("k", "Your API key.", True), ("k", "API-Key of the project", True), ("appKey", "", True)),
+        *(("k", "Name of the API key", False), ("k", "API key id to delete", False), ("keyword", "", False)),
+        *(("token", "What to count", False), ("key", "Key of a row", False)),
+    ],
+)
+def test_what_counts_as_a_key(tmp_path, name, description, is_key):
+    tool, counts = tool_of({"parameters": [{"name": name, "in": "query", "description": description}]}, tmp_path)
+    assert (tool.optional_parameters == []) == is_key == bool(counts)
+
+
 def test_a_parameter_with_one_possible_value_is_optional(tmp_path):
     def given(name, required=True, **schema):
         return {"name": name, "in": "query", "required": required, "schema": {"type": "string", **schema}}
@@ -264,7 +300,7 @@ def test_a_parameter_with_one_possible_value_is_optional(tmp_path):
     }
     assert counts == {
         "required parameters with one possible value: optional": 2,
-        "required parameters `api-version`: optional, the document's own version": 1,
+        "required parameters whose value is the document's version, or the operation's id: optional": 1,
     }
     tool, _ = tool_of({"parameters": [given("api-version")]}, tmp_path)  # version 1.0 is no date
     assert [p.name for p in tool.required_parameters] == ["api-version"]

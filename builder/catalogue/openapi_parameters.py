@@ -10,8 +10,17 @@ from .openapi_references import References
 from .openapi_schemas import SCHEMA_KEYS, Schemas
 
 _LOCATIONS = ("path", "query", "header", "cookie", "body", "formData")
-_KEYS = ("apikey", "accesstoken", "oauthtoken", "bearertoken", "authtoken", "authorization")
+# Names of keys and signatures in queries, without punctuation.
+_KEYS = (
+    *("apikey", "appkey", "wskey", "subscriptionkey", "clientsecret", "authorization"),
+    *("accesstoken", "oauthtoken", "bearertoken", "authtoken"),
+    *("awsaccesskeyid", "signature", "signaturemethod", "signatureversion"),
+)
+_AWS = re.compile(r"awsaccesskeyid|xamz")
 _MEANS_KEY = re.compile(r"\bAPI key\b", re.IGNORECASE)
+_IS_KEY = re.compile(
+    r"\W*(?:(?:your|the|an?|my|valid|personal|application|developer) )*API[ _-]?key\b(?! (?:id|name)\b)", re.IGNORECASE
+)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _JSON = re.compile(r"(application|text)/([\w.+-]+\+)?json\b|\*/\*", re.IGNORECASE)
 _FORM = re.compile(r"application/x-www-form-urlencoded|multipart/", re.IGNORECASE)
@@ -45,7 +54,8 @@ class OperationReader:
     Args:
         references: of the document.
         keys: names of query parameters that are keys, as the document's security schemes say.
-        version: of the document, which a query parameter `api-version` takes if the version is a date.
+        version: of the document, which is the value of a parameter `api-version` if it is a date, and of `Version` in
+            AWS's queries.
         levels: that schemas may have.
         counts: gets the number of what was left out or decided, for each reason.
     """
@@ -60,6 +70,7 @@ class OperationReader:
         self._required: list[str] = []
         self._rest: dict[str, Any] = {}
         self._examples: dict[str, list] = {}
+        self._is_aws = False
 
     def parameters(self, path_item: dict, operation: dict) -> OperationParameters:
         """Parameters of an operation, and of its path where the operation does not give others of the same name.
@@ -75,6 +86,9 @@ class OperationReader:
         for owner in (path_item, operation):
             documented |= {(one["in"], one["name"]): one for one in self._documented(owner)}
         body = None
+        self._is_aws = any(
+            _AWS.match(_plain(name)) for location, name in documented if location in ("query", "header")
+        )
         for (location, name), parameter in documented.items():
             if location == "body":
                 body = parameter
@@ -88,8 +102,11 @@ class OperationReader:
             self._add_body(body.get("schema"), body)
         elif operation.get("requestBody") is not None:
             self._add_request_body(operation["requestBody"])
+        given: dict[str, Any] = {"api-version": self._version} if _DATE.match(self._version) else {}
+        if self._is_aws:
+            given |= {"Version": self._version, "Action": operation.get("operationId")}
         for name, schema in self._properties.items():
-            self._properties[name] = self._filled_in(name, schema)
+            self._properties[name] = self._filled_in(name, schema, given.get(name))
         schema = {"type": "object", "properties": self._properties, **self._rest}
         if self._required:
             schema["required"] = self._required
@@ -114,9 +131,10 @@ class OperationReader:
     def _left_out(self, location: str, name: str, parameter: dict) -> str | None:
         if location in ("header", "cookie"):
             return location
-        plain = re.sub(r"[\W_]", "", name).lower()
-        means_key = plain == "key" and _MEANS_KEY.search(str(parameter.get("description")))
-        if location == "query" and (name in self._keys or plain in _KEYS or means_key):
+        plain, description = _plain(name), str(parameter.get("description"))
+        is_signature = self._is_aws and (plain == "timestamp" or plain.startswith("xamz"))
+        means_key = _IS_KEY.match(description) or (plain == "key" and _MEANS_KEY.search(description))
+        if location == "query" and (name in self._keys or plain in _KEYS or is_signature or means_key):
             return "key"
         return None
 
@@ -199,21 +217,30 @@ class OperationReader:
         if is_required:
             self._required.append(name)
 
-    def _filled_in(self, name: str, schema: Any) -> Any:
-        """The schema; a required parameter that can have one value only is optional, with that as its default."""
+    def _filled_in(self, name: str, schema: Any, given: Any) -> Any:
+        """The schema; a required parameter that can have one value only is optional, with that as its default.
+
+        So is one whose value the document itself gives.
+        """
         if name not in self._required or not isinstance(schema, dict):
             return schema
         allowed = schema.get("enum", [schema["const"]] if "const" in schema else None)
         if isinstance(allowed, list) and len(allowed) == 1:
             self._counts["required parameters with one possible value: optional"] += 1
             value = allowed[0]
-        elif name == "api-version" and "default" not in schema and _DATE.match(self._version):
-            self._counts["required parameters `api-version`: optional, the document's own version"] += 1
-            value = self._version
+        elif given and "default" not in schema:
+            self._counts[
+                "required parameters whose value is the document's version, or the operation's id: optional"
+            ] += 1
+            value = given
         else:
             return schema
         self._required.remove(name)
         return {**schema, "default": value}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
 
 
 def _is_object_of_properties(schema: dict) -> bool:
