@@ -1,30 +1,49 @@
 """Comparing the parameters of a call with the gold ones, by what the tool's document says of them."""
 
-import json
-import re
 from typing import Any, NamedTuple
 
 from petoolbench import PARAMETER_KINDS, default_of
 from petoolkit.call_forms import ToolCall
+from petoolkit.schema_fit import ToolSchema, equal_json
+from petoolkit.typed_values import typed, typed_by_schema
 
 
 class ParameterDocument(NamedTuple):
-    """What a tool's document says of a parameter: its type in upper case, whether it is optional, and its default."""
+    """What a tool's document says of a parameter.
+
+    Args:
+        type: in upper case.
+        is_optional: whether it may be left out.
+        default: decoded.
+        schema, root: its JSON Schema, and what references in it are looked up in; `None` if it has none.
+    """
 
     type: str
     is_optional: bool = False
     default: Any = None
+    schema: Any = None
+    root: Any = None
+
+    def typed(self, value: Any) -> Any:
+        """A value as the document has it: the text "3" of a number is 3."""
+        if self.schema is None:
+            return typed(value, self.type)
+        return typed_by_schema(value, self.schema, self.root)
 
 
 def parameter_documents(tool: dict) -> dict[str, ParameterDocument]:
     """The documents of a tool's parameters by name, of one entry of a row's `candidate_tools`."""
-    return {
-        parameter["name"]: ParameterDocument(
-            (parameter["type"] or "").upper(), kind == "optional_parameters", default_of(parameter)
-        )
-        for kind in PARAMETER_KINDS
-        for parameter in tool[kind]
-    }
+    schemas = ToolSchema(tool) if any(p.get("schema") for kind in PARAMETER_KINDS for p in tool[kind]) else None
+    documents = {}
+    for kind in PARAMETER_KINDS:
+        for parameter in tool[kind]:
+            document = ParameterDocument(
+                (parameter["type"] or "").upper(), kind == "optional_parameters", default_of(parameter)
+            )
+            if schemas and parameter.get("schema"):
+                document = document._replace(schema=schemas.parameters[parameter["name"]], root=schemas.root)
+            documents[parameter["name"]] = document
+    return documents
 
 
 def has_right_parameters(
@@ -43,13 +62,13 @@ def has_right_parameters(
         documents: documents of the gold tool's parameters (`parameter_documents`). With them, `robust` reads the text
             "3" of a NUMBER as 3, "true" of a BOOLEAN as true, "[1]" of an ARRAY as a list and "{}" of an OBJECT as an
             object, and takes an optional parameter as left out whose value is its default, null or the empty text; in
-            both calls.
+            both calls. A parameter with a JSON Schema has its values typed by it, also those within lists and objects.
     """
     if call is None:
         return False
     if reader == "paper":
         return call.parameters == gold.parameters
-    return _equal_json(given_parameters(call.parameters, documents), given_parameters(gold.parameters, documents))
+    return equal_json(given_parameters(call.parameters, documents), given_parameters(gold.parameters, documents))
 
 
 def is_right_by_optional_rule(
@@ -64,45 +83,14 @@ def is_right_by_optional_rule(
 
 def given_parameters(parameters: dict[str, Any], documents: dict[str, ParameterDocument] | None) -> dict[str, Any]:
     """Parameters with values of their documented types, without optional ones that say nothing."""
-    typed = {}
+    given = {}
     for name, value in parameters.items():
         document = (documents or {}).get(name, _UNKNOWN)
-        typed[name] = _typed(value, document.type)
-        default = _typed(document.default, document.type)
-        if document.is_optional and (value in (None, "") or _equal_json(typed[name], default)):
-            del typed[name]
-    return typed
+        given[name] = document.typed(value)
+        default = document.typed(document.default)
+        if document.is_optional and (value in (None, "") or equal_json(given[name], default)):
+            del given[name]
+    return given
 
 
 _UNKNOWN = ParameterDocument("")
-_NUMBER_TYPES = {"NUMBER", "INTEGER", "INT", "FLOAT", "DOUBLE"}
-_BOOLEAN_TYPES = {"BOOLEAN", "BOOL"}
-_JSON_TYPES = {"ARRAY": list, "LIST": list, "OBJECT": dict, "DICT": dict}
-_NUMBER = re.compile(r"[+-]?\d{1,300}(\.\d+)?([eE][+-]?\d{1,3})?")
-
-
-def _typed(value: Any, documented_type: str) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if documented_type in _NUMBER_TYPES and _NUMBER.fullmatch(text):
-        return int(text) if text.lstrip("+-").isdecimal() else float(text)
-    if documented_type in _BOOLEAN_TYPES and text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if documented_type in _JSON_TYPES:
-        try:
-            decoded = json.loads(text)
-        except (ValueError, RecursionError):
-            return value
-        return decoded if isinstance(decoded, _JSON_TYPES[documented_type]) else value
-    return value
-
-
-def _equal_json(left: Any, right: Any) -> bool:
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_equal_json(value, right[key]) for key, value in left.items())
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_equal_json, left, right))
-    return left == right

@@ -3,6 +3,7 @@
 import json
 
 from petoolbench import KINDS, SETTINGS, setting_of
+from petoolkit.schema_fit import ToolSchema
 
 
 def breaches(row: dict, of_a_build: bool = False) -> list[str]:
@@ -41,8 +42,20 @@ def breaches(row: dict, of_a_build: bool = False) -> list[str]:
             "the history is empty": not history,
             "the history holds a tool of the gold function": any(c["tool_name"] in same_function for c in history),
             "the history holds the instruction": any(call["instruction"] == row["instruction"] for call in history),
+            "the gold call does not fit its tool's document": not _fits_document(row),
         }
     return [breach for breach, holds in is_broken.items() if holds]
+
+
+def _fits_document(row: dict) -> bool:
+    """Whether the gold call has all required parameters, and values that the JSON Schemas of its tool allow."""
+    gold = row["tool_call"]
+    documents = [tool for tool in row["candidate_tools"] if tool["tool_name"] == gold["tool_name"]]
+    return not (
+        documents
+        and _is_json_object(gold["parameters"])
+        and ToolSchema(documents[0]).misfit(json.loads(gold["parameters"]))
+    )
 
 
 def _is_json_object(text: str) -> bool:

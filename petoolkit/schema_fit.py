@@ -14,6 +14,7 @@ from petoolbench import PARAMETER_KINDS
 
 _MOST_LEVELS = 40
 _MOST_STEPS = 20_000
+_MOST_REFERENCES = 20  # and unions of one part that lead to others
 _LONGEST = 200  # characters of a misfit
 JSON_TYPES: Mapping[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
@@ -73,6 +74,25 @@ def referenced(reference: str, root: Any) -> Any:
         plain = unquote(key).replace("~1", "/").replace("~0", "~")
         found = found.get(plain) if isinstance(found, Mapping) else None
     return found
+
+
+def plain_schema(schema: Any, root: Any) -> Mapping[str, Any]:
+    """A schema with what its reference, its only part, or the only part beside null says, as its own."""
+    beside: dict[str, Any] = {}
+    for _ in range(_MOST_REFERENCES):
+        if not isinstance(schema, Mapping):
+            return beside
+        beside = {**schema, **beside}
+        if isinstance(reference := beside.pop("$ref", None), str):
+            schema = referenced(reference, root)
+            continue
+        key = next((key for key in ("anyOf", "oneOf", "allOf") if isinstance(beside.get(key), list)), "")
+        others = [part for part in beside.get(key, ()) if part != {"type": "null"}]
+        if len(others) != 1:
+            return beside
+        del beside[key]
+        schema = others[0]
+    return beside
 
 
 def misfit(value: Any, schema: Any, root: Any) -> str | None:
@@ -144,7 +164,7 @@ def _misfits_of_kind(value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
         yield from _misfits_of_length(len(value), schema, "Length", "characters")
     elif isinstance(value, list):
         yield from _misfits_of_length(len(value), schema, "Items", "items")
-        if schema.get("uniqueItems") is True and len({json.dumps(one, sort_keys=True) for one in value}) < len(value):
+        if schema.get("uniqueItems") is True and _has_twice(value):
             yield "has an item twice"
     elif isinstance(value, dict):
         yield from (
@@ -194,6 +214,13 @@ def _is_of_type(value: Any, kind: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _has_twice(items: list) -> bool:
+    try:
+        return len({json.dumps(one, sort_keys=True) for one in items}) < len(items)
+    except RecursionError:
+        return False
 
 
 def equal_json(left: Any, right: Any) -> bool:

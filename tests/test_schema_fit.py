@@ -4,8 +4,9 @@ import json
 import time
 
 import pytest
-from rows import tool
+from rows import row, tool
 
+from petoolkit.row_rules import breaches
 from petoolkit.schema_fit import ToolSchema, misfit
 
 ADDRESS = {
@@ -108,3 +109,18 @@ def test_the_parameters_of_a_tool():
     assert schema.misfit({"city": "Oslo", "to": "us"}) == 'to is none of "me", "you"'
     assert schema.misfit({"city": "Oslo", "to": "me", "x": 1}) == "x may not be given"
     assert ToolSchema({**made, "schema": None}).misfit({"city": "Oslo", "to": "us", "x": 1}) is None
+
+
+def test_a_build_may_not_write_a_gold_call_that_breaks_its_document():
+    days = {"name": "days", "type": "integer", "description": "", "default": None, "schema": '{"maximum": 14}'}
+    made = row(
+        "u1",
+        "preferred_only",
+        "Aerwyn",
+        candidates=[tool(name, "forecast", "Get it", required=[days]) for name in ("Aerwyn", "Bora")],
+    )
+    breach = "the gold call does not fit its tool's document"
+    for parameters, is_broken in (('{"days": 3}', False), ('{"days": 15}', True), ("{}", True), ("3", False)):
+        made["tool_call"]["parameters"] = parameters
+        assert (breach in breaches(made, of_a_build=True)) is is_broken
+        assert breach not in breaches(made)

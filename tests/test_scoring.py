@@ -1,6 +1,7 @@
 """petoolkit.scoring.py: comparing calls, and telling what is wrong with one."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,102 @@ def test_parameters_are_compared_as_each_reader_does(called, gold, types, robust
     documents = {name: ParameterDocument(kind) for name, kind in types.items()}
     assert has_right_parameters(call, right, "robust", documents) is robust
     assert has_right_parameters(call, right, "paper", documents) is paper
+
+
+PLACE = {"type": "object", "properties": {"lat": {"type": "number"}, "name": {"type": "string"}}}
+SCHEMAS = {
+    "ids": {"type": "array", "items": {"type": "integer"}},
+    "names": {"type": "array", "items": {"type": "string"}},
+    "at": {"$ref": "#/$defs/Place"},
+    "route": {"type": "array", "items": {"$ref": "#/$defs/Place"}},
+    "limit": {"anyOf": [{"type": "integer", "maximum": 10}, {"type": "null"}], "default": None},
+    "either": {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]},
+    "text_or_number": {"type": ["string", "number"]},
+    "unit": {"enum": ["metric", "imperial"]},
+    "level": {"enum": [1, 2, 3]},
+    "flags": {"type": "object", "additionalProperties": {"type": "boolean"}},
+    "note": {"type": ["string", "null"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "called", "gold", "is_right"),
+    [
+        ("ids", ["1", "2"], [1, 2], True),
+        ("ids", '["1", 2]', [1, 2], True),
+        ("ids", ["1", "two"], [1, 2], False),
+        ("ids", [2, 1], [1, 2], False),
+        ("ids", "1", [1], False),
+        ("names", ["1"], [1], False),
+        ("names", '["1"]', ["1"], True),
+        ("at", {"lat": "52.5", "name": "7"}, {"lat": 52.5, "name": "7"}, True),
+        ("at", {"lat": "52.5", "name": 7}, {"lat": 52.5, "name": "7"}, False),
+        ("at", '{"lat": "52.5"}', {"lat": 52.5}, True),
+        ("at", {"lat": "52.5", "more": "1"}, {"lat": 52.5, "more": 1}, False),
+        ("route", [{"lat": "1"}, {"lat": 2.0}], [{"lat": 1}, {"lat": 2}], True),
+        ("limit", "5", 5, True),
+        ("limit", "50", 50, True),
+        ("limit", "null", None, True),
+        ("limit", "five", 5, False),
+        ("either", "5", 5, True),
+        ("either", "[5]", [5], True),
+        ("either", ["5"], [5], True),
+        ("either", "[5]", 5, False),
+        ("text_or_number", "5", 5, False),
+        ("text_or_number", "5", "5", True),
+        ("unit", "Metric", "metric", False),
+        ("unit", "metric", "metric", True),
+        ("level", "2", 2, True),
+        ("level", "two", 2, False),
+        ("flags", {"a": "true"}, {"a": True}, True),
+        ("flags", {"a": 1}, {"a": True}, False),
+        ("note", "null", None, False),
+        ("ids", "[" * 5000, [1], False),
+        ("unknown", "5", 5, False),
+    ],
+)
+def test_a_json_schema_types_what_is_within_lists_objects_and_unions(name, called, gold, is_right):
+    plain = {"type": "ARRAY", "description": "", "default": None}
+    tool = {
+        "required_parameters": [
+            {"name": key, **plain, "schema": json.dumps(schema)} for key, schema in SCHEMAS.items()
+        ],
+        "optional_parameters": [],
+        "schema": json.dumps({"$defs": {"Place": PLACE}}),
+    }
+    call, right = ToolCall("A", {name: called}), ToolCall("A", {name: gold})
+    documents = parameter_documents(tool)
+    assert has_right_parameters(call, right, "robust", documents) is is_right
+    assert has_right_parameters(right, call, "robust", documents) is is_right
+    assert has_right_parameters(call, right, "paper", documents) is (called == gold)
+
+
+def test_an_optional_parameter_of_a_schema_may_be_left_out_as_others_may():
+    schema = json.dumps({"type": "array", "items": {"type": "integer"}})
+    tags = {"name": "tags", "type": "array", "description": "", "default": "[1]", "schema": schema}
+    documents = parameter_documents({"required_parameters": [], "optional_parameters": [tags], "schema": None})
+    for value in ([1], ["1"], "[1]", None, ""):
+        assert has_right_parameters(ToolCall("A", {"tags": value}), ToolCall("A", {}), "robust", documents)
+    assert not has_right_parameters(ToolCall("A", {"tags": [2]}), ToolCall("A", {}), "robust", documents)
+
+
+def test_a_schema_that_never_ends_and_a_long_value_take_little_time():
+    bomb = {"anyOf": [{"$ref": "#/$defs/x"}] * 10}
+    tool = {
+        "required_parameters": [
+            {"name": "a", "type": None, "description": "", "default": None, "schema": json.dumps(bomb)},
+            {"name": "b", "type": None, "description": "", "default": None, "schema": json.dumps(SCHEMAS["ids"])},
+        ],
+        "optional_parameters": [],
+        "schema": json.dumps({"$defs": {"x": {"type": "array", "items": bomb, **bomb}}}),
+    }
+    documents = parameter_documents(tool)
+    started = time.process_time()
+    given = {"a": ["x", ["y", 3]], "b": ["7"] * 100_000}
+    assert has_right_parameters(
+        ToolCall("A", given), ToolCall("A", {**given, "b": [7] * 100_000}), "robust", documents
+    )
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(

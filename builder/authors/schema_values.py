@@ -4,9 +4,8 @@ others."""
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from petoolkit.schema_fit import JSON_TYPES, ToolSchema, misfit, referenced
+from petoolkit.schema_fit import JSON_TYPES, ToolSchema, misfit, plain_schema
 
-_MOST_STEPS = 20  # of references and unions that lead to others
 _NUMBERS = 4  # parts that a range is cut into
 
 
@@ -92,24 +91,4 @@ def value_schema(tool: Mapping[str, Any], parameter: Mapping[str, Any]) -> Value
 
 
 def _value_schema(schema: Any, root: Any) -> ValueSchema:
-    return ValueSchema(_plain(schema, root), root, lambda value: misfit(value, schema, root) is None)
-
-
-def _plain(schema: Any, root: Any) -> Mapping[str, Any]:
-    """A schema with what its reference, its only part, or the only part beside null says, as its own."""
-    beside: dict[str, Any] = {}
-    for _ in range(_MOST_STEPS):
-        if not isinstance(schema, Mapping):
-            return beside
-        beside = {**schema, **beside}
-        if isinstance(reference := beside.pop("$ref", None), str):
-            schema = referenced(reference, root)
-            continue
-        parts: list = next(
-            (beside.pop(key) for key in ("anyOf", "oneOf", "allOf") if isinstance(beside.get(key), list)), []
-        )
-        others = [part for part in parts if part != {"type": "null"}]
-        if len(others) != 1:
-            return beside
-        schema = others[0]
-    return beside
+    return ValueSchema(plain_schema(schema, root), root, lambda value: misfit(value, schema, root) is None)
