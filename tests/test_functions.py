@@ -98,6 +98,11 @@ def test_every_form_of_a_function_gives_the_same_tool_wherever_it_stands(tmp_pat
         ({"name": "a", "parameters": ""}, []),
         ({"name": "a", "parameters": {"properties": {"b": {"type": "any"}}}}, [("b", None)]),
         ({"name": "a", "parameters": {"type": "dict", "properties": {"b": {"type": "Float"}}}}, [("b", "number")]),
+        ({"name": "a", "parameters": {"type": "OBJECT", "properties": {"b": {"type": "STRING"}}}}, [("b", "string")]),
+        ({"name": "a", "parameters": {"properties": {"b": {"type": "List[int]"}}}}, [("b", "array")]),
+        ({"name": "a", "parameters": {"properties": {"b": {"type": "HashMap<String, A>"}}}}, [("b", "object")]),
+        ({"name": "a", "parameters": {"properties": {"b": {"type": ""}}}}, [("b", None)]),
+        ({"name": "a", "parameters": {"properties": {"b": {"type": "Money"}}}}, [("b", "Money")]),
         ({"name": "a", "parameters": {"type": "object", "properties": {"b": {}}, "required": None}}, [("b", None)]),
     ],
 )

@@ -1,5 +1,6 @@
 """Parameters of tools whose documents describe them by a JSON Schema (MCP, OpenAPI, functions)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -7,17 +8,18 @@ from petoolkit.schema_fit import JSON_TYPES, referenced
 
 from .tool_document import Parameter
 
-# Python's names for types, which lists of functions have instead of JSON Schema's.
-_TYPES_OF_PYTHON = {
-    "dict": "object",
-    "float": "number",
-    "int": "integer",
-    "bool": "boolean",
-    "str": "string",
-    "list": "array",
-    "tuple": "array",
-    "any": None,
+# JSON Schema's types, by the names that they have in lists of functions (Python's, Java's) and in faulty documents.
+_TYPES: dict[str, str | None] = {
+    **dict.fromkeys(("string", "str", "text", "char", "date", "datetime", "date-time"), "string"),
+    **dict.fromkeys(("number", "float", "double", "decimal"), "number"),
+    **dict.fromkeys(("integer", "int", "long", "short"), "integer"),
+    **dict.fromkeys(("boolean", "bool"), "boolean"),
+    **dict.fromkeys(("array", "list", "tuple", "set", "arraylist"), "array"),
+    **dict.fromkeys(("object", "dict", "map", "hashmap"), "object"),
+    **dict.fromkeys(("any", ""), None),
+    "null": "null",
 }
+_ITEMS = re.compile(r"[\[<].*[\]>]$")  # of `List[str]`
 _PLAIN_TYPES = ("string", "number", "integer", "boolean")
 _MOST_LEVELS = 100
 
@@ -127,7 +129,7 @@ def _types(schema: Any, root: Any, parts_left: list[int]) -> set[str] | None:
 
 
 def with_json_types(schema: Any, levels: int = _MOST_LEVELS) -> Any:
-    """A schema whose types have JSON Schema's names, also where a list of functions has Python's.
+    """A schema whose types have JSON Schema's names, also where a list of functions has Python's or Java's.
 
     Raises:
         ValueError: if it is nested too deeply.
@@ -140,8 +142,8 @@ def with_json_types(schema: Any, levels: int = _MOST_LEVELS) -> Any:
         return schema
     kind = schema.get("type")
     typed = dict(schema)
-    if isinstance(kind, str) and kind.lower() in _TYPES_OF_PYTHON:
-        if known := _TYPES_OF_PYTHON[kind.lower()]:
+    if isinstance(kind, str) and (plain := _ITEMS.sub("", kind.lower())) in _TYPES:
+        if known := _TYPES[plain]:
             typed["type"] = known
         else:
             del typed["type"]
