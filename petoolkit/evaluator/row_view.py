@@ -1,6 +1,6 @@
 """One row, or the rows of one user, for terminals; other people's text in them is plain text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -8,9 +8,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from petoolbench import KINDS, SETTINGS, ToolName, setting_of
+from petoolbench import KINDS, PARAMETER_KINDS, SETTINGS, ToolName, setting_of
 from petoolkit.evaluator.terminal_layout import beginning_of
 from petoolkit.row_reasons import KIND_WORDS, Reason, reason_of
+from petoolkit.schema_words import parameter_words
 from petoolkit.text import listing, printable, setting_label
 
 _RATINGS = {1: ("liked", "green"), 0: ("disliked", "red")}
@@ -141,7 +142,8 @@ def _candidates(tools: list[dict], same_function: list[str], gold: str, brief: b
         mark, style = ("gold", "bold green") if name == gold else ("same job", "yellow")
         description, provider = printable(tool["tool_description"]), printable(tool["provider_description"])
         about = beginning_of(f"{description} {provider}", _BRIEF_TEXT) if brief else f"{description}\n{provider}"
-        table.add_row(Text(mark, style), Text.assemble((_short_name(name), style), f"\n{about}"))
+        parameters = () if brief else [(f"\n{line}", "dim") for line in _parameters(tool)]
+        table.add_row(Text(mark, style), Text.assemble((_short_name(name), style), f"\n{about}", *parameters))
     if brief and others:
         names = [_short_name(tool["tool_name"]) for tool in others]
         return Group(table, Text(f"Candidates of other jobs: {listing(names, most=len(names))}", "dim"))
@@ -149,6 +151,15 @@ def _candidates(tools: list[dict], same_function: list[str], gold: str, brief: b
         name, description = _short_name(tool["tool_name"]), printable(tool["tool_description"])
         table.add_row(Text("other job", "dim"), Text(f"{name}\n{description}", "dim"))
     return table
+
+
+def _parameters(tool: dict) -> Iterator[str]:
+    """A line for each parameter: its name, and which values it takes."""
+    words = parameter_words(tool)
+    for kind, mark in zip(PARAMETER_KINDS, ("", " (optional)"), strict=True):
+        for parameter in tool[kind]:
+            values = words[parameter["name"]]
+            yield printable(f"{parameter['name']}: {values}{mark}" if values else f"{parameter['name']}{mark}")
 
 
 def _heading(text: str) -> Text:

@@ -13,6 +13,7 @@ from petoolkit.evaluator.scores.judgements import gold_documents
 from petoolkit.explorer.judged_evaluations import HALF_RIGHT, READER, RIGHT, WRONG, JudgedEvaluation
 from petoolkit.replies import read_reply
 from petoolkit.row_reasons import Reason, reason_of
+from petoolkit.schema_words import parameter_words
 from petoolkit.scoring import parameter_error, read_gold_call, tool_error
 from petoolkit.text import counted
 
@@ -35,6 +36,7 @@ class Candidate:
     position: int  # among the candidates, from 1
     name: ToolName
     tool: dict
+    values: dict[str, str]  # which values each parameter takes, in words
     is_gold: bool
     past: list[str]  # what the history says of its provider, such as `2 liked` or `3 calls`
     callers: list[tuple[str, str]]  # a model's name, and RIGHT, HALF_RIGHT (only the tool is right) or WRONG
@@ -88,6 +90,7 @@ def row_page(row: dict, evaluations: list[JudgedEvaluation]) -> RowPage:
             position=position,
             name=(name := ToolName.parse(tool["tool_name"])),
             tool=tool,
+            values=parameter_words(tool),
             is_gold=tool["tool_name"] == gold.tool_name,
             past=past.get(name.provider, []) if name.provider else [],
             callers=called.get(name, []),
