@@ -89,6 +89,12 @@ def main() -> None:
     metavar="PATH",
     help="Tool documents of any form that `petoolbench catalogue` reads: a file, a folder, or `embedded`. Repeatable.",
 )
+@click.option(
+    "--background",
+    multiple=True,
+    metavar="PATH",
+    help="Tools that fill past calls and lists of candidates beside those of --catalogue, and are never asked for.",
+)
 @name_options
 @click.option("--users", type=click.IntRange(1), help="Users to simulate; each gives three rows.")
 @click.option("--seed", type=int, help="Another seed gives another benchmark.")
@@ -129,8 +135,8 @@ def build(recipe, users, seed, author, run_folder, dataset_folder, replace, prev
 
     path = recipe_path("build", recipe)
     names = {name: options.pop(name) for name in NAMES}
-    catalogues = given_catalogues(catalogue, **names) or None
-    checked = load_recipe(path, options, catalogue=catalogues, users=users, seed=seed, author=author)
+    catalogues = given_catalogues(catalogue, **names) + given_catalogues(options.pop("background"), background=True)
+    checked = load_recipe(path, options, catalogue=catalogues or None, users=users, seed=seed, author=author)
     if preview:
         _show_preview(checked, preview)
         return

@@ -240,7 +240,9 @@ class Recipe(_Settings):
         for section in _SECTIONS_OF_DESIGN["paper" if self.design == "controlled" else "controlled"]:
             del shown[section]
         shown["catalogue"] = [
-            {"path": Path(one.path).name, **one.names} if one.names else Path(one.path).name for one in self.catalogue
+            {**one.model_dump(exclude_defaults=True), "path": name} if one.names or one.background else name
+            for one in self.catalogue
+            for name in [Path(one.path).name]
         ]
         if not self.asks_a_model:
             del shown["llm"]

@@ -162,8 +162,9 @@ class DocumentsOfCatalogue(Argument):
         """The files' content, and their names with their folders': a nested file's folder is its category."""
         catalogues = materials.recipe.catalogue
         files = catalogue_files([catalogue.path for catalogue in catalogues])
+        settings = [one.model_dump(exclude={"path"}) for one in catalogues]
         names = [f"{file.resolve().parent.name}/{file.name}" for file in files]
-        return {"content": content_hash(*files), "files": names, "names": [one.names for one in catalogues]}
+        return {"content": content_hash(*files), "files": names, "settings": settings}
 
     def source(self, materials: Materials) -> tuple[Iterable[str], Iterable[Path]]:
         """See `Argument`."""

@@ -31,14 +31,14 @@ class ToolClusters:
         tools: the tools.
         largest_eps: largest cosine distance within which two descriptions count as neighbours.
         min_samples: fewest tools within eps of one another, DBSCAN's.
-        known: (tools,) bool: which tools the embedding model can read; the others are in no cluster.
+        clustered: (tools,) bool: which tools are clustered; the others are in no cluster.
 
     Raises:
         InputError: if the neighbours take more memory than this machine has.
     """
 
-    def __init__(self, tools: Tools, largest_eps: float, min_samples: int, known: np.ndarray):
-        self._rows = np.flatnonzero(known)
+    def __init__(self, tools: Tools, largest_eps: float, min_samples: int, clustered: np.ndarray):
+        self._rows = np.flatnonzero(clustered)
         texts = [tools.rows[row]["functionality"] for row in self._rows]
         _, first, self._text_index, self._weights = np.unique(
             texts, return_index=True, return_inverse=True, return_counts=True

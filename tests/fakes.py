@@ -45,6 +45,7 @@ def tool(
     response=None,
     traits=None,
     vendor=None,
+    background=False,
 ):
     """A tool as `collect` and `understand` write it; `name` is "Category.Provider.api"."""
     full_name = ToolName(*name.split("."))
@@ -57,6 +58,7 @@ def tool(
         "provider_description": attributes,
         "traits": dict(traits or {}),
         "requests": [],
+        "background": background,
         "required_parameters": list(required),
         "optional_parameters": list(optional),
         "schema": None,

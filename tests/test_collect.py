@@ -108,6 +108,7 @@ def test_a_kept_row_has_one_form():
             "Answers in about 1.2 s; 100 % of calls succeed.",
             "traits": {},
             "requests": [],
+            "background": False,
             "required_parameters": [parameter("city", default='"Rome"', description="A city")],
             "optional_parameters": [parameter("days", type=None, examples=[1, 3])],
             "schema": None,

@@ -297,6 +297,16 @@ def test_groups_agree_in_as_much_as_is_asked_for():
         grouped(tools, eps=0.1)
 
 
+def test_tools_of_the_background_are_in_no_group():
+    tools = tool_set(
+        tool("Data.Alder.a", attributes="free", required=[CITY]),
+        tool("Data.Birch.a", attributes="paid", required=[CITY]),
+        tool("Data.Cedar.a", attributes="fast", required=[CITY], background=True),
+    )
+    rows, _, _ = grouped(tools, eps=0.1)
+    assert [row["tools"] for row in rows] == [[full("Data.Alder.a"), full("Data.Birch.a")]]
+
+
 def test_services_of_one_vendor_are_not_rivals():
     tools = tool_set(
         tool("Data.Alder.a", attributes="free", required=[CITY], vendor="example.com"),

@@ -3,6 +3,7 @@
 import pytest
 from fakes import full, parameter, tool, tool_set
 from petoolkit.builder.authors.offline import OfflineAuthor
+from petoolkit.builder.spoken_names import shared_words
 from petoolkit.builder.stages.instruct import instruct, objection
 
 from petoolbench import SETTINGS
@@ -46,6 +47,19 @@ def test_names_beyond_ascii_are_names(name):
 def test_a_name_without_letters_is_never_found():
     """It would be found everywhere."""
     assert objection("Find the forecast.", ["<Weather>.<?>.<_/>"], set()) is None
+
+
+@pytest.mark.parametrize(
+    ("common", "reason"),
+    [((), "names a tool"), (("weather", "of"), "names a tool"), (("weather", "forecast", "of", "a"), None)],
+)
+def test_a_tools_name_may_be_said_if_all_descriptions_have_its_words(common, reason):
+    names = ["<Weather>.<Alder>.<forecast>", "<Weather>.<Birch>.<weather_forecast>"]
+    assert objection("Get the weather forecast of Rome.", names, set(), common) == reason
+    assert objection("Ask Alder for the weather forecast.", names, set(), common) == "names a provider"
+    texts = ["Get a forecast of the weather", "The weather forecast, of any day"]
+    assert shared_words(texts) == {"forecast", "of", "the", "weather"}
+    assert shared_words([]) == frozenset()
 
 
 # --- the stage ------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from fakes import full, parameter, tool
 from jinja2 import meta
 from petoolkit.builder.authors import author_prompts as prompts
-from petoolkit.builder.authors.author import DescribeJob, OverrideJob
+from petoolkit.builder.authors.author import DescribeJob, OverrideJob, ServeJob
 from petoolkit.builder.authors.author_prompts import LONGEST_TEXT, TASKS, fence, messages, template_text
 from petoolkit.builder.authors.author_replies import AttributesReply, CallReply, check_attributes
 from petoolkit.builder.authors.block_replies import (
@@ -19,11 +19,13 @@ from petoolkit.builder.authors.block_replies import (
     check_need,
     described_items,
 )
+from petoolkit.builder.authors.served_replies import ServedReply, check_served
 from petoolkit.builder.stages.instruct import objection
 from petoolkit.builder.traits import TRAITS, is_quoted
 
 from petoolbench import ToolName
 
+_SERVED = ("tool_description", "required_parameters", "optional_parameters")
 HISTORIES = [task for task in TASKS if task.startswith("history_")]
 CALLS = ["example", *HISTORIES, "instruction"]  # tasks whose replies hold calls
 KEYS = {
@@ -32,6 +34,7 @@ KEYS = {
     "instruction": {"instruction", "parameters"},
     "descriptions": {"descriptions"},
     "override": {"instruction"},
+    "serve": {"tools"},
 }
 FORMS = {
     "example": CallReply,
@@ -39,6 +42,7 @@ FORMS = {
     "instruction": CallReply,
     "descriptions": DescriptionsReply,
     "override": RequestReply,
+    "serve": ServedReply,
 }
 OF_THE_BUILD = {"attributes": {"traits"}, "descriptions": {"is_crossed"}}  # what the system message may show
 DATA = re.compile(r"^<data>\n(.*)\n</data>$", re.MULTILINE)
@@ -83,6 +87,11 @@ def values_for(task) -> dict:
             "instruction": 'Play "Grün & <b>" by Aerwyn,\nall 3 parts',
             "parameters": {"song": "Grün & <b>", "artist": "Aerwyn", "parts": 3, "loud": True},
             "need": {"the provider": "costs nothing", "as people say it": ["My budget is zero.", "No bills."]},
+        },
+        "serve": {
+            "instruction": 'Play "Grün & <b>" by Aerwyn',
+            "parameters": {"song": "Grün & <b>"},
+            "tools": [{"key": "t1", **{key: document[key] for key in _SERVED}}],
         },
     }[task]
 
@@ -328,6 +337,18 @@ def test_worked_need_is_added_to_the_request():
     assert not any(sentence in text for sentence in trait.needs)  # as a person would say it, not copied
 
 
+def test_worked_answers_fit_their_tools():
+    _, (request, parameters, tools), output = worked_example("serve")
+    named = [{**one, "tool_name": full(f"Music.{one['key'].title()}.x")} for one in tools]
+    served = check_served(
+        ServedReply.model_validate(output), ServeJob(request, json.dumps(parameters), named, random.Random(0))
+    )
+    assert [value is None for value in served.values()] == [False, True]
+    assert all(value in request for value in parameters.values())
+    (text,) = served[full("Music.T1.x")].values()
+    assert all(part in request for part in text.split(", "))
+
+
 # --- wrong use ------------------------------------------------------------------------------------------------------
 
 
@@ -374,7 +395,7 @@ def test_a_document_cannot_close_its_fence(attack, task):
         values["tool"] |= {"tool_description": attack, attack: 1}
     elif "candidates" in values:
         values["candidates"][0] |= {"category": attack, attack: 1}
-    elif "need" in values:
+    elif "need" in values or "tools" in values:
         values["instruction"] = attack
         values["parameters"] |= {"song": attack, attack: 1}
     else:

@@ -13,13 +13,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from click.testing import CliRunner
 from conftest import ROOT
 from petoolkit.builder.catalogue.catalogue_files import documents_of
 from petoolkit.builder.catalogue.catalogue_settings import CatalogueSettings
+from petoolkit.builder.pipeline import build
+from petoolkit.builder.recipe import load_recipe
 from petoolkit.builder.stages.collect import collect
+from rich.console import Console
 
+from petoolbench import ToolName
 from petoolbench_cli import main
+from petoolkit.shipped import recipe_path
 
 FIXTURES = Path(__file__).parent / "fixtures"
 STDIO = f"{sys.executable} {FIXTURES / 'mcp_stdio_server.py'}"
@@ -78,7 +84,7 @@ def test_two_servers_are_frozen_and_read(tmp_path, http_server):
         "<Weather>.<meteo>.<weather_now>",
         "<Weather>.<meteo>.<forecast>",
     ]
-    assert counts == {"read": 5, "kept": 5, "shortened": 0}
+    assert counts == {"read": 5, "kept": 5}
     storm, meteo = tools["<Weather>.<storm>.<weather_forecast>"], tools["<Weather>.<meteo>.<forecast>"]
     assert storm["provider_description"] == "Weather from stations, free of charge."
     assert meteo["provider_description"] == "Weather from satellites, within the EU only."
@@ -86,6 +92,32 @@ def test_two_servers_are_frozen_and_read(tmp_path, http_server):
         assert [parameter["name"] for parameter in tool["required_parameters"]] == ["city", "days"]
         assert json.loads(tool["optional_parameters"][0]["schema"])["enum"] == ["metric", "imperial"]
     assert meteo["response"] == '{"result": ["str"]}'
+
+
+def test_a_benchmark_is_built_of_two_servers_that_overlap(tmp_path, http_server):
+    """Past calls are of other providers: two servers alone have none, so the catalogue that ships helps out."""
+    out = tmp_path / "tools.json"
+    assert snapshot(STDIO, http_server, "--out", out).exit_code == 0
+    recipe = yaml.safe_load(recipe_path("build", "own-tools").read_text(encoding="utf-8"))
+    background = [{"path": f"embedded/{name}", "background": True} for name in ("Music", "Books", "Energy", "Jobs")]
+    recipe["catalogue"] = [{"path": str(out), "category": "Sky"}, *background]
+    recipe["users"] = 40
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    done = build(load_recipe(tmp_path / "recipe.yaml"), tmp_path / "run", tmp_path / "data", Console(quiet=True))
+    rows = list(done.rows("export"))
+    assert {row["category"] for row in rows} == {"Sky"}
+    assert {ToolName.parse(row["tool_call"]["tool_name"]).provider for row in rows} == {"storm", "meteo"}
+    for row in rows:
+        assert {ToolName.parse(name).provider for name in row["same_function_tools"]} == {"storm", "meteo"}
+        called = json.loads(row["tool_call"]["parameters"])
+        assert called["city"] in row["instruction"]
+        (gold,) = [tool for tool in row["candidate_tools"] if tool["tool_name"] == row["tool_call"]["tool_name"]]
+        for name, value in called.items():
+            if name == "units":
+                assert value in ("metric", "imperial")
+            if name == "days":
+                assert 1 <= value <= 14
+        assert {p["name"] for p in gold["required_parameters"]} <= called.keys()
 
 
 def test_the_same_tools_have_the_same_hash_and_a_file_is_only_replaced_when_told(tmp_path):
@@ -119,7 +151,7 @@ def test_the_same_tools_have_the_same_hash_and_a_file_is_only_replaced_when_told
 def test_a_server_that_fails_is_told_in_one_sentence_and_leaves_nothing(tmp_path, http_server, server, reason):
     out = tmp_path / "tools.json"
     server = server.format(http=http_server).replace(" #", f" {tmp_path}")
-    result = snapshot(server, "--out", out, "--timeout", 2)
+    result = snapshot(server, "--out", out, "--timeout", 2 if "did not answer" in reason else 60)
     assert result.exit_code == 2, result.output
     assert re.search(rf"^Error: .*{reason}", on_one_line(result)), result.output
     assert not list(tmp_path.iterdir())

@@ -55,6 +55,7 @@ def _named(document: ToolDocument, settings: CatalogueSettings, file: Path, coun
         "category": settings.category,
         "tool": settings.provider,
         "tool_description": settings.provider_description,
+        "background": settings.background or None,
     }
     named = document.model_copy(update={name: value for name, value in given.items() if value is not None})
     if not named.category.strip():

@@ -11,6 +11,7 @@ class CatalogueSettings(BaseModel):
     Args:
         path: a file, a folder, `embedded` or `embedded/CATEGORY`.
         category, provider, provider_description: of all its tools, instead of what the catalogue says, unless `None`.
+        background: whether its tools only fill past calls and lists of candidates, and are never what is asked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -19,6 +20,7 @@ class CatalogueSettings(BaseModel):
     category: str | None = None
     provider: str | None = None
     provider_description: str | None = None
+    background: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -28,4 +30,4 @@ class CatalogueSettings(BaseModel):
     @property
     def names(self) -> dict[str, str]:
         """The names that are given."""
-        return self.model_dump(exclude={"path"}, exclude_none=True)
+        return self.model_dump(exclude={"path", "background"}, exclude_none=True)

@@ -15,7 +15,7 @@ _NOT_READ = (
     *("tool_title", "method", "response_schema_source", "popularity", "service_level", "statuscode", "home_url"),
     *("tool_std", "api_std", "source", "in_petoolbench_test", "in_toolgrad_v3"),
 )
-_COLUMNS: Collection[str] = [*ToolDocument.model_fields, *_NOT_READ]
+_COLUMNS: Collection[str] = [*(name for name in ToolDocument.model_fields if name != "background"), *_NOT_READ]
 _KEYS_OF_PARAMETER: Collection[str] = [*Parameter.model_fields, "schema"]
 
 

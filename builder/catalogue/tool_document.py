@@ -46,6 +46,7 @@ class ToolDocument(BaseModel):
         pricing: of the provider, in the catalogue's words.
         latency_ms, success_rate: milliseconds of an answer, and percent of calls that succeed.
         traits: of the provider, by name (`builder.traits`), each with the words of its description that say so.
+        background: whether it only fills past calls and lists of candidates.
         requests: how people ask for what the endpoint does, with `{name}` for each required parameter.
     """
 
@@ -66,3 +67,4 @@ class ToolDocument(BaseModel):
     success_rate: float | None = None
     traits: dict[str, str] = {}
     requests: list[str] = []
+    background: bool = False

@@ -7,6 +7,7 @@ from petoolbench import PARAMETER_KINDS, SETTINGS, to_json_text
 
 from ..authors.author import Author, DescribeJob, HistoryJob, InstructJob, OverrideJob, ServeJob, Written
 from ..record_rng import record_rng
+from ..spoken_names import shared_words
 from ..stage_notes import Notes
 from ..uniform_tools import UNIFORM, parameter_types
 from .instruct import objection
@@ -101,8 +102,9 @@ def block_instruct(
     def objection_to(block: dict):
         calls = history_of[block["block_id"]]
         past = {call["instruction"] for key in ("calls", "neutral_calls") for call in calls[key]}
-        group = by_group[block["group_id"]]
-        return partial(objection, tool_names=group["tools"], past_instructions=past)
+        names = by_group[block["group_id"]]["tools"]
+        common_words = shared_words(tools[name]["tool_description"] for name in names)
+        return partial(objection, tool_names=names, past_instructions=past, common_words=common_words)
 
     def jobs() -> Iterator[InstructJob]:
         for block in accepted:

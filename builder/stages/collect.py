@@ -63,6 +63,7 @@ def collect(
             known.
         schema (str or null): what the JSON Schema of all parameters says beside properties and required ones, as text.
         traits ({name: words of the provider's description that say so}).
+        background (bool): whether it only fills past calls and lists of candidates.
         requests (list of str): how people ask for it, if the catalogue knows.
         required_parameters, optional_parameters (list of {name, type, description, default, schema (both JSON text),
             examples, asks}).
@@ -162,6 +163,7 @@ def _tool(document: ToolDocument, max_description: int, counts: Counter[str]) ->
         ),
         "traits": {trait: clean_text(quote) for trait, quote in document.traits.items()},
         "requests": document.requests,
+        "background": document.background,
         **_parameters(document, max_description, counts),
         "schema": document.parameters_schema and to_json_text(clean_value(document.parameters_schema)),
         "response": _canonical(document.response_schema),

@@ -59,7 +59,8 @@ def group(tools: Tools, settings: "GroupSettings", has_attributes: bool, notes: 
             markup=False,
             highlight=False,
         )
-    clusters = ToolClusters(tools, max([settings.eps, *settings.sweep]), settings.min_samples, known)
+    asked_for = np.array([not tool["background"] for tool in tools.rows])
+    clusters = ToolClusters(tools, max([settings.eps, *settings.sweep]), settings.min_samples, known & asked_for)
     notes.extra["sweep"] = sweep = []
     for eps in sorted({settings.eps, *settings.sweep}):
         at_eps = clusters.at(eps)

@@ -1,13 +1,13 @@
 """Stage 6, instruct: what the user asks now (paper, section 3.2.3, "Instruction Generation")."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 
 from petoolbench import SETTINGS, to_json_text
 
 from ..authors.author import Author, InstructJob
 from ..record_rng import record_rng
-from ..spoken_names import named
+from ..spoken_names import named, shared_words
 
 
 def instruct(
@@ -41,7 +41,12 @@ def instruct(
                 tool=tools[user["gold_tool"]],
                 functionality=group["functionality"],
                 history=history[telling.name],
-                objection=partial(objection, tool_names=group["tools"], past_instructions=past),
+                objection=partial(
+                    objection,
+                    tool_names=group["tools"],
+                    past_instructions=past,
+                    common_words=shared_words(tools[name]["tool_description"] for name in group["tools"]),
+                ),
                 rng=record_rng(seed, "instruct", user["user_id"]),
             )
 
@@ -55,12 +60,18 @@ def instruct(
         }
 
 
-def objection(instruction: str, tool_names: Iterable[str], past_instructions: set[str]) -> str | None:
+def objection(
+    instruction: str,
+    tool_names: Iterable[str],
+    past_instructions: set[str],
+    common_words: Collection[str] = frozenset(),
+) -> str | None:
     """Why an instruction may not stand: it repeats one of the history, or names a tool or provider of its group.
 
-    A name that all tools of the group have may be said: catalogues' descriptions often repeat it.
+    A name that all tools of the group have may be said, and so may a tool's name made of `common_words`, which all of
+    their descriptions have: `forecast` says what is asked, not who is to do it.
     """
     if instruction in past_instructions:
         return "repeats an instruction of the history"
-    found = named(instruction, tool_names)
+    found = named(instruction, tool_names, common_words)
     return f"names {found[0]}" if found else None

@@ -25,9 +25,9 @@ def name_options(command: Callable) -> Callable:
     return command
 
 
-def given_catalogues(paths: tuple[str, ...], **names: str | None) -> list[dict[str, Any]]:
+def given_catalogues(paths: tuple[str, ...], **settings: Any) -> list[dict[str, Any]]:
     """Catalogues as recipes have them, out of paths and the options of `name_options`."""
-    return [{"path": path, **names} for path in paths]
+    return [{"path": path, **settings} for path in paths]
 
 
 @click.command()

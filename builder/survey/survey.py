@@ -102,7 +102,8 @@ def survey(catalogues: Sequence[CatalogueSettings], settings: GroupSettings, enc
     author = OfflineAuthor(rows)
     tools = Tools({tool["tool_name"]: tool for tool in rows}, encoder, settings.eps)
     known = is_readable([tool["functionality"] for tool in rows], encoder)
-    clusters = ToolClusters(tools, max([settings.eps, *settings.sweep]), settings.min_samples, known)
+    asked_for = np.array([not tool["background"] for tool in rows])
+    clusters = ToolClusters(tools, max([settings.eps, *settings.sweep]), settings.min_samples, known & asked_for)
     with_all = settings.model_copy(update={"parameterless": True})
     groups = group_rows(
         tools, [g for c in clusters.at(settings.eps) for g in uniform_groups(tools, c, with_all, False, Counter())]

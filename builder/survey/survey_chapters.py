@@ -181,7 +181,7 @@ def _next(survey: Survey, catalogues: Sequence[CatalogueSettings]) -> Iterator[s
         if len(survey.providers) < _FEWEST_PROVIDERS:
             yield (
                 f"A history needs providers that are not among the candidates, and there are {len(survey.providers)} "
-                "in all: add `--catalogue embedded` for more, or lower candidates.number."
+                "in all: add `--background embedded` for more, or lower candidates.number."
             )
     elif survey.groups:
         yield "All groups are of tools without parameters: copy a recipe, and set group.parameterless: true."
