@@ -90,7 +90,7 @@ def values_for(task) -> dict:
         },
         "serve": {
             "instruction": 'Play "Grün & <b>" by Aerwyn',
-            "parameters": {"song": "Grün & <b>"},
+            "parameters": {"song": "Grün & <b>", "artist": "Aerwyn"},
             "tools": [{"key": "t1", **{key: document[key] for key in _SERVED}}],
         },
     }[task]
