@@ -200,6 +200,9 @@ def test_markup_in_other_peoples_text_is_shown_as_text(tmp_path):
 
     hostile = "[bold red]x[/] \x1b[31m<script>alert(1)</script>"
     tool = {"tool_name": f"<A>.<{hostile}>.<b>", "tool_description": hostile, "provider_description": hostile}
+    schema = json.dumps({"enum": [hostile]})
+    parameter = {"name": hostile, "type": hostile, "description": hostile, "default": None, "schema": schema}
+    tool |= {"required_parameters": [parameter], "optional_parameters": [], "schema": None}
     row = {"id": "u/chronological", "instruction": hostile, "candidate_tools": [tool], "same_function_tools": []}
     row["history"] = [
         {
