@@ -39,7 +39,15 @@ WHOLE = {
         "test_hf_model",
     ),
     *("test_openai_author", "test_openai_model", "test_pairs", "test_push", "test_push_adapter", "test_push_faults"),
-    *("test_recipes_training", "test_scripted_server", "test_serve", "test_sft", "test_tiny_run", "test_trainer_rows"),
+    *(
+        "test_recipes_training",
+        "test_scripted_server",
+        "test_serve",
+        "test_sft",
+        "test_snapshot",
+        "test_tiny_run",
+        "test_trainer_rows",
+    ),
 }
 
 
