@@ -27,6 +27,7 @@ from petoolkit.builder.encoders import make_encoder
 from petoolkit.builder.logs.logged_tools import LoggedTools
 
 from petoolbench import ToolName, to_json_text
+from petoolkit.dataset_record import read_dataset_record
 from petoolkit.embedding import DEFAULT_MODEL
 from petoolkit.text import markdown_table
 
@@ -84,9 +85,10 @@ def measured(log: Path, dataset: Path, redact: bool) -> list[str]:
     command = [sys.executable, "-m", "petoolbench_cli", "import", "logs", str(log), "--catalogue", "embedded"]
     command += ["--dataset", str(dataset), *(["--redact"] if redact else [])]
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    subprocess.run(command, check=True, capture_output=True)
     seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    record = read_dataset_record(str(dataset))
     size = sum(file.stat().st_size for file in dataset.rglob("*.parquet"))
     return [
         log.name,
@@ -94,7 +96,7 @@ def measured(log: Path, dataset: Path, redact: bool) -> list[str]:
         f"{seconds:.0f} s",
         f"{cpu:.0f} s",
         f"{after.ru_maxrss / 1e6:.2f} GB",  # the largest of all commands so far
-        shown.strip().splitlines()[-1].partition(" to ")[0],
+        f"{record.statistics['rows']:,} rows of {record.statistics['users']:,} users" if record else "",
         f"{size / 1e6:.0f} MB",
     ]
 

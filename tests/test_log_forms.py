@@ -153,6 +153,24 @@ def test_parallel_calls_of_a_message_have_one_request(tmp_path):
     assert [(one.request, one.tool) for one in calls] == [("Both", "Alder.mail"), ("Both", "Alder.notes")] * 2
 
 
+def test_a_conversation_that_is_logged_with_every_turn_gives_each_call_once(tmp_path):
+    first = [
+        {"role": "user", "content": "One"},
+        {"role": "assistant", "tool_calls": [{**called("a", {}), "id": "c1"}]},
+    ]
+    second = [
+        {"role": "user", "content": "Two"},
+        {"role": "assistant", "tool_calls": [{**called("b", {}), "id": "c2"}]},
+    ]
+    turns = [
+        {"user": "ann", "created": 1, "messages": first},
+        {"user": "ann", "created": 2, "messages": first + second},
+    ]
+    _, calls, source = read(write_lines(tmp_path / "chats.jsonl", turns))
+    assert [(one.request, one.tool, one.time) for one in calls] == [("One", "a", SECOND), ("Two", "b", 2 * SECOND)]
+    assert source.counts == {"left out: repeated event": 1}
+
+
 def attributes(**values) -> list[dict]:
     kinds = {str: "stringValue", int: "intValue"}
     return [{"key": key.replace("__", "."), "value": {kinds[type(one)]: one}} for key, one in values.items()]
@@ -338,6 +356,10 @@ def test_tools_are_found_by_the_names_that_logs_have():
         (b'{"user": "a"}\n{"user": \n', "line 2: not valid JSON"),
         (b'{"user": \n{"user": "a"}\n', "line 1: not valid JSON"),
         (b'[{"user": "a"},', "not valid JSON"),
+        (b"[]", "holds no calls"),
+        (b"user,tool,request,arguments\n", "holds no calls"),
+        (b'{"user": 1' + b"0" * 5000 + b"}", "a number has too many digits"),
+        (b"[" * 100_000, "nested too deeply"),
         (b"[1, 2]", "not a log in a form that can be read; known are chat transcripts"),
         (b"\x89PNG\r\n\x1a\n\x00\xff", "not text in UTF-8"),
         (b"PAR1 and nothing more", "cannot be read"),

@@ -137,8 +137,30 @@ def test_stars_are_read_by_their_scale(tmp_path, monkeypatch):
     calls = [call("ann", time, "Alder.mail", stars) for time, stars in enumerate((5, 4, 3, 2, 1, "5"))]
     made = imported(tmp_path, calls, monkeypatch)
     assert [rating for _, rating in made.past("ann/rating_integrated")] == [1, 1, 0, 0]
+    assert made.counts["taken as not rated: neither for nor against, by the ratings' scale"] == 1
     assert len(made.past("ann/preferred_only")) == 3  # three stars are neither liked nor disliked
     assert made.report.record.logs["ratings"].startswith("stars: 4")
+
+
+def test_a_scale_that_is_not_known_is_no_rating(tmp_path, monkeypatch):
+    calls = [call("ann", time, "Alder.mail", rating) for time, rating in enumerate((10, 80, 1, "up", None))]
+    made = imported(tmp_path, calls, monkeypatch)
+    assert made.past("ann/rating_integrated") == [("Alder.mail", 1)]  # the one that is not a number
+    assert made.counts["taken as not rated: neither for nor against, by the ratings' scale"] == 3
+    assert made.report.record.logs["ratings"].startswith("numbers up to 80")
+
+
+def deep(levels: int) -> list:
+    return [deep(levels - 1)] if levels else []
+
+
+def test_strange_arguments_are_kept_or_counted_and_never_break_the_import(tmp_path, monkeypatch):
+    strange = [10**400, -0.0, "x" * 100_000, "\ud800", {"": {"a\u2028b": None}}, deep(50), deep(70), deep(900)]
+    calls = [call("ann", time, "Alder.mail", arguments={"about": "x", "more": v}) for time, v in enumerate(strange)]
+    calls.append(call("ann", 50, "Alder.mail", arguments={"about": "x", "days": 10**400}))
+    made = imported(tmp_path, [*calls, call("ann", 99, "Alder.mail")], monkeypatch, redact=True)
+    assert len(made.past("ann/chronological")) == 7
+    assert made.counts["left out: arguments are nested too deeply"] == 2
 
 
 @pytest.mark.parametrize("rating", ["up", "thumbs-down", True, False, 0, "1", -1])

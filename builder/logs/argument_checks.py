@@ -33,7 +33,19 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "array": lambda value: isinstance(value, list) or _is_text_of(value, list),
     "object": lambda value: isinstance(value, dict) or _is_text_of(value, dict),
 }
-_FITS["integer"] = lambda value: _FITS["number"](value) and float(value) % 1 == 0
+_FITS["integer"] = lambda value: _FITS["number"](value) and (isinstance(value, int) or float(value) % 1 == 0)
+_DEEPEST = 60  # levels of arguments; deeper ones are not what a tool takes
+
+
+def is_too_deep(parameters: str) -> bool:
+    """Whether the JSON text of arguments has more levels than can be searched and shown."""
+    if parameters.count("[") + parameters.count("{") <= _DEEPEST:
+        return False
+    depth = deepest = 0
+    for mark in re.sub(r'"(?:[^"\\]|\\.)*"', "", parameters):
+        depth += (mark in "[{") - (mark in "]}")
+        deepest = max(deepest, depth)
+    return deepest > _DEEPEST
 
 
 class ArgumentCheck:

@@ -38,11 +38,12 @@ def chat_calls(entries: Iterable[Any], source: LogSource) -> Iterator[LoggedCall
         raise InputError(f"{source.file}: {error}.") from None
     keys = {field: key for field, key in keys.items() if field not in _OWN}
     source.taken.update(keys)
+    seen: set[str] = set()
     for entry in chain(first, entries):
         if not is_conversation(entry):
             source.counts["left out: an entry has no messages"] += 1
             continue
-        yield from _calls(entry, keys, source)
+        yield from _calls(entry, keys, source, seen)
 
 
 def _holders(entry: Any) -> Iterator[Mapping[str, Any]]:
@@ -57,8 +58,11 @@ def _holders(entry: Any) -> Iterator[Mapping[str, Any]]:
         yield metadata
 
 
-def _calls(entry: dict, keys: Mapping[str, str], source: LogSource) -> Iterator[LoggedCall]:
+def _calls(entry: dict, keys: Mapping[str, str], source: LogSource, seen: set[str]) -> Iterator[LoggedCall]:
+    """The calls of a conversation, but for those with an id that an earlier conversation had: many logs hold each
+    conversation anew with every turn."""
     request = ""
+    own: set[str] = set()
     metadata = entry.get("metadata")
     shared = [holder for holder in (entry, metadata) if isinstance(holder, dict)]
     for message in entry["messages"]:
@@ -66,7 +70,12 @@ def _calls(entry: dict, keys: Mapping[str, str], source: LogSource) -> Iterator[
             continue
         if message.get("role") == "user":
             request = _content(message.get("content")) or request
-        for name, arguments in _tool_calls(message):
+        for name, arguments, call_id in _tool_calls(message):
+            if call_id in seen:
+                source.counts["left out: repeated event"] += 1
+                continue
+            if call_id:
+                own.add(call_id)
             values = {field: _first(key, [message, *shared]) for field, key in keys.items()}
             call = read_call(
                 {
@@ -82,6 +91,7 @@ def _calls(entry: dict, keys: Mapping[str, str], source: LogSource) -> Iterator[
             )
             if call:
                 yield call
+    seen |= own
 
 
 def _first(key: str, holders: Iterable[Mapping[str, Any]]) -> Any:
@@ -96,12 +106,20 @@ def _content(content: Any) -> str:
     return content.strip() if isinstance(content, str) else ""
 
 
-def _tool_calls(message: dict) -> list[tuple[Any, Any]]:
-    """Names and arguments of a message's calls, in OpenAI's form of today or the one before it (`function_call`)."""
+def _tool_calls(message: dict) -> list[tuple[Any, Any, str]]:
+    """Name, arguments and id ("" if it has none) of a message's calls, in OpenAI's form of today or the one before it
+    (`function_call`)."""
     calls = message.get("tool_calls")
-    functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-    functions.append(message.get("function_call"))
-    return [(one.get("name"), one.get("arguments")) for one in functions if isinstance(one, dict)]
+    found = []
+    for call in calls if isinstance(calls, list) else []:
+        if isinstance(call, dict) and isinstance(function := call.get("function"), dict):
+            call_id = call.get("id")
+            found.append(
+                (function.get("name"), function.get("arguments"), call_id if isinstance(call_id, str) else "")
+            )
+    if isinstance(function := message.get("function_call"), dict):
+        found.append((function.get("name"), function.get("arguments"), ""))
+    return found
 
 
 CHAT = LogForm(

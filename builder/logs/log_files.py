@@ -51,6 +51,8 @@ def read_log(source: LogSource) -> tuple[LogForm, Iterator[LoggedCall]]:
         return TABLE, TABLE.calls(_csv_rows(file, source), source)
     values = _json_lines(file) if mark == "{" and _has_a_value_a_line(file) else _json_values(file)
     first = next(values, None)
+    if first is None:
+        raise InputError(f"{file} holds no calls; give a log with some.")
     form = next((form for form in FORMS if form.is_form_of(first)), None)
     if form is None:
         raise InputError(f"{file} is not a log in a form that can be read; known are {known_forms()}.")

@@ -62,8 +62,8 @@ def read_rating(value: Any) -> float | bool | None:
             return None
         if text in _LIKED or text in _DISLIKED:
             return text in _LIKED
-        return float(value)
-    if isinstance(value, int | float):
+        value = float(value)
+    if isinstance(value, int | float) and (value != value or abs(value) < 1e6):
         return None if value != value else float(value)  # a missing number is not a number
     raise ValueError("not a rating")
 

@@ -31,7 +31,6 @@ from .log_split import test_calls
 from .logged_tools import LoggedTools
 from .logs_options import LogsOptions
 from .past_calls import CallsOfUsers, PastCall
-from .rating_scale import FEWEST_STARS_LIKED, MOST_STARS_DISLIKED
 from .redaction import Redactor
 from .user_names import UserNames
 
@@ -181,16 +180,12 @@ class _Import:
     def _how(self, calls: CallsOfUsers) -> dict[str, object]:
         """How the log was read, for the record and the card."""
         options = self._options
-        ratings = "1 and 0"
-        if calls.scale.has_stars:
-            ratings = f"stars: {FEWEST_STARS_LIKED} and more liked, {MOST_STARS_DISLIKED} and fewer disliked"
-        elif not any("rating" in taken for taken in self._taken.values()):
-            ratings = "none: every call counts as liked"
+        has_ratings = any("rating" in taken for taken in self._taken.values())
         last = "call" if options.holdout == 1 else f"{options.holdout} calls"
         return {
             "read as": {form: _listed(taken) for form, taken in self._taken.items()},
             "order": "time" if calls.has_times else "as in the log, which has no times",
-            "ratings": ratings,
+            "ratings": calls.scale.description if has_ratings else "none: every call counts as liked",
             "asked": f"the last {last} of each user",
             "longest history": options.most_history,
             "test share": options.test_share,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from petoolbench import to_json_text
 
+from .argument_checks import is_too_deep
 from .log_call import LoggedCall
 from .logged_tools import LoggedTools, check_that_tools_match
 from .rating_scale import RatingScale
@@ -78,11 +79,13 @@ class CallsOfUsers:
         if not isinstance(call.arguments, dict):
             self._counts["left out: arguments are not an object"] += 1
             return None
-        if problem := self._tools.problem(tool, call.arguments):
+        parameters = to_json_text(call.arguments)
+        problem = "arguments are nested too deeply" if is_too_deep(parameters) else None
+        if problem := problem or self._tools.problem(tool, call.arguments):
             self._counts[f"left out: {problem}"] += 1
             return None
         offered = None if call.offered is None else self._numbers(call.offered)
-        return PastCall(call.time, tool, call.request, to_json_text(call.arguments), call.rating, offered)
+        return PastCall(call.time, tool, call.request, parameters, call.rating, offered)
 
     def _numbers(self, names: tuple[str, ...]) -> tuple[int, ...]:
         """Numbers of offered tools, held once for all calls with the same offer."""
@@ -105,7 +108,10 @@ class CallsOfUsers:
         Calls without a time, in a log with times, and repeated events are left out, and counted.
         """
         for user, calls in self._by_user.items():
-            self._by_user[user] = self._in_order(calls)
+            self._by_user[user] = ordered = self._in_order(calls)
+            for call in ordered:
+                if call.rating is not None and self.scale.read(call.rating) is None:
+                    self._counts["taken as not rated: neither for nor against, by the ratings' scale"] += 1
         return self._by_user
 
     def _in_order(self, calls: list[PastCall]) -> list[PastCall]:

@@ -9,7 +9,8 @@ FEWEST_STARS_LIKED, MOST_STARS_DISLIKED, MOST_STARS = 4, 2, 5
 class RatingScale:
     """Finds out whether a log's numbers are 0 and 1 (or -1 and 1) or one to five stars; then reads ratings by it.
 
-    Of stars, four and five are liked, one and two disliked, and three is taken as no rating.
+    Of stars, four and five are liked, one and two disliked, and three is taken as no rating. Numbers of any other scale
+    are taken as no rating.
     """
 
     largest: float = field(default=0.0)
@@ -24,12 +25,21 @@ class RatingScale:
         """Whether numbers are stars."""
         return self.largest > 1
 
+    @property
+    def description(self) -> str:
+        """How ratings are read."""
+        if self.largest > MOST_STARS:
+            return f"numbers up to {self.largest:g}, of a scale that is not known: taken as not rated"
+        if self.has_stars:
+            return f"stars: {FEWEST_STARS_LIKED} and more liked, {MOST_STARS_DISLIKED} and fewer disliked"
+        return "1 liked, 0 disliked"
+
     def read(self, rating: float | bool | None) -> int | None:
         """1 for a liked call, 0 for a disliked one, `None` for neither."""
         if rating is None or isinstance(rating, bool):
             return None if rating is None else int(rating)
         if self.has_stars:
-            if not 1 <= rating <= MOST_STARS:
+            if self.largest > MOST_STARS or not 1 <= rating <= MOST_STARS:
                 return None
             return 1 if rating >= FEWEST_STARS_LIKED else 0 if rating <= MOST_STARS_DISLIKED else None
         return {1.0: 1, 0.0: 0, -1.0: 0}.get(rating)

@@ -22,6 +22,8 @@ def table_calls(rows: Iterable[Mapping[str, Any]], source: LogSource) -> Iterato
     """
     rows = iter(rows)
     first = list(islice(rows, _LOOKED_AT))
+    if not first:
+        raise InputError(f"{source.file} holds no calls; give a log with some.")
     names = list(dict.fromkeys(name for row in first if isinstance(row, dict) for name in row))
     try:
         columns = choose_columns(names, source.columns, NEEDED)
