@@ -363,7 +363,7 @@ def test_tools_are_found_by_the_names_that_logs_have():
         (b"[1, 2]", "not a log in a form that can be read; known are chat transcripts"),
         (b"\x89PNG\r\n\x1a\n\x00\xff", "not text in UTF-8"),
         (b"PAR1 and nothing more", "cannot be read"),
-        (b"just a sentence", "no column is known to hold"),
+        (b"just a sentence\nand another", "no column is known to hold"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_with_the_reason(content, message, tmp_path):

@@ -9,8 +9,8 @@ FEWEST_STARS_LIKED, MOST_STARS_DISLIKED, MOST_STARS = 4, 2, 5
 class RatingScale:
     """Finds out whether a log's numbers are 0 and 1 (or -1 and 1) or one to five stars; then reads ratings by it.
 
-    Of stars, four and five are liked, one and two disliked, and three is taken as no rating. Numbers of any other scale
-    are taken as no rating.
+    Of stars, four and five are liked, one and two disliked, and three is taken as no rating. Numbers of any other
+    scale are taken as no rating.
     """
 
     largest: float = field(default=0.0)
