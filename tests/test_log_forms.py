@@ -169,6 +169,8 @@ def test_a_conversation_that_is_logged_with_every_turn_gives_each_call_once(tmp_
     _, calls, source = read(write_lines(tmp_path / "chats.jsonl", turns))
     assert [(one.request, one.tool, one.time) for one in calls] == [("One", "a", SECOND), ("Two", "b", 2 * SECOND)]
     assert source.counts == {"left out: repeated event": 1}
+    _, calls, _ = read(write_lines(tmp_path / "chats.jsonl", [*turns, {**turns[0], "user": "bob"}]))
+    assert [one.user for one in calls] == ["ann", "ann", "bob"]
 
 
 def attributes(**values) -> list[dict]:

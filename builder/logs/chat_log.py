@@ -11,6 +11,7 @@ from .log_columns import choose_columns
 from .table_log import read_call
 
 _LOOKED_AT = 1_000  # conversations whose keys are known
+_Event = tuple[str, str, str, str]  # user, id, name and arguments of a call
 _OWN = {"request", "tool", "arguments"}  # fields that the messages hold
 
 
@@ -38,7 +39,7 @@ def chat_calls(entries: Iterable[Any], source: LogSource) -> Iterator[LoggedCall
         raise InputError(f"{source.file}: {error}.") from None
     keys = {field: key for field, key in keys.items() if field not in _OWN}
     source.taken.update(keys)
-    seen: set[str] = set()
+    seen: set[_Event] = set()
     for entry in chain(first, entries):
         if not is_conversation(entry):
             source.counts["left out: an entry has no messages"] += 1
@@ -58,11 +59,11 @@ def _holders(entry: Any) -> Iterator[Mapping[str, Any]]:
         yield metadata
 
 
-def _calls(entry: dict, keys: Mapping[str, str], source: LogSource, seen: set[str]) -> Iterator[LoggedCall]:
+def _calls(entry: dict, keys: Mapping[str, str], source: LogSource, seen: set[_Event]) -> Iterator[LoggedCall]:
     """The calls of a conversation, but for those with an id that an earlier conversation had: many logs hold each
     conversation anew with every turn."""
     request = ""
-    own: set[str] = set()
+    own: set[_Event] = set()
     metadata = entry.get("metadata")
     shared = [holder for holder in (entry, metadata) if isinstance(holder, dict)]
     for message in entry["messages"]:
@@ -71,12 +72,13 @@ def _calls(entry: dict, keys: Mapping[str, str], source: LogSource, seen: set[st
         if message.get("role") == "user":
             request = _content(message.get("content")) or request
         for name, arguments, call_id in _tool_calls(message):
-            if call_id in seen:
+            values = {field: _first(key, [message, *shared]) for field, key in keys.items()}
+            event = (str(values["user"]), call_id, str(name), str(arguments))
+            if event in seen:
                 source.counts["left out: repeated event"] += 1
                 continue
             if call_id:
-                own.add(call_id)
-            values = {field: _first(key, [message, *shared]) for field, key in keys.items()}
+                own.add(event)
             call = read_call(
                 {
                     "time": None,
