@@ -119,6 +119,7 @@ def evaluate(
     asked = {**asdict(options), "max_new_tokens": limit.tokens}
     manifest = Manifest(
         model=model,
+        function_fingerprint=kind.fingerprint,
         dataset=dataset,
         revision=commit,
         released=Path(dataset, PROMPTS_FOLDER).is_dir(),
@@ -174,7 +175,7 @@ def evaluate(
 
             usage = Usage(connection.prices)
             loaded_model = make_model(model, options, connection, usage, all_rows, train_rows, chat, limit, on_growth)
-            if kind.is_rule:  # rules read rows, so nothing is rendered
+            if kind.reads_rows:  # so nothing is rendered
                 prompts = [Prompt(row["id"], repeat, [], []) for row, repeat in share]
             else:
                 prompts = make_prompts(share, loaded_model, options, released, console)

@@ -251,7 +251,9 @@ def evaluate(
 
 def _show_scores(scores: "Scores", out: Path) -> None:
     from petoolkit.evaluator.preference_view import preference_view
+    from petoolkit.evaluator.results_folder import read_results
     from petoolkit.evaluator.score_tables import scores_table
+    from petoolkit.text import printable
 
     console = make_console()
     console.print(scores_table([scores]))
@@ -262,6 +264,8 @@ def _show_scores(scores: "Scores", out: Path) -> None:
         messages.print(f"{missing:,} requests of counterfactuals failed; run the same command again to repeat them.")
     if missing := scores.counts["all"].missing:
         messages.print(f"{missing:,} requests failed and count as wrong; run the same command again to repeat them.")
+        if error := next((line["error"] for line in read_results(out).predictions if line.get("error")), None):
+            messages.print(f"The first error: {printable(error)}", markup=False, highlight=False)
     if cut := scores.counts["all"].cut_replies:
         messages.print(
             f"{cut:,} of {scores.replies:,} replies were cut at {scores.most_tokens} tokens (reasoning counts, too); "

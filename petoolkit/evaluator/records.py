@@ -39,6 +39,8 @@ class Manifest(BaseModel):
 
     Args:
         model: spec of the model, such as `openai:gpt-4o`.
+        function_fingerprint: hash of the source of a `python:` model, 16 hexadecimal digits; `None` for other models,
+            and where the source is not known.
         dataset: a folder or a Hub id.
         revision: commit of a dataset on the Hub.
         released: whether the rows are those that the paper's authors released.
@@ -62,6 +64,7 @@ class Manifest(BaseModel):
     """
 
     model: str
+    function_fingerprint: str | None = None
     dataset: str
     revision: str | None = None
     released: bool = False

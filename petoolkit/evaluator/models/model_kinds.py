@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,10 @@ class ModelKind:
         shares_rows: whether several processes (`accelerate launch`) divide the rows among them.
         check_packages: for models whose chat template is rendered here: given the spec without its kind, checks that
             the packages that run the model are installed.
-        is_rule: whether it is a rule of the toolkit; rules read rows instead of prompts.
+        is_rule: whether it is a rule of the toolkit.
+        reads_rows: whether it reads rows instead of prompts.
+        fingerprint: hash of what answers, where the spec does not say it, 16 hexadecimal digits.
+        with_name: for kinds whose models differ in this: returns the kind as it is for a spec without its kind.
     """
 
     name: str
@@ -69,10 +72,14 @@ class ModelKind:
     shares_rows: bool = False
     check_packages: Callable[[str], None] | None = None
     is_rule: bool = False
+    reads_rows: bool = False
+    fingerprint: str | None = None
+    with_name: "Callable[[ModelKind, str], ModelKind] | None" = None
 
 
 _ALL_READ = frozenset({"seed", "repeat"})
-_PROMPTED_READ = _ALL_READ | {"history", "prompt", "truncate", "window", "temperature", "max_new_tokens"}
+_PROMPT_READ = frozenset({"history", "prompt", "truncate", "window"})
+_PROMPTED_READ = _ALL_READ | _PROMPT_READ | {"temperature", "max_new_tokens"}
 _CHAT_READ = _PROMPTED_READ | {"chat_template", "chat_template_args", "any_base"}
 _ENDPOINT_READS = _PROMPTED_READ | {
     "protocol",
@@ -139,6 +146,22 @@ def _check_vllm(name: str) -> None:
     check_package(name)
 
 
+def _make_python(setup: ModelSetup) -> Model:
+    from petoolkit.evaluator.models.python_model import PythonModel
+
+    return PythonModel(setup)
+
+
+def _python_kind(kind: ModelKind, name: str) -> ModelKind:
+    """The kind of a function that reads rows, or that reads messages."""
+    from petoolkit.evaluator.models.python_function import ROW, find_function
+
+    function = find_function(name)
+    reads_rows = function.reads == ROW
+    reads = kind.reads - _PROMPT_READ if reads_rows else kind.reads
+    return replace(kind, reads=reads, reads_rows=reads_rows, fingerprint=function.fingerprint)
+
+
 class BaselineModel:
     """A rule with the interface of a model; it reads rows instead of prompts."""
 
@@ -191,12 +214,21 @@ MODEL_KINDS: dict[str, ModelKind] = {
             check_packages=_check_vllm,
         ),
         ModelKind(
+            "python",
+            "python:FILE_OR_MODULE:FUNCTION",
+            "a function of yours that returns the reply to its `row` or `messages`, as in python:my_model.py:answer",
+            _PROMPT_READ | {"repeat"},
+            _make_python,
+            with_name=_python_kind,
+        ),
+        ModelKind(
             "baseline",
             "baseline:NAME",
             "a rule to compare with; NAME is one of those below",
             _ALL_READ,
             BaselineModel,
             is_rule=True,
+            reads_rows=True,
         ),
     )
 }
@@ -212,11 +244,12 @@ def kind_of(spec: str) -> tuple[ModelKind, str]:
     """The kind of a spec, and its name without the kind.
 
     Raises:
-        InputError: if there is no such kind or rule; suggests a spec.
+        InputError: if there is no such kind, rule or function; suggests a spec.
     """
     kind, _, name = spec.partition(":")
     if kind in MODEL_KINDS and name and (not MODEL_KINDS[kind].is_rule or name in BASELINES):
-        return MODEL_KINDS[kind], name
+        found = MODEL_KINDS[kind]
+        return (found.with_name(found, name) if found.with_name else found), name
     known = ", ".join(known.spec for known in MODEL_KINDS.values())
     suggestion = _suggestion(spec)
     raise InputError(
