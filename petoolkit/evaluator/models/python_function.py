@@ -60,8 +60,8 @@ def find_function(name: str) -> AnsweringFunction:
 
     Args:
         name: `FILE_OR_MODULE:FUNCTION`. A file ends in `.py`; modules are looked for beside the file, or in the
-            current folder, after those that are installed. FUNCTION may be the name of any object that can be called, also of
-            one inside another: `MODEL.answer`.
+            current folder, after those that are installed. FUNCTION may be the name of any object that can be called,
+            also of one inside another: `MODEL.answer`.
 
     Raises:
         InputError: if the file or module does not exist or cannot be imported, if it does not have the function, or if
