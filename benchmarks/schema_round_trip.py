@@ -19,7 +19,7 @@ from petoolkit.builder.catalogue.catalogue_files import catalogue_files, read_ca
 from petoolkit.builder.catalogue.json_schema import with_json_types
 from petoolkit.builder.catalogue.tool_document import ToolDocument
 from petoolkit.builder.recipe import CollectSettings
-from petoolkit.builder.stages.collect import _cut, _tool, clean_name, clean_text, clean_value
+from petoolkit.builder.stages.collect import _tool, clean_name, clean_text, clean_value
 from petoolkit.builder.stages.export import document_maker
 
 from petoolbench import InputError
@@ -63,12 +63,12 @@ def schema_of(document: ToolDocument) -> dict[str, Any]:
     }
 
 
-def cleaned(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema with what two equal ones may differ in brought into one form."""
+def cleaned(schema: dict[str, Any], described: bool = True) -> dict[str, Any]:
+    """A schema with what two equal ones may differ in brought into one form; without descriptions, if told so."""
     properties = {}
     for name, one in (schema.get("properties") or {}).items():
         if isinstance(one, dict) and isinstance(one.get("description"), str):
-            text = _cut(clean_text(one["description"]), _LONGEST)
+            text = clean_text(one["description"]) if described else ""
             one = {key: value for key, value in one.items() if key != "description"}
             one |= {"description": text} if text else {}
         properties[clean_name(name)] = clean_value(one)
@@ -81,12 +81,16 @@ def outcome(document: ToolDocument, source: Any) -> str:
     """Whether the native tool of a document has the schema of its source, or why not."""
     tool = document_maker("full")(_tool(document, _LONGEST, Counter()))
     native = NativeTools([tool]).functions()[0]["function"]["parameters"]
-    expected, got = cleaned(with_json_types(source)), cleaned(native)
-    described = [one for one in (source.get("properties") or {}).values() if isinstance(one, dict)]
-    if json.dumps(expected, sort_keys=True) == json.dumps(got, sort_keys=True):  # unlike ==, which takes 1 for true
-        is_cut = any(len(clean_text(str(one.get("description") or ""))) > _LONGEST for one in described)
-        return "equal but for a description that is cut" if is_cut else "equal"
-    if {*got["properties"]} != {*expected["properties"]}:
+    source = with_json_types(source)
+
+    def is_equal(described: bool) -> bool:  # as JSON text, where 1 is not true
+        return len({json.dumps(cleaned(one, described), sort_keys=True) for one in (source, native)}) == 1
+
+    if is_equal(described=True):
+        return "equal"
+    if is_equal(described=False):
+        return "equal but for a description that is cut"
+    if native["properties"].keys() != cleaned(source)["properties"].keys():
         return "names that endpoints refuse"
     return "different"
 

@@ -155,6 +155,17 @@ def test_a_long_description_is_cut_between_words_and_marked(longest, expected, s
     assert counts["shortened"] == shortened
 
 
+def test_the_description_of_a_parameter_with_a_schema_is_longer():
+    parameters = [{"name": "data", "description": "word " * 200}, {"name": "rows", "description": "word " * 2000}]
+    with_schema = [{**parameter, "schema": {"type": "array", "items": {}}} for parameter in parameters]
+    (row, other), counts = collected(
+        document(required_parameters=parameters), document(**OTHER, required_parameters=with_schema)
+    )
+    assert [len(parameter["description"]) for parameter in row["required_parameters"]] == [800, 800]
+    assert [len(parameter["description"]) for parameter in other["required_parameters"]] == [999, 5000]
+    assert counts["shortened"] == 2
+
+
 def test_facts_are_added_after_the_cut():
     """However long a provider talks, its price can be read."""
     (row,), _ = collected(document(tool_description="One two three four five", pricing="PAID"), max_description=20)

@@ -33,6 +33,7 @@ _OTHER_LINE_ENDS = re.compile(r"[\x85\u2028\u2029]")
 _UNSEEN_IN_VALUES = re.compile(rf"(?![\t\n\r])[{UNSEEN}]")
 _UNSEEN = re.compile(f"[{UNSEEN}]+")
 _CUT_MARK = " [...]"
+_LONGEST_OF_SCHEMA = 5_000  # characters of the description of a parameter with a JSON Schema
 _FEWEST_WORDS = 3
 # No user says these in a request, and no dataset should hold them.
 _CREDENTIAL = re.compile(
@@ -52,7 +53,8 @@ def collect(
 
     Args:
         documents: tool documents in catalogue order; of duplicates, the first is kept.
-        max_description: longest description in characters; longer ones are cut, with a mark.
+        max_description: longest description in characters; longer ones are cut, with a mark. That of a parameter with
+            a JSON Schema may be longer: it says what the values within are.
         needs_attributes: whether a tool is of use only if its provider is described.
         notes: its counts get the number of tools read, kept, and dropped for each reason.
 
@@ -200,10 +202,11 @@ def _parameters(document: ToolDocument, max_description: int, counts: Counter[st
 
 
 def _parameter(parameter: Parameter, max_description: int) -> dict:
+    longest = max_description if parameter.json_schema is None else max(max_description, _LONGEST_OF_SCHEMA)
     return {
         "name": clean_name(parameter.name),
         "type": None if parameter.type is None else clean_name(parameter.type),
-        "description": _cut(clean_text(parameter.description), max_description),
+        "description": _cut(clean_text(parameter.description), longest),
         "default": None if parameter.default is None else to_json_text(clean_value(parameter.default)),
         "schema": None if parameter.json_schema is None else to_json_text(clean_value(parameter.json_schema)),
         "examples": clean_value(parameter.examples),
