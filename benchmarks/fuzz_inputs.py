@@ -9,13 +9,19 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from petoolkit.builder.authors.offline import OfflineAuthor
 from petoolkit.builder.catalogue.catalogue_files import read_catalogue
+from petoolkit.builder.catalogue.mcp_snapshot import make_snapshot
 from petoolkit.builder.recipe import load_recipe
 from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.collect import collect
+from petoolkit.builder.stages.export import document_maker
 
 from petoolbench import SETTINGS, InputError, ToolName, render_messages
+from petoolkit.call_forms import ToolCall
+from petoolkit.call_parameters import has_right_parameters, parameter_documents
 from petoolkit.decoding import read_yaml
+from petoolkit.evaluator.models.native_tools import NativeTools
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest, Scores
 from petoolkit.evaluator.results_folder import PREDICTIONS, read_results
 from petoolkit.evaluator.row_view import row_view
@@ -23,6 +29,8 @@ from petoolkit.evaluator.scores.score import score
 from petoolkit.released import read_released
 from petoolkit.replies import READERS, parse_reply
 from petoolkit.row_form import form_problem, row_table
+from petoolkit.schema_fit import ToolSchema
+from petoolkit.schema_words import parameter_words
 from petoolkit.shipped import RECIPES
 
 Run = Callable[[], Any]
@@ -111,7 +119,30 @@ _FUNCTION = {
     "description": "Gets the weather of a city.",
     "parameters": {"type": "dict", "properties": {"city": {"type": "str", "default": "Rome"}}, "required": ["city"]},
 }
+_MCP_TOOL = {
+    "name": "forecast",
+    "title": "Forecast",
+    "description": "Gets the weather of a city for some days.",
+    "inputSchema": {
+        "type": "object",
+        "properties": {
+            "city": {"$ref": "#/$defs/City"},
+            "days": {"type": "integer", "minimum": 1, "maximum": 14, "multipleOf": 1},
+            "kinds": {"type": "array", "items": {"enum": ["storm", "frost"]}, "minItems": 1, "uniqueItems": True},
+            "unit": {"anyOf": [{"const": "C"}, {"enum": ["F", 1]}, {"type": "null"}], "default": None},
+            "at": {"type": "object", "properties": {"lat": {"type": "number"}}, "additionalProperties": False},
+        },
+        "required": ["city", "days", "kinds"],
+        "additionalProperties": False,
+        "$defs": {"City": {"type": "string", "minLength": 2, "examples": ["Oslo"], "not": {"const": "x"}}},
+    },
+    "outputSchema": {"properties": {"days": {"type": "array", "items": {"$ref": "#"}}}},
+}
+_MCP_SERVER = {"name": "Meteo", "description": "Weather for everyone", "category": "Weather", "tools": [_MCP_TOOL]}
+_SNAPSHOT = make_snapshot([{"name": "Meteo", "version": "1", "description": "Weather for all", "tools": [_MCP_TOOL]}])
 _CATALOGUES: list[Any] = [
+    *(_MCP_SERVER, {**_MCP_SERVER, "tools": {"meteo": {"server_name": "meteo", "tools": [_MCP_TOOL]}}}, _SNAPSHOT),
+    {"jsonrpc": "2.0", "id": 1, "result": {"tools": [_MCP_TOOL], "nextCursor": "2"}},
     *([_FLAT, {**_FLAT, "tool": "Cloudy"}], _NESTED, _EMBEDDED, _SERVICE, _OLD_SERVICE),
     {"tools": [{"type": "function", "function": _FUNCTION}, _FUNCTION]},
 ]
@@ -203,8 +234,18 @@ def kinds(mutated_json: Callable, mutated_yaml: Callable, mutated: Callable) -> 
         file.write_bytes((mutated_yaml if suffix == ".yaml" else mutated_json)(value, rng))
 
         def read() -> None:
-            for tool in collect(read_catalogue(file), 800, True, Notes()):
+            tools = list(collect(read_catalogue(file), 800, True, Notes()))
+            author = OfflineAuthor(tools)
+            for tool in tools:
                 json.dumps(tool, allow_nan=False).encode()
+                document = document_maker("full")(tool)
+                NativeTools([document]).functions()
+                parameter_words(document)
+                if author.why_not_asked(tool) is None:
+                    called = author.draw_parameters(tool, random.Random(0))
+                    assert ToolSchema(tool).misfit(called) is None
+                    call, documents = ToolCall("a", called), parameter_documents(document)
+                    assert has_right_parameters(call, call, documents=documents)
 
         return read
 

@@ -86,9 +86,9 @@ def plain_schema(schema: Any, root: Any) -> Mapping[str, Any]:
         if isinstance(reference := beside.pop("$ref", None), str):
             schema = referenced(reference, root)
             continue
-        key = next((key for key in ("anyOf", "oneOf", "allOf") if isinstance(beside.get(key), list)), "")
-        others = [part for part in beside.get(key, ()) if part != {"type": "null"}]
-        if len(others) != 1:
+        key = next((key for key in ("anyOf", "oneOf", "allOf") if isinstance(beside.get(key), list)), None)
+        others = [part for part in beside[key] if part != {"type": "null"}] if key else []
+        if key is None or len(others) != 1:
             return beside
         del beside[key]
         schema = others[0]

@@ -7,7 +7,7 @@ import pytest
 from rows import row, tool
 
 from petoolkit.row_rules import breaches
-from petoolkit.schema_fit import ToolSchema, misfit
+from petoolkit.schema_fit import ToolSchema, misfit, plain_schema
 
 ADDRESS = {
     "type": "object",
@@ -78,6 +78,11 @@ def test_what_no_schema_says_allows_everything():
     ):
         assert misfit([1], schema, {}) is None
     assert misfit(1, {"$ref": "https://example.org/a"}, {}) is None
+    assert plain_schema({"": None, "anyOf": None, "$ref": 3}, {}) == {"": None, "anyOf": None}
+    assert plain_schema({"title": "a", "anyOf": [{"type": "null"}, {"title": "b", "enum": [1]}]}, {}) == {
+        "title": "a",
+        "enum": [1],
+    }
     assert misfit("x", {"pattern": "(a+)+$"}, {}) is None
 
 

@@ -82,6 +82,7 @@ def test_a_native_tool_has_the_schema_of_its_source(tmp_path):
         {"type": "object", "properties": {}},
         {"type": "object", "properties": {"a": {"type": "integer"}}, "required": []},
         {"type": "object", "properties": {}, "required": ["x"]},
+        {"type": "object", "properties": {"a": {"": None}}, "required": [{"b": 1}]},
         {
             "type": "object",
             "properties": {"a": {"description": ["odd"], "default": False}},

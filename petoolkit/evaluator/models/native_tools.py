@@ -59,7 +59,7 @@ class NativeTools:
         rest = json.loads(tool["schema"] or "{}")
         required = [short for short, p in parameters.items() if p in tool["required_parameters"]]
         named = rest.get("required")  # also parameters that the document does not describe
-        documented = {p["name"] for p in parameters.values()}
+        documented = [p["name"] for p in parameters.values()]  # others may be of any type
         required += [one for one in named if one not in documented] if isinstance(named, list) else []
         return {
             **rest,
