@@ -60,14 +60,14 @@ def restore_if_abandoned(folder: Path) -> None:
 
 
 def check_outside(output: Path, dataset: str | Path, option: str) -> None:
-    """Check that an output folder is neither a dataset's folder nor inside it: a build would lose it, or refuse it.
+    """Check that an output is neither a dataset's folder nor inside it: a build would lose it, or refuse it.
 
     Raises:
         InputError: naming both.
     """
     if output.resolve().is_relative_to(Path(dataset).resolve()):
         raise InputError(
-            f"{output}/ is in the dataset's folder {dataset}/, which a build replaces; give another {option}."
+            f"{output} is in the dataset's folder {dataset}/, which a build replaces; give another {option}."
         )
 
 

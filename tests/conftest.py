@@ -49,7 +49,6 @@ WHOLE = {
         "test_trainer_rows",
     ),
     *("test_python_api", "test_python_model", "test_rows_as_data"),
-    *("test_recipes_training", "test_scripted_server", "test_serve", "test_sft", "test_tiny_run", "test_trainer_rows"),
 }
 
 

@@ -637,7 +637,7 @@ def test_a_report_in_the_dataset_is_refused_before_anything_is_written(tmp_path)
     data = tmp_path / "data"
     data.mkdir()
     made = folders(tmp_path, scores(dataset=str(data)))
-    with pytest.raises(InputError, match=r"data/report/ is in the dataset's folder .*; give another --out"):
+    with pytest.raises(InputError, match=r"data/report is in the dataset's folder .*; give another --out"):
         write_report(made, data / "report")
     assert not list(data.iterdir())
 

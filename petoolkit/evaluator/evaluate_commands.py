@@ -287,19 +287,41 @@ def _show_scores(scores: "Scores", out: Path) -> None:
 
 @click.command()
 @click.argument("folder", type=_FOLDER)
-def score(folder) -> None:
+@click.option(
+    "--rows",
+    "rows_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also write a line for each reply, with the readers' verdicts, to a .parquet or .csv file.",
+)
+def score(folder, rows_file) -> None:
     """Score the stored replies of an evaluation again; no model runs.
 
     FOLDER is a folder that `evaluate --out` wrote.
     """
     from petoolkit.evaluator.records import Manifest
+    from petoolkit.evaluator.results_folder import read_results, rows_of
+    from petoolkit.evaluator.scores.judged_rows import judged_rows
     from petoolkit.evaluator.scores.rescore import score_folder
-    from petoolkit.folder_lock import locked
+    from petoolkit.evaluator.scores.row_file import check_row_file, write_row_file
+    from petoolkit.folder_lock import check_outside, locked
 
-    Manifest.read(folder)  # before a lock is made beside what is not an evaluation
+    manifest = Manifest.read(folder)  # before a lock is made beside what is not an evaluation
+    if rows_file:
+        check_row_file(rows_file)
+        check_outside(rows_file, manifest.dataset, "--rows")
     with locked(folder):
-        scores = score_folder(folder, make_console(stderr=True))
+        rows = rows_of(manifest)
+        scores = score_folder(folder, make_console(stderr=True), rows)
+        results = read_results(folder)
     _show_scores(scores, folder)
+    if rows_file:
+        lines = judged_rows(rows, results.predictions, manifest.options.repeat)
+        write_row_file(lines, rows_file)
+        left_out = len(results.of_counterfactuals)
+        note = f" ({left_out:,} replies to counterfactual rows are not among them)" if left_out else ""
+        messages = make_console(stderr=True, soft_wrap=True)
+        messages.print(f"{len(lines):,} rows: {rows_file}{note}", markup=False, highlight=False)
 
 
 @click.command()

@@ -19,6 +19,7 @@ from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest
 from petoolkit.files import write_json_lines
 from petoolkit.folder_lock import locked
 from petoolkit.text import listing
+from petoolkit.versions import software_versions
 
 PREDICTIONS = "predictions.jsonl"
 _RANK_FILE = "predictions.rank"  # beginning of the name of the file that one of several processes writes
@@ -119,9 +120,19 @@ def rows_of(manifest: Manifest) -> list[dict]:
     rows = load_split(manifest.dataset, manifest.setting, manifest.split, manifest.revision)
     if fingerprint(rows) != manifest.fingerprint:
         raise InputError(
-            f"{manifest.dataset} holds other rows than when it was evaluated on; evaluate again, into another folder."
+            f"{manifest.dataset} holds other rows than when it was evaluated on; evaluate again, into another folder"
+            f"{_other_version(manifest)}."
         )
     return rows
+
+
+def _other_version(manifest: Manifest) -> str:
+    """A clause that names the version that evaluated, if it is another one: it may have read the rows otherwise."""
+    now = software_versions()
+    for name, what in (("petoolbench", "petoolbench"), ("commit", "petoolbench at commit")):
+        if (then := manifest.versions.get(name)) and now.get(name) and then != now[name]:
+            return f", or score with the version that evaluated, {what} {then} (this is {now[name]})"
+    return ""
 
 
 def changed_rows_of(manifest: Manifest, rows: list[dict]) -> dict[str, list[ChangedRow]]:

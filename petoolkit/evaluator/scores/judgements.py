@@ -72,6 +72,15 @@ class Judgements:
             error: self.parameters[reader] == _PARAMETER_CODES[error] for error in PARAMETER_ERRORS
         }
 
+    def error_names(self, reader: str) -> tuple[np.ndarray, np.ndarray]:
+        """The tool error and the parameter error of each reply; `None` where there is none."""
+        return _names(_TOOL_CODES)[self.tool[reader]], _names(_PARAMETER_CODES)[self.parameters[reader]]
+
+    @property
+    def how_read(self) -> np.ndarray:
+        """In which of the ways of `HOW_READ` the robust reader read each reply; `None` where it found no call."""
+        return _names(_HOW_CODES)[self.how]
+
     def unreadable(self, reader: str) -> np.ndarray:
         """Whether a reply exists and does not hold a readable call."""
         return (self.tool[reader] == _TOOL_CODES["IF"]) & ~self.missing
@@ -79,6 +88,11 @@ class Judgements:
     def read(self, how: str) -> np.ndarray:
         """Whether the robust reader read a reply's call in one of the ways of `HOW_READ`."""
         return self.how == _HOW_CODES[how]
+
+
+def _names(codes: dict[str | None, int]) -> np.ndarray:
+    """The names behind codes, by code."""
+    return np.array(list(codes), object)
 
 
 class _Reference(NamedTuple):

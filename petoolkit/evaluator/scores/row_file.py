@@ -1,0 +1,57 @@
+"""Writing the lines of judged replies as parquet or CSV; no cell of a CSV is a formula."""
+
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from petoolbench import InputError
+from petoolkit.evaluator.scores.judged_rows import JUDGED_COLUMNS
+from petoolkit.files import replacing
+from petoolkit.text import listing
+
+# What spreadsheets take for the beginning of a formula, also as full-width signs and behind white space.
+_FORMULA = re.compile(r"[\s\x00]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n\x00]")
+
+
+def check_row_file(path: Path) -> None:
+    """Raise `InputError` unless rows can be written under this name."""
+    if path.suffix.lower() not in _WRITERS:
+        raise InputError(f"{path} does not say in which form; rows are written as {listing(list(_WRITERS))} files.")
+
+
+def write_row_file(lines: list[dict[str, Any]], path: Path) -> None:
+    """Write lines with the columns `JUDGED_COLUMNS`, all or none.
+
+    In a CSV, texts that a spreadsheet would take for a formula get an apostrophe before them, and unknown values are
+    empty; in parquet, texts are as they are.
+
+    Raises:
+        InputError: for a name that does not end in one of the known forms, or if the file cannot be written.
+    """
+    check_row_file(path)
+    with replacing(path) as temporary:
+        _WRITERS[path.suffix.lower()](lines, temporary)
+
+
+def _write_parquet(lines: list[dict[str, Any]], path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in JUDGED_COLUMNS.items()])
+    pq.write_table(pa.Table.from_pylist(lines, schema=schema), path)
+
+
+def _write_csv(lines: list[dict[str, Any]], path: Path) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(JUDGED_COLUMNS)
+        writer.writerows([_cell(line[name]) for name in JUDGED_COLUMNS] for line in lines)
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+_WRITERS: dict[str, Callable[[list[dict[str, Any]], Path], None]] = {".parquet": _write_parquet, ".csv": _write_csv}
