@@ -21,7 +21,7 @@ from .offline_phrases import (
     write_request,
 )
 from .offline_values import documented_values, plausible_values
-from .schema_values import ValueSchema, value_schema
+from .schema_values import ValueSchema, value_schemas
 
 _MOST_DRAWS = 12  # of an instruction for one user
 _OPTIONAL_SHARE = 0.4  # how often an optional parameter is asked for
@@ -40,8 +40,9 @@ class OfflineAuthor:
     def __init__(self, tools: Iterable[dict]):
         documented: dict[tuple[str, str], dict[str, Any]] = {}
         for tool in tools:
+            schemas = value_schemas(tool)
             for parameter in (parameter for kind in PARAMETER_KINDS for parameter in tool[kind]):
-                for value in documented_values(parameter, value_schema(tool, parameter)):
+                for value in documented_values(parameter, schemas[parameter["name"]]):
                     documented.setdefault(_value_key(tool, parameter), {})[json.dumps(value)] = value
         self._values = {key: [values[text] for text in sorted(values)] for key, values in documented.items()}
 
@@ -119,23 +120,32 @@ class OfflineAuthor:
 
     def draw_parameters(self, tool: dict, rng: random.Random, rivals: Sequence[dict] = ()) -> dict[str, Any]:
         """Values for every required parameter, and for some of the optional ones that have documented values."""
-        parameters = {p["name"]: self._draw_value(tool, p, rng, rivals) for p in tool["required_parameters"]}
+        own = value_schemas(tool)
+        shared = value_schemas(tool, rivals) if rivals else own
+
+        def draw(parameter: dict) -> Any:
+            name = parameter["name"]
+            possible = self._draw_value(tool, parameter, rng, shared[name])
+            return self._draw_value(tool, parameter, rng, own[name]) if possible is None else possible
+
+        parameters = {parameter["name"]: draw(parameter) for parameter in tool["required_parameters"]}
         for parameter in tool["optional_parameters"]:
             if (
                 rng.random() < _OPTIONAL_SHARE
                 and len(parameters) < _MOST_PARAMETERS
-                and self._known(tool, parameter, value_schema(tool, parameter))
+                and self._known(tool, parameter, own[parameter["name"]])
                 and (parameter["asks"] or not tool["requests"])  # else the request would not say the value
             ):
-                parameters[parameter["name"]] = self._draw_value(tool, parameter, rng, rivals)
+                parameters[parameter["name"]] = draw(parameter)
         return parameters
 
     def why_not_asked(self, tool: dict) -> str | None:
         """Why nobody would ask for a tool in words that rules can find."""
         if not (tool["requests"] or can_be_asked(function_phrase(tool["tool_description"]))):
             return "its description says nothing that rules can make a request of"
+        schemas = value_schemas(tool)
         for parameter in tool["required_parameters"]:
-            schema = value_schema(tool, parameter)
+            schema = schemas[parameter["name"]]
             if not (self._known(tool, parameter, schema) or plausible_values(parameter, (), schema)):
                 return "no plausible value is known for a required parameter"
         return None
@@ -145,15 +155,15 @@ class OfflineAuthor:
         known = self._values.get(_value_key(tool, parameter), [])
         return [value for value in known if schema.fits(value)] if schema.is_known else known
 
-    def _draw_value(self, tool: dict, parameter: dict, rng: random.Random, rivals: Sequence[dict]) -> Any:
-        schema = value_schema(tool, parameter).and_of(rivals, parameter["name"])
+    def _draw_value(self, tool: dict, parameter: dict, rng: random.Random, schema: ValueSchema) -> Any:
+        """A value; `None` if none is known that fits."""
         own = documented_values(parameter, schema)
         if own and (parameter["examples"] or rng.random() < _OWN_DEFAULT_SHARE):
             return rng.choice(own)
         known = self._known(tool, parameter, schema)
         others = [value for value in known if value not in own]
         possible = others or plausible_values(parameter, own, schema) or known or own
-        return rng.choice(possible) if possible or not rivals else self._draw_value(tool, parameter, rng, ())
+        return rng.choice(possible) if possible else None
 
 
 def _request(tool: dict, phrase: str, parameters: dict[str, Any], rng: random.Random) -> str:

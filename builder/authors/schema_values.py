@@ -1,9 +1,10 @@
 """What a parameter's JSON Schema says of values that people can say: which are allowed, and which to take for want of
 others."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from petoolbench import PARAMETER_KINDS
 from petoolkit.schema_fit import JSON_TYPES, ToolSchema, misfit, plain_schema
 
 _NUMBERS = 4  # parts that a range is cut into
@@ -24,11 +25,8 @@ class ValueSchema(NamedTuple):
     fits: Callable[[Any], bool]
     is_known: bool = True
 
-    def and_of(self, tools: Iterable[Mapping[str, Any]], name: str) -> "ValueSchema":
+    def and_of(self, others: Sequence[ToolSchema], name: str) -> "ValueSchema":
         """This schema, for values that also fit the parameter of this name of other tools."""
-        others = [schema for schema in map(ToolSchema, tools) if schema.parameters.get(name) not in (None, {})]
-        if not others:
-            return self
         return self._replace(
             fits=lambda value: self.fits(value) and not any(one.misfit_of(name, value) for one in others),
             is_known=True,
@@ -82,12 +80,29 @@ class ValueSchema(NamedTuple):
 ANYTHING = ValueSchema({}, {}, lambda value: True, is_known=False)
 
 
-def value_schema(tool: Mapping[str, Any], parameter: Mapping[str, Any]) -> ValueSchema:
-    """The schema of a parameter's values; `ANYTHING` for one of a catalogue without JSON Schema."""
-    if parameter["schema"] is None and (parameter["type"] not in JSON_TYPES or parameter["type"] == "string"):
-        return ANYTHING
-    of_tool = ToolSchema(tool)
-    return _value_schema(of_tool.parameters[parameter["name"]], of_tool.root)
+def value_schemas(tool: Mapping[str, Any], rivals: Sequence[Mapping[str, Any]] = ()) -> dict[str, ValueSchema]:
+    """The schemas of a tool's values by the parameter's name; `ANYTHING` for those of catalogues without JSON Schema.
+
+    Args:
+        tool: columns of `collect`.
+        rivals: tools whose parameters of these names the values must fit, too.
+    """
+    parameters = [parameter for kind in PARAMETER_KINDS for parameter in tool[kind]]
+    of_tool = ToolSchema(tool) if any(map(_has_schema, parameters)) else None
+    of_rivals = [ToolSchema(rival) for rival in rivals]
+    schemas = {}
+    for parameter in parameters:
+        name, schema = parameter["name"], ANYTHING
+        if of_tool and _has_schema(parameter):
+            schema = _value_schema(of_tool.parameters[name], of_tool.root)
+        others = [one for one in of_rivals if one.parameters.get(name) not in (None, {})]
+        schemas[name] = schema.and_of(others, name) if others else schema
+    return schemas
+
+
+def _has_schema(parameter: Mapping[str, Any]) -> bool:
+    """Whether a document says more of a parameter than that it is text; types in capitals are RapidAPI's."""
+    return parameter["schema"] is not None or (parameter["type"] in JSON_TYPES and parameter["type"] != "string")
 
 
 def _value_schema(schema: Any, root: Any) -> ValueSchema:
