@@ -66,11 +66,11 @@ def write_rows(folder: Path, steps: int) -> int:
     from transformers import AutoModelForCausalLM
 
     from petoolbench import render_messages, to_json_text
+    from petoolkit.evaluator.chat_rows import gold_call
     from petoolkit.released import read_released
     from petoolkit.training.random_model import make_random_model
     from petoolkit.training.row_fitting import fit_row
     from petoolkit.training.training_chat import TrainingChat
-    from petoolkit.training.training_rows import gold_call
 
     released = [row for row, _ in islice(read_released(shared_file("official_test_dev.json.gz")), 300)]
     texts = [render_messages(row)[0]["content"] for row in released]

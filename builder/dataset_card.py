@@ -1,31 +1,21 @@
 """A dataset's card: README.md with the YAML that `load_dataset` reads, made from the template `dataset_card.md`."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import datasets
 import yaml
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from petoolbench import CITATION, FEATURES, SELECTIVITY, SETTINGS, SPLITS, all_configs
-from petoolkit.dataset_record import DatasetRecord
-from petoolkit.files import content_version
+from petoolkit.dataset_files import WrittenSplit, config_entry, config_info
+from petoolkit.dataset_record import CHAT, DatasetRecord
+from petoolkit.evaluator.chat_rows import chat_features
 from petoolkit.shipped import ROOT
 
 from .authors import AUTHORS, any_asks_a_model
 
 CARD_TEMPLATE = ROOT / "dataset_card.md"
-
-
-@dataclass
-class WrittenSplit:
-    """A parquet file with one split of one config, its rows, and their bytes in memory."""
-
-    path: Path
-    num_examples: int = 0
-    num_bytes: int = 0
 
 
 def write_card(folder: Path, name: str, written: dict[tuple[str, str], WrittenSplit], record: DatasetRecord) -> None:
@@ -34,37 +24,17 @@ def write_card(folder: Path, name: str, written: dict[tuple[str, str], WrittenSp
     Args:
         folder: where the files are.
         name: of the folder when it is complete.
-        written: by config and split.
+        written: by config and split; the config `chat` too.
         record: the dataset's record.
     """
     present = [config for config in all_configs() if any(config == one for one, _ in written)]
     configs, infos = [], DatasetInfosDict()
-    for config in present:
+    for config in [*present, CHAT]:
         splits = {split: written[config, split] for split in SPLITS if (config, split) in written}
-        files = [one.path for one in splits.values()]
-        configs.append(
-            {
-                "config_name": config,
-                "data_files": [
-                    {"split": split, "path": str(one.path.relative_to(folder))} for split, one in splits.items()
-                ],
-                "version": content_version(*files),
-                **({"default": True} if config == present[0] else {}),
-            }
-        )
-        infos[config] = datasets.DatasetInfo(
-            config_name=config,
-            features=FEATURES,
-            splits=datasets.SplitDict.from_split_dict(
-                {
-                    split: {"name": split, "num_bytes": one.num_bytes, "num_examples": one.num_examples}
-                    for split, one in splits.items()
-                }
-            ),
-            download_size=sum(file.stat().st_size for file in files),
-            dataset_size=sum(one.num_bytes for one in splits.values()),
-        )
-    total = sum(one.num_examples for one in written.values())
+        if splits:
+            configs.append(config_entry(folder, config, splits, default=config == present[0]))
+            infos[config] = config_info(config, chat_features() if config == CHAT else FEATURES, splits)
+    total = sum(one.num_examples for (config, _), one in written.items() if config != CHAT)
     data = DatasetCardData(
         language="en",
         task_categories=["text-generation"],
@@ -82,7 +52,13 @@ def write_card(folder: Path, name: str, written: dict[tuple[str, str], WrittenSp
         }
         for config in present
     ]
-    values = {"folder": name, "sizes": sizes, "total": total, "citation": CITATION, **_card_values(record, present)}
+    values = {
+        "folder": name,
+        "sizes": sizes,
+        "total": total,
+        "citation": CITATION,
+        **_card_values(record, present),
+    }
     card = DatasetCard.from_template(data, template_path=str(CARD_TEMPLATE), **values)
     (folder / "README.md").write_text(str(card), encoding="utf-8")
 
@@ -96,6 +72,7 @@ def _card_values(record: DatasetRecord, configs: list[str]) -> dict[str, Any]:
     authors = [AUTHORS[name] for name in dict.fromkeys(names) if name in AUTHORS]
     return {
         "record": record,
+        "chat": CHAT,
         "authors": authors,
         "model": recipe["llm"]["model"] if "llm" in recipe and any_asks_a_model(a.name for a in authors) else None,
         "recipe": yaml.safe_dump(recipe, sort_keys=False).strip() if recipe else None,

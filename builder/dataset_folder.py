@@ -9,14 +9,15 @@ import pyarrow.parquet as pq
 
 from petoolbench import FEATURES, InputError, config_of
 from petoolkit.audit_record import AUDIT_FILE
-from petoolkit.dataset_record import RECORD_FILE, DatasetRecord, Origin, read_dataset_record
+from petoolkit.dataset_files import ROWS_AT_ONCE, SplitWriter, split_file
+from petoolkit.dataset_record import CHAT, RECORD_FILE, DatasetRecord, Origin, read_dataset_record
+from petoolkit.evaluator.chat_rows import write_chat
 from petoolkit.files import content_hash, replacing, restore_folder
 from petoolkit.released import PROMPTS_FOLDER
 from petoolkit.text import counted
 
-from .dataset_card import WrittenSplit, write_card
+from .dataset_card import write_card
 
-_ROWS_AT_ONCE = 500  # rows a row group; also what is held in memory
 _MARK = "library_name: petoolbench"  # in the card's YAML; says that the folder is ours to replace
 _MARK_OF_AN_IMPORT = "Imported by `petoolbench import`"  # in the card
 _WITH_ARTICLE: dict[Origin, str] = {"build": "a build", "import": "an import", "logs": "an import of logs"}
@@ -93,7 +94,8 @@ def _standing(folder: Path) -> tuple[Origin, str]:
 
 def _row_count(folder: Path) -> str:
     try:
-        return counted(sum(pq.read_metadata(file).num_rows for file in _data_files(folder)), "row")
+        files = [file for file in _data_files(folder) if file.parent.name != CHAT]
+        return counted(sum(pq.read_metadata(file).num_rows for file in files), "row")
     except (OSError, pa.ArrowException):
         return "with damaged files"
 
@@ -132,25 +134,25 @@ def write_dataset(
     """
     check_replaceable(folder)
     with replacing(folder) as beside:
-        writers: dict[tuple[str, str], _SplitWriter] = {}  # by config and split
+        writers: dict[tuple[str, str], SplitWriter] = {}  # by config and split
         buffers: dict[tuple[str, str], list[dict]] = defaultdict(list)
 
         def flush(config: str, split: str) -> None:
             if (config, split) not in writers:
-                file = beside / "data" / config / f"{split}-00000-of-00001.parquet"
-                writers[config, split] = _SplitWriter(file)
+                writers[config, split] = SplitWriter(split_file(beside, config, split), FEATURES)
             writers[config, split].write(buffers.pop((config, split)))
 
         for split, row in rows:
             config = config_of(row)
             buffers[config, split].append(row)
-            if len(buffers[config, split]) == _ROWS_AT_ONCE:
+            if len(buffers[config, split]) == ROWS_AT_ONCE:
                 flush(config, split)
         for config, split in list(buffers):
             flush(config, split)
         splits = {key: writer.close() for key, writer in writers.items()}
         if not splits:
             raise InputError("no row is left to write; see the run's report for what was dropped.")
+        splits |= {(CHAT, split): one for split, one in write_chat(beside).items()}
         for setting, prompts in (released_prompts or {}).items():
             _write_prompts(beside / PROMPTS_FOLDER / f"{setting}.parquet", prompts)
         written = record()
@@ -159,28 +161,6 @@ def write_dataset(
     written_fingerprint = fingerprint(folder)
     assert written_fingerprint is not None
     return written_fingerprint
-
-
-class _SplitWriter:
-    """Writes one parquet file in row groups."""
-
-    # Without the schema note of datasets 5: datasets 3 does not know the type `List` in it.
-    _SCHEMA = FEATURES.arrow_schema.remove_metadata()
-
-    def __init__(self, path: Path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._written = WrittenSplit(path)
-        self._writer = pq.ParquetWriter(path, self._SCHEMA, compression="zstd", compression_level=9)
-
-    def write(self, rows: list[dict]) -> None:
-        table = pa.Table.from_pylist(rows, schema=self._SCHEMA)
-        self._writer.write_table(table)
-        self._written.num_examples += table.num_rows
-        self._written.num_bytes += table.nbytes
-
-    def close(self) -> WrittenSplit:
-        self._writer.close()
-        return self._written
 
 
 def _write_prompts(path: Path, prompts: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from petoolkit.audit_record import check_gates
 from petoolkit.audit_tables import verdict
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.endpoint.usage import Usage
+from petoolkit.evaluator import chat_rows
 from petoolkit.files import content_hash, write_json
 from petoolkit.folder_lock import check_outside, locked
 
@@ -23,6 +24,7 @@ from .recipe import Recipe
 from .run_folder import RunFolder
 from .stage import Stage
 from .stage_arguments import Materials, keys_of
+from .stage_code import source_files
 from .stages.group import NoGroup
 from .survey.survey import survey
 from .survey.survey_chapters import chapters
@@ -173,7 +175,12 @@ def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Consol
         asked={stage: known["extra"]["asked"] for stage, known in manifests.items() if "asked" in known["extra"]},
         statistics=exported["extra"],
     )
-    key = {"export": exported["sha256"], "card": content_hash(CARD_TEMPLATE), "record": record.model_dump(mode="json")}
+    key = {
+        "export": exported["sha256"],
+        "card": content_hash(CARD_TEMPLATE),
+        "chat": content_hash(*source_files([chat_rows.__name__])),
+        "record": record.model_dump(mode="json"),
+    }
     if run.is_recorded("dataset", {**key, "fingerprint": fingerprint(folder)}):
         console.print(f"Nothing has changed since the last build: {folder}/ is up to date.")
     else:

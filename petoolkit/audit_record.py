@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from petoolbench import InputError
+from petoolkit.dataset_record import CHAT
 from petoolkit.decoding import read_json
 from petoolkit.files import content_hash, replacing
 from petoolkit.gate_failed import GateFailed
@@ -185,7 +186,8 @@ def read_audit(folder: Path) -> AuditRecord | None:
 
 def rows_hash(folder: Path) -> str:
     """Identifies the rows of a dataset's folder, by the content of its data files (32 hexadecimal digits)."""
-    return content_hash(*sorted(folder.glob("data/**/*.parquet")))[:32]
+    files = (file for file in folder.glob("data/**/*.parquet") if file.parent.name != CHAT)  # made of the rows
+    return content_hash(*sorted(files))[:32]
 
 
 def check_gates(record: AuditRecord, how_to_allow: str) -> None:

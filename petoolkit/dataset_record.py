@@ -11,6 +11,7 @@ from petoolkit.files import write_json
 from petoolkit.hub_reading import fetch_file
 
 RECORD_FILE = "dataset_record.json"
+CHAT = "chat"  # a config beside the contract's: the settings' rows ready to use, made of them
 Origin = Literal["build", "import", "logs"]
 
 

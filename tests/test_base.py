@@ -18,7 +18,7 @@ from rows import DATASET_FACTS, past_call, row
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from petoolbench import SETTINGS, ToolName, render_messages
-from petoolkit.training.training_rows import gold_call
+from petoolkit.evaluator.chat_rows import gold_call
 
 HISTORY = [past_call("Aerwyn", 1), past_call("Cirrox", 0), past_call("Dovarque", 1)]
 ROWS = [row(f"u{number}", setting, "Aerwyn", HISTORY) for number in range(4) for setting in SETTINGS]

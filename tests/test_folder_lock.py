@@ -206,7 +206,10 @@ def test_leftovers_of_a_dead_process_with_this_ones_number_do_not_become_part(tm
     leftover.mkdir(parents=True)
     (leftover / "train-00000-of-00001.parquet").write_text("half")
     write(tmp_path / "d", "one")
-    assert [path.name for path in sorted((tmp_path / "d").rglob("*.parquet"))] == ["test-00000-of-00001.parquet"]
+    files = sorted(
+        path.relative_to(tmp_path / "d" / "data").as_posix() for path in (tmp_path / "d").rglob("*.parquet")
+    )
+    assert files == [f"{config}/test-00000-of-00001.parquet" for config in ("chat", "chronological")]
 
 
 def test_a_file_that_is_a_link_is_written_through(tmp_path):

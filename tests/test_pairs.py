@@ -18,11 +18,11 @@ from tiny_model import make_tiny_model
 
 from petoolbench import SETTINGS, InputError, render_messages
 from petoolkit.call_parameters import has_right_parameters
+from petoolkit.evaluator.chat_rows import gold_call
 from petoolkit.replies import parse_reply
 from petoolkit.scoring import is_right_tool, read_gold_call
 from petoolkit.training import pair_sampling
 from petoolkit.training.pairing import NoPair, Pair, pair_of
-from petoolkit.training.training_rows import gold_call
 from trainer import pairs
 
 DAYS = {"name": "days", "type": "NUMBER", "description": "", "default": "1"}

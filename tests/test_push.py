@@ -18,6 +18,7 @@ from petoolkit import shipped
 from petoolkit.audit_record import AUDIT_FILE
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
 from petoolkit.decoding import read_json
+from petoolkit.evaluator.chat_rows import chat_row
 from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.files import write_json, write_json_lines
 from petoolkit.publisher.pack_results import pack_results
@@ -86,7 +87,8 @@ import json
 from datasets import load_dataset
 whole = {s: {split: rows.to_list() for split, rows in load_dataset("me/bench", s).items()} for s in %r}
 stream = load_dataset("me/bench", "chronological", streaming=True)
-print(json.dumps([whole, {split: list(rows) for split, rows in stream.items()}]))
+chat = {split: rows.to_list() for split, rows in load_dataset("me/bench", "chat").items()}
+print(json.dumps([whole, {split: list(rows) for split, rows in stream.items()}, chat]))
 """
 
 
@@ -101,7 +103,11 @@ def test_a_pushed_dataset_loads_from_an_empty_cache_with_equal_rows(hub, push, t
                 AUDIT_FILE,
                 *(f"figures/{name}.png" for name in ("audit", "categories", "rows")),
             ]
-            + [f"data/{setting}/{split}-00000-of-00001.parquet" for setting in SETTINGS for split in ("train", "test")]
+            + [
+                f"data/{config}/{split}-00000-of-00001.parquet"
+                for config in (*SETTINGS, "chat")
+                for split in ("train", "test")
+            ]
         )
     ]
     expected = {
@@ -111,6 +117,10 @@ def test_a_pushed_dataset_loads_from_an_empty_cache_with_equal_rows(hub, push, t
     assert in_fresh_home(hub, tmp_path / "home", LOAD % (list(SETTINGS),)) == [
         expected,
         expected["chronological"],
+        {
+            split: [chat_row(made(user, setting)) for user in users for setting in SETTINGS]
+            for split, users in (("train", ["u1"]), ("test", ["u2", "u3"]))
+        },
     ]
 
 

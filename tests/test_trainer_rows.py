@@ -9,13 +9,14 @@ from tiny_model import make_tiny_model
 
 from petoolbench import SETTINGS, InputError, render_messages
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
+from petoolkit.evaluator.chat_rows import gold_call
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.training.arguments import AdapterArguments, DataArguments
 from petoolkit.training.held_out import check_held_out
 from petoolkit.training.pairing import NoPair, pair_of
 from petoolkit.training.row_fitting import fit_row, fit_rows
 from petoolkit.training.training_chat import TrainingChat, load_chat
-from petoolkit.training.training_rows import gold_call, load_training_rows, split_users
+from petoolkit.training.training_rows import load_training_rows, split_users
 
 HISTORY = [past_call(provider) for provider in ("Cirrox", "Equandra", "Dovarque", "Cirrox")]
 GOLD = '{"tool_name": "<Weather>.<Aerwyn>.<forecast>", "parameters": {"city": "Oslo"}}'

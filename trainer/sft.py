@@ -11,6 +11,7 @@ its tokenizer and its card are written into `output_dir`. Nothing leaves the mac
 
 from pathlib import Path
 
+from petoolkit.evaluator.chat_rows import gold_call
 from petoolkit.evaluator.models.processes import Rank
 from petoolkit.evaluator.results_folder import writing
 from petoolkit.folder_lock import check_outside
@@ -24,7 +25,7 @@ from petoolkit.training.script import RecipeParser, run_script, say
 from petoolkit.training.sft_trainer import AdapterSFTTrainer, sft_dataset
 from petoolkit.training.train_loop import check_no_row_dropped, checkpoint_to_resume, describe_trained_weights, train
 from petoolkit.training.training_chat import load_chat
-from petoolkit.training.training_rows import choose_rows, gold_call
+from petoolkit.training.training_rows import choose_rows
 
 
 def main(script_args: DataArguments, training_args: SFTArguments, model_args: AdapterArguments) -> None:

@@ -9,7 +9,7 @@ import torch
 from base_rows import reading_turn
 
 from petoolbench import render_messages
-from petoolkit.training.training_rows import gold_call
+from petoolkit.evaluator.chat_rows import gold_call
 
 _PAST_PARAMETERS = re.compile(r'^\{"instruction": .*", "parameters": (.*)$', re.MULTILINE)
 

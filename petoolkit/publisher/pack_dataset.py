@@ -15,11 +15,12 @@ from petoolkit.audit.gates import check_gate_names
 from petoolkit.audit_figure import draw_audit
 from petoolkit.audit_record import AUDIT_FILE, AuditRecord, check_gates, read_audit
 from petoolkit.audit_tables import audit_section, verdict
-from petoolkit.dataset_record import RECORD_FILE, DatasetRecord, read_dataset_record
+from petoolkit.dataset_record import CHAT, RECORD_FILE, DatasetRecord, read_dataset_record
 from petoolkit.decoding import read_json
 from petoolkit.evaluator.records import MANIFEST
 from petoolkit.extras import missing_package
 from petoolkit.folder_lock import restore_if_abandoned
+from petoolkit.publisher.chat_files import chat_files
 from petoolkit.publisher.dataset_figures import draw_figures, figures_section
 from petoolkit.publisher.hub import Package
 from petoolkit.publisher.logs_consent import check_dataset_of_logs, check_replies_to_logs
@@ -74,7 +75,7 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
         return pack_pairs(folder, card, repo_id, options.licence, options.allowed, options.findings, console)
     if card.data.get("library_name") != _LIBRARY:
         raise InputError(f"{folder} is not a dataset that petoolbench wrote; name a folder of `petoolbench build`.")
-    if unknown := check_files(card, folder).keys() - set(all_configs()):
+    if unknown := check_files(card, folder).keys() - {*all_configs(), CHAT}:
         raise InputError(
             f"{folder} has configs that are not the contract's ({', '.join(sorted(unknown))}); build it anew."
         )
@@ -87,6 +88,7 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
     _check_counts(folder, card, checked)
     judge_findings(checked.findings, options.allowed, options.findings, console)
     audited = _audited(folder, options, console)
+    chat = chat_files(folder, card, console)
     sections = {"check": check_section(checked, split_by), "row": row_section(checked.example)}
     figures = draw_figures(checked)
     if figures is None:
@@ -101,6 +103,7 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
     licence = _licence(card, record, options, console)
     files: dict[str, Path | bytes] = {"README.md": published_card(card, repo_id, licence, sections), **(figures or {})}
     files[AUDIT_FILE] = audited.as_bytes()
+    files |= chat
     if record:
         files[RECORD_FILE] = folder / RECORD_FILE
     for file in [*data_files(folder), *sorted(folder.glob(f"{PROMPTS_FOLDER}/*.parquet"))]:
@@ -137,7 +140,8 @@ def _check_counts(folder: Path, card: DatasetCard, checked: CheckedDataset) -> N
         info["config_name"]: {split["name"]: split["num_examples"] for split in info["splits"]}
         for info in (infos if isinstance(infos, list) else [infos])
     }
-    if counts != checked.rows:
+    of_chat = counts.pop(CHAT, checked.of_settings)
+    if counts != checked.rows or of_chat != checked.of_settings:
         raise InputError(
             f"{folder}: `dataset_info` in the card counts other numbers of rows than there are; build it anew."
         )

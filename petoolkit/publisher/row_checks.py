@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from petoolbench import FEATURES, KINDS, SETTINGS, SPLITS, InputError, all_configs, breaches, config_of, setting_of
+from petoolkit.dataset_record import CHAT
 from petoolkit.publisher.block_checks import BlockChecks
 from petoolkit.publisher.text_search import Findings, TextSearch
 from petoolkit.split_rules import unshared_by
@@ -38,14 +39,22 @@ class CheckedDataset:
         return sum(sum(splits.values()) for splits in self.rows.values())
 
     @property
+    def of_settings(self) -> dict[str, int]:
+        """Number of rows of all settings by split."""
+        numbers: Counter[str] = Counter()
+        for setting in SETTINGS:
+            numbers.update(self.rows.get(setting, {}))
+        return dict(numbers)
+
+    @property
     def has_both_splits(self) -> bool:
         """Whether there are training and test rows, which could share something."""
         return all(any(splits.get(split) for splits in self.rows.values()) for split in SPLITS)
 
 
 def data_files(folder: Path) -> list[Path]:
-    """A dataset's parquet files, `data/<config>/<split>-....parquet`, in the configs' order."""
-    files = sorted(folder.glob("data/*/*.parquet"))
+    """The parquet files of a dataset's rows, `data/<config>/<split>-....parquet`, in the configs' order."""
+    files = sorted(file for file in folder.glob("data/*/*.parquet") if file.parent.name != CHAT)
     return sorted(files, key=lambda file: [*all_configs(), file.parent.name].index(file.parent.name))
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from petoolbench import FEATURES, InputError, all_configs, config_of, render_messages
+from petoolkit.evaluator.chat_rows import gold_call
 from petoolkit.evaluator.dataset_rows import cache_of
 from petoolkit.evaluator.terminal_layout import FittedTable
 from petoolkit.files import content_version, replacing, write_json
@@ -19,7 +20,6 @@ from petoolkit.publisher.pack_pairs import COUNTS
 from petoolkit.row_form import ADDED_COLUMNS, completed, lacks_added_columns
 from petoolkit.text import ALL, markdown_table, setting_label
 from petoolkit.training.pairing import CHOSEN_FROM, REJECTED_FROM, NoPair, Pair, pair_of
-from petoolkit.training.training_rows import gold_call
 
 _MESSAGES = [{"role": datasets.Value("string"), "content": datasets.Value("string")}]
 # All columns of the benchmark's row are kept, so that its prompt can be fitted to another length.

@@ -1,11 +1,10 @@
 """The rows of a benchmark to train on, and those kept out for validation."""
 
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from petoolbench import SETTINGS, InputError, all_configs, check_choice, to_json_text
+from petoolbench import SETTINGS, InputError, all_configs, check_choice
 from petoolkit.evaluator.dataset_rows import load_rows, load_setting, present_configs, resolved_revision, unchanged
 from petoolkit.text import ALL, counted
 from petoolkit.training.arguments import DataArguments
@@ -51,12 +50,6 @@ def choose_rows(data: DataArguments, seed: int) -> TrainingRows:
     chosen = {row["id"] for row in train[: data.max_samples] + validation}
     validation_users = frozenset(row["user_id"] for row in validation)
     return TrainingRows([row for row in rows if row["id"] in chosen], validation_users, revision)
-
-
-def gold_call(row: dict) -> str:
-    """The gold call as the prompt asks for it: one line of JSON, `{"tool_name": ..., "parameters": {...}}`."""
-    call = row["tool_call"]
-    return to_json_text({"tool_name": call["tool_name"], "parameters": json.loads(call["parameters"])})
 
 
 def load_training_rows(dataset: str, settings: Sequence[str], seed: int, revision: str | None = None) -> list[dict]:

@@ -1,0 +1,125 @@
+"""Rows ready to use, for whoever does not run this project's code: the config `chat` of a dataset.
+
+They are made of the rows of all settings, which stay the source. Rows of other kinds (the config `selectivity`) are
+not among them, so that the mean over these rows is the Tool Acc of the benchmark.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import islice, zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+
+from petoolbench import SETTINGS, SPLITS, render_messages, setting_of, to_json_text
+from petoolkit.dataset_files import SplitWriter, WrittenSplit, split_file
+from petoolkit.dataset_record import CHAT
+from petoolkit.evaluator.models.native_tools import NativeTools
+
+if TYPE_CHECKING:
+    import datasets
+
+_ROWS_AT_ONCE = 2_000  # a row group: users of a block share most of a prompt, which is compressed away within one
+_ROWS_READ = 200
+
+
+def chat_features() -> "datasets.Features":
+    """The columns of the config `chat`."""
+    import datasets
+
+    text = datasets.Value("string")
+    return datasets.Features(
+        {
+            "id": text,
+            "setting": text,
+            "prompt": [{"role": text, "content": text}],
+            "tools": text,
+            "completion": text,
+            "gold_tool": text,
+            "acceptable_tools": [text],
+        }
+    )
+
+
+def gold_call(row: dict) -> str:
+    """The gold call as the prompt asks for it: one line of JSON, `{"tool_name": ..., "parameters": {...}}`."""
+    call = row["tool_call"]
+    return to_json_text({"tool_name": call["tool_name"], "parameters": json.loads(call["parameters"])})
+
+
+def chat_row(row: dict) -> dict[str, Any]:
+    """A row with its prompt, its tools and its answer as a model takes and gives them.
+
+    Args:
+        row: of the contract's columns.
+
+    Returns:
+        `id`; `setting`; `prompt`, messages as `petoolbench.render_messages` gives them; `tools`, the candidate tools
+        in the form of OpenAI's endpoints, as JSON text; `completion`, the gold call as the prompt asks for it;
+        `gold_tool`; and `acceptable_tools`, the tools that count as right.
+    """
+    return {
+        "id": row["id"],
+        "setting": setting_of(row),
+        "prompt": render_messages(row),
+        "tools": to_json_text(NativeTools(row["candidate_tools"]).functions()),
+        "completion": gold_call(row),
+        "gold_tool": row["tool_call"]["tool_name"],
+        "acceptable_tools": row["acceptable_tools"],
+    }
+
+
+def chat_rows(folder: Path, split: str) -> Iterator[dict[str, Any]]:
+    """The rows of the config `chat`, made of the rows of the settings in a dataset's folder.
+
+    The first row of each setting comes first, then the second of each: these are of one user, and share most texts.
+    """
+    of_settings = [_rows(split_file(folder, setting, split)) for setting in SETTINGS]
+    for rows in zip_longest(*of_settings):
+        yield from (chat_row(row) for row in rows if row is not None)
+
+
+def write_chat(folder: Path, beside: Path | None = None) -> dict[str, WrittenSplit]:
+    """Write the config `chat` of a dataset's folder.
+
+    Args:
+        folder: with the rows of the settings.
+        beside: the folder to write into, if it is another one.
+
+    Returns:
+        The files, by split.
+    """
+    features, written = chat_features(), {}
+    for split in SPLITS:
+        rows = chat_rows(folder, split)
+        if not (part := list(islice(rows, _ROWS_AT_ONCE))):
+            continue
+        writer = SplitWriter(split_file(beside or folder, CHAT, split), features, one_page=True)
+        while part:
+            writer.write(part)
+            part = list(islice(rows, _ROWS_AT_ONCE))
+        written[split] = writer.close()
+    return written
+
+
+def chat_agrees(folder: Path) -> bool:
+    """Whether a dataset's folder has the config `chat`, and it is what `write_chat` would write."""
+    schema = chat_features().arrow_schema.remove_metadata()
+    for split in SPLITS:
+        file = split_file(folder, CHAT, split)
+        if not file.is_file():
+            if next(chat_rows(folder, split), None) is not None:
+                return False
+            continue
+        if not pq.read_schema(file).remove_metadata().equals(schema):
+            return False
+        if any(one != other for one, other in zip_longest(chat_rows(folder, split), _rows(file))):
+            return False
+    return True
+
+
+def _rows(file: Path) -> Iterator[dict]:
+    if file.is_file():
+        for batch in pq.ParquetFile(file).iter_batches(_ROWS_READ):
+            yield from batch.to_pylist()
