@@ -83,6 +83,11 @@ def _standing(folder: Path) -> tuple[Origin, str]:
     if record is None:
         origin: Origin = "import" if _MARK_OF_AN_IMPORT in _card_text(folder) else "build"
         return origin, f"{_WITH_ARTICLE[origin]} written by an earlier version ({rows})"
+    if record.origin == "logs":
+        return (
+            record.origin,
+            f"{_WITH_ARTICLE[record.origin]} of {counted(record.statistics.get('users', 0), 'user')} ({rows})",
+        )
     if record.recipe is None:
         return record.origin, f"{_WITH_ARTICLE[record.origin]}, texts by {record.author} ({rows})"
     catalogue = ", ".join(map(str, record.recipe.get("catalogue", [])))

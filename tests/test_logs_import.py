@@ -367,7 +367,7 @@ def test_the_command_shows_what_was_read_left_out_and_written(tmp_path, monkeypa
         r"rows +not asked: the call was disliked +1",
         r"Not found in the catalogue, for example: 'Acme.mail' \(1 call\)",
         r"provider-vote",
-        r"No gate is asked of them",
+        r"No gate ends an import of them",
         r"Wrote 38 rows of 19 calls of 19 users to .*/out/",
     ):
         assert re.search(line, shown.output), line
@@ -404,4 +404,4 @@ def test_the_examples_that_ship_are_imported_whole(tmp_path):
     }
     assert record.counts["rows"] == {"test rows": 9, "train rows": 27}
     assert record.statistics["same-function candidates (rows)"] == {"3": 36}
-    assert record.counts["personal things and secrets"]["calls that held phones"] == 1
+    assert record.counts["personal things and secrets"]["calls with telephone numbers"] == 1

@@ -34,7 +34,7 @@ def test_a_dataset_of_logs_is_refused_with_what_was_found_in_it(tmp_path, monkey
     made = imported(tmp_path, CALLS, monkeypatch, keep_user_names=True)
     with pytest.raises(InputError, match=r"requests that real people made.*names of users are kept") as error:
         packed(made.folder)
-    assert "calls that held emails (48)" in str(error.value) and "not replaced (import with --redact)" in str(
+    assert "calls with e-mail addresses (48)" in str(error.value) and "not replaced (import with --redact)" in str(
         error.value
     )
     assert OPTION in str(error.value)

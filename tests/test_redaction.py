@@ -34,10 +34,10 @@ def test_the_same_thing_has_one_placeholder_in_all_calls_of_a_user():
     assert json.loads(first.parameters) == {"to": "<email 1>", "cc": ["<email 2>"], "note": {"text": "(<phone 1>)"}}
     assert (second.request, json.loads(second.parameters)) == ("<email 2>, or <email 1>?", {"to": "<email 2>"})
     assert counts == {
-        "calls that held emails": 2,
-        "emails found (different ones of a user)": 2,
-        "calls that held phones": 1,
-        "phones found (different ones of a user)": 1,
+        "calls with e-mail addresses": 2,
+        "different e-mail addresses": 2,
+        "calls with telephone numbers": 1,
+        "different telephone numbers": 1,
     }
 
 
@@ -77,12 +77,12 @@ def test_patterns_find_more():
     counts = redacted(one, other, patterns=[r"C-\d+", "x*"])
     assert (one.request, json.loads(one.parameters)) == ("Contract <pattern 1> and <pattern 2>", {"id": "<pattern 1>"})
     assert other.request == "Nothing here"
-    assert counts == {"calls that held patterns": 1, "patterns found (different ones of a user)": 2}
+    assert counts == {"calls with finds of the given patterns": 1, "different finds of the given patterns": 2}
 
 
 def test_what_is_found_is_counted_but_stays_unless_asked_for():
     one = past(f"Write to {MAIL}", to=MAIL)
-    assert redacted(one, replaces=False)["calls that held emails"] == 1
+    assert redacted(one, replaces=False)["calls with e-mail addresses"] == 1
     assert one.request == f"Write to {MAIL}"
 
 
@@ -110,8 +110,8 @@ def test_an_import_redacts_requests_and_arguments_alike(tmp_path, monkeypatch):
         assert {row["instruction"], *(one["instruction"] for one in row["history"])} == {"Mail <email 1>"}
         assert json.loads(row["tool_call"]["parameters"]) == {"about": "<email 1>"}
     assert made.report.record.counts["personal things and secrets"] == {
-        "calls that held emails": 6,
-        "emails found (different ones of a user)": 2,
+        "calls with e-mail addresses": 6,
+        "different e-mail addresses": 2,
     }
     for file in made.folder.rglob("*"):
         assert file.is_dir() or MAIL.encode() not in file.read_bytes()
@@ -120,7 +120,7 @@ def test_an_import_redacts_requests_and_arguments_alike(tmp_path, monkeypatch):
 def test_an_import_that_does_not_redact_says_what_it_found(tmp_path, monkeypatch):
     made = imported(tmp_path, CALLS, monkeypatch)
     assert made.rows["ann/chronological"]["instruction"] == f"Mail {MAIL}"
-    assert made.counts["calls that held emails"] == 6
+    assert made.counts["calls with e-mail addresses"] == 6
     assert made.report.record.logs["redacted"] == "no"
 
 
@@ -132,4 +132,4 @@ def test_a_pattern_alone_redacts_all(tmp_path, monkeypatch):
 def test_only_calls_that_stand_in_rows_are_searched(tmp_path, monkeypatch):
     lone = write_lines(tmp_path / "lone.jsonl", [*CALLS, call("cid", 1, "Alder.mail", request=f"To {MAIL}")])
     made = imported(tmp_path, (lone,), monkeypatch)
-    assert made.counts["calls that held emails"] == 6
+    assert made.counts["calls with e-mail addresses"] == 6

@@ -59,7 +59,7 @@ def choose_columns(available: Collection[str], given: Mapping[str, str], needed:
         if field not in chosen and free:
             chosen[field] = free[0]
     if missing := [field for field in needed if field not in chosen]:
-        example = ",".join(f"{field}=..." for field in missing)
+        example = ",".join(f"{field}=COLUMN" for field in missing)
         raise InputError(
             f"no column is known to hold {listing([f'the {field}' for field in missing])}; there are {there}: name it "
             f"with --columns {example}"

@@ -84,5 +84,5 @@ def check_that_tools_match(called: Counter[str], tools: LoggedTools, unknown: in
         catalogue = ", ".join(repr(name) for name in tools.names[:3])
         raise InputError(
             f"no called tool of the log is in the catalogue: the log has names such as {logged}, the catalogue "
-            f"{catalogue}; give the catalogue of these tools, or name the right column with --columns tool=..."
+            f"{catalogue}; give the catalogue of these tools, or name the right column with --columns tool=COLUMN."
         )

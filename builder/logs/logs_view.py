@@ -32,8 +32,8 @@ def logs_view(report: LogsReport, folder: str) -> Iterator[RenderableType]:
     else:
         yield from audit_view(report.audit)
         yield Text(
-            "Logs of real calls give such things away: people go back to the tools that they know. No gate is asked "
-            "of them."
+            "Logs of real calls give such things away: people go back to the tools that they know. No gate ends an "
+            "import of them."
         )
     numbers = record.statistics
     yield Text(

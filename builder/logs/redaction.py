@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from petoolbench import InputError, to_json_text
-from petoolkit.publisher.findings import find, find_by_name
+from petoolkit.publisher.findings import KINDS, find, find_by_name
 
 from .past_calls import PastCall
 
-KINDS = {"emails": "email", "phones": "phone", "keys": "key"}  # of findings, as a placeholder names them
-PATTERN = "pattern"
+_PATTERNS = "patterns"  # the kind of what a given pattern finds
+_IN_PLACEHOLDERS = {"emails": "email", "phones": "phone", "keys": "key", _PATTERNS: "pattern"}  # by kind
+_LABELS = {**KINDS, _PATTERNS: "finds of the given patterns"}
 # A text without a digit, an at sign and a long word holds nothing that could be found.
 _MAYBE = re.compile(r"@|\+\W{0,3}\d|\d\W{0,3}\d\W{0,3}\d\W{0,3}\d\W{0,3}\d|[\w+/=-]{16}")
 
@@ -24,7 +25,7 @@ class Redactor:
         replaces: whether what is found is replaced by `<email 1>`, `<phone 2>` and the like: the same thing by the
             same placeholder in all calls of a user.
         patterns: regular expressions; what they find is `<pattern 1>`.
-        counts: gets for each kind, how many different things were found (user by user), and in how many calls.
+        counts: gets for each kind, in how many calls it was found, and how many different things (user by user).
 
     Raises:
         InputError: if a pattern is not a regular expression.
@@ -48,11 +49,11 @@ class Redactor:
                 continue
             in_call = dict(self._found(call))
             for kind in set(in_call.values()):
-                self._counts[f"calls that held {kind}s"] += 1
+                self._counts[f"calls with {_LABELS[kind]}"] += 1
             for value, kind in in_call.items():
                 if value not in found:
                     found[value] = kind
-                    self._counts[f"{kind}s found (different ones of a user)"] += 1
+                    self._counts[f"different {_LABELS[kind]}"] += 1
         if found and self._replaces:
             replaced = _Placeholders(found)
             for call in calls:
@@ -64,11 +65,11 @@ class Redactor:
         for name, value in json.loads(call.parameters).items():
             for text in _texts(value):
                 texts.append(text)
-                yield from ((finding.value, KINDS[finding.kind]) for finding in find_by_name(name, text))
+                yield from ((finding.value, finding.kind) for finding in find_by_name(name, text))
         for text in texts:
-            yield from ((finding.value, KINDS[finding.kind]) for finding in find(text))
+            yield from ((finding.value, finding.kind) for finding in find(text))
             for pattern in self._patterns:
-                yield from ((match[0], PATTERN) for match in pattern.finditer(text) if match[0])
+                yield from ((match[0], _PATTERNS) for match in pattern.finditer(text) if match[0])
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -94,7 +95,7 @@ class _Placeholders:
         self._by_value = {}
         for value, kind in found.items():
             numbers[kind] += 1
-            self._by_value[value] = f"<{kind} {numbers[kind]}>"
+            self._by_value[value] = f"<{_IN_PLACEHOLDERS[kind]} {numbers[kind]}>"
         longest_first = sorted(found, key=len, reverse=True)
         self._any = re.compile("|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in longest_first))
 
