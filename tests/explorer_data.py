@@ -1,5 +1,7 @@
 """A small dataset folder and small evaluation folders for the explorer."""
 
+import json
+
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, prediction, reply, row, tool
 
@@ -13,6 +15,9 @@ HOSTILE = (
 )
 TURNED = "abc\N{RIGHT-TO-LEFT OVERRIDE}cba \N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}\x1b[31m"
 LONG = "lengthy " * 12_500  # 100,000 characters
+
+HOSTILE_PARAMETER = dict.fromkeys(("name", "type", "description"), HOSTILE) | {"default": None, "schema": None}
+HOSTILE_SCHEMA = json.dumps({"enum": [HOSTILE, TURNED, {HOSTILE: HOSTILE}], "title": HOSTILE})
 
 PLAIN = row("u1", "preferred_only", "Cirrox", [past_call("Cirrox"), past_call("Equandra")])
 RATED = row(
@@ -28,12 +33,11 @@ STRANGE = {
         [
             tool("Aerwyn", "forecast", HOSTILE, LONG),
             tool("Cirrox", "forecast", TURNED, HOSTILE),
-            tool(
-                HOSTILE,
-                HOSTILE,
-                HOSTILE,
-                required=[dict.fromkeys(("name", "type", "description"), HOSTILE) | {"default": None, "schema": None}],
-            ),
+            {
+                **tool(HOSTILE, HOSTILE, HOSTILE, required=[HOSTILE_PARAMETER]),
+                "optional_parameters": [{**HOSTILE_PARAMETER, "name": TURNED, "schema": HOSTILE_SCHEMA}],
+                "schema": HOSTILE_SCHEMA,
+            },
         ],
     ),
     "instruction": f"{HOSTILE} {LONG}",

@@ -1,5 +1,6 @@
 """The explorer in a real browser: Debian's Chromium, driven by Playwright."""
 
+import json
 import shutil
 import socket
 import subprocess
@@ -129,7 +130,10 @@ def test_a_hostile_row_is_text(page, address):
     page.locator("#pe-row-title summary").click()
     assert len(page.locator("#pe-row-title").inner_text()) > 100_000
     page.get_by_text("raw reply").last.click()
-    assert HOSTILE in page.locator("pre").last.inner_text()
+    assert HOSTILE in page.locator(".answer pre").last.inner_text()
+    parameters = page.locator(".card .parameters").last
+    assert f"one of {HOSTILE}"[:20] in parameters.text_content()
+    assert json.loads(parameters.locator("pre").last.text_content())["title"] == HOSTILE
     assert page.locator(".pe img, .pe script").count() == 0
     assert page.evaluate("window.hacked") is None
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
