@@ -60,6 +60,24 @@ def test_keys_are_replaced():
     assert (one.request, json.loads(one.parameters)) == ("Use <key 1>", {"token": "<key 1>"})
 
 
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("the bot's is xoxb-1234abcdZZ", {}),
+        ("-----BEGIN PRIVATE KEY-----", {}),
+        ("see https://me:secret1@host/x", {}),
+        ("log in", {"password": "a1.b2.c3.d4.e5.f6"}),
+        ("ring (212) 664-7665", {}),
+        ("ring 011 44 20 7946 0123", {}),
+        ("ring me", {"mobile": "21266476651"}),
+    ],
+)
+def test_all_that_a_push_would_find_is_found(text, parameters):
+    one = past(text, **parameters)
+    assert sum(redacted(one).values()) == 2
+    assert "<" in one.request + one.parameters
+
+
 def test_a_longer_thing_is_not_cut_by_a_shorter_one_in_it():
     one = past(f"{MAIL} not mary-{MAIL} nor x{MAIL}")
     redacted(one)

@@ -14,8 +14,8 @@ from .past_calls import PastCall
 _PATTERNS = "patterns"  # the kind of what a given pattern finds
 _IN_PLACEHOLDERS = {"emails": "email", "phones": "phone", "keys": "key", _PATTERNS: "pattern"}  # by kind
 _LABELS = {**KINDS, _PATTERNS: "finds of the given patterns"}
-# A text without a digit, an at sign and a long word holds nothing that could be found.
-_MAYBE = re.compile(r"@|\+\W{0,3}\d|\d\W{0,3}\d\W{0,3}\d\W{0,3}\d\W{0,3}\d|[\w+/=-]{16}")
+# A text without an at sign, digits near each other and a long word holds nothing that could be found.
+_MAYBE = re.compile(r"@|\+\W{0,3}\d|\d\W{0,3}\d\W{0,3}\d\W{0,3}\d\W{0,3}\d|[\w.+/=-]{12}|-----BEGIN")
 
 
 class Redactor:
