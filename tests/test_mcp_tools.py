@@ -149,9 +149,10 @@ def test_mistakes_are_named(tmp_path, value, reason):
 
 def test_what_is_not_read_is_counted(tmp_path):
     counts = Counter()
-    read(tmp_path, {**SERVER, "stars": 3, "tools": [{**TOOL, "examples": []}]}, counts=counts)
+    read(tmp_path, {**SERVER, "stars": 3, "server": "x", "tools": [{**TOOL, "examples": []}]}, counts=counts)
     assert counts == {
         "keys of a server that are not read: stars": 1,
+        "keys of a server that are not read: server": 1,
         "keys of a tool that are not read: examples": 1,
     }
 

@@ -24,22 +24,22 @@ def check_keys(entry: Mapping, known: Collection[str], what: str) -> None:
 
 
 def note_unread_keys(
-    entry: Mapping, known: Collection[str], of_no_use: Collection[str], what: str, counts: Counter[str]
+    entry: Mapping, known: Collection[str], needed: Collection[str], what: str, counts: Counter[str]
 ) -> None:
-    """Count the keys of an entry of a form that anybody may add keys to; refuse those that look misspelt.
+    """Count the unknown keys of an entry of a form that anybody may add keys to; refuse those that look misspelt.
 
     Args:
         entry: an object of a catalogue.
-        known: the keys that are read.
-        of_no_use: keys that are known, and not read; they are not counted.
+        known: the keys that are read, or known to be of no use.
+        needed: those of them that an entry should not be without.
         what: what the entry is, with its article, for the counts and the message.
-        counts: gets the number of other keys, by name.
+        counts: gets the number of unknown keys, by name.
 
     Raises:
-        ValueError: with a clause, for a key that is almost one of `known` which the entry lacks.
+        ValueError: with a clause, for a key that is almost one of `needed` which the entry lacks.
     """
-    for key in map(str, entry.keys() - {*known, *of_no_use}):
-        if meant := get_close_matches(key, [one for one in known if one not in entry], n=1, cutoff=0.8):
+    for key in map(str, entry.keys() - set(known)):
+        if meant := get_close_matches(key, [one for one in needed if one not in entry], n=1, cutoff=0.8):
             raise ValueError(f"unknown key `{key}` of {what}; did you mean `{meant[0]}`?")
         counts[f"keys of {what} that are not read: {key}" if len(counts) < _MOST_COUNTS else _OTHERS] += 1
 

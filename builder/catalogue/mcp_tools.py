@@ -13,11 +13,15 @@ from .mcp_snapshot import SNAPSHOT_KEY, check_snapshot
 from .tool_document import ToolDocument
 
 _SCHEMA = "inputSchema"
-_TOOL_KEYS = ("name", "description", "title", _SCHEMA, "outputSchema")
-_SERVER_KEYS = ("name", "server_name", "description", "instructions", "category", "serverInfo", "tools", "servers")
-# Keys that a benchmark has no use for.
-_NOT_READ_OF_TOOLS = ("annotations", "icons", "execution", "_meta", "meta")
-_NOT_READ_OF_SERVERS = (
+_NEEDED_TOOL_KEYS = ("name", "description", _SCHEMA)
+# The keys that are read, and those that a benchmark has no use for.
+_TOOL_KEYS = (
+    *_NEEDED_TOOL_KEYS,
+    *("title", "outputSchema"),
+    *("annotations", "icons", "execution", "_meta", "meta"),
+)
+_SERVER_KEYS = (
+    *("name", "server_name", "description", "instructions", "category", "serverInfo", "tools", "servers"),
     *("version", "title", "websiteUrl", "icons", "config", "model_config", "web", "organization", "_meta", "meta"),
     *("nextCursor", "protocolVersion", "capabilities", "resultType", "ttlMs", "cacheScope"),
 )
@@ -78,7 +82,7 @@ def _listings(value: Any, owner: _Server, source: Source, levels: int) -> Iterat
         raise ValueError(f"a server with its tools is not an object: {value!r:.60}")
     if not levels:
         raise ValueError("servers stand too deep within others")
-    note_unread_keys(value, _SERVER_KEYS, _NOT_READ_OF_SERVERS, "a server", source.counts)
+    note_unread_keys(value, _SERVER_KEYS, (), "a server", source.counts)
     server = _server(value, owner)
     tools, servers = value.get("tools"), value.get("servers")
     if isinstance(servers, list):
@@ -119,7 +123,7 @@ def _document(tool: Any, where: str, server: _Server, source: Source) -> ToolDoc
         raise ValueError(f"{where} has no `{_SCHEMA}`")
     if not isinstance(tool[_SCHEMA], Mapping):
         raise ValueError(f"`{_SCHEMA}` of {where} is not an object: {tool[_SCHEMA]!r:.60}")
-    note_unread_keys(tool, _TOOL_KEYS, _NOT_READ_OF_TOOLS, "a tool", source.counts)
+    note_unread_keys(tool, _TOOL_KEYS, _NEEDED_TOOL_KEYS, "a tool", source.counts)
     try:
         parameters = input_schema(tool[_SCHEMA])
     except ValueError as error:
