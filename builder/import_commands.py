@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from .dataset_options import replace, written_dataset
+from .survey.catalogue_command import NAMES, name_options
 
 _RELEASED = "released"
 
@@ -63,6 +64,7 @@ def released(path, dataset_folder, replace) -> None:
     metavar="PATH",
     help="Documents of the called tools, as `build` reads them. Repeatable.",
 )
+@name_options
 @click.option(
     "--columns",
     multiple=True,
@@ -121,7 +123,8 @@ def logs(files, catalogues, columns, dataset_folder, replace, **options) -> None
     from .logs.logs_options import LogsOptions
     from .logs.logs_view import logs_view
 
-    chosen = LogsOptions(files, catalogues, parse_columns(columns), **options)
+    names = {name: options.pop(name) for name in NAMES}
+    chosen = LogsOptions(files, catalogues, names, parse_columns(columns), **options)
     report = import_logs(chosen, dataset_folder, make_console(stderr=True, soft_wrap=True), replace)
     console = make_console()
     for part in logs_view(report, str(dataset_folder)):

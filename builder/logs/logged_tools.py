@@ -25,18 +25,18 @@ class LoggedTools:
     same, so it stays in histories.
 
     Args:
-        catalogues: paths of catalogues.
+        catalogues: where they are, and names instead of their own.
         counts: gets what reading and cleaning them kept and dropped.
 
     Raises:
         InputError: if a catalogue cannot be read, or no tool of it is left.
     """
 
-    def __init__(self, catalogues: Iterable[str], counts: Counter[str]):
+    def __init__(self, catalogues: Iterable[CatalogueSettings], counts: Counter[str]):
         left_out: dict[str, str] = {}  # descriptions of providers by the full names of all tools
 
         def documents() -> Iterator[ToolDocument]:
-            for document in documents_of([CatalogueSettings(path=path) for path in catalogues], counts):
+            for document in documents_of(catalogues, counts):
                 left_out.setdefault(_full_name(document), clean_text(document.tool_description))
                 yield document
 

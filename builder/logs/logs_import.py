@@ -17,6 +17,7 @@ from petoolkit.embedding import DEFAULT_MODEL
 from petoolkit.folder_lock import locked
 from petoolkit.text import counted, listing
 
+from ..catalogue.catalogue_settings import CatalogueSettings
 from ..dataset_folder import check_replaceable, write_dataset
 from ..encoders import make_encoder
 from ..readable_texts import is_readable
@@ -87,7 +88,8 @@ class _Import:
     def run(self, replace: bool) -> LogsReport:
         options, counts = self._options, self._counts
         standing = check_replaceable(self._folder, "logs", replace)
-        tools = LoggedTools(options.catalogues, counts["catalogue"])
+        catalogues = [CatalogueSettings.model_validate({"path": path, **options.names}) for path in options.catalogues]
+        tools = LoggedTools(catalogues, counts["catalogue"])
         redactor = Redactor(
             options.redact or bool(options.redact_patterns),
             options.redact_patterns,

@@ -12,6 +12,7 @@ class LogsOptions:
     Args:
         files: the logs.
         catalogues: paths of catalogues with the called tools.
+        names: instead of the catalogues' own (`CatalogueSettings.names`).
         columns: names of the logs' columns by field (`log_columns.FIELDS`).
         holdout: number of each user's last calls that are asked.
         most_history: longest history; of longer ones, the newest calls are kept.
@@ -25,6 +26,7 @@ class LogsOptions:
 
     files: tuple[Path, ...]
     catalogues: tuple[str, ...]
+    names: dict[str, str | None] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     holdout: int = 1
     most_history: int = 20
