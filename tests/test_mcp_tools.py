@@ -68,6 +68,7 @@ NAMED = {
         "tools": {"meteo-mcp": {"server_name": "meteo-mcp", "version": "1.0", **LISTING, "model_config": {}}},
     },
     "a list of servers": [SERVER],
+    "servers by name": {"meteo": {key: value for key, value in SERVER.items() if key != "name"}},
     "an object of servers": {"name": "my servers", "description": "Two of mine", "servers": [SERVER]},
     "initialize and list": {
         "serverInfo": {"name": "meteo", "version": "1"},
@@ -79,6 +80,7 @@ NAMED = {
 UNNAMED = {
     "a result": {**LISTING, "nextCursor": None, "_meta": {}},
     "a response": {"jsonrpc": "2.0", "id": 1, "result": LISTING},
+    "a result in an object": {"result": LISTING},
     "two pages": [{"tools": [TOOL], "nextCursor": "x"}, {"tools": [OTHER]}],
     "responses, one a line": "\n".join(
         json.dumps({"jsonrpc": "2.0", "id": number, "result": {"tools": [tool]}})

@@ -70,7 +70,7 @@ def _tools(value: Any, source: Source) -> Iterator[ToolDocument]:
     function = value["function"] if isinstance(value.get("function"), dict) else value
     if not isinstance(name := function.get("name"), str) or not name.strip():
         raise ValueError("`name` is missing" if name is None else f"`name` is empty or no text: {name!r:.60}")
-    note_unread_keys({**value, **function}, _KEYS, _NOT_READ, "a function", source.counts)
+    note_unread_keys({**value, **function}, (*_KEYS, *_NOT_READ), _KEYS, "a function", source.counts)
     unread = next((key for key in function if key not in (*_KEYS, *_NOT_READ)), None)
     if unread is not None and not function.keys() & set(_SCHEMAS):
         raise ValueError(f"{name:.60} has no `parameters`, and the unknown key `{unread}`")

@@ -40,7 +40,17 @@ def _is_form(value: Any) -> bool:
     """Whether a value has keys that only MCP's forms have; answers to other requests are meant as one, too."""
     if not isinstance(value, Mapping):
         return False
-    return not value.keys().isdisjoint((SNAPSHOT_KEY, "jsonrpc", _SCHEMA)) or _lists_tools(value, _MOST_LEVELS)
+    return (
+        not value.keys().isdisjoint((SNAPSHOT_KEY, "jsonrpc", _SCHEMA))
+        or _lists_tools(value, _MOST_LEVELS)
+        or _is_by_name(value)
+        or _lists_tools(value.get("result"), _MOST_LEVELS)
+    )
+
+
+def _is_by_name(value: Mapping) -> bool:
+    """Whether a value holds nothing but servers, by their names."""
+    return bool(value) and all(_lists_tools(server, _MOST_LEVELS) for server in value.values())
 
 
 def _lists_tools(value: Any, levels: int) -> bool:
@@ -57,8 +67,10 @@ def _lists_tools(value: Any, levels: int) -> bool:
 def _documents(value: Any, source: Source) -> Iterator[ToolDocument]:
     if SNAPSHOT_KEY in value:
         value = check_snapshot(value)
-    elif "jsonrpc" in value:
+    elif "jsonrpc" in value or "result" in value:
         value = _result(value)
+    elif _is_by_name(value):
+        value = {"tools": value}
     elif _SCHEMA in value:
         value = {"tools": [value]}
     for server, tools in _listings(value, _Server(), source, _MOST_LEVELS):
