@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 
 class InputError(ValueError):
@@ -87,9 +87,8 @@ KINDS = ("preference", "override", "no_preference")
 SELECTIVITY = "selectivity"
 
 PARAMETER_KINDS = ("required_parameters", "optional_parameters")  # of a tool document
-_PARAMETERS = [
-    dict.fromkeys(("name", "type", "description", "default", "schema"), "string")
-]  # the last two: JSON text
+# `default` and `schema` are JSON text.
+_PARAMETERS = [dict.fromkeys(("name", "type", "description", "default", "schema"), "string")]
 # Types by column, as `datasets.Value` names them; `FEATURES` is made of this.
 COLUMNS: dict[str, Any] = {
     "id": "string",  # <user_id>/<setting>
@@ -377,18 +376,20 @@ def _made_with_datasets() -> dict[str, Any]:
     return {"FEATURES": features, "PEToolBenchConfig": PEToolBenchConfig, "PEToolBench": PEToolBench}
 
 
-# What else belongs to the public names of this module, by where it is.
-_IN_PETOOLKIT = {
-    "ToolCall": "petoolkit.call_forms",
-    "breaches": "petoolkit.row_rules",
-    "parse_reply": "petoolkit.replies",
-}
+# What else belongs to the public names of this module.
+_IN_PETOOLKIT = ("ToolCall", "audit", "breaches", "evaluate", "load", "parse_reply", "score")
+if TYPE_CHECKING:
+    from petoolkit.api import ToolCall, audit, breaches, evaluate, load, parse_reply, score  # noqa: F401
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_IN_PETOOLKIT]
 
 
 def __getattr__(name: str) -> Any:
     """Names that take time to import, made when they are first asked for: `datasets` alone takes a second."""
     if name in _IN_PETOOLKIT:
-        return getattr(importlib.import_module(_IN_PETOOLKIT[name]), name)
+        return getattr(importlib.import_module("petoolkit.api"), name)
     if name in ("FEATURES", "PEToolBench", "PEToolBenchConfig"):
         globals().update(_made_with_datasets())
         return globals()[name]

@@ -1,6 +1,7 @@
-"""A progress bar for the replies of a model, with speed, Tool Acc, failed requests and tokens."""
+"""A progress bar for a model's replies, in a terminal or a notebook, with Tool Acc, failed requests and tokens."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, Task
@@ -13,7 +14,7 @@ from petoolkit.text import in_percent
 
 
 def with_progress(answers: Iterable[Answer], rows: list[dict], total: int, console: Console) -> Iterator[Answer]:
-    """Pass answers on, and show a progress bar where there is a terminal.
+    """Pass answers on, and show a progress bar where there is a terminal or a notebook.
 
     Args:
         answers: of the model.
@@ -21,23 +22,43 @@ def with_progress(answers: Iterable[Answer], rows: list[dict], total: int, conso
         total: number of answers to come.
         console: for the bar; its Tool Acc is by the robust reader.
     """
-    if not console.is_terminal:
+    if not (console.is_terminal or console.is_jupyter):
         yield from answers
         return
     right = {row["id"]: (read_gold_call(row["tool_call"]), row["acceptable_tools"]) for row in rows}
     candidates = {row["id"]: [tool["tool_name"] for tool in row["candidate_tools"]] for row in rows}
     status = _Status()
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), status)
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task("Asking", total=total)
+    with _notebook_bar(total, status) if console.is_jupyter else _terminal_bar(total, status, console) as advance:
         for answer in answers:
             status.answered += 1
             status.failed += answer.reply is None
             call = parse_reply(answer.reply, tools=candidates[answer.prompt.row_id])
             status.right += is_right_tool(call, *right[answer.prompt.row_id])
             status.tokens += (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
-            progress.advance(bar)
+            advance()
             yield answer
+
+
+@contextmanager
+def _terminal_bar(total: int, status: "_Status", console: Console) -> Iterator[Callable[[], None]]:
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), status)
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("Asking", total=total)
+        yield lambda: progress.advance(bar)
+
+
+@contextmanager
+def _notebook_bar(total: int, status: "_Status") -> Iterator[Callable[[], None]]:
+    """A bar of tqdm, which notebooks draw: with ipywidgets, or as text without."""
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, desc="Asking", unit=" rows") as bar:
+
+        def advance() -> None:
+            bar.set_postfix_str(", ".join(status.texts()), refresh=False)
+            bar.update()
+
+        yield advance
 
 
 class _Status(ProgressColumn):
@@ -46,12 +67,16 @@ class _Status(ProgressColumn):
         self.answered = self.right = self.failed = self.tokens = 0
 
     def render(self, task: Task) -> Text:
-        """Speed, Tool Acc, failed requests and tokens so far."""
-        texts = [f"{task.speed:,.1f} rows a second"] if task.speed else []
+        """Speed, and what `texts` has."""
+        return Text(", ".join([*([f"{task.speed:,.1f} rows a second"] if task.speed else []), *self.texts()]))
+
+    def texts(self) -> list[str]:
+        """Tool Acc, failed requests and tokens so far."""
+        texts = []
         if self.answered:
             texts.append(f"{METRICS['tool_acc'].label} {in_percent(self.right / self.answered)}")
         if self.failed:
             texts.append(f"{self.failed:,} failed")
         if self.tokens:
             texts.append(f"{self.tokens:,} tokens")
-        return Text(", ".join(texts))
+        return texts

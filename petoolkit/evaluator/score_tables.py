@@ -49,31 +49,31 @@ def scores_table(results: "Sequence[Scores]") -> Group:
         for name in dict.fromkeys(rule.name for rule in rules if rule):
             cells = (percent(rule.value) if rule and rule.name == name else "" for rule in rules)
             table.add_row(f"best rule: {name}", *cells, style="dim")
-    return Group(Text(heading), "", table, "", *_notes(results))
+    return Group(Text(heading), "", table, "", *map(Text, score_notes(results)))
 
 
 def _model(manifest: "Manifest") -> str:
     return printable(manifest.model.removeprefix("baseline:")) + (" (oracle)" if manifest.is_oracle else "")
 
 
-def _notes(results: "Iterable[Scores]") -> Iterator[Text]:
+def score_notes(results: "Iterable[Scores]") -> Iterator[str]:
     """Sentences about missing, cut and unreadable replies, and prompts that were not asked whole."""
     for result in results:
         counts = result.counts[ALL]
         if counts.missing:
-            yield Text(f"{_model(result)}: {counts.missing:,} replies are missing and count as wrong.")
+            yield f"{_model(result)}: {counts.missing:,} replies are missing and count as wrong."
         if counts.cut_replies:
-            yield Text(f"{_model(result)}: {counts.cut_replies:,} replies were cut at the most tokens of a reply.")
+            yield f"{_model(result)}: {counts.cut_replies:,} replies were cut at the most tokens of a reply."
         if unreadable := counts.unreadable.get(READERS[0], 0):
-            yield Text(f"{_model(result)}: {unreadable:,} replies do not hold a readable call and count as wrong.")
+            yield f"{_model(result)}: {unreadable:,} replies do not hold a readable call and count as wrong."
         read = {name: counts.how_read.get(name, 0) for name in HOW_READ[1:]}
         if any(read.values()):
             found = " and ".join(f"{number:,} {name}" for name, number in read.items() if number)
-            yield Text(f"{_model(result)}: read otherwise than asked were {found}.")
+            yield f"{_model(result)}: read otherwise than asked were {found}."
         if result.cut_prompts:
-            yield Text(f"{_model(result)}: {result.cut_prompts:,} prompts were cut by the server.")
+            yield f"{_model(result)}: {result.cut_prompts:,} prompts were cut by the server."
         if counts.shortened:
-            yield Text(f"{_model(result)}: {counts.shortened:,} prompts were shortened to the window.")
+            yield f"{_model(result)}: {counts.shortened:,} prompts were shortened to the window."
 
 
 def comparison_table(comparison: "Comparison") -> Group:

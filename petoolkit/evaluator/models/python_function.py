@@ -1,6 +1,7 @@
 """Functions of the user that answer: found by `FILE_OR_MODULE:FUNCTION`, or given from Python, and what tells them
 apart."""
 
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -46,7 +47,7 @@ class AnsweringFunction:
 @contextmanager
 def offered(function: Callable) -> Iterator[str]:
     """Within the block, a function that was given from Python has a name for `find_function`: `MODULE:FUNCTION`."""
-    one = function if hasattr(function, "__qualname__") else getattr(function, "func", type(function))
+    one = _definition(function)
     name = f"{one.__module__}:{one.__qualname__}"
     token = _given.set({**_given.get(), name: function})
     try:
@@ -169,10 +170,15 @@ def _what_it_reads(function: Any, name: str) -> str:
     return first.name
 
 
+def _definition(function: Any) -> Any:
+    """The function or class whose source tells a function apart: of an object that can be called, its class."""
+    inner = function.func if isinstance(function, functools.partial) else function
+    return inner if hasattr(inner, "__qualname__") else type(inner)
+
+
 def _hash_of_source(function: Callable) -> str | None:
-    one = function if hasattr(function, "__code__") or inspect.ismethod(function) else type(function)
     try:
-        return _hash(inspect.getsource(one).encode())
+        return _hash(inspect.getsource(_definition(function)).encode())
     except Exception:  # of a prompt, of `exec`, or of a file that has changed
         return None
 
