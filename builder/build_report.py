@@ -13,6 +13,7 @@ from .run_folder import RunFolder
 def write_report(run: RunFolder, stages: Sequence[str], recipe: Recipe) -> None:
     """Write `report.md` into the run's folder, out of the stages' manifests and the groups."""
     manifests = {stage: run.manifest(stage) for stage in stages}
+    groups = list(run.rows("group"))
     parts = [
         "# What this build kept and dropped",
         f"{recipe.users:,} users, seed {recipe.seed}, author `{recipe.authors}`.",
@@ -25,12 +26,17 @@ def write_report(run: RunFolder, stages: Sequence[str], recipe: Recipe) -> None:
         ),
         "## Grouping: what each eps gives",
         "Purity is the share of clustered tools that agree with most of their cluster, in category or parameters. A "
-        "cluster is then split into groups that are uniform in both, so a low purity loses tools. Purity does not "
-        "show whether the descriptions within a group mean the same: clusters are chains of neighbours, and the ends "
-        "of a chain can be further apart than eps. Read some groups before you trust an eps.",
+        "cluster is a chain of neighbours; it is split into groups that are uniform in what the recipe asks for, so a "
+        "low purity loses tools. Purity does not show whether the descriptions within a group mean the same.",
         _sweep_table(manifests["group"]["extra"]["sweep"], recipe.group.eps),
+        "Of the chosen eps, the clusters with tools of two or more providers, and how many still have such a part "
+        "after each rule:",
+        markdown_table(["rule", "clusters"], list(manifests["group"]["extra"]["rules"].items())),
         "## Groups",
-        _group_table(list(run.rows("group"))),
+        f"No two tools of a group are further apart than {recipe.group.max_distance:g}, a cosine distance; in the "
+        f"widest group they are {max(group['largest_distance'] for group in groups):.2f} apart. Read some groups before you "
+        "trust these values.",
+        _group_table(groups),
         "## Rows",
         markdown_table(
             ["what", "number"], [[what, _shown(number)] for what, number in manifests["export"]["extra"].items()]
