@@ -34,8 +34,8 @@ def write_report(run: RunFolder, stages: Sequence[str], recipe: Recipe) -> None:
         markdown_table(["rule", "clusters"], list(manifests["group"]["extra"]["rules"].items())),
         "## Groups",
         f"No two tools of a group are further apart than {recipe.group.max_distance:g}, a cosine distance; in the "
-        f"widest group they are {max(group['largest_distance'] for group in groups):.2f} apart. Read some groups before "
-        "you trust these values.",
+        f"widest group they are {max(group['largest_distance'] for group in groups):.2f} apart. Read some groups "
+        "before you trust these values.",
         _group_table(groups),
         "## Rows",
         markdown_table(
