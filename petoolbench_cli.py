@@ -16,6 +16,7 @@ from petoolbench import InputError
 from petoolkit.audit.audit_commands import audit
 from petoolkit.console import make_console
 from petoolkit.evaluator.evaluate_commands import compare, dataset_option, evaluate, report, revision_option, score
+from petoolkit.exporter.export_commands import export
 from petoolkit.files import DISK_ERRORS
 from petoolkit.gate_failed import GateFailed
 from petoolkit.publisher.push_commands import push
@@ -292,7 +293,7 @@ def quickstart(context) -> None:
     console.print(what_was_made(DATASET), highlight=False, soft_wrap=True)
 
 
-for command in (catalogue, snapshot, import_, audit, evaluate, score, compare, report, push):
+for command in (catalogue, snapshot, import_, audit, evaluate, score, compare, report, export, push):
     main.add_command(command)
 
 if __name__ == "__main__":

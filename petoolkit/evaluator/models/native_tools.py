@@ -68,6 +68,15 @@ class NativeTools:
             **({"required": required} if required else {}),
         }
 
+    def short_names(self, tool_name: str) -> tuple[str, dict[str, str]]:
+        """The name of a tool's function, and the names of its parameters by their full names.
+
+        Args:
+            tool_name: full name of a candidate.
+        """
+        name = next(short for short, tool in self._tools.items() if tool["tool_name"] == tool_name)
+        return name, {parameter["name"]: short for short, parameter in self._parameters[name].items()}
+
     def reply_of(self, name: str, arguments: str) -> str:
         """A native function call as the JSON text of a tool call, with full names.
 

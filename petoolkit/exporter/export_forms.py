@@ -1,0 +1,11 @@
+"""The table of all forms in which a dataset can be exported."""
+
+from petoolkit.exporter.axolotl_form import AXOLOTL
+from petoolkit.exporter.bfcl_form import BFCL
+from petoolkit.exporter.export_form import ExportForm
+from petoolkit.exporter.jsonl_form import JSONL
+from petoolkit.exporter.trl_dpo_form import TRL_DPO
+from petoolkit.exporter.trl_grpo_form import TRL_GRPO
+from petoolkit.exporter.trl_sft_form import TRL_SFT
+
+FORMS: dict[str, ExportForm] = {form.name: form for form in (TRL_SFT, TRL_DPO, TRL_GRPO, AXOLOTL, BFCL, JSONL)}
