@@ -28,6 +28,7 @@ from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.progress import with_progress
 from petoolkit.evaluator.records import Scores
 from petoolkit.evaluator.scores.judged_rows import JUDGED_COLUMNS, judged_rows
+from petoolkit.progress_bars import progress_bars
 from petoolkit.replies import READERS
 from petoolkit.scoring import ERROR_TYPES, METRICS
 
@@ -292,6 +293,18 @@ def test_a_notebook_gets_a_bar_of_tqdm(monkeypatch, capsys):
     assert list(with_progress(answers, ROWS, len(answers), console)) == answers
     drawn = capsys.readouterr().err
     assert "12/12" in drawn and "Tool Acc 83.3" in drawn and "1 failed" in drawn
+
+
+def test_an_audit_draws_its_bars_in_a_notebook(capsys):
+    console = Console(file=io.StringIO(), force_jupyter=True)
+    with progress_bars(console) as bars:
+        bar = bars.add_task("Reading the rows", total=None)
+        bars.advance(bar, 3)
+        bars.update(bar, total=4, advance=1, description="Asking")
+    assert "Asking: 100%" in capsys.readouterr().err
+    with progress_bars(Console(file=io.StringIO())) as bars:  # neither a terminal nor a notebook
+        bars.advance(bars.add_task("Reading the rows", total=1))
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_notebook_in_the_docs_runs(tmp_path, monkeypatch):

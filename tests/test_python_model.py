@@ -17,6 +17,7 @@ from petoolkit.evaluator.models.python_function import find_function, offered
 from petoolkit.evaluator.models.python_model import SHOWN_COLUMNS
 from petoolkit.evaluator.options import Options
 from petoolkit.evaluator.results_folder import read_results
+from petoolkit.publisher.local_paths import without_folders
 
 ROWS = [row(f"u{number}", "chronological", "Cirrox", [past_call("Cirrox")]) for number in range(4)]
 
@@ -255,6 +256,13 @@ def test_counterfactuals_reach_functions_of_rows(folder):
     with offered(answer) as name:
         evaluate("petoolbench", "all", f"python:{name}", Path("out"), Options(), counterfactuals="no-history")
     assert asked == [("", 1)] * 4 + [("no-history", 0)] * 4
+
+
+def test_what_is_published_names_the_file_and_not_its_folder(folder):
+    assert without_folders(f"python:{folder}/method.py:first") == "python:method.py:first"
+    assert without_folders("python:method:first") == "python:method:first"
+    (folder / "base").mkdir()
+    assert without_folders(f"hf:{folder}/base+./base") == "hf:base+base"
 
 
 def test_a_file_beside_the_function_hides_no_package(folder, monkeypatch):

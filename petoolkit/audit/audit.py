@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress
 
 from petoolbench import SETTINGS, InputError
 from petoolkit.audit.audit_rows import AuditRows, read_rows
@@ -22,6 +21,7 @@ from petoolkit.audit_record import AuditRecord, CountedRows, SettingAudit, Solve
 from petoolkit.block_rules import broken_rules
 from petoolkit.dataset_record import DatasetRecord, read_dataset_record
 from petoolkit.evaluator.dataset_rows import resolved_revision
+from petoolkit.progress_bars import progress_bars
 from petoolkit.text import counted, setting_label
 
 _NO_TASTE = "`taste` does not say what decided"
@@ -44,7 +44,7 @@ def audit(dataset: str, revision: str | None, console: Console, allowed: tuple[s
     """
     commit = resolved_revision(dataset, revision)
     folder = Path(dataset)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress_bars(console) as progress:
         rows = read_rows(dataset, commit, progress)
         bar = progress.add_task("Asking the solvers", total=len(SOLVERS) * len(rows.rows))
         return audit_rows(

@@ -3,10 +3,9 @@
 import json
 from dataclasses import dataclass, field
 
-from rich.progress import Progress
-
 from petoolbench import KINDS, SELECTIVITY, SETTINGS, breaches
 from petoolkit.evaluator.dataset_rows import load_setting, present_configs
+from petoolkit.progress_bars import Bars
 
 _ROWS_AT_ONCE = 200
 
@@ -54,7 +53,7 @@ class AuditRows:
         ]
 
 
-def read_rows(dataset: str, revision: str | None, progress: Progress) -> AuditRows:
+def read_rows(dataset: str, revision: str | None, progress: Bars) -> AuditRows:
     """Read all configs of a dataset; raises what `load_setting` raises."""
     read = AuditRows()
     known: dict[str, dict] = {}

@@ -8,6 +8,7 @@ from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, Task
 from rich.text import Text
 
 from petoolkit.evaluator.models.model import Answer
+from petoolkit.progress_bars import NotebookBars
 from petoolkit.replies import parse_reply
 from petoolkit.scoring import METRICS, is_right_tool, read_gold_call
 from petoolkit.text import in_percent
@@ -49,14 +50,12 @@ def _terminal_bar(total: int, status: "_Status", console: Console) -> Iterator[C
 
 @contextmanager
 def _notebook_bar(total: int, status: "_Status") -> Iterator[Callable[[], None]]:
-    """A bar of tqdm, which notebooks draw: with ipywidgets, or as text without."""
-    from tqdm.auto import tqdm
-
-    with tqdm(total=total, desc="Asking", unit=" rows") as bar:
+    with NotebookBars() as bars:
+        bar = bars.add_task("Asking", total=total, unit=" rows")
 
         def advance() -> None:
             bar.set_postfix_str(", ".join(status.texts()), refresh=False)
-            bar.update()
+            bars.advance(bar)
 
         yield advance
 

@@ -1,5 +1,6 @@
 """Names of models and datasets for other readers, without this machine's folders."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,12 @@ def without_folders(spec: str) -> str:
     """The spec of a model or dataset, with folders of this machine shortened to their names.
 
         without_folders("hf:/home/me/base+/home/me/adapter")  # "hf:base+adapter"
+        without_folders("python:/home/me/model.py:answer")  # "python:model.py:answer"
 
     Args:
         spec: such as `hf:MODEL+ADAPTER`, a folder, or a Hub id.
     """
-    kind, colon, paths = spec.rpartition(":")
-    names = [Path(path).resolve().name if _is_local(path) else path for path in paths.split("+")]
-    return f"{kind}{colon}{'+'.join(names)}"
+    return "".join(Path(part).resolve().name if _is_local(part) else part for part in re.split("([:+])", spec))
 
 
 def _is_local(path: str) -> bool:
