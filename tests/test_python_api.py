@@ -270,9 +270,10 @@ def test_html_holds_other_peoples_text_as_text(dataset):
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; " in shown
     assert "<script" not in shown and "\u202e" not in shown
     assert "... and 2 more." in shown
-    assert html_view("a<b", ["<i>"], [["<u>", '"']], ["<s>"]) == (
-        "<div><p>a&lt;b</p><table><thead><tr><th>&lt;i&gt;</th></tr></thead><tbody><tr><th>&lt;u&gt;</th>"
-        "<td>&quot;</td></tr></tbody></table><p>&lt;s&gt;</p></div>"
+    assert html_view("a<b", ["<i>", '1"'], [["<u>", '"']], ["<s>"]) == (
+        '<div><p>a&lt;b</p><table><thead><tr><th style="text-align:left">&lt;i&gt;</th><th>1&quot;</th></tr></thead>'
+        '<tbody><tr><th style="text-align:left">&lt;u&gt;</th><td>&quot;</td></tr></tbody></table>'
+        "<p>&lt;s&gt;</p></div>"
     )
 
 
@@ -280,7 +281,7 @@ def test_an_evaluations_html_has_both_readers_where_they_differ(dataset):
     name = ROWS[0]["tool_call"]["tool_name"]
     own_form = json.dumps({"name": name, "arguments": {"city": "Oslo"}})
     shown = petoolbench.evaluate(lambda row: own_form)._repr_html_()
-    assert "<th>Tool Acc</th>" in shown and "<th>Tool Acc, paper reader</th>" in shown
+    assert ">Tool Acc</th>" in shown and ">Tool Acc, paper reader</th>" in shown
     assert "12 own form" in shown
     assert "paper reader" not in petoolbench.evaluate(cirrox)._repr_html_()
 

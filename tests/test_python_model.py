@@ -202,6 +202,8 @@ def test_the_fingerprint_is_that_of_the_source(folder):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
+        ("=method.py", "unknown model 'method.py'; did you mean python:method.py:FUNCTION? Known are"),
+        ("=method.py:first", "unknown model 'method.py:first'; did you mean python:method.py:first? Known are"),
         ("method.py", "does not say which function; write python:FILE_OR_MODULE:FUNCTION"),
         ("nothing.py:f", "nothing.py cannot be read (no such file or directory)"),
         (".:f", "'.' is neither a file that ends in .py nor the name of a module"),
@@ -224,7 +226,7 @@ def test_what_cannot_be_asked_is_said_in_one_sentence(folder, spec, message):
     Path("wrong.py").write_text("x = 1\nno\n")
     Path("broken.py").write_text("def f(:\n")
     Path("exits.py").write_text("raise SystemExit(3)\n")
-    result = run("--model", f"python:{spec}")
+    result = run("--model", spec[1:] if spec[0] == "=" else f"python:{spec}")
     assert result.exit_code == 2
     assert message in one_line(result.output)
     assert "Traceback" not in result.output
@@ -256,6 +258,37 @@ def test_counterfactuals_reach_functions_of_rows(folder):
     with offered(answer) as name:
         evaluate("petoolbench", "all", f"python:{name}", Path("out"), Options(), counterfactuals="no-history")
     assert asked == [("", 1)] * 4 + [("no-history", 0)] * 4
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def recurse(row):
+    return recurse(row)
+
+
+@pytest.mark.parametrize(
+    ("raised", "error"),
+    [
+        (Mute(), "Mute (test_python_model.py, line "),
+        (SystemExit(3), "SystemExit: 3 (test_python_model.py, line "),
+        (ValueError("two\n lines\x1b[31m"), "ValueError: two lines\ufffd[31m (test_python_model.py, line "),
+        (AssertionError(), "AssertionError (test_python_model.py, line "),
+        (None, "RecursionError: maximum recursion depth exceeded"),
+    ],
+)
+def test_whatever_is_raised_is_a_sentence_on_one_line(folder, raised, error):
+    def answer(row):
+        if raised is None:
+            return recurse(row)
+        raise raised
+
+    with offered(answer) as name:
+        scores = evaluate("petoolbench", "all", f"python:{name}", Path("out"))
+    assert scores.counts["all"].missing == 4
+    assert stored("out")["u1"]["error"].startswith(error)
 
 
 def test_what_is_published_names_the_file_and_not_its_folder(folder):

@@ -260,6 +260,9 @@ def kind_of(spec: str) -> tuple[ModelKind, str]:
 
 def _suggestion(spec: str) -> str | None:
     """The spec with its kind, if the kind is missing and can be guessed."""
+    file, py, function = spec.partition(".py")
+    if file and py and function[:1] in ("", ":"):
+        return f"python:{file}.py:{function[1:] or 'FUNCTION'}"
     if not spec or ":" in spec:
         return None
     if spec in BASELINES:

@@ -129,7 +129,10 @@ def _import_errors(source: str) -> Iterator[None]:
 
 def error_text(error: BaseException) -> str:
     """An error as one sentence: its type, the beginning of its message, and the line that raised it."""
-    said = first_sentence(error) if str(error).strip() else ""
+    try:
+        said = first_sentence(error) if str(error).strip() else ""
+    except Exception:  # of an error whose message cannot be made
+        said = ""
     text = f"{type(error).__name__}: {said}" if said else type(error).__name__
     frames = [one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(_NOT_THEIRS)]
     if isinstance(error, SyntaxError) or not frames:

@@ -36,7 +36,7 @@ class PythonModel:
             start = time.perf_counter()
             try:
                 reply = self._call(self._argument(prompt))
-            except Exception as error:  # whatever the user's code raises
+            except (Exception, SystemExit) as error:  # whatever the user's code raises
                 yield Answer(prompt, None, error_text(error), seconds=time.perf_counter() - start)
                 continue
             seconds = time.perf_counter() - start
