@@ -248,7 +248,7 @@ def _shown_parameter(parameter: dict) -> dict[str, Any]:
 
 
 def shown_schema(documented: dict) -> dict[str, Any]:
-    schema = _without_titles(json.loads(documented.get("schema") or "{}"))
+    schema = _without_titles(json.loads(documented["schema"])) if documented.get("schema") else {}
     return {} if isinstance(schema, dict) and not schema.keys() - {"type"} else {"schema": schema}
 
 

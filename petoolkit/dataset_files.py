@@ -1,5 +1,6 @@
 """Parquet files of a dataset's configs, and what its card's YAML says of them."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ class WrittenSplit:
 
 
 class SplitWriter:
-    """Writes one parquet file, each `write` a row group.
+    """Writes one parquet file, each `write` a row group; a thread compresses it while the next one is made.
 
     Args:
         path: of the file.
@@ -46,18 +47,28 @@ class SplitWriter:
         self._written = WrittenSplit(path)
         pages = {"data_page_size": _PAGE_BYTES, "use_dictionary": False} if one_page else {}
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", compression_level=9, **pages)
+        self._thread = ThreadPoolExecutor(1)
+        self._being_written: Future[None] | None = None
 
     def write(self, rows: list[dict]) -> None:
         """Add rows as a row group."""
         table = pa.Table.from_pylist(rows, schema=self._schema)
-        self._writer.write_table(table)
+        self._finish_group()
+        self._being_written = self._thread.submit(self._writer.write_table, table)
         self._written.num_examples += table.num_rows
         self._written.num_bytes += table.nbytes
 
     def close(self) -> WrittenSplit:
         """Finish the file."""
+        self._finish_group()
+        self._thread.shutdown()
         self._writer.close()
         return self._written
+
+    def _finish_group(self) -> None:
+        """Wait until the last row group is written; raises what went wrong with it."""
+        if self._being_written is not None:
+            self._being_written.result()
 
 
 def config_entry(folder: Path, config: str, splits: dict[str, WrittenSplit], default: bool = False) -> dict[str, Any]:
