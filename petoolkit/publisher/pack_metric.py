@@ -5,11 +5,25 @@ from pathlib import Path
 
 import petoolbench
 from petoolbench import InputError
-from petoolkit import call_forms, call_parameters, metric_inputs, paper_reader, reasoning, replies, scoring, shipped
+from petoolkit import (
+    call_forms,
+    call_parameters,
+    metric_inputs,
+    paper_reader,
+    reasoning,
+    replies,
+    schema_fit,
+    scoring,
+    shipped,
+    typed_values,
+)
 from petoolkit.publisher.hub import Package
 
 # Modules that the metrics import, each after those that it imports. In a Space they lie beside the metric.
-_IMPORTED = (petoolbench, call_forms, paper_reader, reasoning, replies, call_parameters, scoring, metric_inputs)
+_IMPORTED = (
+    *(petoolbench, call_forms, paper_reader, reasoning, replies),
+    *(schema_fit, typed_values, call_parameters, scoring, metric_inputs),
+)
 _MODULES = {module.__name__: module for module in _IMPORTED}
 _SIBLINGS = {name: name.rpartition(".")[2] for name in _MODULES}
 _PAGE = """\
