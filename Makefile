@@ -29,7 +29,7 @@ test: $(STAMP) ## Run the tests (under 10 minutes)
 test-fast: $(STAMP) ## Run the tests of the inner loop: no model, no server, no browser (under a minute)
 	$(BIN)/python -m pytest -n auto -m "not slow and not whole"
 
-test-slow: $(STAMP) ## Run the long tests: datasets 3.6 in an environment of its own, the real catalogue
+test-slow: $(STAMP) ## Run the long tests: datasets 3.6, Inspect and lm-eval in environments of their own, the real catalogue
 	$(BIN)/python -m pytest -m slow
 
 quality: $(STAMP) ## Lint, check the format and the types

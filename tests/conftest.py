@@ -35,6 +35,7 @@ WHOLE = {
         "test_evaluate",
         "test_explorer",
         "test_explorer_page",
+        "test_exports",
         "test_fast_training",
         "test_hf_model",
     ),

@@ -74,7 +74,8 @@ def test_every_command_is_one_that_the_programs_take(words, tmp_path, monkeypatc
         parsed_by_help(rest)
     else:
         served = [("transformers", ["serve"]), ("vllm", ["serve"])]
-        assert (program, rest[:1]) in [("pip", ["install"]), ("export", rest[:1]), *served]
+        harnesses = [("lm_eval", ["run"]), ("inspect", ["eval"])]  # tests/test_harness_runs.py runs them
+        assert (program, rest[:1]) in [("pip", ["install"]), ("export", rest[:1]), *served, *harnesses]
 
 
 def launched(words: list[str]) -> None:

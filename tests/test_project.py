@@ -11,7 +11,18 @@ from petoolkit.builder.recipe import load_recipe
 
 RECIPES = sorted([*(ROOT / "recipes" / "build").glob("*.yaml"), *(ROOT / "recipes" / "tiny").glob("build*.yaml")])
 # Each room may import those before it, and nothing behind it; nothing imports `builder`, `trainer` and `metrics`.
-ROOMS = ("petoolkit", "endpoint", "evaluator", "audit", "explorer", "publisher", "training", "api", "exporter")
+ROOMS = (
+    "petoolkit",
+    "endpoint",
+    "evaluator",
+    "audit",
+    "explorer",
+    "publisher",
+    "training",
+    "api",
+    "exporter",
+    "harness",
+)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

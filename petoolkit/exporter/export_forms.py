@@ -4,8 +4,10 @@ from petoolkit.exporter.axolotl_form import AXOLOTL
 from petoolkit.exporter.bfcl_form import BFCL
 from petoolkit.exporter.export_form import ExportForm
 from petoolkit.exporter.jsonl_form import JSONL
+from petoolkit.exporter.lm_eval_form import LM_EVAL
 from petoolkit.exporter.trl_dpo_form import TRL_DPO
 from petoolkit.exporter.trl_grpo_form import TRL_GRPO
 from petoolkit.exporter.trl_sft_form import TRL_SFT
 
-FORMS: dict[str, ExportForm] = {form.name: form for form in (TRL_SFT, TRL_DPO, TRL_GRPO, AXOLOTL, BFCL, JSONL)}
+_ALL = (TRL_SFT, TRL_DPO, TRL_GRPO, AXOLOTL, BFCL, LM_EVAL, JSONL)
+FORMS: dict[str, ExportForm] = {form.name: form for form in _ALL}

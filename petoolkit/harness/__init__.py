@@ -1,0 +1,1 @@
+"""Tasks that other harnesses find in this package."""
