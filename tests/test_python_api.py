@@ -1,11 +1,15 @@
 """What `import petoolbench` offers to Python and notebooks."""
 
 import ast
+import asyncio
 import inspect
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -17,6 +21,7 @@ from conftest import ROOT
 from petoolkit.builder.dataset_folder import write_dataset
 from rich.console import Console
 from rows import DATASET_FACTS, past_call, reply, row
+from scripted_server import ScriptedServer
 
 import petoolbench
 from petoolbench import InputError
@@ -306,6 +311,53 @@ def test_an_audit_draws_its_bars_in_a_notebook(capsys):
     with progress_bars(Console(file=io.StringIO())) as bars:  # neither a terminal nor a notebook
         bars.advance(bars.add_task("Reading the rows", total=1))
     assert capsys.readouterr() == ("", "")
+
+
+def in_a_running_loop(function):
+    """The result of a function that is called while the thread's event loop runs, as a notebook's cells are."""
+
+    async def cell():
+        return function()
+
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(cell())
+    finally:
+        loop.close()
+
+
+def test_endpoints_are_asked_where_an_event_loop_runs_already(dataset, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "any")
+    with ScriptedServer(lambda body: reply("Cirrox"), latency=0.05) as server:
+        found = in_a_running_loop(lambda: petoolbench.evaluate("openai:m", base_url=server.url, concurrency=3))
+        assert found.scores.score("all", "tool_acc").value == 11 / 12
+        assert server.counts["in_flight_max"] > 1
+        with pytest.raises(InputError, match="refuses"):
+            server.faults = dict.fromkeys(range(12, 40), "401")
+            in_a_running_loop(lambda: petoolbench.evaluate("openai:m", base_url=server.url))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("petoolbench")]
+
+
+def test_an_interrupted_cell_keeps_what_was_answered(dataset, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "any")
+    asked = []
+
+    def answer(body):
+        asked.append(body)
+        if len(asked) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return reply("Cirrox")
+
+    def cell():
+        return petoolbench.evaluate("openai:m", out="out", base_url=server.url, concurrency=2)
+
+    with ScriptedServer(answer, latency=0.05) as server:
+        with pytest.raises(KeyboardInterrupt):
+            in_a_running_loop(cell)
+        kept = len(Path("out/predictions.jsonl").read_text().splitlines())
+        assert 4 <= kept == len(asked) < 12
+        assert in_a_running_loop(cell).scores.counts["all"].missing == 0
+        assert len(asked) == 12
 
 
 def test_the_notebook_in_the_docs_runs(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from petoolbench import InputError
 from petoolkit.endpoint.batch import Batches
 from petoolkit.endpoint.client import EndpointClient, RunStopped
 from petoolkit.endpoint.llm_settings import LlmSettings
+from petoolkit.endpoint.loop_runner import LoopRunner
 from petoolkit.endpoint.request import Ask, Dialect, OnReply, Reply, Request
 from petoolkit.endpoint.usage import Usage
 from petoolkit.store import REPLIES, Store, cache_folder
@@ -109,7 +110,7 @@ class Endpoint:
             most_begun = _JOBS_PER_REQUEST * self.settings.concurrency
         else:  # no more than are in flight: if the process is killed, no more replies are lost than that
             most_begun = self.settings.concurrency
-        with asyncio.Runner() as runner, ExitStack() as stack:
+        with LoopRunner() as runner, ExitStack() as stack:
             store = stack.enter_context(Store.open(cache_folder() / REPLIES)) if self._keep_replies else None
             session = runner.run(self._begin(store, batch))
             begun: dict[asyncio.Task[Result], None] = {}  # in the jobs' order
@@ -117,7 +118,7 @@ class Endpoint:
             try:
                 while True:
                     for job in islice(waiting, most_begun - len(begun)):
-                        begun[runner.get_loop().create_task(work(job, session))] = None
+                        begun[runner.create_task(work(job, session))] = None
                     if not begun:
                         return
                     for task in runner.run(_first_done([next(iter(begun))] if in_order else list(begun))):

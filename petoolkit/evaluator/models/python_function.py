@@ -157,7 +157,7 @@ def _what_it_reads(function: Any, name: str) -> str:
         kind = "a class" if inspect.isclass(function) else f"of the type {type(function).__name__}"
         raise InputError(f"{name} is {kind}, not a function; give a function, or an object that can be called.")
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
-        raise InputError(f"{name} is asynchronous; give a function that returns the reply itself (asyncio.run).")
+        raise InputError(f"{name} is asynchronous; give a function that returns the reply itself.")
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError):
