@@ -47,7 +47,7 @@ def _key_and_cache(monkeypatch, tmp_path):
 def catalogue(tmp_path_factory) -> Path:
     """Two categories of the embedded catalogue, as a ToolBench file: some fifty tools."""
     files = catalogue_files([f"embedded/{name}" for name in CATEGORIES])
-    rows = [document.model_dump() for file in files for document in read_catalogue(file)]
+    rows = [document.model_dump(exclude={"background"}) for file in files for document in read_catalogue(file)]
     path = tmp_path_factory.mktemp("catalogue") / "tools.json"
     path.write_text(json.dumps(rows))
     return path

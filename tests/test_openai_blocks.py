@@ -50,7 +50,9 @@ def recipe_for(folder: Path, server: ScriptedServer) -> Recipe:
     """Of a controlled build of four categories without their traits, written by the server's model."""
     files = catalogue_files([f"embedded/{name}" for name in ("Weather", "Music", "Books", "Energy")])
     rows = [
-        document.model_dump() | {"traits": {}, "requests": []} for file in files for document in read_catalogue(file)
+        document.model_dump(exclude={"background"}) | {"traits": {}, "requests": []}
+        for file in files
+        for document in read_catalogue(file)
     ]
     (folder / "tools.json").write_text(json.dumps(rows))
     recipe = {
