@@ -94,18 +94,23 @@ def test_every_command_works_there(run, project):
         ("show", "--dataset", "small set", "u000003"),
         ("evaluate", "--dataset", "small set", "--model", "baseline:preference-rule", "--out", "out/rule"),
         ("evaluate", "--dataset", "small set", "--model", "baseline:random", "--out", "out/random"),
+        ("evaluate", "--dataset", "small set", "--model", "python:my answer.py:answer", "--out", "out/mine"),
+        ("score", "out/mine", "--rows", "rows.csv"),
         ("compare", "out/random", "out/rule"),
         ("report", "out", "--out", "out report"),
         ("import", "released.json", "--dataset", "released set"),
         ("push", "dataset", "small set", "me/bench", "--dry-run"),
         ("push", "metric", "tool_acc", "me/tool_acc", "--dry-run"),
     ]
+    (project / "my answer.py").write_text("def answer(row):\n    return ''\n")
     for arguments in commands:
         done = run("petoolbench", *arguments)
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
     as_module = run("python", "-m", "petoolbench_cli", "show", "--dataset", "small set", "u000003")
     assert as_module.returncode == 0, as_module.stderr
     assert run("petoolbench", "build", "--recipe", "nothing").returncode == 2
+    in_python = "import petoolbench as p; print(len(p.score('out/rule').to_pandas()), p.load('small set'))"
+    assert "rows of small set, all, test split" in run("python", "-c", in_python).stdout
 
 
 def test_the_metrics_load_from_anywhere(run, tmp_path):
