@@ -10,7 +10,7 @@ call the tool that does the job and is the one that this user prefers.
 """
 
 import hashlib
-import importlib
+import importlib.util
 import json
 import os
 import re
@@ -383,7 +383,7 @@ if TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_IN_PETOOLKIT]
+    return [*globals(), *(_IN_PETOOLKIT if importlib.util.find_spec("petoolkit") else ())]  # a script has no toolkit
 
 
 def __getattr__(name: str) -> Any:

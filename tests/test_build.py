@@ -193,7 +193,7 @@ def test_another_seed_gives_other_rows_and_load_dataset_sees_them(tmp_path, monk
     written = [json.loads(line) for line in (tmp_path / "run" / "export.jsonl").read_text().splitlines()]
     assert second != first
     assert [row["id"] for row in second] == [
-        row["id"] for row in written if row["split"] == "test" and row["id"].endswith("/chronological")
+        row["id"] for row in written if row["split"] == "test" and petoolbench.config_of(row) == "chronological"
     ]
     assert {row["instruction"] for row in second} <= {row["instruction"] for row in written}
 

@@ -96,7 +96,7 @@ def test_a_fault_is_told_in_one_sentence_and_nothing_is_half_published(hub, push
     assert len(hub.commits(*SPACE)) == 1
     files = {".gitattributes", "LICENSE", "README.md", "index.html", "petoolbench.py"}
     files |= {f"{name}.py" for name in ("call_forms", "paper_reader", "reasoning", "replies", "scoring")}
-    files |= {"call_parameters.py", "metric_inputs.py"}
+    files |= {"call_parameters.py", "metric_inputs.py", "schema_fit.py", "typed_values.py"}
     assert {*hub.files(*SPACE)} == {*files, "score.py"}
 
 

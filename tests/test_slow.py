@@ -36,6 +36,10 @@ for setting in petoolbench.SETTINGS:
     builder.download_and_prepare()
     for other in (as_script, of_a_run, builder.as_dataset()):
         assert other["train"].to_list() == by_name["train"].to_list()
+chat = load_dataset("petoolbench", "chat")
+assert all(chat[split].num_rows == 3 * rows.num_rows for split, rows in by_name.items()) and len(chat) == 2, chat
+row = next(row for row in chat["test"] if row["setting"] == setting)
+assert row["prompt"] == petoolbench.render_messages(by_name["test"][by_name["test"]["id"].index(row["id"])]), row
 print("loaded in every way")
 """
 

@@ -6,7 +6,7 @@ not among them, so that the mean over these rows is the Tool Acc of the benchmar
 
 import json
 from collections.abc import Iterator
-from itertools import islice, zip_longest
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +48,12 @@ def gold_call(row: dict) -> str:
     return to_json_text({"tool_name": call["tool_name"], "parameters": json.loads(call["parameters"])})
 
 
-def chat_row(row: dict) -> dict[str, Any]:
+def chat_row(row: dict, tools: str | None = None) -> dict[str, Any]:
     """A row with its prompt, its tools and its answer as a model takes and gives them.
 
     Args:
         row: of the contract's columns.
+        tools: its column `tools`, where it is known already.
 
     Returns:
         `id`; `setting`; `prompt`, messages as `petoolbench.render_messages` gives them; `tools`, the candidate tools
@@ -63,11 +64,15 @@ def chat_row(row: dict) -> dict[str, Any]:
         "id": row["id"],
         "setting": setting_of(row),
         "prompt": render_messages(row),
-        "tools": to_json_text(NativeTools(row["candidate_tools"]).functions()),
+        "tools": _tools_text(row["candidate_tools"]) if tools is None else tools,
         "completion": gold_call(row),
         "gold_tool": row["tool_call"]["tool_name"],
         "acceptable_tools": row["acceptable_tools"],
     }
+
+
+def _tools_text(candidate_tools: list[dict]) -> str:
+    return to_json_text(NativeTools(candidate_tools).functions())
 
 
 def chat_rows(folder: Path, split: str) -> Iterator[dict[str, Any]]:
@@ -76,8 +81,12 @@ def chat_rows(folder: Path, split: str) -> Iterator[dict[str, Any]]:
     The first row of each setting comes first, then the second of each: these are of one user, and share most texts.
     """
     of_settings = [_rows(split_file(folder, setting, split)) for setting in SETTINGS]
-    for rows in zip_longest(*of_settings):
-        yield from (chat_row(row) for row in rows if row is not None)
+    tools, text = None, ""  # most rows have the candidates of the row before
+    for row in filter(None, chain.from_iterable(zip_longest(*of_settings))):
+        if row["candidate_tools"] != tools:
+            tools = row["candidate_tools"]
+            text = _tools_text(tools)
+        yield chat_row(row, text)
 
 
 def write_chat(folder: Path, beside: Path | None = None) -> dict[str, WrittenSplit]:
