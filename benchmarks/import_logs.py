@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from machine import heading
 from petoolkit.builder.authors.offline import OfflineAuthor
+from petoolkit.builder.catalogue.catalogue_settings import CatalogueSettings
 from petoolkit.builder.encoders import make_encoder
 from petoolkit.builder.logs.logged_tools import LoggedTools
 
@@ -42,7 +43,7 @@ _RATINGS = (None, None, None, None, "1", "1", "1", "0")
 def invented_calls(number: int, users: int) -> Iterator[dict]:
     """Calls as a log has them, in time order; users come back at random, each to tools that it likes."""
     rng = random.Random(0)
-    tools = list(LoggedTools(["embedded"], Counter()).candidates.values())
+    tools = list(LoggedTools([CatalogueSettings(path="embedded")], Counter()).candidates.values())
     author = OfflineAuthor(tools)
     known = [[author.interact(tool, rng) for _ in range(_VARIANTS)] for tool in tools]
     names = [ToolName.parse(tool["tool_name"]) for tool in tools]
@@ -109,7 +110,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="a folder for logs and dataset, which are kept")
     options = parser.parse_args()
     print(heading(f"An import of {options.calls:,} logged calls of {options.users:,} users", "pyarrow"))
-    tools = LoggedTools(["embedded"], Counter()).candidates.values()
+    tools = LoggedTools([CatalogueSettings(path="embedded")], Counter()).candidates.values()
     make_encoder(DEFAULT_MODEL, lambda: None).encode([tool["functionality"] for tool in tools])
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
