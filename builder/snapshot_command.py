@@ -34,8 +34,8 @@ def snapshot(servers, out, replace, timeout) -> None:
     from petoolkit.files import write_json
     from petoolkit.text import counted, on_one_line
 
+    from .catalogue.mcp_servers import read_server
     from .catalogue.mcp_snapshot import make_snapshot
-    from .mcp_servers import read_server
 
     if out.suffix != ".json":
         raise InputError(f"--out {out}: a snapshot is a JSON file; give it a name that ends in .json.")

@@ -5,14 +5,14 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 from fakes import VectorEncoder, WordEncoder, full, parameter, tool, tool_set
-from petoolkit.builder import tool_clusters, uniform_tools
-from petoolkit.builder.readable_texts import MULTILINGUAL_MODEL, is_readable
+from petoolkit.builder.grouping import tool_clusters, uniform_tools
+from petoolkit.builder.grouping.readable_texts import MULTILINGUAL_MODEL, is_readable
+from petoolkit.builder.grouping.tool_clusters import cluster_graph, euclidean
+from petoolkit.builder.grouping.uniform_tools import cosine_distances, split_by_distance, uniform_groups
 from petoolkit.builder.recipe import GroupSettings
 from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.group import group
-from petoolkit.builder.tool_clusters import cluster_graph, euclidean
 from petoolkit.builder.tools import Tools
-from petoolkit.builder.uniform_tools import cosine_distances, split_by_distance, uniform_groups
 from scipy.sparse import csr_matrix
 from sklearn.cluster import DBSCAN
 

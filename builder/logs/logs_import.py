@@ -20,7 +20,7 @@ from petoolkit.text import counted, listing
 from ..catalogue.catalogue_settings import CatalogueSettings
 from ..dataset_folder import check_replaceable, write_dataset
 from ..encoders import make_encoder
-from ..readable_texts import is_readable
+from ..grouping.readable_texts import is_readable
 from ..row_statistics import RowStatistics
 from ..tools import Tools
 from .audit_sample import AuditSample

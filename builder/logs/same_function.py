@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 from scipy.sparse.csgraph import connected_components
 
+from ..grouping.uniform_tools import split_by_distance
 from ..tools import Tools
-from ..uniform_tools import split_by_distance
 
 _ROWS_AT_ONCE = 2_000
 

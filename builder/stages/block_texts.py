@@ -6,10 +6,10 @@ from functools import partial
 from petoolbench import PARAMETER_KINDS, SETTINGS, to_json_text
 
 from ..authors.author import Author, DescribeJob, HistoryJob, InstructJob, OverrideJob, ServeJob, Written
+from ..grouping.uniform_tools import UNIFORM, parameter_types
 from ..record_rng import record_rng
 from ..spoken_names import shared_words
 from ..stage_notes import Notes
-from ..uniform_tools import UNIFORM, parameter_types
 from .instruct import objection
 
 # Past calls are written without a word on who likes them, as in the setting that holds no dislikes.

@@ -8,11 +8,18 @@ import numpy as np
 from petoolbench import InputError
 from petoolkit.console import make_console
 
-from ..readable_texts import MULTILINGUAL_MODEL, is_readable
+from ..grouping.readable_texts import MULTILINGUAL_MODEL, is_readable
+from ..grouping.tool_clusters import Cluster, ToolClusters
+from ..grouping.uniform_tools import (
+    Members,
+    cosine_distances,
+    parameter_types,
+    providers_in,
+    split_rules,
+    uniform_groups,
+)
 from ..stage_notes import Notes
-from ..tool_clusters import Cluster, ToolClusters
 from ..tools import Tools
-from ..uniform_tools import Members, cosine_distances, parameter_types, providers_in, split_rules, uniform_groups
 
 if TYPE_CHECKING:
     from ..recipe import GroupSettings

@@ -17,14 +17,14 @@ from ..authors.offline_functions import function_phrase
 from ..catalogue.catalogue_files import catalogue_files, named_documents, read_catalogue
 from ..catalogue.catalogue_settings import CatalogueSettings
 from ..catalogue.tool_document import ToolDocument
-from ..readable_texts import is_readable, main_script
+from ..grouping.readable_texts import is_readable, main_script
+from ..grouping.tool_clusters import ToolClusters
+from ..grouping.uniform_tools import UNIFORM, uniform_groups
 from ..recipe import GroupSettings
 from ..stage_notes import Notes
 from ..stages.collect import collect
 from ..stages.group import group_rows, spanning_after_each_rule
-from ..tool_clusters import ToolClusters
 from ..tools import Tools
-from ..uniform_tools import UNIFORM, uniform_groups
 
 _MAX_DESCRIPTION = 800  # characters; as builds cut descriptions unless told otherwise
 

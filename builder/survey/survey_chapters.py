@@ -10,7 +10,7 @@ from petoolbench import ToolName
 from petoolkit.text import counted, in_percent, on_one_line
 
 from ..catalogue.catalogue_settings import CatalogueSettings
-from ..readable_texts import MULTILINGUAL_MODEL
+from ..grouping.readable_texts import MULTILINGUAL_MODEL
 from .survey import Survey, widest
 
 _FEWEST_PROVIDERS = 12  # a block's ten candidates, and two whose past calls show what a user likes

@@ -14,7 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 from petoolbench import InputError
 from petoolkit.console import make_console
 
-from .tools import Tools
+from ..tools import Tools
 
 NOISE = -1  # DBSCAN's label of what belongs to no cluster
 _SAMPLED = 256  # texts whose neighbours are counted before all neighbours are kept

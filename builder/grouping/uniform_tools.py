@@ -18,10 +18,10 @@ from scipy.spatial.distance import squareform
 
 from petoolbench import PARAMETER_KINDS
 
-from .tools import Tools
+from ..tools import Tools
 
 if TYPE_CHECKING:
-    from .recipe import GroupSettings
+    from ..recipe import GroupSettings
 
 _MOST_LINKED = 3_000  # tools whose distances are compared at once; larger sets are cut into components first
 _NARROWER = 0.9

@@ -1,0 +1,1 @@
+"""Which tools of a catalogue do the same job, and can stand in for one another."""
