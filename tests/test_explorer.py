@@ -257,7 +257,10 @@ def test_ctrl_c_while_reading_just_ends_the_command(monkeypatch):
 def test_ctrl_c_while_serving_just_ends_the_command(content, folder):
     pytest.importorskip("gradio", reason="the explorer's extra is not installed")
     command = [sys.executable, "-m", "petoolbench_cli", "explore", "--dataset", folder / "petoolbench", "--port"]
-    with subprocess.Popen([*command, str(free_port())], stderr=subprocess.PIPE, text=True) as process:
+    interruptible = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+    with subprocess.Popen(
+        [*command, str(free_port())], stderr=subprocess.PIPE, text=True, preexec_fn=interruptible
+    ) as process:
         while "Ctrl-C stops it" not in (line := process.stderr.readline()):
             assert line
         process.send_signal(signal.SIGINT)

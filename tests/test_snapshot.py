@@ -172,7 +172,9 @@ def servers_running(argument):
 def test_a_stopped_command_ends_its_server(tmp_path, number):
     server = f"{STDIO} deaf {tmp_path}"
     command = [sys.executable, "-m", "petoolbench_cli", "snapshot", server, "--out", tmp_path / "tools.json"]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    interruptible = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, preexec_fn=interruptible)
     for _ in range(600):
         if servers_running(tmp_path):
             break
