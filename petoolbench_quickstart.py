@@ -101,6 +101,6 @@ def what_was_made(dataset: Path) -> str:
         "The report": f"{RESULTS / 'report' / 'report.html'}",
         "Look at rows": f"petoolbench explore --results {RESULTS}",
         "Ask a model": "OPENAI_API_KEY=... petoolbench evaluate --model openai:gpt-4o-mini --out results/gpt-4o-mini",
-        "Your own tools": "petoolbench build --catalogue my_tools/ --dataset my_benchmark",
+        "Your own tools": "petoolbench catalogue my_tools/",
     }
     return "\n".join(["", *(f"{what + ':':<16}{where}" for what, where in lines.items())])

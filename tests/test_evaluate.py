@@ -174,6 +174,7 @@ def test_the_message_about_a_missing_split_names_the_splits(dataset):
         load_rows(dataset, "chronological", "validation")
 
 
+@pytest.mark.slow
 def test_the_rule_reaches_its_promise_on_the_official_part(official_part, tmp_path):
     """At least 58 % over the three settings, with nothing fitted on this data.
 

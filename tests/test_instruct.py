@@ -135,13 +135,17 @@ def test_an_instruction_of_the_history_is_drawn_again():
     [
         ({"functionality": "ask alder for news"}, "names a provider"),
         ({"provider": "Sing", "functionality": "sing a song"}, "names a provider"),
-        ({"functionality": "find x2 news"}, "names a tool"),
+        ({"functionality": "find x2 news", "own": "find news"}, "names a tool"),
         ({"past": SONGS}, "repeats an instruction of the history"),
     ],
 )
 def test_a_user_whose_every_draw_leaks_is_rejected_with_the_reason(settings, reason):
     for row in written(**settings):
         assert row["rejected"] == reason
+
+
+def test_a_tools_name_that_all_descriptions_have_may_be_said():
+    assert {row["rejected"] for row in written(functionality="find x2 news")} == {None}
 
 
 def test_a_rejected_user_is_asked_nothing():

@@ -452,6 +452,7 @@ MIXED = (
 )
 
 
+@pytest.mark.slow
 def test_with_every_fault_mixed_in_each_row_is_accepted_or_rejected_with_a_reason(tmp_path, catalogue):
     """Each fault hits 1 in 20 requests. The server counts: nothing is asked beyond replies, retries and failures."""
 

@@ -338,7 +338,15 @@ def test_endpoints_are_asked_where_an_event_loop_runs_already(dataset, monkeypat
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("petoolbench")]
 
 
-def test_an_interrupted_cell_keeps_what_was_answered(dataset, monkeypatch):
+@pytest.fixture
+def interruptible():
+    """Interrupts are raised, also where who started the tests ignores them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupted_cell_keeps_what_was_answered(dataset, monkeypatch, interruptible):
     monkeypatch.setenv("OPENAI_API_KEY", "any")
     asked = []
 
