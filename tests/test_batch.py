@@ -230,6 +230,7 @@ def test_batch_and_no_cache_exclude_each_other():
         LlmSettings(batch=True, cache=False)
 
 
+@pytest.mark.slow
 def test_a_build_by_batch_gives_the_same_rows_for_half_the_price(tmp_path):
     """Killed while a batch is under way, too."""
     recipe = {

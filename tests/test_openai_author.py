@@ -273,6 +273,7 @@ def test_ctrl_c_keeps_what_is_in_flight(tmp_path, catalogue):
     assert asked >= 20 and repeated == 0
 
 
+@pytest.mark.slow
 def test_two_processes_share_one_cache(tmp_path, catalogue):
     with ScriptedServer(good_answer, latency=0.02) as server:
         recipe = write_recipe(tmp_path, catalogue, server)

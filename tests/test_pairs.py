@@ -242,6 +242,7 @@ def test_no_more_rows_than_max_samples_are_asked_about_beside_those_kept_out(dat
     assert all(2 + 1 <= counts[setting]["rows"] <= 2 + 3 for setting in SETTINGS)  # mixed evenly, but for who is out
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_rows_and_make_the_same_pairs(dataset, made, tmp_path):
     words = ["--dataset_name", dataset, "--output_dir", tmp_path, "--model", "baseline:random", "--samples", 4]
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", 2, "--master_port", 29_571]

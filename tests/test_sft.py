@@ -444,6 +444,7 @@ def test_accelerate_launch_runs_the_tiny_recipe(base, dataset, tmp_path):
     assert card_of(tmp_path / "run").data.library_name == "peft"
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_batches_and_write_one_adapter(base, dataset, tmp_path):
     words = [str(ACCELERATE), "launch", "--config_file", "recipes/accelerate/two_cpu.yaml"]
     recipe = ["trainer/sft.py", "--config", "recipes/sft/tiny.yaml", "--validation_share", "0.25", "--max_steps", "1"]
