@@ -206,6 +206,7 @@ def test_the_learning_rate_rises_and_falls():
     assert shares == pytest.approx([1 / 50, 0.5, 1, 1, 0.5, 1 / 200])
 
 
+@pytest.mark.slow
 def test_a_base_model_is_made_and_knows_more_than_at_first(tmp_path, monkeypatch):
     """60 steps on four users: what it writes is not right, but far likelier than at random."""
     monkeypatch.chdir(tmp_path)

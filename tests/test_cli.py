@@ -171,6 +171,7 @@ def test_a_failed_build_leaves_the_dataset_as_it_was(tmp_path):
     assert before == {path: path.read_bytes() for path in (tmp_path / "petoolbench").rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_build_evaluate_and_show_work_from_a_shell(tmp_path):
     """As a user types them; `show` and the score table hold what they promise."""
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -256,13 +257,19 @@ def test_ctrl_c_while_reading_just_ends_the_command(monkeypatch):
 
 def test_ctrl_c_while_serving_just_ends_the_command(content, folder):
     pytest.importorskip("gradio", reason="the explorer's extra is not installed")
+    port = free_port()
     command = [sys.executable, "-m", "petoolbench_cli", "explore", "--dataset", folder / "petoolbench", "--port"]
     interruptible = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
     with subprocess.Popen(
-        [*command, str(free_port())], stderr=subprocess.PIPE, text=True, preexec_fn=interruptible
+        [*command, str(port)], stderr=subprocess.PIPE, text=True, preexec_fn=interruptible
     ) as process:
         while "Ctrl-C stops it" not in (line := process.stderr.readline()):
             assert line
+        for _ in range(200):  # it says so just before it serves
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", port)):
+                    break
+            time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         _, rest = process.communicate(timeout=30)
     assert (process.returncode, rest.strip()) == (0, "Stopped.")

@@ -109,6 +109,7 @@ def test_each_command_that_writes_refuses_a_folder_that_another_process_writes(t
         import_released(official_part, dataset, QUIET, replace=True)
 
 
+@pytest.mark.slow
 def test_of_two_builds_started_together_one_is_refused(tmp_path):
     started = [
         command("build", "--users", "24", "--seed", seed, "--dataset", f"data{seed}", "--run", "run", cwd=tmp_path)

@@ -7,6 +7,7 @@ from petoolkit.builder.logs import logs_import
 from petoolbench import SETTINGS
 
 
+@pytest.mark.slow
 def test_histories_of_the_released_part_come_back_as_they_were(official_part, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     from logs_round_trip import round_trip

@@ -251,6 +251,7 @@ def test_the_run_stops_at_its_cost_and_goes_on_from_there(tmp_path, catalogue):
         assert len(server.requests) == len({json.dumps(body["messages"]) for body in server.requests})
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_in_flight(tmp_path, catalogue):
     with ScriptedServer(good_answer, latency=0.3) as server:
         recipe = write_recipe(tmp_path, catalogue, server)
