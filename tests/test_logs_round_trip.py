@@ -1,5 +1,6 @@
 """Logs made of the released part's histories give back those histories."""
 
+import pytest
 from conftest import ROOT
 from fakes import WordEncoder
 from petoolkit.builder.logs import logs_import
