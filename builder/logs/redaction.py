@@ -65,9 +65,9 @@ class Redactor:
         for name, value in json.loads(call.parameters).items():
             for text in _texts(value):
                 texts.append(text)
-                yield from ((finding.value, finding.kind) for finding in find_by_name(name, text))
+                yield from ((finding.value, finding.kind) for finding in find_by_name(name, text, with_examples=True))
         for text in texts:
-            yield from ((finding.value, finding.kind) for finding in find(text))
+            yield from ((finding.value, finding.kind) for finding in find(text, with_examples=True))
             for pattern in self._patterns:
                 yield from ((match[0], _PATTERNS) for match in pattern.finditer(text) if match[0])
 

@@ -65,8 +65,13 @@ class Finding:
         return f"{self.value[:4]}*** ({len(self.value)} characters)"
 
 
-def find(text: str) -> Iterator[Finding]:
-    """Find keys, addresses and numbers in a text, except obvious examples (example.com, 555 numbers, 1234567890)."""
+def find(text: str, with_examples: bool = False) -> Iterator[Finding]:
+    """Find keys, addresses and numbers in a text.
+
+    Args:
+        text: any text.
+        with_examples: whether obvious examples (example.com, 555 numbers, 1234567890) are found too.
+    """
     if len(text) > 7:
         keys = [match[0] for match in _KEYS.finditer(text)]
         keys += [match[2] for match in _NAMED.finditer(text) if _DRAWN.fullmatch(match[2]) and match[2] not in keys]
@@ -75,16 +80,20 @@ def find(text: str) -> Iterator[Finding]:
             for match in _EMAIL.finditer(text):
                 name, _, domain = match[0].partition("@")
                 example = _EXAMPLE_DOMAIN.fullmatch(domain) or _EXAMPLE_NAME.fullmatch(name)
-                if not example and not any(match[0] in key for key in keys):  # a password and its host
+                if (with_examples or not example) and not any(
+                    match[0] in key for key in keys
+                ):  # a password and its host
                     yield Finding("emails", match[0])
-        yield from (Finding("phones", number) for number in _phone_numbers(text) if not _is_example(number))
+        for number in _phone_numbers(text):
+            if with_examples or not _is_example(number):
+                yield Finding("phones", number)
 
 
-def find_by_name(name: str, value: str) -> Iterator[Finding]:
+def find_by_name(name: str, value: str, with_examples: bool = False) -> Iterator[Finding]:
     """Find a parameter's value that only the parameter's name shows to be a key or a telephone number."""
     if _SECRET.search(name) and _DRAWN.fullmatch(value):
         yield Finding("keys", value)
-    if _PHONE_NAME.search(name) and _BARE_PHONE.fullmatch(value) and not _is_example(value):
+    if _PHONE_NAME.search(name) and _BARE_PHONE.fullmatch(value) and (with_examples or not _is_example(value)):
         yield Finding("phones", value)
 
 
