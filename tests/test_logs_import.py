@@ -380,7 +380,8 @@ def test_the_command_names_what_is_missing(tmp_path):
     assert (shown.exit_code, "unknown field in --columns 'who'" in shown.output) == (2, True)
 
 
-def test_released_files_are_imported_with_or_without_the_commands_name(tmp_path):
+def test_released_files_are_imported_with_or_without_the_commands_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the checkout may hold a benchmark
     for words in (["import", "released"], ["import"], ["import", "--dataset", tmp_path / "out"]):
         shown = run(*words, tmp_path / "no.json")
         assert (shown.exit_code, "no.json does not exist" in shown.output) == (2, True), shown.output
