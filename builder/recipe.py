@@ -296,9 +296,6 @@ def _known_keys(section: tuple) -> list[str]:
         if isinstance(key, int):  # of an entry of a list, whose form was found with the list
             continue
         annotation = model.model_fields[key].annotation
-        kinds = [
-            annotation,
-            *get_args(annotation),
-        ]  # it may be left out (`Prices | None`), or be a list's
+        kinds = [annotation, *get_args(annotation)]  # a section may be optional (`Prices | None`), or in a list
         model = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
     return list(model.model_fields)

@@ -102,6 +102,16 @@ def test_names_that_are_given_stand_for_the_catalogues_own(catalogue):
     assert "--provider Mine" in others[-1].sentences[1]
 
 
+def test_the_next_command_names_the_background_and_only_names_that_all_share(catalogue):
+    found = surveyed(catalogue)
+    one = catalogue[0].model_copy(update={"category": "Sky"})
+    behind = CatalogueSettings(path="embedded", background=True)
+    build, *_, logs = chapters(found, [one, behind])[-1].sentences
+    assert f"--catalogue {one.path} --background embedded --category Sky`" in build
+    assert f"--catalogue {one.path} --category Sky`" in logs and "background" not in logs
+    assert "--category" not in chapters(found, [one, catalogue[0]])[-1].sentences[0]
+
+
 @pytest.mark.parametrize("name", ["survey.html", "deep/survey.md"])
 def test_a_written_survey_holds_all_and_escapes_what_others_wrote(tmp_path, catalogue, name):
     file = tmp_path / "hostile.json"

@@ -20,13 +20,13 @@ from ..catalogue.tool_document import ToolDocument
 from ..grouping.readable_texts import is_readable, main_script
 from ..grouping.tool_clusters import ToolClusters
 from ..grouping.uniform_tools import UNIFORM, uniform_groups
-from ..recipe import GroupSettings
+from ..recipe import CollectSettings, GroupSettings
 from ..stage_notes import Notes
 from ..stages.collect import collect
 from ..stages.group import group_rows, spanning_after_each_rule
 from ..tools import Tools
 
-_MAX_DESCRIPTION = 800  # characters; as builds cut descriptions unless told otherwise
+_MAX_DESCRIPTION = CollectSettings().max_description  # as builds cut descriptions unless told otherwise
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,10 @@ def survey(catalogues: Sequence[CatalogueSettings], settings: GroupSettings, enc
     known = is_readable([tool["functionality"] for tool in rows], encoder)
     asked_for = np.array([not tool["background"] for tool in rows])
     clusters = ToolClusters(tools, max([settings.eps, *settings.sweep]), settings.min_samples, known & asked_for)
+    at_eps = {eps: clusters.at(eps) for eps in sorted({settings.eps, *settings.sweep})}
     with_all = settings.model_copy(update={"parameterless": True})
     groups = group_rows(
-        tools, [g for c in clusters.at(settings.eps) for g in uniform_groups(tools, c, with_all, False, Counter())]
+        tools, [g for c in at_eps[settings.eps] for g in uniform_groups(tools, c, with_all, False, Counter())]
     )
     spoken = {tool["tool_name"] for tool in rows if author.why_not_asked(tool) is None}
     without_parameters = frozenset(
@@ -126,12 +127,12 @@ def survey(catalogues: Sequence[CatalogueSettings], settings: GroupSettings, enc
         model=encoder.model,
         settings=settings,
         sweep=[
-            {"eps": eps, **_sizes(clusters.at(eps)), **spanning_after_each_rule(tools, clusters.at(eps), settings)}
-            for eps in sorted({settings.eps, *settings.sweep})
+            {"eps": eps, **_sizes(found), **spanning_after_each_rule(tools, found, settings)}
+            for eps, found in at_eps.items()
         ],
         rules={
             uniform: spanning_after_each_rule(
-                tools, clusters.at(settings.eps), settings.model_copy(update={"uniform": uniform})
+                tools, at_eps[settings.eps], settings.model_copy(update={"uniform": uniform})
             )
             for uniform in UNIFORM
         },

@@ -166,6 +166,15 @@ def _named(name: str) -> str:
     return on_one_line(f"{provider}: {api}" if provider else api)
 
 
+def _options(catalogues: Sequence[CatalogueSettings]) -> str:
+    """The catalogues as options of a command; names stand there if all catalogues that are asked about share them."""
+    options = [f"--{'background' if one.background else 'catalogue'} {shlex.quote(one.path)}" for one in catalogues]
+    names = [one.names for one in catalogues if not one.background]
+    if names and all(others == names[0] for others in names):
+        options += [f"--{name.replace('_', '-')} {shlex.quote(value)}" for name, value in names[0].items()]
+    return " ".join(options)
+
+
 def _next(survey: Survey, catalogues: Sequence[CatalogueSettings]) -> Iterator[str]:
     usable = len(survey.groups) - len(survey.without_parameters)
     if survey.spoken_groups < usable:
@@ -173,9 +182,7 @@ def _next(survey: Survey, catalogues: Sequence[CatalogueSettings]) -> Iterator[s
             f"Rules can write requests for {survey.spoken_groups:,} of {counted(usable, 'group')} with parameters; "
             "`--author openai` for all of them."
         )
-    options = " ".join(f"--catalogue {shlex.quote(one.path)}" for one in catalogues)
-    for name, value in catalogues[0].names.items() if catalogues else ():
-        options += f" --{name.replace('_', '-')} {shlex.quote(value)}"
+    options = _options(catalogues)
     if usable:
         yield f"`petoolbench build --recipe {RECIPE} {options}` builds a benchmark of these groups."
         if len(survey.providers) < _FEWEST_PROVIDERS:
@@ -193,4 +200,5 @@ def _next(survey: Survey, catalogues: Sequence[CatalogueSettings]) -> Iterator[s
             if better
             else "No group is left: add catalogues of other providers, or give all of them one `--category`."
         )
-    yield f"With logs of real calls: `petoolbench import logs FILE {options}`."
+    of_logs = _options([one for one in catalogues if not one.background])
+    yield f"With logs of real calls: `petoolbench import logs FILE {of_logs}`."

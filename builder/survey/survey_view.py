@@ -4,13 +4,13 @@ import html
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.console import RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
 from petoolbench import InputError
 from petoolkit.files import replacing
+from petoolkit.html_templates import page_environment
 from petoolkit.text import markdown_table, printable
 
 from .survey_chapters import Chapter
@@ -63,11 +63,4 @@ def _as_markdown(chapters: Sequence[Chapter]) -> str:
 
 
 def _as_html(chapters: Sequence[Chapter]) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("survey.html.jinja").render(chapters=chapters)
+    return page_environment(Path(__file__).parent).get_template("survey.html.jinja").render(chapters=chapters)

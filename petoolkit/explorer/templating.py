@@ -5,11 +5,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from petoolbench import KINDS, SETTINGS, ToolName
 from petoolkit.explorer.judged_evaluations import HALF_RIGHT, OUTCOMES, RIGHT, RIGHT_PARAMETERS, RIGHT_TOOL, WRONG
+from petoolkit.html_templates import page_environment
 from petoolkit.row_reasons import KIND_WORDS
 from petoolkit.scoring import ERROR_TYPES, METRICS
 from petoolkit.text import interval, percent, printable, setting_label, shortened
@@ -32,14 +33,7 @@ def plain(text: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalized,
-    )
+    environment = page_environment(_FOLDER, _finalized)
     environment.filters |= {
         "percent": percent,
         "interval": interval,

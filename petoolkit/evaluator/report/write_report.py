@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from petoolkit.evaluator.report.run_groups import group_runs
 from petoolkit.evaluator.report.score_files import read_scores, scored_evaluations_in
 from petoolkit.files import replacing, write_json
 from petoolkit.folder_lock import check_outside, locked
+from petoolkit.html_templates import page_environment
 
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_\[\]|~#])")
 
@@ -63,14 +63,7 @@ def _write(path: Path, content: bytes) -> None:
 
 def _render(template: str, report: Any, finalize: Callable[[Any], Markup] | None = None) -> bytes:
     """Render a template; each value is escaped by `finalize` if there is one, and for HTML if there is none."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=finalize,
-    )
+    environment = page_environment(Path(__file__).parent, finalize)
     environment.filters["data_uri"] = lambda svg: f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
     return environment.get_template(template).render(report=report).encode()
 
