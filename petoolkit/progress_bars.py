@@ -1,6 +1,6 @@
 """Progress bars behind one small interface: of rich in a terminal, of tqdm in a notebook, none elsewhere."""
 
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -33,6 +33,11 @@ def progress_bars(console: Console) -> "AbstractContextManager[Bars]":
     if console.is_jupyter:
         return NotebookBars()
     return Progress(console=console, transient=True, disable=not console.is_terminal)
+
+
+def at_work(console: Console, what: str) -> AbstractContextManager[Any]:
+    """A line that says what is being done; not in a notebook, which marks a running cell itself."""
+    return nullcontext() if console.is_jupyter else console.status(what)
 
 
 class NotebookBars:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,7 @@ from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.progress import with_progress
 from petoolkit.evaluator.records import Scores
 from petoolkit.evaluator.scores.judged_rows import JUDGED_COLUMNS, judged_rows
-from petoolkit.progress_bars import progress_bars
+from petoolkit.progress_bars import at_work, progress_bars
 from petoolkit.replies import READERS
 from petoolkit.scoring import ERROR_TYPES, METRICS
 
@@ -311,6 +312,10 @@ def test_an_audit_draws_its_bars_in_a_notebook(capsys):
     with progress_bars(Console(file=io.StringIO())) as bars:  # neither a terminal nor a notebook
         bars.advance(bars.add_task("Reading the rows", total=1))
     assert capsys.readouterr() == ("", "")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # rich warns where it cannot draw
+        with at_work(console, "Scoring"):
+            pass
 
 
 def in_a_running_loop(function):

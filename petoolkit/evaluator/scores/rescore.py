@@ -15,6 +15,7 @@ from petoolkit.evaluator.records import Manifest, ReplyUsage, Scores
 from petoolkit.evaluator.results_folder import Results, changed_rows_of, read_results, rows_of
 from petoolkit.evaluator.scores.preference import preference_scores
 from petoolkit.evaluator.scores.score import best_rule, metric_values, score
+from petoolkit.progress_bars import at_work
 
 _CUT_BELOW = 0.7  # a prompt of which a smaller share was read was cut; lengths of texts in tokens vary less
 _LOWEST_SCALE = 0.85  # tokens of a prompt as a share of our estimate, of which there are 3.8 characters each
@@ -34,7 +35,7 @@ def score_folder(folder: Path, console: Console, rows: list[dict] | None = None)
     results = read_results(folder)
     rows = rows_of(results.manifest) if rows is None else rows
     changed = changed_rows_of(results.manifest, rows)
-    with console.status("Scoring"):
+    with at_work(console, "Scoring"):
         found = score(rows, results.predictions)
         found |= preference_scores(
             rows, results.predictions, changed, results.of_counterfactuals, results.manifest.options.repeat
