@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from hub_process import HubProcess
+from hub_stand_in import HubStandIn
 from petoolkit.builder.pipeline import build
 from petoolkit.builder.recipe import load_recipe
 from rich.console import Console
@@ -48,10 +50,10 @@ def environment(name: str, package: str) -> Path:
     return folder / "bin"
 
 
-def run(*command, folder: Path, code: int = 0) -> str:
+def run(*command, folder: Path, code: int = 0, **more: str) -> str:
     """What a command prints, in a home of its own and with nothing of the checkout to import; it exits with `code`."""
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    env |= {"HF_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1"}
+    env = {**os.environ, "HF_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1", **more}
+    env.pop("PYTHONPATH", None)
     done = subprocess.run(list(map(str, command)), cwd=folder, env=env, capture_output=True, text=True)
     assert done.returncode == code, (done.stdout + done.stderr)[-4_000:]
     return done.stdout + (done.stderr if code else "")
@@ -147,15 +149,41 @@ def test_the_lm_evaluation_harness_asks_a_model_from_its_command_line(bench, tmp
 
 def test_scores_in_inspect_are_ours_with_errors_clustered_by_block(bench, scripted):
     programs = environment("inspect", "inspect-ai")
-    command = [programs / "python", SCRIPTS / "run_inspect.py", "petoolbench", "replies.json", "logs", *scripted]
+    tasks = [f"petoolbench/{config}" for config in scripted]
+    arguments = '{"dataset": "petoolbench"}'
+    command = [programs / "python", SCRIPTS / "run_inspect.py", "replies.json", "logs", arguments, *tasks]
     found = json.loads(run(*command, folder=bench).splitlines()[-1])
-    assert list(found) == all_configs()
+    assert list(scripted) == all_configs()
     for config, pairs in scripted.items():
         for name, values in right(pairs).items():
-            scores = found[config][name]
+            scores = found[f"petoolbench/{config}"][name]
             assert scores["mean"] == pytest.approx(mean(values))
             # Inspect's own correction for few clusters, where it has one, makes the error a little larger.
             assert clustered_error(pairs, values) <= scores["stderr"] * 1.0001 <= clustered_error(pairs, values) * 1.5
+
+
+def test_eval_yaml_of_a_pushed_dataset_runs_in_inspect_with_nothing_of_this_project(bench, scripted, tmp_path):
+    programs = environment("inspect", "inspect-ai")
+    with HubStandIn() as hub:
+        with HubProcess(hub, tmp_path / "home") as petoolbench:
+            done = petoolbench("push", "dataset", bench / "petoolbench", "me/bench", "--no-rules")
+        assert done.code == 0, done.output
+        command = [
+            programs / "python",
+            SCRIPTS / "run_inspect.py",
+            bench / "replies.json",
+            "logs",
+            "{}",
+            "hf/me/bench",
+        ]
+        variables = {**hub.environment(tmp_path / "other-home"), "HF_HUB_OFFLINE": "0"}
+        printed = run(*command, folder=tmp_path, **variables)
+    (score,) = json.loads(printed.splitlines()[-1])["hf/me/bench"].items()
+    pairs = [pair for setting in SETTINGS for pair in scripted[setting]]
+    own_form = [reply for _, reply in pairs if reply.startswith('{"name"')]  # right for a client, not for a pattern
+    ours = mean(right(pairs)["tool_acc"])
+    assert own_form and score[0] == "pattern"
+    assert score[1]["accuracy"] == pytest.approx(ours - len(own_form) / len(pairs))
 
 
 def test_inspect_names_what_is_wrong_with_a_dataset_in_one_sentence(tmp_path):

@@ -64,10 +64,12 @@ def evaluation(tmp_path):
 
 
 def test_replies_to_rows_of_logs_are_asked_for_and_scores_are_not(evaluation):
-    assert pack_results(evaluation, predictions=False).files
+    assert pack_results(evaluation, "me/scores", predictions=False).files
     with pytest.raises(InputError, match=f"the replies of one are about requests that real people made.*{OPTION}"):
-        pack_results(evaluation, predictions=True)
-    assert "predictions.parquet" in pack_results(evaluation, predictions=True, may_publish_logs=True).files
+        pack_results(evaluation, "me/scores", predictions=True)
+    assert (
+        "predictions.parquet" in pack_results(evaluation, "me/scores", predictions=True, may_publish_logs=True).files
+    )
 
 
 def test_pairs_made_of_logs_are_asked_for(evaluation):

@@ -21,6 +21,7 @@ from petoolkit.decoding import read_json
 from petoolkit.evaluator.chat_rows import chat_row
 from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.files import write_json, write_json_lines
+from petoolkit.publisher.eval_yaml import EVAL_YAML
 from petoolkit.publisher.pack_results import pack_results
 from petoolkit.publisher.push_commands import push as push_commands
 from petoolkit.training.pair_dataset import count_pairs, pair_record, write_pairs
@@ -101,6 +102,7 @@ def test_a_pushed_dataset_loads_from_an_empty_cache_with_equal_rows(hub, push, t
                 "README.md",
                 RECORD_FILE,
                 AUDIT_FILE,
+                EVAL_YAML,
                 *(f"figures/{name}.png" for name in ("audit", "categories", "rows")),
             ]
             + [
@@ -342,7 +344,7 @@ def test_evaluations_of_the_same_folder_name_stay_apart(evaluations):
         (evaluations / name).rename(evaluations / "same")
         (evaluations / name).mkdir()
         (evaluations / "same").rename(evaluations / name / "same")
-    files = pack_results(evaluations, predictions=False).files
+    files = pack_results(evaluations, "me/scores", predictions=False).files
     assert {path for path in files if path.endswith("manifest.json")} == {
         "evaluations/one/same/manifest.json",
         "evaluations/two/same/manifest.json",

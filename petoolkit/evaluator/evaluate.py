@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -139,6 +140,7 @@ def evaluate(
         versions=software_versions(),
         counterfactuals={name: fingerprint(one.row for one in made) for name, made in changed.items()},
         max_new_tokens_reason=limit.reason if "max_new_tokens" in kind.reads else None,
+        started=datetime.now(UTC).replace(microsecond=0),
     )
     with writing(out, rank):
         if rank.index == 0:

@@ -61,6 +61,7 @@ class Manifest(BaseModel):
             reply_limit`); `None` in older files, and for models without this option.
         left_out: options that the endpoint refused, so that requests were sent without them; known at the end.
         length_option: name under which the endpoint takes `max_tokens`, if another one; known at the end.
+        started: when the evaluation began, in UTC; `None` in older files.
     """
 
     model: str
@@ -84,6 +85,7 @@ class Manifest(BaseModel):
     max_new_tokens_reason: str | None = None
     left_out: list[str] = []
     length_option: str | None = None
+    started: datetime.datetime | None = None
 
     @field_validator("prices")
     @classmethod

@@ -32,6 +32,7 @@ _MAY_DIFFER = (
     "max_new_tokens_reason",
     "left_out",
     "length_option",
+    "started",
 )
 
 

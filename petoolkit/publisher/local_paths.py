@@ -23,6 +23,17 @@ def without_folders(spec: str) -> str:
     return "".join(Path(part).resolve().name if _is_local(part) else part for part in re.split("([:+])", spec))
 
 
+def is_hub_id(name: str) -> bool:
+    """Whether a model's or dataset's name is an id on the Hub, `USER/NAME`, and not a folder of this machine."""
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return "/" in name and without_folders(name) == name
+
+
 def _is_local(path: str) -> bool:
     return bool(path) and (path.startswith(("/", "~", "./", "../")) or Path(path).exists())
 

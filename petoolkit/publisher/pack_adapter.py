@@ -9,7 +9,8 @@ from typing import Any
 from petoolbench import InputError
 from petoolkit.decoding import read_json
 from petoolkit.evaluator.models.trained_chat import TRAINING_RECORD
-from petoolkit.publisher.hub import Package
+from petoolkit.publisher.eval_results import ADAPTER_RESULTS, with_source
+from petoolkit.publisher.hub import Package, Target
 from petoolkit.publisher.local_paths import without_folders, without_local_paths
 
 # Checkpoints, logs and the pickled training arguments stay here.
@@ -25,6 +26,7 @@ _FILES = (
     "tokenizer*",
     "vocab*",
     TRAINING_RECORD,
+    ADAPTER_RESULTS,
 )
 
 
@@ -39,7 +41,12 @@ def pack_adapter(folder: Path, repo_id: str, say: Callable[[str], None]) -> Pack
     Raises:
         InputError: if the folder does not hold an adapter, or the adapter has no card.
     """
-    found = {path.name: path for pattern in _FILES for path in sorted(folder.glob(pattern)) if path.is_file()}
+    found = {
+        path.relative_to(folder).as_posix(): path
+        for pattern in _FILES
+        for path in sorted(folder.glob(pattern))
+        if path.is_file()
+    }
     if "adapter_config.json" not in found or not any(name.startswith("adapter_model") for name in found):
         raise InputError(f"{folder} does not hold an adapter in safetensors; name the output_dir of a training run.")
     if "README.md" not in found:
@@ -59,6 +66,9 @@ def pack_adapter(folder: Path, repo_id: str, say: Callable[[str], None]) -> Pack
             files[name] = _config(found[name], base)
     if TRAINING_RECORD in found:
         files[TRAINING_RECORD] = _record(found[TRAINING_RECORD])
+    if ADAPTER_RESULTS in found:
+        content = found[ADAPTER_RESULTS].read_bytes()
+        files[ADAPTER_RESULTS] = with_source(content, str(found[ADAPTER_RESULTS]), Target(repo_id, "model").url)
     files["README.md"] = _card(found["README.md"], repo_id)
     return Package(files, _FILES, "Adapter, tokenizer and card")
 

@@ -17,11 +17,13 @@ from petoolkit.audit_record import AUDIT_FILE, AuditRecord, check_gates, read_au
 from petoolkit.audit_tables import audit_section, verdict
 from petoolkit.dataset_record import CHAT, RECORD_FILE, DatasetRecord, read_dataset_record
 from petoolkit.decoding import read_json
+from petoolkit.evaluator.evaluate import SPLIT
 from petoolkit.evaluator.records import MANIFEST
 from petoolkit.extras import missing_package
 from petoolkit.folder_lock import restore_if_abandoned
 from petoolkit.publisher.chat_files import chat_files
 from petoolkit.publisher.dataset_figures import draw_figures, figures_section
+from petoolkit.publisher.eval_yaml import EVAL_YAML, eval_yaml
 from petoolkit.publisher.hub import Package
 from petoolkit.publisher.logs_consent import check_dataset_of_logs, check_replies_to_logs
 from petoolkit.publisher.pack_pairs import COUNTS, pack_pairs
@@ -33,7 +35,7 @@ from petoolkit.text import counted
 
 _AUDIT_FIGURE = "figures/audit.png"
 _LIBRARY = "petoolbench"  # `library_name` in the card of a benchmark that this project wrote
-_OWNED = ("data/*.parquet", "figures/*.png", f"{PROMPTS_FOLDER}/*.parquet", RECORD_FILE, AUDIT_FILE)
+_OWNED = ("data/*.parquet", "figures/*.png", f"{PROMPTS_FOLDER}/*.parquet", RECORD_FILE, AUDIT_FILE, EVAL_YAML)
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
     files: dict[str, Path | bytes] = {"README.md": published_card(card, repo_id, licence, sections), **(figures or {})}
     files[AUDIT_FILE] = audited.as_bytes()
     files |= chat
+    if checked.of_settings.get(SPLIT):
+        files[EVAL_YAML] = eval_yaml(repo_id)
     if record:
         files[RECORD_FILE] = folder / RECORD_FILE
     for file in [*data_files(folder), *sorted(folder.glob(f"{PROMPTS_FOLDER}/*.parquet"))]:

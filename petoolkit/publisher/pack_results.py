@@ -16,12 +16,13 @@ from petoolkit.evaluator.report.score_files import read_scores, scored_evaluatio
 from petoolkit.evaluator.results_folder import PREDICTIONS, read_results
 from petoolkit.folder_lock import all_locked
 from petoolkit.publisher.card_scores import scores_section
-from petoolkit.publisher.hub import Package
+from petoolkit.publisher.eval_results import FOLDER, eval_result, eval_results_yaml
+from petoolkit.publisher.hub import Package, Target
 from petoolkit.publisher.local_paths import without_folders, without_local_paths
 from petoolkit.publisher.logs_consent import check_replies_to_logs
 from petoolkit.publisher.text_search import refuse_keys
 from petoolkit.replies import READERS
-from petoolkit.text import ALL, counted
+from petoolkit.text import ALL, counted, listing
 
 _Record = TypeVar("_Record", bound=Manifest)
 
@@ -43,12 +44,16 @@ _SCORE_COLUMNS = pa.schema(
 _REPLY_COLUMNS = pa.schema(
     [("evaluation", pa.string()), ("id", pa.string()), ("repeat", pa.int64()), ("reply", pa.string())]
 )
+_LEADERBOARDS = (
+    " A file of `.eval_results/`, in the same folder of its model's repository, puts the score on the model's page "
+    "and the dataset's leaderboard."
+)
 _CARD = """
 # Evaluations on personalised tool use
 
 Scores of {number} on rows of a [PEToolBench](https://github.com/travis-xu/PEToolBench) dataset, made with
 `petoolbench evaluate`. The config `scores` has a line for each evaluation, setting (or `all`), reader, and metric or
-error type, with a 95 % interval; `evaluations/` holds manifests and breakdowns.{replies}
+error type, with a 95 % interval; `evaluations/` holds manifests and breakdowns.{replies}{leaderboards}
 
 {table}
 
@@ -62,6 +67,7 @@ error type, with a 95 % interval; `evaluations/` holds manifests and breakdowns.
 
 def pack_results(
     folder: Path,
+    repo_id: str,
     predictions: bool,
     say: Callable[[str], None] = lambda text: None,
     may_publish_logs: bool = False,
@@ -70,8 +76,9 @@ def pack_results(
 
     Args:
         folder: an evaluation's, or one that holds several.
+        repo_id: `USER/NAME`; the scores for leaderboards name it as their source.
         predictions: whether the models' replies are published too.
-        say: gets a message about folders that were skipped.
+        say: gets messages about folders that were skipped, and scores that are not for leaderboards.
         may_publish_logs: whether the publisher says that replies to logs of real calls may be published.
 
     Raises:
@@ -83,15 +90,17 @@ def pack_results(
         of_logs = [path.name for path in folders if Manifest.read(path).logs]
         check_replies_to_logs(of_logs, "replies", may_publish_logs)
     with all_locked(folders if predictions else []):  # scores and replies of one state
-        return _pack(folders, predictions)
+        return _pack(folders, repo_id, predictions, say)
 
 
-def _pack(folders: list[Path], predictions: bool) -> Package:
+def _pack(folders: list[Path], repo_id: str, predictions: bool, say: Callable[[str], None]) -> Package:
     results = read_scores(folders)
     files: dict[str, Path | bytes] = {}
     for path, scores in zip(folders, results, strict=True):
         for name, record in {MANIFEST: Manifest.read(path), SCORES: scores}.items():
             files[f"evaluations/{scores.folder}/{name}"] = as_json(published_record(record))
+    for_leaderboards = _for_leaderboards(results, repo_id, say)
+    files |= for_leaderboards
     configs = [_config("scores", default=True)]
     files["scores.parquet"] = _parquet([line for scores in results for line in _score_lines(scores)], _SCORE_COLUMNS)
     if predictions:
@@ -105,11 +114,27 @@ def _pack(folders: list[Path], predictions: bool) -> Package:
     card = _CARD.format(
         number=number,
         replies=" The config `predictions` holds the replies." if predictions else "",
+        leaderboards=_LEADERBOARDS if for_leaderboards else "",
         table="\n\n".join(scores_section(same_rows) for same_rows in _by_rows(results)),
         citation=CITATION,
     )
     files["README.md"] = str(DatasetCard(f"---\n{data.to_yaml()}\n---\n{card}")).encode()
-    return Package(files, ("evaluations/*.json", "*.parquet"), f"Scores of {number}")
+    return Package(files, ("evaluations/*.json", "*.parquet", f"{FOLDER}/*.yaml"), f"Scores of {number}")
+
+
+def _for_leaderboards(results: list[Scores], repo_id: str, say: Callable[[str], None]) -> dict[str, Path | bytes]:
+    """A file in the Hub's form for each evaluation that is for a leaderboard; says which are not, and why."""
+    files: dict[str, Path | bytes] = {}
+    left_out: dict[str, list[str]] = {}
+    for scores in results:
+        entry = eval_result(scores, Target(repo_id, "dataset").url)
+        if isinstance(entry, str):
+            left_out.setdefault(entry, []).append(scores.folder)
+        else:
+            files[f"{FOLDER}/{scores.folder}.yaml"] = eval_results_yaml(entry)
+    for why, folders in left_out.items():
+        say(f"Not for leaderboards on the Hub: {listing(folders)}: {why}.")
+    return files
 
 
 def published_record(record: _Record) -> _Record:

@@ -173,7 +173,7 @@ def results(folder, repo_id, dry_run, predictions, may_publish_logs, **target_op
     from petoolkit.publisher.pack_results import pack_results
 
     def pack(console: "Console") -> "Package":
-        return pack_results(folder, predictions, _say(console), may_publish_logs)
+        return pack_results(folder, repo_id, predictions, _say(console), may_publish_logs)
 
     _publish("dataset", folder, repo_id, dry_run, pack, **target_options)
 

@@ -4,6 +4,7 @@ python -m petoolkit.training.adapter_card runs/sft --scores results/sft
 python -m petoolkit.training.adapter_card runs/sft --scores results/sft --push_to_hub USER/NAME
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -13,7 +14,8 @@ from petoolkit.evaluator.models.model import split_spec
 from petoolkit.evaluator.records import Scores
 from petoolkit.evaluator.report.score_files import read_scores
 from petoolkit.files import replacing
-from petoolkit.publisher.local_paths import without_folders
+from petoolkit.publisher.eval_results import ADAPTER_RESULTS, eval_result, eval_results_yaml
+from petoolkit.publisher.local_paths import is_hub_id, without_folders
 from petoolkit.scoring import METRICS
 from petoolkit.shipped import ROOT
 from petoolkit.text import ALL, setting_label, with_interval
@@ -23,13 +25,19 @@ from petoolkit.training.training_record import TrainingRecord
 TEMPLATE = ROOT / "model_card.md"
 
 
-def write_card(folder: Path, scores: Path | None = None, hub_id: str | None = None) -> None:
-    """Write `README.md` beside an adapter.
+def write_card(
+    folder: Path,
+    scores: Path | None = None,
+    hub_id: str | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Write `README.md` beside an adapter, and with scores the file that leaderboards on the Hub read.
 
     Args:
         folder: with `training.json`, which a training run wrote.
         scores: the folder of an evaluation of this adapter.
         hub_id: `USER/NAME`, the adapter's repository on the Hub.
+        say: gets a message if the scores are not for a leaderboard.
 
     Raises:
         InputError: if `folder` does not hold a training run, or `scores` an evaluation of its adapter.
@@ -38,6 +46,21 @@ def write_card(folder: Path, scores: Path | None = None, hub_id: str | None = No
     evaluated = _scores_of(folder, scores, hub_id) if scores else None
     with replacing(folder / "README.md") as beside:
         beside.write_text(render_card(record, folder, evaluated, hub_id), encoding="utf-8")
+    _write_eval_results(folder, evaluated, say)
+
+
+def _write_eval_results(folder: Path, evaluated: Scores | None, say: Callable[[str], None]) -> None:
+    """Write the scores in the Hub's form; without scores for a leaderboard, remove those of an earlier card."""
+    path = folder / ADAPTER_RESULTS
+    entry = eval_result(evaluated) if evaluated else None
+    if entry is None or isinstance(entry, str):
+        path.unlink(missing_ok=True)
+        if entry:
+            say(f"The card has the scores, but no leaderboard on the Hub will: {entry}.")
+        return
+    path.parent.mkdir(exist_ok=True)
+    with replacing(path) as beside:
+        beside.write_bytes(eval_results_yaml(entry))
 
 
 def render_card(record: TrainingRecord, folder: Path, evaluated: Scores | None, hub_id: str | None) -> str:
@@ -46,8 +69,8 @@ def render_card(record: TrainingRecord, folder: Path, evaluated: Scores | None, 
 
     name = (hub_id or folder.resolve().name).rpartition("/")[2]
     data = ModelCardData(
-        base_model=record.base_model if _is_on_hub(record.base_model) else None,
-        datasets=[record.dataset] if _is_on_hub(record.dataset) else None,
+        base_model=record.base_model if is_hub_id(record.base_model) else None,
+        datasets=[record.dataset] if is_hub_id(record.dataset) else None,
         library_name="peft",
         pipeline_tag="text-generation",
         model_name=name if evaluated else None,  # required with results, and only then allowed
@@ -61,7 +84,7 @@ def render_card(record: TrainingRecord, folder: Path, evaluated: Scores | None, 
             name=name,
             record=record,
             base=without_folders(record.base_model),
-            base_on_hub=_is_on_hub(record.base_model),
+            base_on_hub=is_hub_id(record.base_model),
             dataset=without_folders(record.dataset),
             adapter=hub_id or name,
             curves=CURVES if (folder / CURVES).exists() else None,
@@ -74,11 +97,6 @@ def render_card(record: TrainingRecord, folder: Path, evaluated: Scores | None, 
             citation=CITATION,
         )
     )
-
-
-def _is_on_hub(name: str) -> bool:
-    """Whether a model's or dataset's name is an id on the Hub, not a folder."""
-    return name.count("/") == 1 and without_folders(name) == name
 
 
 def _scores_of(folder: Path, scores: Path, hub_id: str | None) -> Scores:
@@ -127,7 +145,7 @@ def main(folder: Path, scores: Path | None, push_to_hub: str | None) -> None:
 
     try:
         target = Target(push_to_hub, "model") if push_to_hub else None
-        write_card(folder, scores, push_to_hub)
+        write_card(folder, scores, push_to_hub, click.echo)
         if target:
             push_adapter(folder, target, click.echo)
     except InputError as error:
