@@ -21,6 +21,7 @@ from petoolkit.decoding import read_json
 from petoolkit.evaluator.chat_rows import chat_row
 from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.files import write_json, write_json_lines
+from petoolkit.publisher.croissant import CROISSANT
 from petoolkit.publisher.eval_yaml import EVAL_YAML
 from petoolkit.publisher.pack_results import pack_results
 from petoolkit.publisher.push_commands import push as push_commands
@@ -102,6 +103,7 @@ def test_a_pushed_dataset_loads_from_an_empty_cache_with_equal_rows(hub, push, t
                 "README.md",
                 RECORD_FILE,
                 AUDIT_FILE,
+                CROISSANT,
                 EVAL_YAML,
                 *(f"figures/{name}.png" for name in ("audit", "categories", "rows")),
             ]
@@ -189,7 +191,9 @@ def test_a_branch_is_made_and_main_is_left_alone(hub, push):
     assert hub.files("dataset", "me/bench") == before
     assert b"\nlicense: cc-by-4.0\n" in hub.files("dataset", "me/bench", "next")["README.md"]
     assert "Pushed to" in push("--revision", "same").output
-    assert hub.files("dataset", "me/bench", "same") == before
+    same = hub.files("dataset", "me/bench", "same")
+    addressed = {name: same[name].replace(b"/resolve/same/", b"/resolve/main/") for name in (CROISSANT,)}
+    assert {**same, **addressed} == before
 
 
 def test_a_pull_request_changes_nothing_by_itself(hub, push):
@@ -211,9 +215,9 @@ def test_a_dry_run_shows_what_would_change_and_sends_nothing(hub, petoolbench, p
     command = ("push", "dataset", dataset, "me/bench", "--no-rules", "--dry-run", "--licence", "mit")
     done = petoolbench(*command, token=None)
     states = {line.split()[0]: line.split()[-1] for line in done.output.splitlines() if line.startswith(" ")}
-    assert states["README.md"] == "changed"
+    assert states["README.md"] == states[CROISSANT] == "changed"  # both say the licence
     assert states["figures/rows.png"] == states["data/chronological/test-00000-of-00001.parquet"] == "same"
-    assert "A dry run: nothing was sent. Without --dry-run, 1 file " in done.output
+    assert "A dry run: nothing was sent. Without --dry-run, 2 files " in done.output
     assert not any(request.startswith(("POST", "PUT")) for request in hub.requests)
     assert len(hub.commits("dataset", "me/bench")) == 1
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from petoolbench import InputError
-from petoolkit.publisher.hub import Package, Repository, Target, check_repository, look_up
+from petoolkit.publisher.hub import Package, Repository, Target, check_repository
 from petoolkit.text import counted
 
 _STYLES = {"new": "green", "changed": "yellow", "same": "dim", "removed": "red"}  # by state
@@ -25,21 +25,24 @@ class Change:
     state: str  # new, changed, same or removed
 
 
-def show_changes(target: Target, package: Package, console: Console) -> None:
+def show_changes(target: Target, package: Package, seen: Repository | InputError | None, console: Console) -> None:
     """Show what a push would change.
+
+    Args:
+        target: the repository and branch.
+        package: the files.
+        seen: what the repository holds, `None` if there is none yet, or why that is not known.
+        console: for the table.
 
     Raises:
         InputError: if the repository holds something that petoolbench did not publish.
     """
-    try:
-        repository = look_up(target)
-        basis = (
-            "compared with what the repository holds"
-            if repository
-            else "there is no such repository yet, or it cannot be seen without a token"
-        )
-    except InputError as error:
-        repository, basis = None, f"it is not known what the repository holds: {error}"
+    if isinstance(seen, InputError):
+        repository, basis = None, f"it is not known what the repository holds: {seen}"
+    elif seen is None:
+        repository, basis = None, "there is no such repository yet, or it cannot be seen without a token"
+    else:
+        repository, basis = seen, "compared with what the repository holds"
     check_repository(target, repository)
     changes = compare(package, repository)
     console.print(_table(target, changes))

@@ -1,5 +1,6 @@
 """Repositories on the Hub: what they hold, and one commit that makes them hold a package."""
 
+import datetime
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -79,6 +80,7 @@ class Repository:
     private: bool
     branch_exists: bool  # otherwise, the commit is that of the main branch
     files: dict[str, RepoFile] = field(repr=False)  # by path
+    created: datetime.date | None = None  # in UTC
 
     def left_over(self, package: Package) -> list[str]:
         """Paths that a push of this package removes."""
@@ -104,6 +106,11 @@ class Outcome:
     pull_request: str | None = None
 
 
+def today() -> datetime.date:
+    """The day in UTC, which is what the Hub's dates are in."""
+    return datetime.datetime.now(datetime.UTC).date()
+
+
 def look_up(target: Target) -> Repository | None:
     """The repository of a target; `None` if there is none that this token can see.
 
@@ -126,7 +133,9 @@ def _look_up(target: Target) -> Repository | None:
     assert info.sha is not None
     tree = api.list_repo_tree(target.repo_id, repo_type=target.kind, revision=info.sha, recursive=True)
     files = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
-    return Repository(info.sha, bool(info.private), branch_exists, files)
+    created = getattr(info, "created_at", None)
+    day = created.astimezone(datetime.UTC).date() if created else None
+    return Repository(info.sha, bool(info.private), branch_exists, files, day)
 
 
 def check_repository(target: Target, repository: Repository | None) -> None:

@@ -1,5 +1,6 @@
 """A dataset's folder as it is published: all rows checked, the card completed, figures drawn."""
 
+import datetime
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,14 +21,17 @@ from petoolkit.decoding import read_json
 from petoolkit.evaluator.evaluate import SPLIT
 from petoolkit.evaluator.records import MANIFEST
 from petoolkit.extras import missing_package
+from petoolkit.files import content_version
 from petoolkit.folder_lock import restore_if_abandoned
 from petoolkit.publisher.chat_files import chat_files
+from petoolkit.publisher.croissant import CROISSANT, croissant
 from petoolkit.publisher.dataset_figures import draw_figures, figures_section
 from petoolkit.publisher.eval_yaml import EVAL_YAML, eval_yaml
-from petoolkit.publisher.hub import Package
+from petoolkit.publisher.hub import Package, Target, today
 from petoolkit.publisher.logs_consent import check_dataset_of_logs, check_replies_to_logs
 from petoolkit.publisher.pack_pairs import COUNTS, pack_pairs
 from petoolkit.publisher.published_card import check_files, check_section, published_card, read_card, row_section
+from petoolkit.publisher.responsible_ai import responsible_ai
 from petoolkit.publisher.row_checks import CheckedDataset, check_rows, data_files
 from petoolkit.publisher.text_search import judge_findings
 from petoolkit.released import PROMPTS_FOLDER
@@ -35,7 +39,8 @@ from petoolkit.text import counted
 
 _AUDIT_FIGURE = "figures/audit.png"
 _LIBRARY = "petoolbench"  # `library_name` in the card of a benchmark that this project wrote
-_OWNED = ("data/*.parquet", "figures/*.png", f"{PROMPTS_FOLDER}/*.parquet", RECORD_FILE, AUDIT_FILE, EVAL_YAML)
+_MADE = (RECORD_FILE, AUDIT_FILE, EVAL_YAML, CROISSANT)
+_OWNED = ("data/*.parquet", "figures/*.png", f"{PROMPTS_FOLDER}/*.parquet", *_MADE)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class DatasetOptions:
         rules: whether the rule models are scored for the card.
         allowed_gates: names of the audit's gates that may fail.
         may_publish_logs: whether the publisher says that logs of real calls may be published.
+        branch: of the repository; `None` for its main branch.
+        published: the day of the first push; `None` for today.
     """
 
     licence: str | None = None
@@ -59,10 +66,18 @@ class DatasetOptions:
     rules: bool = True
     allowed_gates: Collection[str] = ()
     may_publish_logs: bool = False
+    branch: str | None = None
+    published: datetime.date | None = None
 
 
 def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: Console) -> Package:
     """Check a benchmark that `petoolbench build` or `import` wrote, or preference pairs, and collect its files.
+
+    Args:
+        folder: the dataset's.
+        repo_id: `USER/NAME`.
+        options: how it is published.
+        console: for messages and bars.
 
     Raises:
         InputError: if the folder holds neither, is damaged, differs from what its card says, holds findings that
@@ -103,7 +118,8 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
     sections["audit"] = audit_section(audited, _AUDIT_FIGURE if figures else None)
     sections["scores"] = _scores(folder, checked, options, console)
     licence = _licence(card, record, options, console)
-    files: dict[str, Path | bytes] = {"README.md": published_card(card, repo_id, licence, sections), **(figures or {})}
+    readme = published_card(card, repo_id, licence, sections)
+    files: dict[str, Path | bytes] = {"README.md": readme, **(figures or {})}
     files[AUDIT_FILE] = audited.as_bytes()
     files |= chat
     if checked.of_settings.get(SPLIT):
@@ -112,6 +128,10 @@ def pack_dataset(folder: Path, repo_id: str, options: DatasetOptions, console: C
         files[RECORD_FILE] = folder / RECORD_FILE
     for file in [*data_files(folder), *sorted(folder.glob(f"{PROMPTS_FOLDER}/*.parquet"))]:
         files[file.relative_to(folder).as_posix()] = file
+    responsible = responsible_ai(readme.decode(), record, audited, checked.findings)
+    version = content_version(*data_files(folder))
+    target, published = Target(repo_id, "dataset", branch=options.branch), options.published or today()
+    files[CROISSANT] = croissant(target, files, licence, version, published, responsible)
     return Package(files, _OWNED, counted(checked.total, "row"))
 
 

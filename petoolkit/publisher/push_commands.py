@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from petoolkit.publisher.hub import Package
+    from petoolkit.publisher.push import Seen
 
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 _folder = click.argument("folder", type=_FOLDER, metavar="DIR")
@@ -53,7 +54,7 @@ def _publish(
     folder: Path,
     repo_id: str,
     dry_run: bool,
-    pack: "Callable[[Console], Package]",
+    pack: "Callable[[Console, Seen], Package]",
     is_locked: bool = False,
     **target_options: Any,
 ) -> None:
@@ -69,9 +70,9 @@ def _publish(
 
     console = make_console(stderr=True, soft_wrap=True)
     target = Target(repo_id, kind, **target_options)
-    check_target(target, dry_run)
+    seen = check_target(target, dry_run)
     with all_locked([folder] if is_locked else []):
-        run_push(target, pack(console), folder, dry_run, console)
+        run_push(target, pack(console, seen), folder, seen, dry_run, console)
 
 
 def _say(console: "Console") -> Callable[[str], None]:
@@ -116,10 +117,12 @@ def dataset(folder, repo_id, dry_run, private, branch, create_pr, **options) -> 
     Before anything is sent, all rows are checked and audited, and their texts are searched for keys, e-mail addresses
     and telephone numbers. The card gets figures, an example row, and the scores of the rule models.
     """
+    from petoolkit.publisher.hub import Repository
     from petoolkit.publisher.pack_dataset import DatasetOptions, pack_dataset
 
-    def pack(console: "Console") -> "Package":
-        return pack_dataset(folder, repo_id, DatasetOptions(**options), console)
+    def pack(console: "Console", seen: "Seen") -> "Package":
+        published = seen.created if isinstance(seen, Repository) else None
+        return pack_dataset(folder, repo_id, DatasetOptions(**options, branch=branch, published=published), console)
 
     target = {"private": private, "branch": branch, "create_pr": create_pr}
     _publish("dataset", folder, repo_id, dry_run, pack, is_locked=True, **target)
@@ -136,7 +139,7 @@ def adapter(folder, repo_id, dry_run, **target_options) -> None:
     """
     from petoolkit.publisher.pack_adapter import pack_adapter
 
-    def pack(console: "Console") -> "Package":
+    def pack(console: "Console", seen: "Seen") -> "Package":
         return pack_adapter(folder, repo_id, _say(console))
 
     _publish("model", folder, repo_id, dry_run, pack, is_locked=True, **target_options)
@@ -156,7 +159,7 @@ def metric(metric, repo_id, dry_run, **target_options) -> None:
     from petoolkit.publisher.pack_metric import pack_metric
 
     folder = Path(metric) if Path(metric).is_dir() else Path.cwd()
-    _publish("space", folder, repo_id, dry_run, lambda console: pack_metric(metric, repo_id), **target_options)
+    _publish("space", folder, repo_id, dry_run, lambda console, seen: pack_metric(metric, repo_id), **target_options)
 
 
 @push.command()
@@ -172,7 +175,7 @@ def results(folder, repo_id, dry_run, predictions, may_publish_logs, **target_op
     """
     from petoolkit.publisher.pack_results import pack_results
 
-    def pack(console: "Console") -> "Package":
+    def pack(console: "Console", seen: "Seen") -> "Package":
         return pack_results(folder, repo_id, predictions, _say(console), may_publish_logs)
 
     _publish("dataset", folder, repo_id, dry_run, pack, **target_options)
@@ -199,7 +202,7 @@ def explorer(repo_id, dataset, dataset_revision, results, dry_run, may_publish_l
     """
     from petoolkit.publisher.pack_explorer import SDK, pack_explorer
 
-    def pack(console: "Console") -> "Package":
+    def pack(console: "Console", seen: "Seen") -> "Package":
         with console.status("Reading the dataset"):
             return pack_explorer(dataset, dataset_revision, list(results), _say(console), may_publish_logs)
 
