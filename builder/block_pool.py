@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 
 from petoolkit.block_rules import UNCATEGORISED
+from petoolkit.exact_products import GridVectors
 
 from .block_attributes import IsFit
 from .split_pools import Provider, SplitPools
@@ -19,16 +20,17 @@ class BlockPool:
     Args:
         tools: all understood tools.
         pools: what each split may use.
-        documents: (tools, dimension) unit vectors, by which distractors are found.
+        documents: (tools, dimension), by which distractors are found.
     """
 
-    def __init__(self, tools: Tools, pools: SplitPools, documents: np.ndarray):
+    def __init__(self, tools: Tools, pools: SplitPools, documents: GridVectors):
         self._tools, self._documents = tools, documents
         self._providers: list[Provider] = [(tool["category"], tool["provider"]) for tool in tools.rows]
         self._provider_numbers = np.unique(["\0".join(p) for p in self._providers], return_inverse=True)[1]
         self._categories = np.array([tool["category"] for tool in tools.rows])
         self._may_be_candidate = cache(self._mask_of(pools.may_be_candidate))
         self._may_be_called = cache(self._mask_of(pools.may_be_in_history))
+        self._nearest = cache(self._nearest_of)
 
     def _mask_of(self, may: Callable[[Provider, str], bool]) -> Callable[[str], np.ndarray]:
         return lambda split: np.array([may(provider, split) for provider in self._providers])
@@ -44,12 +46,16 @@ class BlockPool:
         allowed = self._may_be_candidate(split) & ~self._tools.does_job_of_any(tuple(group))
         if allowed.sum() < number:
             return None
-        query = self._documents[self._tools.index[group[0]]]
-        similarity = np.where(allowed, self._documents @ query, -np.inf)
-        found = np.argsort(-similarity, kind="stable")[: min(retrieved, number)].tolist()
+        found = self._nearest(tuple(group), split, min(retrieved, number))
         allowed[found] = False
-        found += rng.sample(np.flatnonzero(allowed).tolist(), number - len(found))
-        return [self._tools.rows[index]["tool_name"] for index in found]
+        rest = np.flatnonzero(allowed)
+        found = [*found, *rest[rng.sample(range(len(rest)), number - len(found))].tolist()]
+        return [self._tools.names[index] for index in found]
+
+    def _nearest_of(self, group: tuple[str, ...], split: str, number: int) -> list[int]:
+        query = self._documents[self._tools.index[group[0]]]
+        allowed = self._may_be_candidate(split) & ~self._tools.does_job_of_any(group)
+        return self._documents.nearest(query, self._documents.rough(query[None])[0], number, allowed).tolist()
 
     def callable(self, group: list[str], candidates: list[str], split: str, rng: random.Random) -> "PastTools":
         """Tools for the past calls of a block: none of a candidate's provider, of the group's category, or that does
@@ -64,7 +70,7 @@ class BlockPool:
         )
         mixed = np.random.default_rng(rng.getrandbits(64)).permutation(np.flatnonzero(allowed))
         _, first_of_each = np.unique(self._provider_numbers[mixed], return_index=True)
-        return PastTools([self._tools.rows[index]["tool_name"] for index in mixed[np.sort(first_of_each)]])
+        return PastTools([self._tools.names[index] for index in mixed[np.sort(first_of_each)]])
 
 
 class PastTools:

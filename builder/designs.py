@@ -13,6 +13,7 @@ from .stage_arguments import (
     DocumentsOfCatalogue,
     DrawnUsers,
     EncoderNamed,
+    EngineOfBuild,
     FromRecipe,
     Made,
     NotesOfStage,
@@ -85,6 +86,7 @@ _COMMON = (
             ),
             "has_attributes": FromRecipe("needs_attributes"),
             "notes": _NOTES,
+            "engine": EngineOfBuild(),
         },
     ),
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_jsonable_python
 
 from petoolkit.endpoint.usage import Usage
+from petoolkit.engines.engine import HERE, Engine
 from petoolkit.files import content_hash
 
 from .authors import AUTHORS, AuthorKind
@@ -40,12 +41,14 @@ class Materials:
         run: the stages' rows so far.
         usage: counts what is asked of a language model, by stage.
         on_reply: gets each request to it and its reply.
+        engine: does what can be done in chunks.
     """
 
-    def __init__(self, recipe: Recipe, run: RunFolder, usage: Usage, on_reply: Callable):
+    def __init__(self, recipe: Recipe, run: RunFolder, usage: Usage, on_reply: Callable, engine: Engine = HERE):
         self.recipe = recipe
         self.run = run
         self.usage = usage
+        self.engine = engine
         self.drawn = recipe.users  # number of users to draw; raised while too few are accepted
         self.encoders: dict[str, TextEncoder] = {}  # by name, as far as they were needed
         self._on_reply = on_reply
@@ -115,6 +118,14 @@ class NotesOfStage(Argument):
     def value(self, materials: Materials, notes: Notes) -> Any:
         """See `Argument`."""
         return notes
+
+
+class EngineOfBuild(Argument):
+    """What does work in chunks. It changes no row, so no key depends on it."""
+
+    def value(self, materials: Materials, notes: Notes) -> Any:
+        """See `Argument`."""
+        return materials.engine
 
 
 class RowsOf(Argument):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 # Sends requests and receives replies; what is asked and answered depends on the author and the recipe's `llm` alone.
 _TRANSPORT = f"{__name__.partition('.')[0]}.endpoint"
+_ENGINES = f"{__name__.partition('.')[0]}.engines"  # where work is done changes no row
 _OWN = ("petoolbench", __name__.partition(".")[0])  # the contract, and the package that holds this file
 
 
@@ -15,8 +16,8 @@ def source_files(modules: Iterable[str]) -> list[Path]:
     """The files of modules and of all modules of ours that they import, in the order of their names.
 
     A YAML file beside a module, with its name, is its data and comes with it.
-    Not followed are imports for type checking alone, imports of `petoolkit.endpoint`, and the `__init__.py` of a
-    package of which a module is imported.
+    Not followed are imports for type checking alone, imports of `petoolkit.endpoint` and `petoolkit.engines`, and the
+    `__init__.py` of a package of which a module is imported.
     """
     found: dict[str, Path] = {}
     waiting = list(modules)
@@ -63,7 +64,7 @@ def _run_time_nodes(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _is_own(module: str) -> bool:
-    return module.partition(".")[0] in _OWN and not module.startswith(_TRANSPORT)
+    return module.partition(".")[0] in _OWN and not module.startswith((_TRANSPORT, _ENGINES))
 
 
 @cache

@@ -1,12 +1,13 @@
 """Collected and understood tools, by name and as vectors."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from petoolbench import ToolName
+from petoolkit.exact_products import GridVectors
 
 if TYPE_CHECKING:
     from petoolkit.embedding import TextEncoder
@@ -39,8 +40,10 @@ class Tools:
         self.by_name = by_name
         self.rows = list(by_name.values())
         self.index = {tool["tool_name"]: index for index, tool in enumerate(self.rows)}
+        self.names = list(self.index)
         self.encoder = encoder
         self._eps = eps
+        self._near_of: dict[int, np.ndarray] = {}
         self._does_job_of_any: dict[tuple[str, ...], np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -50,9 +53,14 @@ class Tools:
         return self.rows[self.index[name]]
 
     @cached_property
-    def functionality(self) -> np.ndarray:
+    def functionality_texts(self) -> list[str]:
+        """What each tool does, in words."""
+        return [tool["functionality"] for tool in self.rows]
+
+    @cached_property
+    def functionality(self) -> GridVectors:
         """(tools, dimension) unit vectors of what each tool does."""
-        return self.encoder.encode([tool["functionality"] for tool in self.rows], "functionality descriptions")
+        return GridVectors(self.encoder.encode(self.functionality_texts, "functionality descriptions"))
 
     @cached_property
     def attribute_texts(self) -> list[str]:
@@ -60,9 +68,9 @@ class Tools:
         return list(dict.fromkeys(tool["attributes"] for tool in self.rows))
 
     @cached_property
-    def attributes(self) -> np.ndarray:
+    def attributes(self) -> GridVectors:
         """(attribute_texts, dimension) unit vectors."""
-        return self.encoder.encode(self.attribute_texts, "attribute descriptions")
+        return GridVectors(self.encoder.encode(self.attribute_texts, "attribute descriptions"))
 
     @cached_property
     def attribute_index(self) -> dict[str, int]:
@@ -77,15 +85,26 @@ class Tools:
             names[self.attribute_index[tool["attributes"]]].append(tool["tool_name"])
         return names
 
-    def attribute_vector(self, name: str) -> np.ndarray:
-        """(dimension,) unit vector of a tool's attributes."""
-        return self.attributes[self.attribute_index[self[name]["attributes"]]]
+    def most_like(self, name: str, others: Sequence[str]) -> str:
+        """The one of `others` whose attributes are nearest to those of a tool; of equally near ones the first."""
+        own, *theirs = (self.attribute_index[self[one]["attributes"]] for one in (name, *others))
+        distance = self.attributes.distances(self.attributes[own], np.array(theirs))
+        return others[int(np.argmin(distance))]
 
     def does_job_of(self, name: str) -> np.ndarray:
         """(tools,) bool: which tools could do this tool's job, going by their descriptions; itself included."""
-        same = self.functionality @ self.functionality[self.index[name]] >= 1 - self._eps
+        same = np.zeros(len(self), bool)
+        same[self._near(self.index[name])] = True
         same[self.index[name]] = True
         return same
+
+    def _near(self, number: int) -> np.ndarray:
+        """The numbers of the tools within eps of a tool."""
+        if number not in self._near_of:
+            query = self.functionality[number]
+            rough = self.functionality.rough(query[None])[0]
+            self._near_of[number] = self.functionality.within(query, rough, self._eps).astype(np.int32)
+        return self._near_of[number]
 
     def does_job_of_any(self, names: tuple[str, ...]) -> np.ndarray:
         """(tools,) bool: which tools could do the job of one of these; they themselves included."""
@@ -95,9 +114,9 @@ class Tools:
 
     def overlap(self, name: str, others: Iterable[str]) -> bool:
         """Whether a tool overlaps in function with any of `others`."""
-        rows = [self.index[other] for other in others]
-        vector = self.functionality[self.index[name]]
-        return bool(rows) and bool((self.functionality[rows] @ vector >= 1 - self._eps).any())
+        rows = np.array([self.index[other] for other in others], int)
+        query = self.functionality[self.index[name]]
+        return bool(len(rows)) and bool((self.functionality.distances(query, rows) <= self._eps).any())
 
 
 def provider_of(name: str) -> tuple[str, str]:

@@ -7,16 +7,17 @@ import pytest
 from fakes import VectorEncoder, WordEncoder, full, parameter, tool, tool_set
 from petoolkit.builder.grouping import tool_clusters, uniform_tools
 from petoolkit.builder.grouping.readable_texts import MULTILINGUAL_MODEL, is_readable
-from petoolkit.builder.grouping.tool_clusters import cluster_graph, euclidean
-from petoolkit.builder.grouping.uniform_tools import cosine_distances, split_by_distance, uniform_groups
+from petoolkit.builder.grouping.spanning_forest import components, spanning_forest
+from petoolkit.builder.grouping.tool_clusters import dbscan, large_enough, neighbour_graph
+from petoolkit.builder.grouping.uniform_tools import split_by_distance, uniform_groups
 from petoolkit.builder.recipe import GroupSettings
 from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.group import group
 from petoolkit.builder.tools import Tools
-from scipy.sparse import csr_matrix
 from sklearn.cluster import DBSCAN
 
 from petoolbench import InputError
+from petoolkit.exact_products import distances, on_grid
 
 CITY = parameter("city")
 
@@ -29,31 +30,44 @@ def grouped(tools, **settings):
     return rows, notes.extra["sweep"], notes.counts
 
 
-def graph_of(*points):
-    """Distances between points on a line; one's distance to itself is stored, as scikit-learn stores it."""
-    distances = np.abs(np.subtract.outer(points, points))
-    rows, columns = np.nonzero(distances <= 10)
-    return csr_matrix((distances[rows, columns], (rows, columns)))
+def on_circle(*angles):
+    """Vectors of length 1, each at an angle."""
+    return on_grid(np.array([[np.cos(angle), np.sin(angle)] for angle in angles]))
 
 
 @pytest.mark.parametrize(
     ("points", "weights", "min_samples", "labels"),
     [
-        ([0.0, 0.1, 5.0, 5.1, 9.0], [1, 1, 1, 1, 1], 2, [0, 0, 1, 1, -1]),
-        ([0.0, 0.1, 5.0, 5.1, 9.0], [1, 1, 1, 1, 2], 2, [0, 0, 1, 1, 2]),
-        ([0.0, 0.1, 5.0, 5.1, 9.0], [1, 1, 1, 1, 1], 3, [-1, -1, -1, -1, -1]),
-        ([0.0, 0.1, 5.0, 5.1, 9.0], [2, 1, 1, 1, 1], 3, [0, 0, -1, -1, -1]),
-        ([0.0, 0.4, 0.8, 1.2], [1, 1, 1, 1], 2, [0, 0, 0, 0]),
+        ([0.0, 0.01, 0.5, 0.51, 0.9], [1, 1, 1, 1, 1], 2, [0, 0, 1, 1, -1]),
+        ([0.0, 0.01, 0.5, 0.51, 0.9], [1, 1, 1, 1, 2], 2, [0, 0, 1, 1, 2]),
+        ([0.0, 0.01, 0.5, 0.51, 0.9], [1, 1, 1, 1, 1], 3, [-1, -1, -1, -1, -1]),
+        ([0.0, 0.01, 0.5, 0.51, 0.9], [2, 1, 1, 1, 1], 3, [0, 0, -1, -1, -1]),
+        ([0.0, 0.04, 0.08, 0.12], [1, 1, 1, 1], 2, [0, 0, 0, 0]),
+        ([0.12, 0.9, 0.04, 0.0, 0.08], [1, 1, 1, 1, 1], 2, [0, -1, 0, 0, 0]),
+        ([0.0, 0.0, 0.9], [1, 1, 1], 2, [0, 0, -1]),
         ([0.0], [1], 2, [-1]),
         ([0.0], [1], 1, [0]),
     ],
-    ids=["two pairs, a stranger", "twice", "pairs too small", "a pair of three", "chain", "alone", "alone is enough"],
+    ids=[
+        "two pairs",
+        "twice",
+        "pairs too small",
+        "a pair of three",
+        "chain",
+        "mixed",
+        "equal",
+        "alone",
+        "alone is enough",
+    ],
 )
-def test_clusters_of_points_on_a_line(points, weights, min_samples, labels):
+def test_clusters_of_points_on_a_circle(points, weights, min_samples, labels):
     """A text that two tools share weighs two."""
-    eps = 0.5**2 / 2  # of cosine distance, as euclidean distance 0.5
-    assert euclidean(eps) == 0.5
-    assert cluster_graph(graph_of(*points), np.array(weights), eps, min_samples).tolist() == labels
+    eps = 0.05**2 / 2  # as a cosine distance, 0.05 along the circle
+    vectors, weights = on_circle(*points), np.array(weights)
+    assert dbscan(neighbour_graph(vectors, 2 * eps), weights, eps, min_samples).tolist() == labels
+    if min_samples <= 2:
+        found = components(spanning_forest(vectors, 2 * eps), len(points), eps)
+        assert large_enough(found, weights, min_samples).tolist() == labels
 
 
 @pytest.mark.parametrize("min_samples", [2, 3])
@@ -280,7 +294,8 @@ def test_no_two_tools_of_a_part_are_further_apart_than_the_bound(monkeypatch, mo
     parts = split_by_distance(tools, rows, 0.1)
     assert sorted(one["tool_name"] for part in parts for one in part) == sorted(tools.index)
     for part in parts:
-        assert cosine_distances(tools.functionality[[tools.index[one["tool_name"]] for one in part]]).max() < 0.10001
+        vectors = tools.functionality[[tools.index[one["tool_name"]] for one in part]]
+        assert distances(vectors, vectors).max() < 0.10001
     assert {"P120", "P134"} <= {one["provider"] for part in parts if len(part) >= 15 for one in part}
 
 
@@ -358,7 +373,9 @@ def test_groups_that_take_much_memory_are_said_beforehand_and_refused_where_it_i
     tools = Tools({row["tool_name"]: row for row in rows}, VectorEncoder(alike), 0.1)
     monkeypatch.setattr(tool_clusters, "_LARGE", 100.0)
     grouped(tools, eps=0.1)
+    assert capsys.readouterr().err == ""  # without a graph, nothing is large
+    grouped(tools, eps=0.1, min_samples=3)
     assert "40 distinct functions have 100% of the others within the largest eps, 0.1" in capsys.readouterr().err
     monkeypatch.setattr(tool_clusters, "_BYTES_OF_A_PAIR", 1e15)
-    with pytest.raises(InputError, match=r"lower group\.eps and group\.sweep, or take fewer tools"):
-        grouped(tools, eps=0.1)
+    with pytest.raises(InputError, match=r"take group\.min_samples: 2, which takes little, lower group\.eps"):
+        grouped(tools, eps=0.1, min_samples=3)

@@ -1,22 +1,21 @@
 """Clusters of tools whose functionality descriptions are near one another: DBSCAN, exact at any size."""
 
-import math
 import os
-from collections import defaultdict
-from collections.abc import Iterator
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import coo_matrix, csr_matrix
 from sklearn.cluster import DBSCAN
-from sklearn.neighbors import NearestNeighbors
 
 from petoolbench import InputError
 from petoolkit.console import make_console
+from petoolkit.engines.engine import HERE, Engine
+from petoolkit.exact_products import close_pairs, half_squares
 
 from ..tools import Tools
+from .spanning_forest import components, parts_of, spanning_forest
 
 NOISE = -1  # DBSCAN's label of what belongs to no cluster
+_MOST_WITHOUT_GRAPH = 2  # min_samples, up to which clusters are components of a spanning forest
 _SAMPLED = 256  # texts whose neighbours are counted before all neighbours are kept
 _BYTES_OF_A_PAIR = 60  # of neighbours: a distance and an index, and what clustering copies of them
 _LARGE = 2e9  # bytes that are worth a message
@@ -32,38 +31,42 @@ class ToolClusters:
         largest_eps: largest cosine distance within which two descriptions count as neighbours.
         min_samples: fewest tools within eps of one another, DBSCAN's.
         clustered: (tools,) bool: which tools are clustered; the others are in no cluster.
+        engine: compares the tools.
 
     Raises:
-        InputError: if the neighbours take more memory than this machine has.
+        InputError: if `min_samples` is over 2, and the neighbours take more memory than this machine has.
     """
 
-    def __init__(self, tools: Tools, largest_eps: float, min_samples: int, clustered: np.ndarray):
+    def __init__(
+        self, tools: Tools, largest_eps: float, min_samples: int, clustered: np.ndarray, engine: Engine = HERE
+    ):
         self._rows = np.flatnonzero(clustered)
-        texts = [tools.rows[row]["functionality"] for row in self._rows]
+        texts = [tools.functionality_texts[row] for row in self._rows]
         _, first, self._text_index, self._weights = np.unique(
             texts, return_index=True, return_inverse=True, return_counts=True
         )
         vectors = tools.functionality[self._rows[first]]
-        _check_memory(vectors, largest_eps)
-        neighbours = NearestNeighbors(radius=euclidean(largest_eps), algorithm="brute").fit(vectors)
-        self._graph = neighbours.radius_neighbors_graph(mode="distance")
         self._min_samples = min_samples
+        if min_samples <= _MOST_WITHOUT_GRAPH:
+            self._forest = spanning_forest(vectors, largest_eps, engine)
+        else:
+            _check_memory(vectors, largest_eps, min_samples)
+            self._graph = neighbour_graph(vectors, largest_eps)
 
     def at(self, eps: float) -> list[Cluster]:
         """The clusters at an eps."""
-        labels = cluster_graph(self._graph, self._weights, eps, self._min_samples)[self._text_index]
-        return list(_clusters(labels, self._rows))
+        if self._min_samples <= _MOST_WITHOUT_GRAPH:
+            labels = large_enough(components(self._forest, len(self._weights), eps), self._weights, self._min_samples)
+        else:
+            labels = dbscan(self._graph, self._weights, eps, self._min_samples)
+        of_tools = labels[self._text_index]
+        clustered = of_tools != NOISE
+        rows, of_tools = self._rows[clustered], of_tools[clustered]
+        clusters = [rows[part].tolist() for part in parts_of(of_tools)] if len(rows) else []
+        return sorted(clusters, key=lambda cluster: cluster[0])
 
 
-def _clusters(labels: np.ndarray, rows: np.ndarray) -> Iterator[Cluster]:
-    members: dict[int, list[int]] = defaultdict(list)
-    for row, label in zip(rows, labels, strict=True):
-        if label != NOISE:
-            members[int(label)].append(int(row))
-    yield from members.values()
-
-
-def _check_memory(vectors: np.ndarray, eps: float) -> None:
+def _check_memory(vectors: np.ndarray, eps: float, min_samples: int) -> None:
     """Estimate the memory that the pairs of neighbours take, and say so if it is large.
 
     Raises:
@@ -76,31 +79,36 @@ def _check_memory(vectors: np.ndarray, eps: float) -> None:
         return
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     large = (
-        f"{len(vectors):,} distinct functions have {share:.0%} of the others within the largest eps, {eps}: grouping "
-        f"them takes about {needed / 1e9:.0f} GB of memory"
+        f"{len(vectors):,} distinct functions have {share:.0%} of the others within the largest eps, {eps}: with "
+        f"group.min_samples {min_samples}, grouping them takes about {needed / 1e9:.0f} GB of memory"
     )
     if needed > memory:
         raise InputError(
-            f"{large}, and this machine has {memory / 1e9:.0f} GB; lower group.eps and group.sweep, or "
-            "take fewer tools."
+            f"{large}, and this machine has {memory / 1e9:.0f} GB; take group.min_samples: {_MOST_WITHOUT_GRAPH}, "
+            "which takes little, lower group.eps and group.sweep, or take fewer tools."
         )
     make_console(stderr=True).print(f"{large}.", markup=False, highlight=False)
 
 
-def cluster_graph(graph: csr_matrix, weights: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
+def neighbour_graph(vectors: np.ndarray, largest: float) -> csr_matrix:
+    """The exact distances of all pairs of vectors on the grid within the largest one, each one's own included."""
+    number = len(vectors)
+    pairs = list(close_pairs(vectors, half_squares(vectors), largest, 0, number))
+    first, second = (np.concatenate([np.arange(0), *(pair[side] for pair in pairs)]) for side in (0, 1))
+    distance = np.concatenate([np.zeros(0), *(pair[2] for pair in pairs)])
+    own = np.arange(number)
+    rows, columns = np.concatenate([first, second, own]), np.concatenate([second, first, own])
+    values = np.concatenate([distance, distance, np.zeros(number)])
+    return coo_matrix((values, (rows, columns)), (number, number)).tocsr()
+
+
+def dbscan(graph: csr_matrix, weights: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
     """DBSCAN labels of the distinct texts; the same as over all tools, each text weighing as many as have it."""
-    if min_samples <= 2:  # then clusters are the connected components, which take a tenth of the time and memory
-        near = graph.data <= euclidean(eps)
-        starts = np.concatenate([[0], np.cumsum(near)])[graph.indptr]
-        linked = csr_matrix((np.ones(starts[-1], np.int8), graph.indices[near], starts), graph.shape)
-        labels = connected_components(linked, directed=False)[1]
-        sizes = np.bincount(labels, weights)
-        kept = np.where(sizes >= min_samples, np.cumsum(sizes >= min_samples) - 1, NOISE)
-        return kept[labels]
-    clustering = DBSCAN(eps=euclidean(eps), min_samples=min_samples, metric="precomputed")
-    return clustering.fit(graph, sample_weight=weights).labels_
+    return DBSCAN(eps=eps, min_samples=min_samples, metric="precomputed").fit(graph, sample_weight=weights).labels_
 
 
-def euclidean(cosine_distance: float) -> float:
-    """The distance between two unit vectors, given one minus their cosine."""
-    return math.sqrt(2 * cosine_distance)
+def large_enough(labels: np.ndarray, weights: np.ndarray, min_samples: int) -> np.ndarray:
+    """The labels of those components that hold `min_samples` tools, numbered anew; `NOISE` for the others."""
+    sizes = np.bincount(labels, weights)
+    kept = np.where(sizes >= min_samples, np.cumsum(sizes >= min_samples) - 1, NOISE)
+    return kept[labels]

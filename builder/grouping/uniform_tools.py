@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
 from petoolbench import PARAMETER_KINDS
+from petoolkit.exact_products import distances
 
 from ..tools import Tools
+from .spanning_forest import components, parts_of, spanning_forest
 
 if TYPE_CHECKING:
     from ..recipe import GroupSettings
 
 _MOST_LINKED = 3_000  # tools whose distances are compared at once; larger sets are cut into components first
 _NARROWER = 0.9
-_ROUNDING = 1e-6  # of a cosine distance
+_ROUNDING = 4e-6  # of a cosine distance: vectors are rounded (`petoolkit.exact_products`)
 
 Members = list[dict]  # tools
 Rule = Callable[[Members], list[Members]]
@@ -154,31 +154,29 @@ def _within(vectors: np.ndarray, most: float) -> list[list[int]]:
         return [list(range(len(vectors)))]
     if len(vectors) > _MOST_LINKED:  # complete linkage takes time and memory with the square
         return _of_large(vectors, most)
-    distances = cosine_distances(vectors)
-    if distances.max() <= most + _ROUNDING:
+    apart = distances(vectors, vectors)
+    if apart.max() <= most + _ROUNDING:
         return [list(range(len(vectors)))]
-    labels = fcluster(linkage(squareform(distances, checks=False), "complete"), most + _ROUNDING, "distance")
+    labels = fcluster(linkage(squareform(apart, checks=False), "complete"), most + _ROUNDING, "distance")
     return [np.flatnonzero(labels == label).tolist() for label in dict.fromkeys(labels.tolist())]
 
 
 def _of_large(vectors: np.ndarray, most: float) -> list[list[int]]:
-    """The same for very many: they are cut into components at ever smaller distances, until these are small."""
-    limit = most
-    while True:
-        limit *= _NARROWER
-        near = csr_matrix(vectors @ vectors.T >= 1 - limit)
-        _, labels = connected_components(near, directed=False)
-        largest = np.bincount(labels).max()
-        if largest <= _MOST_LINKED:
-            break
-        if limit < _ROUNDING:  # equal texts: all of them are near
-            return [np.flatnonzero(labels == label).tolist() for label in range(labels.max() + 1)]
-    parts = [np.flatnonzero(labels == label) for label in range(labels.max() + 1)]
-    return [part[found].tolist() for part in parts for found in map(np.array, _within(vectors[part], most))]
+    """The same for very many: what is too large is cut into components at ever smaller distances, until it is small.
 
-
-def cosine_distances(vectors: np.ndarray) -> np.ndarray:
-    """(n, n) cosine distances of unit vectors, 0 on the diagonal, never below 0."""
-    distances = np.clip(1 - vectors.astype(np.float64) @ vectors.T.astype(np.float64), 0, None)
-    np.fill_diagonal(distances, 0)
-    return distances
+    All cuts are of one minimum spanning forest, so they are exact, and the same wherever they are made.
+    """
+    forest = spanning_forest(vectors, most)
+    found: list[list[int]] = []
+    waiting = [(np.arange(len(vectors)), most)]
+    while waiting:
+        part, limit = waiting.pop()
+        if len(part) <= _MOST_LINKED:
+            found += [part[positions].tolist() for positions in map(np.array, _within(vectors[part], most))]
+        elif limit < _ROUNDING:  # equal texts: all of them are near
+            found.append(part.tolist())
+        else:
+            limit *= _NARROWER
+            labels = components(forest, len(vectors), limit)[part]
+            waiting += [(part[positions], limit) for positions in parts_of(labels)]
+    return found

@@ -77,9 +77,9 @@ class LogCandidates:
     def _beside(self, gold: int) -> _OfGold:
         """What can stand beside a gold tool. Of each other provider of its function it is the tool nearest to it."""
         group = np.flatnonzero(self._first == self._first[gold])
-        similarity = self._vectors[group] @ self._vectors[gold]
+        distance = self._vectors.distances(self._vectors[gold], group)
         nearest: dict[tuple[str, str], int] = {self._providers[gold]: gold}
-        for tool in group[np.argsort(-similarity, kind="stable")].tolist():
+        for tool in group[np.argsort(distance, kind="stable")].tolist():
             nearest.setdefault(self._providers[tool], tool)
         retrieved, others = self._of_group(int(self._first[gold]))
         return _OfGold([tool for tool in nearest.values() if tool != gold], retrieved, others)
@@ -87,10 +87,13 @@ class LogCandidates:
     def _apart_from(self, first: int) -> tuple[list[int], list[int]]:
         """Tools that cannot do a group's job, going by their descriptions: the nearest to the group, and the rest."""
         group = np.flatnonzero(self._first == first)
-        similarities = self._vectors @ self._vectors[group].T
-        allowed = (similarities < 1 - NEAR).all(axis=1)
+        allowed, apart = np.ones(len(self._vectors), bool), np.zeros(len(self._vectors))
+        for tool in group.tolist():
+            distance = self._vectors.distances(self._vectors[tool], slice(None))
+            allowed &= distance > NEAR
+            apart += distance  # single additions: the same on every machine
         allowed[group] = False
-        similarity = np.where(allowed, similarities.sum(axis=1), -np.inf)
-        nearest = np.argsort(-similarity, kind="stable")[: min(RETRIEVED, int(allowed.sum()))]
+        apart[~allowed] = np.inf
+        nearest = np.argsort(apart, kind="stable")[: min(RETRIEVED, int(allowed.sum()))]
         allowed[nearest] = False
         return nearest.tolist(), np.flatnonzero(allowed).tolist()

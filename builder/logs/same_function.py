@@ -3,13 +3,10 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.sparse import csr_matrix, vstack
-from scipy.sparse.csgraph import connected_components
 
+from ..grouping.spanning_forest import components, parts_of, spanning_forest
 from ..grouping.uniform_tools import split_by_distance
 from ..tools import Tools
-
-_ROWS_AT_ONCE = 2_000
 
 
 def same_function_groups(tools: Tools, known: np.ndarray, most: float) -> np.ndarray:
@@ -23,7 +20,7 @@ def same_function_groups(tools: Tools, known: np.ndarray, most: float) -> np.nda
         most: cosine distance.
     """
     first = np.arange(len(tools))
-    for chain in _chains(tools.functionality, np.flatnonzero(known), most):
+    for chain in _chains(tools.functionality.rows, np.flatnonzero(known), most):
         for group in split_by_distance(tools, [tools.rows[row] for row in chain], most):
             numbers = [tools.index[tool["tool_name"]] for tool in group]
             first[numbers] = min(numbers)
@@ -34,11 +31,7 @@ def _chains(vectors: np.ndarray, rows: np.ndarray, most: float) -> Iterator[np.n
     """Sets of two or more rows, between which no two vectors are within `most` of each other."""
     if not len(rows):
         return
-    own = vectors[rows]
-    starts = range(0, len(own), _ROWS_AT_ONCE)
-    near = vstack([csr_matrix(own[start : start + _ROWS_AT_ONCE] @ own.T >= 1 - most) for start in starts])
-    _, labels = connected_components(near, directed=False)
-    order = np.argsort(labels, kind="stable")
-    for chain in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
+    labels = components(spanning_forest(vectors[rows], most), len(rows), most)
+    for chain in parts_of(labels):
         if len(chain) > 1:
             yield rows[chain]

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from petoolbench import PARAMETER_KINDS, InputError
+from petoolkit.exact_products import GridVectors
 from petoolkit.text import counted
 
 from ..block_attributes import AssignedAttributes, BlockAttributes, CatalogueAttributes, both
@@ -79,7 +80,7 @@ def blocks(
     providers = {name: (tool["category"], tool["provider"]) for name, tool in tools.by_name.items()}
     providers_of = {group["group_id"]: {providers[name] for name in group["tools"]} for group in groups}
     pools = draw_pools(groups, providers_of, providers.values(), export.split, export.test_share, seed)
-    documents = retriever.encode([tool["functionality"] for tool in tools.rows], "functionality descriptions")
+    documents = GridVectors(retriever.encode(tools.functionality_texts, "functionality descriptions"))
     draw = _Draw(tools, BlockPool(tools, pools, documents), settings, candidates, notes)
     drawn, round_number = 0, 0
     reasons: Counter[str] = Counter()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from petoolbench import InputError
+from petoolkit.exact_products import GridVectors, on_grid
 
 from ..record_rng import record_rng
 from ..stage_notes import Notes
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from ..recipe import CandidateSettings
     from ..tools import Tools
+
+_QUERIES_AT_ONCE = 256
 
 
 def candidates(
@@ -46,15 +49,13 @@ def candidates(
         InputError: if the catalogue has too few tools.
     """
     by_group = {group["group_id"]: group["tools"] for group in groups}
-    accepted = list(islice((row for row in instructions if not row["rejected"]), number_of_users))
-    user_of = {user["user_id"]: user for user in users}
-    documents = retriever.encode([tool["functionality"] for tool in tools.rows], "functionality descriptions")
-    queries = retriever.encode([row["instruction"] for row in accepted], "instructions")
-    names = list(tools.index)
+    if retriever is tools.encoder:
+        documents = tools.functionality
+    else:
+        documents = GridVectors(retriever.encode(tools.functionality_texts, "functionality descriptions"))
     most = min(settings.number, settings.same_function or settings.number)
-
-    for row, query in zip(accepted, queries, strict=True):
-        user = user_of[row["user_id"]]
+    accepted = islice((row for row in instructions if not row["rejected"]), number_of_users)
+    for row, user, query, rough in _with_queries(accepted, users, retriever, documents):
         rng = record_rng(seed, "candidates", row["user_id"])
         group = by_group[user["group_id"]]
         others = [name for name in group if name != user["gold_tool"]]
@@ -70,15 +71,30 @@ def candidates(
                 f"{settings.number} candidates were asked for, but only {allowed.sum() + len(chosen)} tools can stand "
                 f"beside {user['gold_tool']}; lower candidates.number or add catalogues."
             )
-        similarity = np.where(allowed, documents @ query, -np.inf)
-        found = np.argsort(-similarity, kind="stable")[: min(settings.retrieved, settings.number - len(chosen))]
-        chosen += [names[index] for index in found]
+        found = documents.nearest(query, rough, min(settings.retrieved, settings.number - len(chosen)), allowed)
+        chosen += [tools.names[index] for index in found]
         allowed[found] = False
-        rest = np.flatnonzero(allowed).tolist()
-        chosen += [names[index] for index in rng.sample(rest, settings.number - len(chosen))]
+        rest = np.flatnonzero(allowed)
+        drawn = rng.sample(range(len(rest)), settings.number - len(chosen))
+        chosen += [tools.names[index] for index in rest[drawn]]
         rng.shuffle(chosen)
         yield {
             "user_id": row["user_id"],
             "candidate_tools": chosen,
             "same_function_tools": [name for name in chosen if name in group],
         }
+
+
+def _with_queries(
+    instructions: Iterable[dict], users: Iterable[dict], retriever: "TextEncoder", documents: GridVectors
+) -> Iterator[tuple[dict, dict, np.ndarray, np.ndarray]]:
+    """Instructions, each with its user, its vector, and the vector's rough products with all documents.
+
+    Both kinds of rows stand in the same order.
+    """
+    waiting = iter(users)
+    rows = iter(instructions)
+    while part := list(islice(rows, _QUERIES_AT_ONCE)):
+        queries = on_grid(retriever.encode([row["instruction"] for row in part], "instructions"))
+        for row, query, rough in zip(part, queries, documents.rough(queries), strict=True):
+            yield row, next(user for user in waiting if user["user_id"] == row["user_id"]), query, rough

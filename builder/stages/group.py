@@ -7,12 +7,13 @@ import numpy as np
 
 from petoolbench import InputError
 from petoolkit.console import make_console
+from petoolkit.engines.engine import HERE, Engine
+from petoolkit.exact_products import distances, similarity_sums
 
 from ..grouping.readable_texts import MULTILINGUAL_MODEL, is_readable
 from ..grouping.tool_clusters import Cluster, ToolClusters
 from ..grouping.uniform_tools import (
     Members,
-    cosine_distances,
     parameter_types,
     providers_in,
     split_rules,
@@ -29,7 +30,9 @@ class NoGroup(InputError):
     """No tools of a catalogue do the same job and can stand in for one another."""
 
 
-def group(tools: Tools, settings: "GroupSettings", has_attributes: bool, notes: Notes) -> list[dict]:
+def group(
+    tools: Tools, settings: "GroupSettings", has_attributes: bool, notes: Notes, engine: Engine = HERE
+) -> list[dict]:
     """Cluster tools by functionality, then keep what is uniform.
 
     A group's tools have the same category, parameters (as `settings.uniform` says) and, where they document one,
@@ -44,6 +47,7 @@ def group(tools: Tools, settings: "GroupSettings", has_attributes: bool, notes: 
             eps {eps, clusters, clustered, purity by category and by parameters (share of the clustered tools that
             agree with most of their cluster), groups, kept}), and `rules`: how many clusters span two or more
             providers, and after each rule, how many of them still have such a part.
+        engine: compares the tools.
 
     Output columns:
         group_id (str), category (str), tools (list of str, sorted)
@@ -56,7 +60,7 @@ def group(tools: Tools, settings: "GroupSettings", has_attributes: bool, notes: 
     Raises:
         NoGroup: if no group is left.
     """
-    texts = [tool["functionality"] for tool in tools.rows]
+    texts = tools.functionality_texts
     known = is_readable(texts, tools.encoder)
     if unknown := int((~known).sum()):
         notes.counts["dropped: in a language that the embedding model does not know"] = unknown
@@ -67,7 +71,8 @@ def group(tools: Tools, settings: "GroupSettings", has_attributes: bool, notes: 
             highlight=False,
         )
     asked_for = np.array([not tool["background"] for tool in tools.rows])
-    clusters = ToolClusters(tools, max([settings.eps, *settings.sweep]), settings.min_samples, known & asked_for)
+    largest = max([settings.eps, *settings.sweep])
+    clusters = ToolClusters(tools, largest, settings.min_samples, known & asked_for, engine)
     notes.extra["sweep"] = sweep = []
     for eps in sorted({settings.eps, *settings.sweep}):
         at_eps = clusters.at(eps)
@@ -138,8 +143,8 @@ def _row(tools: Tools, number: int, members: list[dict]) -> dict:
         "group_id": f"g{number:05d}",
         "category": members[0]["category"],
         "tools": names,
-        "functionality": members[int(np.argmax(vectors @ vectors.sum(axis=0)))]["functionality"],
-        "largest_distance": round(float(cosine_distances(vectors).max()), 4),
+        "functionality": members[int(np.argmax(similarity_sums(vectors)))]["functionality"],
+        "largest_distance": round(float(distances(vectors, vectors).max()), 4),
     }
 
 

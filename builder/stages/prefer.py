@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from petoolbench import PARAMETER_KINDS
 
 from ..record_rng import record_rng
@@ -99,7 +97,7 @@ class _Draw:
             may_be_liked = [name for name in names if provider_of(name) not in rivals]
             if not may_be_liked:
                 continue
-            liked = self._most_like(gold, may_be_liked)
+            liked = self._tools.most_like(gold, may_be_liked)
             taken += names
             brought = self._neighbours(liked, taken, rivals, rng)
             taken += brought
@@ -158,16 +156,10 @@ class _Draw:
         """For each attribute description near this one, nearest first, the names of the tools that have it."""
         if attributes not in self._nearest:
             vectors = self._tools.attributes
-            similarity = vectors @ vectors[self._tools.attribute_index[attributes]]
-            order = np.argsort(-similarity, kind="stable")[:_MOST_TRIED]
+            query = vectors[self._tools.attribute_index[attributes]]
+            order = vectors.nearest(query, vectors.rough(query[None])[0], _MOST_TRIED)
             self._nearest[attributes] = [self._tools.names_by_attributes[index] for index in order]
         return self._nearest[attributes]
-
-    def _most_like(self, gold: str, names: list[str]) -> str:
-        """The tool whose attributes are nearest to the gold tool's."""
-        vector = self._tools.attribute_vector(gold)
-        similarity = [float(self._tools.attribute_vector(name) @ vector) for name in names]
-        return names[int(np.argmax(similarity))]
 
 
 def _has_parameters(tool: dict) -> bool:

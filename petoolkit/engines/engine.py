@@ -1,0 +1,78 @@
+"""The one seam between work that can be cut into chunks and whatever does it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, TypeVar
+
+from petoolbench import InputError
+
+Chunk = TypeVar("Chunk")
+Result = TypeVar("Result")
+
+
+class Engine(Protocol):
+    """Does chunks of work. Which engine does it changes no result, so it stands in no cache key.
+
+    An engine in other processes takes functions and chunks that can be pickled. A function's arrays are best given to
+    each process once, for they may be large.
+    """
+
+    number_of_workers: int
+
+    def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Iterator[tuple[int, Result]]:
+        """Do all chunks.
+
+        Args:
+            function: of one chunk; its result depends on nothing else.
+            chunks: read ahead by a few only, so that they may be many.
+
+        Yields:
+            The number of each chunk, from 0, and its result, in the chunks' order.
+
+        Raises:
+            InputError: as the function raised it.
+            ChunkFailed: for anything else that it raised, or if a worker ended.
+        """
+
+
+class ChunkFailed(InputError):
+    """A chunk of work could not be done; says which, and why."""
+
+    def __init__(self, number: int, why: str, next_step: str = "the same command goes on from what is finished"):
+        super().__init__(f"part {number + 1:,} of the work failed ({why}); {next_step}.")
+        self._arguments = (number, why, next_step)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # exceptions are pickled by their message else
+        return type(self), self._arguments
+
+
+def do_chunk(function: Callable[[Chunk], Result], number: int, chunk: Chunk) -> Result:
+    """The result of one chunk; raises what `Engine.run` raises."""
+    try:
+        return function(chunk)
+    except InputError:
+        raise
+    except Exception as error:
+        raise ChunkFailed(number, f"{type(error).__name__}: {error}") from error
+
+
+class Here:
+    """Does the chunks in this process, one after the other, each when its result is asked for."""
+
+    number_of_workers = 1
+
+    def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Iterator[tuple[int, Result]]:
+        """See `Engine`."""
+        for number, chunk in enumerate(chunks):
+            yield number, do_chunk(function, number, chunk)
+
+
+HERE = Here()
+
+
+def make_engine(workers: int) -> Engine:
+    """The engine for a number of processes on this machine."""
+    if workers <= 1:
+        return HERE
+    from petoolkit.engines.worker_processes import WorkerProcesses
+
+    return WorkerProcesses(workers)
