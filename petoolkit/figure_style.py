@@ -18,6 +18,7 @@ _STYLE: Any = {
     "axes.titlelocation": "left",
     "axes.edgecolor": GREY,
     "text.parse_math": False,  # a dollar in a name is a dollar
+    "pdf.fonttype": 42,  # TrueType, embedded: publishers refuse Type 3
     "svg.hashsalt": "petoolbench",  # the same figure has the same bytes
     "figure.constrained_layout.use": True,
 }

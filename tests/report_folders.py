@@ -98,6 +98,30 @@ def with_tool_acc(value, tool_acc, setting=ALL, low=None, high=None):
     return value
 
 
+def value(share, low=None, high=None):
+    return {"value": share, "low": low, "high": high}
+
+
+def with_preference(result):
+    """The scores with the headline numbers: 0.8 of 90 pairs, gains, and overrides with the taste in 0.25."""
+    override = {"rows": 12, "own": value(0.7), "expected": 1, "other": value(0.25, 0.2, 0.3), "expected_other": 0}
+    swap = {
+        "preferred_only": {"rows": 0, "own": value(0.9), "expected": 1},
+        "rating_integrated": {"rows": 100, "missing": 2, "own": value(0.1, 0.05, 0.15), "expected": 0},
+        "all": {"rows": 100, "missing": 2, "own": value(0.1, 0.05, 0.15), "expected": 0},
+    }
+    return result | {
+        "counterfactuals": {"no-history": "0" * 16, "swap": "1" * 16, "override": "2" * 16},
+        "pairs": {"all": {"pairs": 100, "counted": 90, "score": value(0.8, 0.7, 0.9), "gain": value(0.75, 0.6, 0.9)}},
+        "history_gain": {"all": value(0.5, 0.4, 0.6)},
+        "counterfactual_scores": {
+            "no-history": {"all": {"rows": 300, "own": value(0.3), "expected": 0.25}},
+            "swap": swap,
+            "override": {"all": override},
+        },
+    }
+
+
 def folders(path, *results):
     """Write evaluations without predictions into `path`; gives their folders."""
     made = []
@@ -127,14 +151,16 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.text, self.figures, self.tables = set(), [], [], {}
+        self.tags, self.text, self.figures, self.tables, self.links = set(), [], [], {}, []
         self._rows, self._cell = [], None
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         found = dict(attributes)
         self.tags.add(tag)
-        if tag == "img":
+        if tag == "a":
+            self.links.append(found.get("href"))
+        elif tag == "img":
             self.figures.append(found)
         elif found.get("role") == "region":
             self._rows = self.tables.setdefault(found["aria-label"], [])

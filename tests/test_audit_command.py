@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from fakes import WordEncoder
 from petoolkit.builder.dataset_folder import check_replaceable, write_dataset
 from petoolkit.builder.recipe import load_recipe
+from report_folders import groups_of, scores
 from rich.console import Console
 from test_audit import clean, liked_provider_is_golds
 
@@ -209,20 +210,20 @@ def test_the_released_part_fails_as_it_was_found_to(official_part, tmp_path):
 
 
 def test_a_report_shows_the_audit_of_its_dataset(tmp_path):
-    from types import SimpleNamespace
-
-    from petoolkit.evaluator.report.report_audit import audit_parts
+    from petoolkit.evaluator.report import report_audit
+    from petoolkit.evaluator.report.report_figures import draw_figures
 
     folder = dataset(tmp_path)
-    group = SimpleNamespace(number=2, first=SimpleNamespace(dataset=str(folder)))
-    assert list(audit_parts(group)) == []  # not audited
+    (group,) = groups_of(tmp_path / "not-audited", scores(dataset=str(folder)))
+    assert group.audit is None and "holds no audit" in draw_figures(group)[1]["audit"]
     audit_folder(folder, CONSOLE)
-    [(notes, [scores], [figure], [counts])] = audit_parts(group)
-    assert notes[0] == figure.finding == "All 19 gates hold."
-    assert figure.file == "figures/2-audit.png" and figure.svg.startswith(b"<?xml")
-    assert [cell.text for cell in scores.rows[1].cells] == ["50.0", "50.0", "50.0", "passed"]
-    assert {row.name for row in counts.rows} >= {
+    (group,) = groups_of(tmp_path / "audited", scores(dataset=str(folder)))
+    figure = draw_figures(group)[0]["audit"]
+    assert (figure.name, figure.finding) == ("1-audit", "All 19 gates hold.")
+    assert figure.saved("svg").startswith(b"<?xml")
+    solvers = report_audit.solvers(group.audit)
+    assert [cell.text for cell in solvers.rows[1].cells] == ["50.0", "50.0", "50.0", "passed"]
+    assert {row.name for row in report_audit.given_away(group.audit).rows} >= {
         "the history is empty",
         "users of the test split that training rows have",
     }
-    assert list(audit_parts(SimpleNamespace(number=1, first=SimpleNamespace(dataset="me/bench")))) == []

@@ -15,13 +15,14 @@ from report_folders import (
     plain,
     rows_of,
     scores,
+    with_preference,
     with_tool_acc,
 )
 
 from petoolbench import SETTINGS, InputError
-from petoolkit.evaluator.report import preference_tables, write_report
+from petoolkit.evaluator.report import paper_tables, preference_tables, run_tables, write_report
 from petoolkit.evaluator.report import report_findings as findings
-from petoolkit.evaluator.report import report_tables as tables
+from petoolkit.evaluator.report.report_forms import FORMS
 from petoolkit.evaluator.report.score_files import read_scores
 from petoolkit.evaluator.scores.score import score
 from petoolkit.figure_style import setting_colour
@@ -63,9 +64,9 @@ def test_report_json_holds_every_number_of_every_folder(written):
 @pytest.mark.parametrize(
     ("title", "metrics", "settings"),
     [
-        ("Table 1. Tool Acc and Param Acc", ["tool_acc", "param_acc"], SETTINGS_AND_ALL),
+        ("Tool Acc and Param Acc, as the paper's Table 1", ["tool_acc", "param_acc"], SETTINGS_AND_ALL),
         ("Joint Acc and Preference Acc", ["joint_acc", "preference_acc"], SETTINGS_AND_ALL),
-        ("Table 2. Errors by type", list(ERROR_TYPES), ["preferred_only", "chronological"]),
+        ("Errors by type, as the paper's Table 2", list(ERROR_TYPES), ["preferred_only", "chronological"]),
         ("Errors in the other settings", list(ERROR_TYPES), ["rating_integrated", "all"]),
     ],
 )
@@ -87,8 +88,16 @@ def test_the_pages_tables_hold_the_folders_numbers_with_their_intervals(written,
 def test_the_papers_rows_are_marked_and_not_comparable_on_other_data(written):
     page, _, parsed = written
     for title, name, numbers in (
-        ("Table 1. Tool Acc and Param Acc, robust reader", "GPT-4o", "53.7 77.6 45.7 79.6 33.6 81.8 44.3 79.7"),
-        ("Table 2. Errors by type, robust reader", "PEToolLLaMA", "0.6 3.4 9.3 12.0 7.6 3.9 0.5 1.8 6.5 10.4 5.1 3.1"),
+        (
+            "Tool Acc and Param Acc, as the paper's Table 1, robust reader",
+            "GPT-4o",
+            "53.7 77.6 45.7 79.6 33.6 81.8 44.3 79.7",
+        ),
+        (
+            "Errors by type, as the paper's Table 2, robust reader",
+            "PEToolLLaMA",
+            "0.6 3.4 9.3 12.0 7.6 3.9 0.5 1.8 6.5 10.4 5.1 3.1",
+        ),
     ):
         (row,) = [row for row in parsed.tables[title] if row[1][:1] == [name]]
         assert row[0] == "paper"
@@ -112,18 +121,18 @@ def test_the_papers_rows_are_marked_and_not_comparable_on_other_data(written):
 )
 def test_on_the_authors_rows_the_papers_numbers_stand_with_what_still_differs(tmp_path, users, expected):
     (group,) = groups_of(tmp_path, scores(released=True, users=users))
-    table = tables.paper_metrics(group, "paper")
+    table = paper_tables.paper_metrics(group, "paper")
     assert table.paper_heading == "The paper's own rows"
     assert expected in table.notes[-1]
     assert "--prompt released --truncate paper" in table.notes[-1]
     asked_alike = OPTIONS | {"prompt": "released", "truncate": "paper"}
     (group,) = groups_of(tmp_path / "alike", scores(released=True, users=users, options=asked_alike))
-    assert "--prompt" not in tables.comparability(group)
+    assert "--prompt" not in paper_tables.comparability(group)
 
 
 def test_the_papers_numbers_were_copied_well():
     """They agree with each other, nearly: `all` is the settings' mean, errors and accuracy make 100."""
-    paper = tables.paper_results()
+    paper = paper_tables.paper_results()
     for name, numbers in paper["table_1"].items():
         for metric in (0, 1):
             mean = sum(numbers[setting][metric] for setting in SETTINGS) / 3
@@ -142,13 +151,13 @@ def test_a_further_metric_and_a_further_error_type_appear_in_the_tables(tmp_path
     monkeypatch.setitem(METRICS, "first_acc", metric)
     monkeypatch.setitem(ERROR_TYPES, "XX", ErrorType("XX", "another error", ("tool",)))
     (group,) = groups_of(tmp_path, scores())
-    (table,) = tables.further_metrics(group, "robust")
+    (table,) = paper_tables.further_metrics(group, "robust")
     assert table.title == "Joint Acc, Preference Acc and First Acc, robust reader"
     assert [column.name for column in table.columns[:3]] == ["Joint Acc", "Preference Acc", "First Acc"]
     assert "First Acc: The first candidate was called." in table.notes[-1]
     value = group.runs[0].result.score("all", "first_acc")
     assert rows_of(table)["openai:gpt-4o"][-1].startswith(f"{100 * (value.value or 0):.1f} ")
-    table_2, _ = tables.errors(group, "robust")
+    table_2, _ = paper_tables.errors(group, "robust")
     assert [column.name for column in table_2.columns[:7]] == ["IF", "TH", "TFM", "TPM", "PNM", "PVM", "XX"]
     assert rows_of(table_2)["GPT-4o"][:7] == ["0.5", "1.5", "20.0", "30.3", "7.9", "14.0", "\N{EN DASH}"]
     assert "XX: another error" in table_2.notes[1]
@@ -177,9 +186,9 @@ def test_what_replies_lacked_stands_beside_each_score(tmp_path):
     result["counts"]["all"] |= {"missing": 3, "cut_replies": 40, "unreadable": {"robust": 45, "paper": 60}}
     result["counts"]["all"] |= {"how_read": {"as asked": 200, "own form": 30, "mended": 22}}
     groups = groups_of(tmp_path, result)
-    cells = rows_of(tables.headline(groups[0]))["openai:gpt-4o"]
+    cells = rows_of(run_tables.headline(groups[0]))["openai:gpt-4o"]
     assert cells[3:] == ["3 1.0 %", "40 13.3 %", "45 15.0 %", "30 10.0 %", "22 7.3 %"]
-    details = {reader: tables.paper_metrics(groups[0], reader).rows[0].detail for reader in ("robust", "paper")}
+    details = {reader: paper_tables.paper_metrics(groups[0], reader).rows[0].detail for reader in ("robust", "paper")}
     assert details == {
         "robust": "of 300 replies: 3 missing, 40 cut, 45 unreadable, 30 own form, 22 mended",
         "paper": "of 300 replies: 3 missing, 40 cut, 60 unreadable",
@@ -191,7 +200,7 @@ def test_the_headline_puts_each_model_beside_chance_and_the_best_rule(tmp_path):
         tmp_path, with_tool_acc(scores(), 0.512, low=0.45, high=0.57), with_tool_acc(scores("openai:mini"), 0.95)
     )
     replies = ["0", "0", "3 1.0 %", "5 1.7 %", "2 0.7 %"]
-    assert rows_of(tables.headline(group)) == {
+    assert rows_of(run_tables.headline(group)) == {
         "openai:mini": ["95.0 95.0\N{EN DASH}95.0", "+85.0", "+5.0", *replies],
         "openai:gpt-4o": ["51.2 45.0\N{EN DASH}57.0", "+41.2", "\N{MINUS SIGN}38.8", *replies],
         "chance": ["10.0", *[""] * 7],
@@ -199,8 +208,8 @@ def test_the_headline_puts_each_model_beside_chance_and_the_best_rule(tmp_path):
     }
     assert plain(findings.overview(group)) == (
         "openai:mini has the highest Tool Acc, 95.0 % (95 % interval 95.0\N{EN DASH}95.0). The best rule, "
-        "preference-rule, has 90.0 %. The whole interval lies above that for 1 of 2 models, and below it for 1. "
-        "Chance is 10.0 %."
+        "preference-rule, has 90.0 %. Chance is 10.0 %. Differences between models were not tested here; petoolbench "
+        "compare run-1 OTHER_FOLDER tests one."
     )
 
 
@@ -218,15 +227,15 @@ def test_what_has_no_row_behind_it_is_a_dash(tmp_path):
     result["scores"]["all"]["robust"]["joint_acc"] = {"value": 0.5, "low": None, "high": None}
     result["usage"] = dict.fromkeys(result["usage"])
     (group,) = groups_of(tmp_path, result)
-    cells = rows_of(tables.further_metrics(group, "robust")[0])["openai:gpt-4o"]
+    cells = rows_of(paper_tables.further_metrics(group, "robust")[0])["openai:gpt-4o"]
     assert cells[5:7] == ["\N{EN DASH}", "50.0"]
-    assert rows_of(tables.cost(group))["openai:gpt-4o"] == ["\N{EN DASH}"] * 5
+    assert rows_of(run_tables.cost(group))["openai:gpt-4o"] == ["\N{EN DASH}"] * 5
 
 
 def test_cost_counts_and_what_was_run_are_in_the_tables(tmp_path):
     (group,) = groups_of(tmp_path, scores(options=OPTIONS | {"repeat": 2}, revision="v1"))
-    assert rows_of(tables.cost(group))["openai:gpt-4o"] == ["1,234,567", "7,654", "0.81", "2.50", "$3.46"]
-    assert rows_of(tables.counts(group))["openai:gpt-4o"] == [
+    assert rows_of(run_tables.cost(group))["openai:gpt-4o"] == ["1,234,567", "7,654", "0.81", "2.50", "$3.46"]
+    assert rows_of(run_tables.counts(group))["openai:gpt-4o"] == [
         "600",
         "0",
         "590",
@@ -239,7 +248,7 @@ def test_cost_counts_and_what_was_run_are_in_the_tables(tmp_path):
         "12",
         "1",
     ]
-    assert rows_of(tables.what_was_run(group))["openai:gpt-4o"] == [
+    assert rows_of(run_tables.what_was_run(group))["openai:gpt-4o"] == [
         "openai:gpt-4o",
         "run-0",
         "some-dataset v1 revision, test split, all",
@@ -253,7 +262,7 @@ def test_repeated_runs_are_shown_one_by_one(tmp_path):
     result = scores(options=OPTIONS | {"repeat": 3})
     result["repeats"]["all"]["robust"]["tool_acc"] = [0.5, 0.53, 0.49]
     (group,) = groups_of(tmp_path, result, scores("openai:mini"))
-    (table,) = tables.repeated_runs(group)
+    (table,) = run_tables.repeated_runs(group)
     assert rows_of(table) == {"openai:gpt-4o": ["50.0, 53.0, 49.0", "4.0"]}
 
 
@@ -280,15 +289,16 @@ def test_a_pair_with_and_without_history_is_found_and_drawn(written, tmp_path):
     page, _, parsed = written
     (group,) = json.loads((page.parent / "report.json").read_text())["groups"]
     assert group["pairs"] == [{"with_history": "openai:gpt-4o", "without_history": "openai:gpt-4o, no history"}]
-    assert any(figure["alt"].startswith("Figure 5.") for figure in parsed.figures)
+    assert any("(The paper's Figure 5)" in figure["alt"] for figure in parsed.figures)
     blind = with_tool_acc(
         with_tool_acc(scores(options=OPTIONS | {"history": False}), 0.3, "preferred_only"), 0.6, "chronological"
     )
     seeing = with_tool_acc(with_tool_acc(scores(), 0.5, "preferred_only"), 0.4, "chronological")
     (group,) = groups_of(tmp_path, blind, seeing)
     found = findings.history_pairs(group)
-    assert "Preferred-only: Tool Acc of openai:gpt-4o changes by +20.0 points with history." in found
-    assert "Chronological: Tool Acc of openai:gpt-4o changes by \N{MINUS SIGN}20.0 points with history." in found
+    assert "Preferred-only: openai:gpt-4o has 50.0 % with history and 30.0 % without." in plain(found)
+    assert "Chronological: openai:gpt-4o has 40.0 % with history and 60.0 % without." in plain(found)
+    assert found.endswith("were not tested; petoolbench compare tests one: petoolbench compare run-0 run-1.")
 
 
 @pytest.mark.parametrize(
@@ -336,11 +346,11 @@ def test_differences_are_stated_where_a_corrected_test_supports_them(tmp_path):
     a = with_tests(scores(), history_length=0.001, gold_position=0.2, category=0.3)
     b = with_tests(scores("hf:x"), history_length=0.01, gold_position=0.04, category=0.9)
     (group,) = groups_of(tmp_path, a, b)
-    assert plain(findings.by_history_length(group, group.runs)) == (
+    assert plain(findings.by_history_length(group)) == (
         "Tool Acc depends on the length of the history for openai:gpt-4o (p = 0.006): a test over all of them, by "
         "whole blocks, corrected for the 6 tests of this group."
     )
-    assert plain(findings.by_gold_position(group, group.runs)) == (
+    assert plain(findings.by_gold_position(group)) == (
         "No difference by the position of the gold tool is supported: a test over all of them, by whole blocks, "
         "corrected for the 6 tests of this group, finds none (lowest p = 0.160), whatever single values look like."
     )
@@ -353,18 +363,18 @@ def test_rules_that_cannot_depend_on_a_thing_are_its_placebo(tmp_path):
         with_tests(scores(f"baseline:{name}"), gold_position=p) for name, p in (("random", 0.9), ("lexical", 0.001))
     )
     (group,) = groups_of(tmp_path, model, random, lexical)
-    assert plain(findings.by_gold_position(group, group.runs)).endswith(
+    assert plain(findings.by_gold_position(group)).endswith(
         "As a placebo, 2 rules that cannot depend on it: the test finds a difference for lexical. So some rows are "
         "harder than others there, and a difference need not be the model's."
     )
     (group,) = groups_of(tmp_path / "one", model, random)
-    assert findings.by_gold_position(group, group.runs).endswith("the test finds a difference for none.")
+    assert findings.by_gold_position(group).endswith("the test finds a difference for none.")
 
 
 def test_what_was_not_tested_is_not_stated(tmp_path):
     (group,) = groups_of(tmp_path, scores())
     assert "was not tested, or there is nothing to compare; petoolbench score FOLDER" in findings.by_gold_position(
-        group, []
+        group
     )
 
 
@@ -381,30 +391,6 @@ def test_findings_count_rows(tmp_path):
     )
 
 
-def value(share, low=None, high=None):
-    return {"value": share, "low": low, "high": high}
-
-
-def with_preference(result):
-    """The scores with the headline numbers: 0.8 of 90 pairs, gains, and overrides with the taste in 0.25."""
-    override = {"rows": 12, "own": value(0.7), "expected": 1, "other": value(0.25, 0.2, 0.3), "expected_other": 0}
-    swap = {
-        "preferred_only": {"rows": 0, "own": value(0.9), "expected": 1},
-        "rating_integrated": {"rows": 100, "missing": 2, "own": value(0.1, 0.05, 0.15), "expected": 0},
-        "all": {"rows": 100, "missing": 2, "own": value(0.1, 0.05, 0.15), "expected": 0},
-    }
-    return result | {
-        "counterfactuals": {"no-history": "0" * 16, "swap": "1" * 16, "override": "2" * 16},
-        "pairs": {"all": {"pairs": 100, "counted": 90, "score": value(0.8, 0.7, 0.9), "gain": value(0.75, 0.6, 0.9)}},
-        "history_gain": {"all": value(0.5, 0.4, 0.6)},
-        "counterfactual_scores": {
-            "no-history": {"all": {"rows": 300, "own": value(0.3), "expected": 0.25}},
-            "swap": swap,
-            "override": {"all": override},
-        },
-    }
-
-
 def with_hyphens(table):
     """The rows of a table, with a hyphen for each en dash."""
     return {name: [cell.replace("\N{EN DASH}", "-") for cell in cells] for name, cells in rows_of(table).items()}
@@ -414,8 +400,14 @@ def test_the_headline_is_pairs_their_gain_and_overrides(tmp_path):
     (group,) = groups_of(tmp_path, with_preference(scores()), scores("hf:x"))
     table = preference_tables.preference_headline(group)
     assert with_hyphens(table) == {
-        "openai:gpt-4o": ["80.0 70.0-90.0", "90 of 100", "+75.0 Preference Acc +50.0", "25.0 20.0-30.0"],
-        "hf:x": ["-", "-", "-", "-"],
+        "openai:gpt-4o": [
+            "80.0 70.0-90.0",
+            "90 of 100",
+            "+75.0 +60.0 to +90.0",
+            "+50.0 +40.0 to +60.0",
+            "25.0 20.0-30.0",
+        ],
+        "hf:x": ["-", "-", "-", "-", "-"],
     }
     assert table.notes[-1] == (
         "Not asked: no-history and override, of hf:x. The same command with --counterfactual adds them, where the "
@@ -435,10 +427,11 @@ def test_rows_without_blocks_are_named_in_the_headline(tmp_path):
 def test_counterfactuals_stand_beside_what_is_expected(tmp_path):
     result = with_tool_acc(with_preference(scores()), 0.5)
     (group,) = groups_of(tmp_path, result, scores("hf:x"))
-    (table,) = preference_tables.counterfactual_tables(group)
+    meanings, table = preference_tables.counterfactual_tables(group)
+    changed, deviation = rows_of(meanings)["swap"]
+    assert (changed, deviation[:11]) == ("Liked calls are disliked, and disliked ones liked.", "More than 0")
     found = with_hyphens(table)
-    assert found["swap"][:6] == ["100.0", "90.0 rows as they are", "0.0", "10.0 5.0-15.0", "-", "-"]
-    assert found["swap"][6].startswith("Liked calls are disliked, and disliked ones liked. More than 0")
+    assert found["swap"] == ["100.0", "90.0 rows as they are", "0.0", "10.0 5.0-15.0", "-", "-"]
     assert list(found) == [
         "the rows as they are",
         "no-history",
@@ -457,7 +450,7 @@ def test_models_stand_before_rules_and_an_oracle_is_last_and_never_the_best_rule
     (group,) = groups_of(tmp_path, oracle, rule, {**model, "best_rule": {}})
     assert [run.label for run in group.runs] == ["attribute-words", "openai:gpt-4o", "trait-oracle"]
     assert group.best_rule("all", "tool_acc").name != "trait-oracle"
-    assert [table.title.rpartition(" ")[2] for table in preference_tables.counterfactual_tables(group)] == [
+    assert [table.title.rpartition(" ")[2] for table in preference_tables.counterfactual_tables(group)[1:]] == [
         "openai:gpt-4o",
         "attribute-words",
         "trait-oracle",
@@ -471,8 +464,8 @@ def test_bands_of_few_rows_are_left_out_of_figures_and_findings(tmp_path):
     result["breakdowns"]["history_length"]["preferred_only"]["11-15"]["rows"] = 9
     (group,) = groups_of(tmp_path, result)
     assert group.readable_bands("history_length", "preferred_only") == (["1-5", "6-10"], ["11-15"])
-    assert findings.by_history_length(group, group.runs).endswith(" Left out for fewer than 10 rows: 11-15.")
-    assert "11-15" in rows_of(tables.breakdown(group, "history_length", "preferred_only", "history length"))
+    assert findings.by_history_length(group).endswith(" Left out for fewer than 10 rows: 11-15.")
+    assert "11-15" in rows_of(run_tables.breakdown(group, "history_length", "preferred_only", "history length"))
     (tiny,) = groups_of(tmp_path / "tiny", scores(users=4))
     assert tiny.readable_bands("history_length", "preferred_only") == (["1-5", "6-10"], [])
 
@@ -488,24 +481,25 @@ def test_other_peoples_text_stays_text(tmp_path):
         result["best_rule"]["all"]["robust"]["tool_acc"]["name"] = HOSTILE
     page = write_report(folders(tmp_path, *results), tmp_path / "out")
     parsed, markdown = Page(page.read_text()), (page.parent / "report.md").read_text()
-    assert parsed.tags.isdisjoint({"script", "a", "iframe", "object", "form", "link"})
+    assert parsed.tags.isdisjoint({"script", "iframe", "object", "form", "link"})
+    assert all(re.fullmatch(r"#1(-\d+)?", link) for link in parsed.links)
     assert all(figure["src"].startswith("data:image/svg+xml;base64,") for figure in parsed.figures)
     assert all("onerror" not in figure for figure in parsed.figures)
     assert f"openai:{HOSTILE}" in "".join(parsed.text)
-    assert re.search(r"<(?!/?br)[a-z/]", markdown) is None
+    assert re.search(r"<[a-z/]", re.sub(r'<a id="(chapter|section)[-\d]*"></a>', "", markdown)) is None
     assert "[l](http" not in markdown
     assert " \\| \\`c\\` \\*b\\* \\[l\\]" in markdown
     assert "\u202e" not in page.read_text() + markdown
     assert "\n# b" not in markdown
     columns = [line.replace("\\|", "").count("|") for line in markdown.splitlines() if line.startswith("| openai:")]
-    assert columns[:2] == [6, 10]
+    assert columns[:2] == [7, 10]
 
 
 def test_figures_are_real_and_say_what_they_show(written):
     page, _, parsed = written
     markdown = (page.parent / "report.md").read_text()
     files = re.findall(r"\]\((figures/[^)]+\.png)\)", markdown)
-    names = ("tool-acc", "history", "history-length", "gold-position", "rows", "categories")
+    names = ("tool-acc", "history", "tokens")
     assert files == [f"figures/1-{name}.png" for name in names]
     for file in files:
         with Image.open(page.parent / file) as image:
@@ -517,11 +511,14 @@ def test_figures_are_real_and_say_what_they_show(written):
     assert "http" not in re.sub(r'src="data:[^"]*"', "", page.read_text()).replace("http-equiv", "")
 
 
-def test_the_same_folders_give_the_same_bytes(written, tmp_path):
-    page, results, _ = written
-    again = write_report(folders(tmp_path, *results), tmp_path / "out")
-    for name in ("report.html", "report.md", "report.json"):
-        assert (again.parent / name).read_bytes() == (page.parent / name).read_bytes()
+def test_the_same_command_gives_the_same_bytes(tmp_path):
+    made = folders(tmp_path, scores(usage={}))
+    contents = []
+    for _ in range(2):
+        out = write_report(made, tmp_path / "out", forms=tuple(FORMS)).parent
+        contents.append({path: path.read_bytes() for path in sorted(out.rglob("*.*"))})
+    assert contents[0] == contents[1]
+    assert {path.suffix for path in contents[0]} == {".html", ".md", ".json", ".tex", ".csv", ".png", ".svg", ".pdf"}
 
 
 def test_a_report_on_one_setting_and_many_models(tmp_path):
@@ -530,12 +527,15 @@ def test_a_report_on_one_setting_and_many_models(tmp_path):
         scores(f"openai:model-{number}", settings=["chronological", "all"], bands=tuple(f"{n}-{n}" for n in range(40)))
         for number in range(12)
     ]
+    for result in results:
+        result["dependence"] = {"history_length": {"chronological": {"bands": 40, "p_value": 0.0001}}}
     page = write_report(folders(tmp_path, *results), tmp_path / "out")
     parsed = Page(page.read_text())
     titles = [figure["alt"] for figure in parsed.figures]
-    assert titles[1].startswith("Figure 6. Tool Acc by history length, chronological (the 10 highest of 12).")
+    title = "Does Tool Acc depend on the length of the history? (The paper's Figure 6, chronological) "
+    assert titles[1].startswith(f"{title}The 10 highest of 12.")
     assert len(parsed.tables["Tool Acc over all rows"]) == 2 + 12 + 2
-    table_1 = parsed.tables["Table 1. Tool Acc and Param Acc, robust reader"]
+    table_1 = parsed.tables["Tool Acc and Param Acc, as the paper's Table 1, robust reader"]
     assert table_1[0][1:] == [[], ["chronological"]]
 
 
@@ -576,8 +576,8 @@ def test_what_score_returns_is_what_a_report_reads(tmp_path):
     manifest = {key: value for key, value in scores().items() if key in ("model", "dataset", "fingerprint", "split")}
     manifest |= {"setting": "all", "options": OPTIONS, "versions": {}, "usage": {}}
     (group,) = groups_of(tmp_path, manifest | score(rows, replies, rounds=20))
-    assert rows_of(tables.paper_metrics(group, "robust"))["openai:gpt-4o"][-2][:5] == "50.0 "
-    assert rows_of(tables.errors(group, "robust")[0])["openai:gpt-4o"][0][:5] == "50.0 "
+    assert rows_of(paper_tables.paper_metrics(group, "robust"))["openai:gpt-4o"][-2][:5] == "50.0 "
+    assert rows_of(paper_tables.errors(group, "robust")[0])["openai:gpt-4o"][0][:5] == "50.0 "
 
 
 def other_form(folder):
@@ -679,8 +679,8 @@ def test_each_setting_has_a_colour_of_its_own_also_a_further_one(monkeypatch):
 
 
 def test_without_matplotlib_the_message_says_what_to_install(tmp_path, monkeypatch):
-    for module in ("petoolkit.evaluator.report.report_figures", "petoolkit.evaluator.report.report_chapters"):
-        monkeypatch.delitem(sys.modules, module, raising=False)
+    for module in ("dot_plots", "report_figures", "report_chapters"):
+        monkeypatch.delitem(sys.modules, f"petoolkit.evaluator.report.{module}", raising=False)
     for module in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "matplotlib", None)

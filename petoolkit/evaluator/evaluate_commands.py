@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from petoolkit.console import make_console
 from petoolkit.decoding import decode_json
 from petoolkit.evaluator.models.model_kinds import model_help
+from petoolkit.evaluator.report.report_forms import DEFAULT_FORMS, FORMS, chosen_forms
 
 if TYPE_CHECKING:
     from petoolkit.evaluator.records import Scores
@@ -348,17 +349,25 @@ def compare(a, b, rows) -> None:
 
 @click.command()
 @click.argument("folders", nargs=-1, required=True, type=_FOLDER)
+@click.option("--out", type=_FOLDER, required=True, metavar="DIR", help="Folder for the report.")
 @click.option(
-    "--out", type=_FOLDER, required=True, metavar="DIR", help="Folder for report.html, report.md and report.json."
+    "--format",
+    "forms",
+    default=",".join(DEFAULT_FORMS),
+    show_default=True,
+    metavar="NAME[,NAME...]",
+    help="Forms. " + "; ".join(f"{name}: {form.file}, {form.description}" for name, form in FORMS.items()) + ".",
 )
-def report(folders, out) -> None:
-    """Report evaluations side by side: the paper's tables and figures as an HTML page, in Markdown and as JSON.
+def report(folders, out, forms) -> None:
+    """Report evaluations side by side: the paper's tables and figures, as pages and for a paper.
 
-    FOLDERS are folders that `evaluate --out` wrote, or folders that contain such.
+    FOLDERS are folders that `evaluate --out` wrote, or folders that contain such. report.json holds every number.
     """
-    from petoolkit.evaluator.report import write_report
+    from petoolkit.evaluator.report.write_report import write_report
 
+    names = chosen_forms([name.strip() for name in forms.split(",") if name.strip()])
     messages = make_console(stderr=True)
     with messages.status("Drawing the report"):
-        page = write_report(list(folders), out, lambda text: messages.print(text, markup=False, highlight=False))
-    make_console().print(f"Open {page} in a browser.", highlight=False)
+        write_report(list(folders), out, lambda text: messages.print(text, markup=False, highlight=False), names)
+    for name in names:
+        make_console(soft_wrap=True).print(f"{name + ':':<7}{out / FORMS[name].file}", markup=False, highlight=False)

@@ -317,6 +317,15 @@ class Scores(Preference, Manifest):
         found = [f"{number:,} {name}" for name, number in self.reply_counts(setting, reader).items() if number]
         return f"of {self.rows[setting] * self.options.repeat:,} replies: {', '.join(found)}" if found else ""
 
+    @property
+    def tokens_a_reply(self) -> float | None:
+        """Mean number of tokens of a reply, to counterfactual rows too; `None` if they are not known."""
+        asked = {name: by_setting.get(ALL) for name, by_setting in self.counterfactual_scores.items()}
+        others = sum(one.rows * self.options.repeat - one.missing for one in asked.values() if one)
+        answered = self.replies - self.counts[ALL].missing + others
+        tokens = self.usage.completion_tokens
+        return tokens / answered if tokens and answered > 0 else None
+
     def band_sizes(self, dimension: str, setting: str) -> dict[str, int]:
         """Number of rows by band of one of `BREAKDOWNS`, in its order."""
         return {name: band.rows for name, band in self.breakdowns[dimension][setting].items()}

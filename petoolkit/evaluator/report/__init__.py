@@ -1,4 +1,4 @@
-"""One report about several evaluations, as HTML, Markdown with figures, and JSON."""
+"""One report about several evaluations, in the forms that were asked for."""
 
 from petoolkit.evaluator.report.write_report import write_report
 

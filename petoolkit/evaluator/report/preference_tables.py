@@ -2,7 +2,8 @@
 
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 from petoolkit.evaluator.records import CounterfactualScore
-from petoolkit.evaluator.report.report_tables import (
+from petoolkit.evaluator.report.run_groups import Run, RunGroup
+from petoolkit.evaluator.report.table_parts import (
     MODEL,
     ORACLE,
     RULE,
@@ -10,22 +11,25 @@ from petoolkit.evaluator.report.report_tables import (
     Column,
     Row,
     Table,
+    count_cell,
+    difference_cell,
     kind_of_run,
     score_cell,
+    share_cell,
 )
-from petoolkit.evaluator.report.run_groups import Run, RunGroup
-from petoolkit.text import ALL, UNKNOWN, interval, listing, percent, points, setting_label
+from petoolkit.text import ALL, UNKNOWN, listing, setting_label
 
 # The counterfactuals that the headline needs.
 HEADLINE = ("no-history", "override")
 _KINDS = (MODEL, RULE, ORACLE)
+_PLAIN_DEVIATION = "Less than 100: the model does not find, or does not follow, the user's preference."
 _HEADLINE_NOTES = (
     "In %, over all settings, with 95 % intervals over blocks. Pair accuracy given the function: of two users of one "
     "block who prefer different tools, both calls are right, among the pairs in which both calls are of a tool that "
     "does the job. A model that answers the users of a block alike has 0.",
-    "Its gain: in points, over the same rows without history; below it, that of Preference Acc. Taste followed: of "
-    "the rows whose instruction states a need against the user's taste, those in which the taste's tool was called "
-    "all the same (over-personalisation); 0 is best.",
+    "Gains: in points, over the same rows without history. Taste followed: of the rows whose instruction states a "
+    "need against the user's taste, those in which the taste's tool was called all the same (over-personalisation); 0 "
+    "is best.",
 )
 
 
@@ -34,24 +38,24 @@ def preference_headline(group: RunGroup) -> Table:
     columns = [
         Column("pair accuracy given the function"),
         Column("pairs"),
-        Column("its gain over no history"),
+        Column("pair accuracy", "gain over no history"),
+        Column("Preference Acc", "gain over no history"),
         Column("taste followed in override rows"),
     ]
     rows = [Row(run.label, kind_of_run(run), _headline_cells(run)) for run in group.runs]
-    return Table("How well calls follow preference", columns, rows, [*_HEADLINE_NOTES, *not_asked(group)])
+    return Table(
+        "preference", "How well calls follow preference", columns, rows, [*_HEADLINE_NOTES, *not_asked(group)]
+    )
 
 
 def _headline_cells(run: Run) -> list[Cell]:
     pairs, unknown = run.result.pairs.get(ALL), Cell(UNKNOWN)
-    gain, of_preference = (pairs.gain if pairs else None), run.result.history_gain.get(ALL)
-    gained = ""
-    if of_preference and of_preference.value is not None:
-        gained = f"Preference Acc {points(of_preference.value)}"
     override = run.result.counterfactual_scores.get("override", {}).get(ALL)
     return [
         score_cell(pairs.score) if pairs else unknown,
-        Cell(f"{pairs.counted:,}", f"of {pairs.pairs:,}") if pairs else unknown,
-        Cell(points(gain.value), gained) if gain and gain.value is not None else Cell(UNKNOWN, gained),
+        count_cell(pairs.counted, f"of {pairs.pairs:,}") if pairs else unknown,
+        difference_cell(pairs.gain if pairs else None),
+        difference_cell(run.result.history_gain.get(ALL)),
         score_cell(override.other) if override and override.other else unknown,
     ]
 
@@ -80,52 +84,63 @@ def not_asked(group: RunGroup) -> list[str]:
 
 
 def counterfactual_tables(group: RunGroup) -> list[Table]:
-    """For each run that was asked counterfactuals, what was expected and what was observed; models come first."""
+    """What each counterfactual changes, then for each run that was asked some, what was expected and observed.
+
+    Models come first. There is no table if none was asked.
+    """
     in_order = sorted(group.runs, key=lambda run: _KINDS.index(kind_of_run(run)))
-    return [_counterfactuals(group, run) for run in in_order if run.result.counterfactual_scores]
+    asked = [run for run in in_order if run.result.counterfactual_scores]
+    tables = [_counterfactuals(group, run, number) for number, run in enumerate(asked, 1)]
+    return [*([_meanings(asked)] if asked else []), *tables]
 
 
-def _counterfactuals(group: RunGroup, run: Run) -> Table:
-    columns = [
-        *(Column(name, setting_label(setting)) for setting in group.settings for name in ("expected", "observed")),
-        Column("what is changed, and what a deviation means", is_text=True),
-    ]
+def _meanings(asked: list[Run]) -> Table:
+    names = {name for run in asked for name in run.result.counterfactual_scores}
+    rows = [Row("the rows as they are", MODEL, [Cell("Nothing."), Cell(_PLAIN_DEVIATION)])]
+    for name, one in COUNTERFACTUALS.items():
+        if name in names:
+            rows.append(Row(name, MODEL, [Cell(f"{one.changes[0].upper()}{one.changes[1:]}."), Cell(one.deviation)]))
+    columns = [Column("what is changed", is_text=True), Column("what a deviation means", is_text=True)]
+    return Table("counterfactuals", "The counterfactuals", columns, rows, [], "counterfactual")
+
+
+def _counterfactuals(group: RunGroup, run: Run, number: int) -> Table:
+    columns = [Column(name, setting_label(setting)) for setting in group.settings for name in ("expected", "observed")]
     plain = [
         cell
         for setting in group.settings
-        for cell in (Cell(percent(1.0)), score_cell(run.result.score(setting, "preference_acc")))
+        for cell in (share_cell(1.0), score_cell(run.result.score(setting, "preference_acc")))
     ]
-    meaning = Cell("Nothing.", "Less than 100: the model does not find, or does not follow, the user's preference.")
-    rows = [Row("the rows as they are", MODEL, [*plain, meaning])]
+    rows = [Row("the rows as they are", MODEL, plain)]
     for name, scores in run.result.counterfactual_scores.items():
         counterfactual = COUNTERFACTUALS.get(name)
         if counterfactual is None:  # of another version
             continue
         own = [_cells(scores.get(setting), is_other=False) for setting in group.settings]
-        what = Cell(f"{counterfactual.changes[0].upper()}{counterfactual.changes[1:]}.", counterfactual.deviation)
         label = f"{name}: the row's tool" if counterfactual.other else name
-        rows.append(Row(label, MODEL, [*(cell for cells in own for cell in cells), what]))
+        rows.append(Row(label, MODEL, [cell for cells in own for cell in cells]))
         if counterfactual.other:
             other = [_cells(scores.get(setting), is_other=True) for setting in group.settings]
             label = f"{name}: {counterfactual.other}"
-            rows.append(Row(label, MODEL, [*(cell for cells in other for cell in cells), Cell("")]))
+            rows.append(Row(label, MODEL, [cell for cells in other for cell in cells]))
     notes = [
         "In %, with 95 % intervals over blocks: how often the row's tool (or the other one) was called, among the "
         "calls of a tool that does the job; of override and no-preference, among all rows. Expected: of a model that "
         "finds the tools that do the job and follows the user's preference, and in override rows the request.",
         *_notes(run),
     ]
-    return Table(f"Expected and observed: {run.label}", columns, rows, notes, "counterfactual")
+    title = f"Expected and observed: {run.label}"
+    return Table(f"counterfactuals-{number}", title, columns, rows, notes, "counterfactual")
 
 
 def _cells(score: CounterfactualScore | None, is_other: bool) -> list[Cell]:
     if score is None or (is_other and score.other is None):
         return [Cell(UNKNOWN), Cell(UNKNOWN)]
     if not score.rows:
-        return [Cell(percent(score.expected)), Cell(percent(score.own.value), "rows as they are")]
+        return [share_cell(score.expected), share_cell(score.own.value, "rows as they are")]
     expected, observed = (score.expected_other, score.other) if is_other else (score.expected, score.own)
     assert observed is not None
-    return [Cell(percent(expected)), Cell(percent(observed.value), interval(observed))]
+    return [share_cell(expected), score_cell(observed)]
 
 
 def _notes(run: Run) -> list[str]:

@@ -1,63 +1,47 @@
 """What a report says of the audit of the dataset that was evaluated on."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 
-from petoolkit.audit_figure import draw_audit
-from petoolkit.audit_record import read_audit
-from petoolkit.audit_tables import (
-    CEILING,
-    audit_lines,
-    count_lines,
-    not_asked,
-    resolution_sentence,
-    verdict,
-    what_was_asked,
-)
-from petoolkit.evaluator.report.report_figures import ReportFigure
-from petoolkit.evaluator.report.report_tables import REFERENCE, RULE, Cell, Column, Row, Table
-from petoolkit.evaluator.report.run_groups import RunGroup
-from petoolkit.text import setting_label
+from petoolkit.audit_record import AuditRecord, SolverScore
+from petoolkit.audit_tables import CEILING, audit_lines, count_lines, not_asked, what_was_asked
+from petoolkit.evaluator.report.table_parts import REFERENCE, RULE, Cell, Column, Row, Table, score_cell
+from petoolkit.text import UNKNOWN, setting_label
 
 
-def audit_parts(group: RunGroup) -> Iterator[tuple[list[str], list[Table], list[ReportFigure], list[Table]]]:
-    """Notes, tables, figures and further tables about a group's dataset; nothing if its folder holds no audit."""
-    record = read_audit(Path(group.first.dataset)) if Path(group.first.dataset).is_dir() else None
-    if record is None:
-        return
-    scores = Table(
-        "What rules score that know no preference",
-        [*(Column(setting_label(setting)) for setting in record.settings), Column("gate", is_text=True)],
-        [
-            Row(
-                line.name,
-                REFERENCE if line.name == CEILING else RULE,
-                [*(Cell(*_apart(cell)) for cell in line.cells()), Cell(line.gate)],
-            )
-            for line in audit_lines(record)
-        ],
-        [
-            "Right among the candidates that do the job, %, with 95 % intervals over blocks, else function groups. A "
-            "benchmark that measures preference keeps shortcuts and blind readers at the ceiling.",
-            what_was_asked(record),
-        ],
-        first_column="solver",
-    )
-    counts = Table(
+def solvers(record: AuditRecord) -> Table:
+    """What rules score that know no preference."""
+    rows = []
+    for line in audit_lines(record):
+        kind = REFERENCE if line.name == CEILING else RULE
+        rows.append(Row(line.name, kind, [*map(_cell, line.scores.values()), Cell(line.gate)]))
+    columns = [*(Column(setting_label(setting)) for setting in record.settings), Column("gate", is_text=True)]
+    notes = [
+        "Right among the candidates that do the job, %, with 95 % intervals over blocks, else function groups. A "
+        "benchmark that measures preference keeps shortcuts and blind readers at the ceiling.",
+        what_was_asked(record),
+    ]
+    return Table("audit", "What rules score that know no preference", columns, rows, notes, "solver")
+
+
+def _cell(score: SolverScore | None) -> Cell:
+    if score is None:
+        return Cell(UNKNOWN)
+    cell = score_cell(score)
+    return replace(cell, detail="") if score.low == score.high else cell
+
+
+def given_away(record: AuditRecord) -> Table:
+    """What the rows give away without a preference."""
+    columns = [Column("number"), Column("share", is_text=True)]
+    rows = []
+    for what, number, share in count_lines(record):
+        value = int(number.replace(",", "")) if number else None
+        rows.append(Row(what, REFERENCE, [Cell(number, value=value), Cell(share)]))
+    return Table(
+        "audit-counts",
         "What the rows give away",
-        [Column("number"), Column("share")],
-        [Row(what, REFERENCE, [Cell(number), Cell(share)]) for what, number, share in count_lines(record)],
+        columns,
+        rows,
         list(not_asked(record)),
         first_column="of the audited rows",
     )
-    figures = []
-    if picture := draw_audit(record):
-        title, finding = "Each solver's score against the ceiling", verdict(record)
-        figures = [ReportFigure("audit", f"figures/{group.number}-audit.png", title, finding, *picture)]
-    yield [verdict(record), resolution_sentence(record.resolution)], [scores], figures, [counts]
-
-
-def _apart(cell: str) -> tuple[str, str]:
-    """A score, and its interval without brackets."""
-    score, _, interval = cell.partition(" (")
-    return score, interval.rstrip(")")

@@ -1,100 +1,212 @@
-"""A report's figures: the paper's Figures 3 to 6, and Tool Acc of each model and by position of the gold tool.
-
-They use few colours, labels beside the marks, and a width of five inches.
-"""
+"""A report's figures: each answers the question that is its title, and is drawn only where it has something to say."""
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Literal
 
+from petoolkit.audit_figure import audit_figure
+from petoolkit.audit_tables import verdict
 from petoolkit.evaluator.records import Score
 from petoolkit.evaluator.report import report_findings as findings
+from petoolkit.evaluator.report.dot_plots import (
+    MARKS,
+    ROW,
+    WIDTH,
+    Axes,
+    Figure,
+    Panel,
+    Reference,
+    beside,
+    dot_plot,
+    legend,
+    name_row,
+    rows_from_above,
+)
 from petoolkit.evaluator.report.run_groups import HistoryPair, Run, RunGroup
-from petoolkit.extras import missing_package
-from petoolkit.figure_style import BLUE, GREY, PALE, RED, figure_style, setting_colour
+from petoolkit.evaluator.report.table_parts import kind_of_run
+from petoolkit.figure_style import BLUE, GREY, PALE, RED, figure_style
 from petoolkit.scoring import METRICS
 from petoolkit.text import ALL, percent, points, setting_label, shortened
 
-try:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-except ModuleNotFoundError:
-    raise missing_package("a report's figures need", "matplotlib", "report") from None
-
 _TOOL_ACC = METRICS["tool_acc"].label
 _MOST_MODELS = 10  # in figures that compare lines
-_MOST_CATEGORIES = 20
-_ROW = 0.5  # inches for a model's name and its mark
-_WIDTH = 5.0  # inches: still readable where a telephone shows it at three quarters
+_HOW_TO_PAIR = (
+    "no model was evaluated with its history and without (petoolbench evaluate ... --no-history --out ANOTHER_FOLDER, "
+    "then both folders in one report)"
+)
+_FONT_SIZE = 10
+_METADATA: dict[str, Callable[[str, str], dict]] = {  # no dates: the same figure has the same bytes
+    "png": lambda title, command: {"Software": None, "Title": title, "Description": command},
+    "svg": lambda title, command: {"Date": None, "Creator": None, "Title": title, "Description": command},
+    "pdf": lambda title, command: {"CreationDate": None, "Title": title, "Subject": command},
+}
 
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A figure in two formats, and what it shows in words."""
+    """A figure, drawn once and saved in any form, and what it shows in words."""
 
-    name: str
-    file: str  # path of the PNG in the report's folder
+    name: str  # that of its files, with the number of its group
     title: str
     finding: str
-    png: bytes
-    svg: bytes
+    drawn: Figure
+    _saved: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    def scale(self, usual: float, width: float, height: float) -> float:
+        """The usual scale, or a smaller one with which the figure is not wider or higher than so many inches."""
+        own_width, own_height = self.drawn.get_size_inches()
+        return round(min(usual, width / own_width, height / own_height), 2)
+
+    def saved(self, form: str, command: str = "") -> bytes:
+        """The figure as `png`, `svg` or `pdf`, with its title and the report's command in the file's metadata."""
+        if form not in self._saved:
+            file = io.BytesIO()
+            metadata = _METADATA[form](self.title, command)
+            with figure_style(_FONT_SIZE):
+                self.drawn.savefig(file, format=form, dpi=200, transparent=form == "svg", metadata=metadata)
+            self.drawn.set_layout_engine("none")  # it stays as it was laid out the first time
+            self._saved[form] = file.getvalue()
+        return self._saved[form]
 
 
-def draw_figures(group: RunGroup) -> dict[str, ReportFigure]:
-    """The figures of a group by name; `history` is among them only if runs with and without history were found."""
-    with figure_style(font_size=10):
-        figures = [_overview(group), _history_lengths(group), _gold_positions(group), _row_counts(group)]
-        figures.append(_categories(group))
-        if group.pairs:
-            figures.append(_history_pairs(group))
-    return {figure.name: figure for figure in figures}
+@dataclass(frozen=True)
+class Question:
+    """A question that a figure answers.
+
+    Args:
+        name: of the figure.
+        title: the question.
+        why_not: why there is no figure, as a clause; empty if there is one.
+        answer: what the figure shows, in sentences.
+        draw: draws it.
+    """
+
+    name: str
+    title: Callable[[RunGroup], str]
+    why_not: Callable[[RunGroup], str]
+    answer: Callable[[RunGroup], str]
+    draw: Callable[[RunGroup], Figure]
 
 
-def _saved(group: RunGroup, name: str, title: str, finding: str, figure: Figure) -> ReportFigure:
-    png, svg = io.BytesIO(), io.BytesIO()
-    figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
-    figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
-    return ReportFigure(name, f"figures/{group.number}-{name}.png", title, finding, png.getvalue(), svg.getvalue())
+def draw_figures(group: RunGroup) -> tuple[dict[str, ReportFigure], dict[str, str]]:
+    """The figures of a group by the names of their questions; and for those that were not drawn, a sentence."""
+    drawn, not_drawn = {}, {}
+    for question in QUESTIONS:
+        title = question.title(group)
+        if reason := question.why_not(group):
+            not_drawn[question.name] = f"{title} There is no figure, since {reason}."
+            continue
+        with figure_style(_FONT_SIZE):
+            figure = question.draw(group)
+        drawn[question.name] = ReportFigure(f"{group.number}-{question.name}", title, question.answer(group), figure)
+    return drawn, not_drawn
 
 
-def _overview(group: RunGroup) -> ReportFigure:
-    figure = Figure((_WIDTH, 0.9 + _ROW * len(group.runs)))
-    axes = figure.subplots()
+def _of_many(drawn: Sequence[Run | HistoryPair]) -> str:
+    return f" The {_MOST_MODELS} highest of {len(drawn)}." if len(drawn) > _MOST_MODELS else ""
+
+
+def _by_setting(group: RunGroup, runs: Sequence[Run], score: Callable[[Run, str], Score | None]) -> list[Panel]:
+    return [Panel(setting_label(setting), [score(run, setting) for run in runs]) for setting in group.settings]
+
+
+def _pairs(group: RunGroup) -> Figure:
+    runs = [run for run in group.runs if run.result.pairs]
+
+    def score(run: Run, setting: str) -> Score | None:
+        return run.result.pairs[setting].score if setting in run.result.pairs else None
+
+    return dot_plot(runs, _by_setting(group, runs, score), "pairs of users with both calls right, %")
+
+
+def _gains(group: RunGroup) -> Figure:
+    runs = findings.asked_without_history(group)
+    zero = [Reference("", 0, "solid")]
+    panels = [
+        Panel(setting_label(setting), [run.result.history_gain.get(setting) for run in runs], zero)
+        for setting in group.settings
+    ]
+    lows = [one.low for panel in panels for one in panel.scores if one and one.low is not None]
+    lowest = min([-5.0, *(100 * low - 5 for low in lows)])
+    return dot_plot(runs, panels, f"{METRICS['preference_acc'].label} with history less without, points", lowest)
+
+
+def _overrides(group: RunGroup) -> Figure:
+    runs = findings.asked_overrides(group)
+    scores = [run.result.counterfactual_scores["override"][ALL].other for run in runs]
+    return dot_plot(runs, [Panel("", scores)], "override rows in which the taste was followed, % (0 is best)")
+
+
+def _overview(group: RunGroup) -> Figure:
+    references = []
     chance, rule = group.first.chance[ALL]["tool_acc"], group.best_rule(ALL, "tool_acc")
     if chance is not None:
-        _mark(axes, len(group.runs), chance, "chance", "dotted", 1.0)
+        references.append(Reference(f"chance {percent(chance)}", 100 * chance, "dotted"))
     if rule:
-        name = f"best rule: {shortened(rule.name, 24)}"
-        _mark(axes, len(group.runs), rule.value, name, "solid", 1 + 0.2 / figure.get_figheight())
-    for y, run in enumerate(group.runs):
-        score = run.result.score(ALL, "tool_acc")
-        colour, marker = (GREY, "s") if run.result.is_rule else (BLUE, "o")
-        _name_row(axes, y, run.label, 54)
-        alignment: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center", "ha": "right"}
-        axes.text(1, y - 0.32, percent(score.value), color=colour, weight="bold", **alignment)
-        ends = _percents([score], "low") + _percents([score], "high")
-        axes.plot(ends, [y, y], color=colour, linewidth=2)
-        axes.plot(100 * (score.value or 0), y, marker, color=colour, markersize=7)
-    _percent_rows(axes, len(group.runs))
-    title = f"{_TOOL_ACC} of each model, with 95 % intervals (rules: grey squares)"
-    return _saved(group, "tool-acc", title, findings.overview(group), figure)
+        name = f"best rule: {shortened(rule.name, 24)} {percent(rule.value)}"
+        references.append(Reference(name, 100 * rule.value, "solid"))
+    scores = [run.result.score(ALL, "tool_acc") for run in group.runs]
+    return dot_plot(group.runs, [Panel("", scores, references)], f"{_TOOL_ACC}, %")
 
 
-def _mark(axes: Axes, rows: int, share: float, name: str, style: Literal["dotted", "solid"], height: float) -> None:
-    """Draw a value to compare with: a line in each row, below the row's name, and its name at the top."""
-    x = 100 * share
-    axes.vlines([x] * rows, [y - 0.12 for y in range(rows)], [y + 0.35 for y in range(rows)], GREY, style, zorder=0)
-    side = "left" if x < 50 else "right"
-    axes.text(x, height, f"{name} {x:.1f}", transform=axes.get_xaxis_transform(), color=GREY, fontsize=9, ha=side)
+def _tokens(group: RunGroup) -> Figure:
+    """Accuracy against tokens a reply; each model's name stands beside the plot, with a line to its mark."""
+    points_of = [
+        (run, tokens, run.result.score(ALL, "tool_acc"))
+        for run in group.runs
+        if (tokens := run.result.tokens_a_reply) is not None
+    ]
+    figure = Figure((WIDTH, max(2.6, 0.9 + 0.22 * len(points_of))))
+    axes = figure.subplots()
+    axes.set_xscale("log")
+    for run, tokens, score in points_of:
+        shape, colour = MARKS[kind_of_run(run)]
+        if score.low is not None and score.high is not None:
+            axes.plot([tokens, tokens], [100 * score.low, 100 * score.high], color=colour, linewidth=1.5)
+        axes.plot(tokens, 100 * (score.value or 0), shape, color=colour, markersize=6)
+    xs = [tokens for _, tokens, _ in points_of]
+    axes.set_xlim(min(xs) / 1.5, max(xs) * 1.5)
+    axes.set_ylim(0, 100)
+    ordered = sorted(points_of, key=lambda point: point[2].value or 0)
+    gap = min(8.0, 100 / max(1, len(ordered) - 1))
+    heights = _apart([100 * (score.value or 0) for _, _, score in ordered], gap)
+    for (run, tokens, score), height in zip(ordered, heights, strict=True):
+        axes.annotate(
+            shortened(run.label, 34),
+            (tokens, 100 * (score.value or 0)),
+            (1.03, height),
+            textcoords=axes.get_yaxis_transform(),
+            va="center",
+            fontsize=9,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": PALE, "linewidth": 0.7, "shrinkB": 4},
+        )
+    axes.set_xlabel("tokens of a reply (logarithmic)")
+    axes.set_ylabel(f"{_TOOL_ACC}, %")
+    legend(figure, [kind for kind in MARKS if kind in {kind_of_run(run) for run, _, _ in points_of}])
+    return figure
 
 
-def _history_pairs(group: RunGroup) -> ReportFigure:
+def _apart(heights: list[float], gap: float) -> list[float]:
+    """Ascending heights moved so that neighbours are a gap apart, within 0 and 100 where that can be."""
+    placed: list[float] = []
+    for height in heights:
+        placed.append(max(height, placed[-1] + gap) if placed else height)
+    too_high = max(0.0, placed[-1] - 100)
+    for number in range(len(placed) - 1, -1, -1):
+        highest = placed[number + 1] - gap if number + 1 < len(placed) else placed[number] - too_high
+        placed[number] = min(placed[number], highest)
+    return placed
+
+
+def _history_pairs(group: RunGroup) -> Figure:
     pairs = group.pairs[:_MOST_MODELS]
-    figure = Figure((_WIDTH, 1.1 + _ROW * len(pairs)))
+    figure = Figure((WIDTH, 1.1 + ROW * len(pairs)))
     panels = figure.subplots(1, len(group.settings), sharex=True, sharey=True, squeeze=False)[0]
     for axes, setting in zip(panels, group.settings, strict=True):
+        axes.set_xlim(0, 100)
         for y, pair in enumerate(pairs):
             runs = (pair.without_history, pair.with_history)
             without, with_history = (100 * (run.result.score(setting, "tool_acc").value or 0) for run in runs)
@@ -102,44 +214,31 @@ def _history_pairs(group: RunGroup) -> ReportFigure:
             axes.plot([without, with_history], [y, y], color=colour, linewidth=2)
             axes.plot(without, y, "o", color=colour, markerfacecolor="white", markersize=7)
             axes.plot(with_history, y, "o", color=colour, markersize=7)
-            _write_beside(axes, max(without, with_history), y, points((with_history - without) / 100), colour)
+            beside(axes, max(without, with_history), y, points((with_history - without) / 100), colour)
         axes.set_title(setting_label(setting), color=GREY)
-        _percent_rows(axes, len(pairs))
+        rows_from_above(axes, len(pairs))
     for y, pair in enumerate(pairs):
-        _name_row(panels[0], y, pair.model, 60)
-    title = f"Figure 5. {_TOOL_ACC} without history (empty dot) and with it (full dot){_of_many(group.pairs)}"
-    return _saved(group, "history", title, findings.history_pairs(group), figure)
+        name_row(panels[0], y, pair.model, 60)
+    figure.supxlabel(f"{_TOOL_ACC}, % (empty dot: without history; full dot: with it)", fontsize=10)
+    return figure
 
 
-def _history_lengths(group: RunGroup) -> ReportFigure:
-    runs = [run for run in group.runs if run.result.options.history] or group.runs
-    title = f"Figure 6. {_TOOL_ACC} by history length, {setting_label(group.history_length_setting)}{_of_many(runs)}"
-    runs = runs[:_MOST_MODELS]
-    figure = _small_multiples(
-        group, runs, "history_length", group.history_length_setting, "interactions in the history", 1.5
-    )
-    return _saved(group, "history-length", title, findings.by_history_length(group, runs), figure)
+def _history_lengths(group: RunGroup) -> Figure:
+    setting = group.history_length_setting
+    return _small_multiples(group, "history_length", setting, "interactions in the history", 1.5)
 
 
-def _gold_positions(group: RunGroup) -> ReportFigure:
-    title = f"{_TOOL_ACC} by position of the gold tool{_of_many(group.runs)}"
-    runs = group.runs[:_MOST_MODELS]
-    figure = _small_multiples(group, runs, "gold_position", ALL, "position of the gold tool", 1.2)
-    return _saved(group, "gold-position", title, findings.by_gold_position(group, runs), figure)
+def _gold_positions(group: RunGroup) -> Figure:
+    return _small_multiples(group, "gold_position", ALL, "position of the gold tool", 1.3)
 
 
-def _of_many(runs: Sequence[Run | HistoryPair]) -> str:
-    return f" (the {_MOST_MODELS} highest of {len(runs)})" if len(runs) > _MOST_MODELS else ""
-
-
-def _small_multiples(
-    group: RunGroup, runs: list[Run], dimension: str, setting: str, x_label: str, height: float
-) -> Figure:
-    """A panel for each run: its line and interval band, with the lines of the other runs behind it."""
+def _small_multiples(group: RunGroup, dimension: str, setting: str, x_label: str, height: float) -> Figure:
+    """A panel for each run whose dependence is supported: its line and intervals, with the other lines behind it."""
+    runs = findings.dependent(group, dimension)[:_MOST_MODELS]
     bands, _ = group.readable_bands(dimension, setting)
     columns = min(2, len(runs))
     lines = -(-len(runs) // columns)
-    figure = Figure((_WIDTH, 0.5 + height * lines))
+    figure = Figure((WIDTH, 0.6 + height * lines))
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     scores = [[run.band_tool_acc(dimension, setting, band) for band in bands] for run in runs]
     x = range(len(bands))
@@ -149,11 +248,9 @@ def _small_multiples(
             continue
         for other in scores:
             axes.plot(x, _percents(other, "value"), color=PALE, linewidth=1, zorder=0)
-        colour = GREY if run.result.is_rule else BLUE
-        axes.fill_between(x, _percents(own, "low"), _percents(own, "high"), color=colour, alpha=0.25, linewidth=0)
-        if len(bands) == 1:  # an area needs two points to be seen
-            axes.vlines(x, _percents(own, "low"), _percents(own, "high"), colour)
-        axes.plot(x, _percents(own, "value"), "o-", color=colour, markersize=4)
+        shape, colour = MARKS[kind_of_run(run)]
+        axes.vlines(x, _percents(own, "low"), _percents(own, "high"), colour, linewidth=1.5)
+        axes.plot(x, _percents(own, "value"), f"{shape}-", color=colour, markersize=4, linewidth=1)
         axes.set_title(shortened(run.label, 28 if columns > 1 else 60), fontsize=9)
         _band_ticks(axes, bands, 52 // columns)
         axes.tick_params(labelbottom=number + columns >= len(runs))
@@ -163,76 +260,98 @@ def _small_multiples(
     return figure
 
 
-def _row_counts(group: RunGroup) -> ReportFigure:
-    figure = Figure((_WIDTH, 2.4))
-    left, right = figure.subplots(1, 2, width_ratios=(2, 3))
-    for y, setting in enumerate(group.settings):
-        number = group.first.rows[setting]
-        left.barh(y, number, color=setting_colour(setting), height=0.4)
-        _name_row(left, y, f"{setting_label(setting)}: {number:,}", 40)
-    left.set_yticks([])
-    left.set_ylim(len(group.settings) - 0.5, -0.7)
-    left.spines["left"].set_visible(False)
-    left.set_xlabel("rows")
-    bands = list(group.band_sizes("history_length", ALL))
-    below = [0] * len(bands)
-    for setting in group.settings:
-        sizes = group.band_sizes("history_length", setting)
-        numbers = [sizes.get(band, 0) for band in bands]
-        right.bar(range(len(bands)), numbers, bottom=below, color=setting_colour(setting), width=0.8)
-        below = [b + n for b, n in zip(below, numbers, strict=True)]
-    _band_ticks(right, bands, 32)
-    right.set_xlabel("interactions in the history")
-    right.set_ylabel("rows")
-    return _saved(group, "rows", "Figure 3. Rows by setting and by history length", findings.row_counts(group), figure)
-
-
-def _categories(group: RunGroup) -> ReportFigure:
-    sizes = sorted(group.band_sizes("category", ALL).items(), key=lambda item: -item[1])
-    total, others = sum(number for _, number in sizes), sizes[_MOST_CATEGORIES:]
-    shown = [(shortened(name, 28), number, BLUE) for name, number in sizes[:_MOST_CATEGORIES]]
-    if others:
-        shown.append((f"{len(others)} others", sum(number for _, number in others), GREY))
-    figure = Figure((_WIDTH, 0.5 + 0.22 * len(shown)))
-    axes = figure.subplots()
-    for y, (_, number, colour) in enumerate(shown):
-        axes.barh(y, number, color=colour, height=0.75)
-        _write_beside(axes, number, y, f"{number:,} ({percent(number / total)} %)", "black")
-    axes.set_yticks(range(len(shown)), [name for name, _, _ in shown])
-    axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.set_xlim(0, 1.3 * max(number for _, number, _ in shown))
-    axes.set_xticks([])
-    axes.spines[["bottom"]].set_visible(False)
-    axes.tick_params(left=False)
-    title = "Figure 4. Rows by category"
-    return _saved(group, "categories", title, findings.categories(group), figure)
-
-
 def _band_ticks(axes: Axes, bands: list[str], characters: int) -> None:
     """Label as many of the bands as fit."""
     step = -(-sum(len(band) + 1 for band in bands) // characters)
     axes.set_xticks(range(0, len(bands), step), bands[::step])
 
 
-def _name_row(axes: Axes, y: int, name: str, longest: int) -> None:
-    """Write a name above its row, where it does not take width from the figure."""
-    text = axes.text(0, y - 0.32, shortened(name, longest), transform=axes.get_yaxis_transform(), va="center")
-    text.set_in_layout(False)
-
-
-def _write_beside(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
-    axes.annotate(text, (x, y), (6, 0), textcoords="offset points", va="center", color=colour, fontsize=9)
-
-
-def _percent_rows(axes: Axes, rows: int) -> None:
-    """Show rows from the top down, on a scale from 0 to 100 %."""
-    axes.set_ylim(rows - 0.5, -0.6)
-    axes.set_yticks([])
-    axes.set_xlim(0, 100)
-    axes.set_xlabel(f"{_TOOL_ACC}, %")
-    axes.spines["left"].set_visible(False)
-
-
 def _percents(scores: list[Score], number: Literal["value", "low", "high"]) -> list[float]:
     shares = (getattr(score, number) for score in scores)
     return [float("nan") if share is None else 100 * share for share in shares]
+
+
+def _audit(group: RunGroup) -> Figure:
+    assert group.audit is not None
+    return audit_figure(group.audit)
+
+
+def _verdict(group: RunGroup) -> str:
+    return verdict(group.audit) if group.audit else ""
+
+
+QUESTIONS = (
+    Question(
+        "pairs",
+        lambda group: "Do calls follow the user's preference?",
+        lambda group: "" if findings.asked_pairs(group) else "these rows are of no blocks, so there are no pairs",
+        findings.pairs,
+        _pairs,
+    ),
+    Question(
+        "gain",
+        lambda group: "What is the history worth to each model?",
+        lambda group: (
+            "" if findings.asked_without_history(group) else "no model was asked the counterfactual no-history"
+        ),
+        findings.gains,
+        _gains,
+    ),
+    Question(
+        "override",
+        lambda group: "Is the taste followed where the request says otherwise?",
+        lambda group: "" if findings.asked_overrides(group) else "no model was asked the counterfactual override",
+        findings.overrides,
+        _overrides,
+    ),
+    Question(
+        "tool-acc",
+        lambda group: "Which models call the right tool more often than chance and rules?",
+        lambda group: "",
+        findings.overview,
+        _overview,
+    ),
+    Question(
+        "history",
+        lambda group: (
+            f"How does {_TOOL_ACC} change without the history? (The paper's Figure 5){_of_many(group.pairs)}"
+        ),
+        lambda group: "" if group.pairs else _HOW_TO_PAIR,
+        findings.history_pairs,
+        _history_pairs,
+    ),
+    Question(
+        "history-length",
+        lambda group: (
+            f"Does {_TOOL_ACC} depend on the length of the history? (The paper's Figure 6, "
+            f"{setting_label(group.history_length_setting)}){_of_many(findings.dependent(group, 'history_length'))}"
+        ),
+        lambda group: findings.why_no_figure(group, "history_length"),
+        findings.by_history_length,
+        _history_lengths,
+    ),
+    Question(
+        "gold-position",
+        lambda group: (
+            f"Does {_TOOL_ACC} depend on the position of the gold tool?"
+            f"{_of_many(findings.dependent(group, 'gold_position'))}"
+        ),
+        lambda group: findings.why_no_figure(group, "gold_position"),
+        findings.by_gold_position,
+        _gold_positions,
+    ),
+    Question(
+        "tokens",
+        lambda group: "Do longer replies go with higher accuracy?",
+        lambda group: "" if len(findings.with_tokens(group)) > 1 else "fewer than two models count tokens",
+        findings.tokens,
+        _tokens,
+    ),
+    Question(
+        "audit",
+        lambda group: "Can rules that know no preference solve this dataset?",
+        lambda group: "" if group.audit else "the dataset's folder holds no audit (petoolbench audit makes one)",
+        _verdict,
+        _audit,
+    ),
+)

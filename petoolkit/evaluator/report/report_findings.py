@@ -1,5 +1,8 @@
 """What a report's numbers say, in sentences computed from them."""
 
+from statistics import NormalDist
+
+from petoolkit.evaluator.records import Difference, Score
 from petoolkit.evaluator.report.run_groups import FEWEST_ROWS, Run, RunGroup
 from petoolkit.evaluator.scores.dependence import holm
 from petoolkit.scoring import METRICS
@@ -7,6 +10,7 @@ from petoolkit.text import ALL, counted, in_percent, interval, listing, points, 
 
 _TOOL_ACC = METRICS["tool_acc"].label
 _LEVEL = 0.05
+_NOT_TESTED = "Differences between models were not tested here; petoolbench compare {} OTHER_FOLDER tests one."
 # What a report shows Tool Acc by: for people, and whether over all settings (or in the one of the history lengths).
 _DIMENSIONS = {
     "history_length": ("the length of the history", False),
@@ -46,25 +50,110 @@ def warnings(groups: list[RunGroup]) -> list[str]:
 
 
 def overview(group: RunGroup) -> str:
-    """Who leads, and how many models are clearly above or below the best rule."""
+    """Who leads, and what to compare with; no difference is stated, since none was tested."""
     leader = group.runs[0]
-    score = leader.result.score(ALL, "tool_acc")
-    leads = f"has the highest {_TOOL_ACC}," if len(group.runs) > 1 else f"has a {_TOOL_ACC} of"
-    sentences = [
-        f"{leader.label} {leads} {in_percent(score.value)} (95\N{NO-BREAK SPACE}% interval {interval(score)})."
-    ]
-    rule, models = group.best_rule(ALL, "tool_acc"), group.models
-    if rule and models:
-        scores = [run.result.score(ALL, "tool_acc") for run in models]
-        above = sum(score.low is not None and score.low > rule.value for score in scores)
-        below = sum(score.high is not None and score.high < rule.value for score in scores)
+    sentences = [_highest([(run, run.result.score(ALL, "tool_acc")) for run in group.runs[:1]], _TOOL_ACC, group)]
+    if rule := group.best_rule(ALL, "tool_acc"):
         sentences.append(f"The best rule, {rule.name}, has {in_percent(rule.value)}.")
-        sentences.append(
-            f"The whole interval lies above that for {above or 'none'} of {counted(len(models), 'model')}, and below "
-            f"it for {below or 'none'}."
-        )
     sentences.append(f"Chance is {in_percent(group.first.chance[ALL]['tool_acc'])}.")
+    if len(group.runs) > 1:
+        sentences.append(_NOT_TESTED.format(leader.result.folder))
     return " ".join(sentences)
+
+
+def asked_pairs(group: RunGroup) -> list[Run]:
+    """Runs with pairs of users of one block."""
+    return [run for run in group.runs if run.result.pairs]
+
+
+def asked_without_history(group: RunGroup) -> list[Run]:
+    """Runs that were asked the counterfactual `no-history`, so that their gain is known."""
+    return [run for run in group.runs if (gain := run.result.history_gain.get(ALL)) and gain.value is not None]
+
+
+def asked_overrides(group: RunGroup) -> list[Run]:
+    """Runs that were asked the counterfactual `override`."""
+    found = ((run, run.result.counterfactual_scores.get("override", {}).get(ALL)) for run in group.runs)
+    return [run for run, score in found if score and score.other and score.other.value is not None]
+
+
+def with_tokens(group: RunGroup) -> list[Run]:
+    """Runs whose tokens a reply are known."""
+    return [run for run in group.runs if run.result.tokens_a_reply is not None]
+
+
+def pairs(group: RunGroup) -> str:
+    """Whose calls differ between users as their preferences do, most often."""
+    runs = asked_pairs(group)
+    found = [(run, run.result.pairs[ALL].score) for run in runs]
+    highest = _highest(found, "pair accuracy given the function", group)
+    return f"{highest} A model that answers the users of a block alike has 0."
+
+
+def gains(group: RunGroup) -> str:
+    """For whom the history is worth something: an interval of paired differences, corrected for their number."""
+    found = {run.label: run.result.history_gain[ALL] for run in asked_without_history(group)}
+    p_values = dict(zip(found, holm([_p_value(gain) for gain in found.values()]), strict=True))
+    metric = METRICS["preference_acc"].label
+    supported = [label for label in found if p_values[label] < _LEVEL]
+    how = f"paired differences over blocks, corrected for {counted(len(found), 'test')}"
+    groups = {
+        "higher with history": [label for label in supported if (found[label].value or 0) > 0],
+        "lower with history": [label for label in supported if (found[label].value or 0) < 0],
+    }
+    sentences = []
+    for what, labels in groups.items():
+        if labels:
+            listed = listing([f"{label} ({points(found[label].value or 0)} points)" for label in labels], len(labels))
+            sentences.append(f"{metric} over all settings is {what} for {listed}.")
+    if rest := [label for label in found if label not in supported]:
+        sentences.append(f"No difference is supported for {listing(rest, len(rest))}.")
+    return f"{' '.join(sentences)} The tests: {how}."
+
+
+def overrides(group: RunGroup) -> str:
+    """How often the taste was followed against the request, at least and at most."""
+    found = {run.label: run.result.counterfactual_scores["override"][ALL] for run in asked_overrides(group)}
+    rows = max(one.rows for one in found.values())
+    shares = {label: one.other.value or 0.0 for label, one in found.items() if one.other}
+    least, most = min(shares, key=lambda label: shares[label]), max(shares, key=lambda label: shares[label])
+    sentence = (
+        f"Of {counted(rows, 'row')} whose request goes against the user's taste, the taste's tool was called in "
+    )
+    if len(shares) == 1:
+        return f"{sentence}{in_percent(shares[least])} by {least}. 0 is best; more is over-personalisation."
+    return (
+        f"{sentence}{in_percent(shares[least])} (the lowest share, {least}) to {in_percent(shares[most])} (the "
+        f"highest, {most}). 0 is best; more is over-personalisation. Differences between models were not tested."
+    )
+
+
+def tokens(group: RunGroup) -> str:
+    """How long replies are."""
+    found = {run.label: run.result.tokens_a_reply or 0.0 for run in with_tokens(group)}
+    shortest, longest = min(found, key=lambda label: found[label]), max(found, key=lambda label: found[label])
+    return (
+        f"Replies have {found[shortest]:,.0f} tokens on average for {shortest}, and {found[longest]:,.0f} for "
+        f"{longest}, with the reasoning that is counted. Models differ in more than the length of their replies, so "
+        "this shows a price, not a cause."
+    )
+
+
+def _highest(found: list[tuple[Run, Score]], what: str, group: RunGroup) -> str:
+    """The highest share of runs, with its interval; oracles, which are bounds, only where there is nothing else."""
+    shown = [pair for pair in found if not pair[0].result.is_oracle] or found
+    run, score = max(shown, key=lambda pair: pair[1].value or 0.0)
+    has = f"has the highest {what}," if len(group.runs) > 1 else f"has a {what} of"
+    between = f" (95\N{NO-BREAK SPACE}% interval {interval(score)})" if interval(score) else ""
+    return f"{run.label} {has} {in_percent(score.value)}{between}."
+
+
+def _p_value(gain: Difference) -> float:
+    """The two-sided p-value of a paired difference, by the normal distribution that its 95 % interval stands for."""
+    if gain.value is None or gain.low is None or gain.high is None or not gain.value:
+        return 1.0
+    error = (gain.high - gain.low) / (2 * NormalDist().inv_cdf(0.975))
+    return 2 * (1 - NormalDist().cdf(abs(gain.value) / error)) if error else 0.0
 
 
 def row_counts(group: RunGroup) -> str:
@@ -98,25 +187,33 @@ def categories(group: RunGroup) -> str:
 
 
 def history_pairs(group: RunGroup) -> str:
-    """How much the history changes Tool Acc, by setting."""
+    """Tool Acc with and without history, by setting; no difference is stated, since none was tested."""
     sentences = []
     for setting in group.settings:
-        gains = [
-            _tool_acc(pair.with_history, setting) - _tool_acc(pair.without_history, setting) for pair in group.pairs
+        found = [
+            (_tool_acc(one.with_history, setting), _tool_acc(one.without_history, setting)) for one in group.pairs
         ]
         name = f"{setting_label(setting).capitalize()}:"
-        if len(gains) == 1:
+        if len(found) == 1:
+            with_history, without = found[0]
             sentences.append(
-                f"{name} {_TOOL_ACC} of {group.pairs[0].model} changes by {points(gains[0])} points with history."
+                f"{name} {group.pairs[0].model} has {in_percent(with_history)} with history and {in_percent(without)} "
+                "without."
             )
         else:
-            better = sum(gain > 0 for gain in gains)
-            sentences.append(f"{name} {better} of {len(gains)} models are better with history,")
-            sentences.append(f"and the mean difference is {points(sum(gains) / len(gains))} points.")
-    return " ".join(sentences)
+            better = sum(with_history > without for with_history, without in found)
+            sentences.append(f"{name} {better} of {len(found)} models have a higher {_TOOL_ACC} with history.")
+    pair = group.pairs[0]
+    return " ".join(
+        [
+            *sentences,
+            "These differences were not tested; petoolbench compare tests one: petoolbench compare "
+            f"{pair.without_history.result.folder} {pair.with_history.result.folder}.",
+        ]
+    )
 
 
-def by_history_length(group: RunGroup, runs: list[Run]) -> str:
+def by_history_length(group: RunGroup) -> str:
     """Whose Tool Acc depends on the length of the history."""
     setting = group.history_length_setting
     bands, small = group.readable_bands("history_length", setting)
@@ -125,9 +222,26 @@ def by_history_length(group: RunGroup, runs: list[Run]) -> str:
     return f"{dependence_on(group, 'history_length')}{_left_out(small)}"
 
 
-def by_gold_position(group: RunGroup, runs: list[Run]) -> str:
+def by_gold_position(group: RunGroup) -> str:
     """Whose Tool Acc depends on the position of the gold tool among the candidates."""
     return f"{dependence_on(group, 'gold_position')}{_left_out(group.readable_bands('gold_position', ALL)[1])}"
+
+
+def dependent(group: RunGroup, dimension: str) -> list[Run]:
+    """Runs whose Tool Acc depends on a dimension that they can see, by the corrected test."""
+    found = _corrected(group)
+    return [
+        run
+        for run in group.runs
+        if found.get((run.label, dimension), 1.0) < _LEVEL and dimension not in run.cannot_depend_on
+    ]
+
+
+def why_no_figure(group: RunGroup, dimension: str) -> str:
+    """Why a figure by a dimension would say nothing, as a clause; empty if it says something."""
+    of_all = _DIMENSIONS[dimension][1]
+    bands, _ = group.readable_bands(dimension, ALL if of_all else group.history_length_setting)
+    return "" if len(bands) > 1 and dependent(group, dimension) else "no difference is supported"
 
 
 def dependence_on(group: RunGroup, dimension: str) -> str:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from pathlib import Path
 
 from petoolbench import SETTINGS, InputError
+from petoolkit.audit_record import AuditRecord, read_audit
 from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.evaluator.records import BREAKDOWNS, Score, Scores
 from petoolkit.replies import READERS
@@ -62,6 +64,12 @@ class RunGroup:
     def first(self) -> Scores:
         """The first run's scores, for what all runs share: rows, chance, sizes of bands."""
         return self.runs[0].result
+
+    @cached_property
+    def audit(self) -> AuditRecord | None:
+        """The audit of the dataset; `None` if the dataset is not a folder, or holds none of its rows."""
+        dataset = Path(self.first.dataset)
+        return read_audit(dataset) if dataset.is_dir() else None
 
     @cached_property
     def settings(self) -> list[str]:

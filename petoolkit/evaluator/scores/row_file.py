@@ -47,10 +47,11 @@ def _write_csv(lines: list[dict[str, Any]], path: Path) -> None:
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(JUDGED_COLUMNS)
-        writer.writerows([_cell(line[name]) for name in JUDGED_COLUMNS] for line in lines)
+        writer.writerows([csv_cell(line[name]) for name in JUDGED_COLUMNS] for line in lines)
 
 
-def _cell(value: Any) -> Any:
+def csv_cell(value: Any) -> Any:
+    """A value for a CSV: a text that a spreadsheet would take for a formula gets an apostrophe before it."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
