@@ -22,7 +22,7 @@ from petoolkit.exporter.export_forms import FORMS
 from petoolkit.training.pair_dataset import count_pairs, pair_record, write_pairs
 from petoolkit.training.pairing import Pair
 
-BY_SPLIT = [name for name in FORMS if name not in ("bfcl", "lm-eval")]  # forms with a file a split
+BY_SPLIT = [name for name in FORMS if name not in ("bfcl", "lm-eval", "every-eval-ever")]  # forms with a file a split
 
 
 def rows_of(user, gold="Aerwyn"):

@@ -20,19 +20,20 @@ class _FormHelp(click.Command):
 
 @click.command(cls=_FormHelp)
 @click.argument("form")
-@click.argument("dataset")
+@click.argument("source")
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A new folder for the files."
 )
 @revision_option
-def export(form, dataset, out, revision) -> None:
-    """Write a dataset in the form of another program, such as a trainer or a harness.
+def export(form, source, out, revision) -> None:
+    """Write a dataset, or results, in the form of another program, such as a trainer or a harness.
 
-    FORM is one of those below; DATASET is a folder or a Hub id.
+    FORM is one of those below. SOURCE is a dataset, a folder or a Hub id; for every-eval-ever it is a folder that
+    `evaluate --out` wrote, or one that holds several of them.
     """
     from petoolkit.exporter.export_dataset import export_dataset
 
     console = make_console(soft_wrap=True)
-    for what, number in export_dataset(form, dataset, out, revision).items():
+    for what, number in export_dataset(form, source, out, revision).items():
         console.print(f"{what}: {number:,}", markup=False, highlight=False)
     console.print(f"Written to {out}/", markup=False, highlight=False)

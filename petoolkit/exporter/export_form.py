@@ -1,16 +1,17 @@
-"""A form of other people's programs, and the rows that it is made of."""
+"""A form of other people's programs, and the dataset or results that it is made of."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from petoolbench import InputError, to_json_text
-from petoolkit.evaluator.dataset_rows import load_setting, present_configs, resolved_revision
+from petoolkit.evaluator.dataset_rows import load_setting, present_configs, resolved_revision, unchanged
 from petoolkit.evaluator.table_rows import table_rows
+from petoolkit.folder_lock import check_outside
 
 _ROWS_AT_ONCE = 500
 
@@ -26,6 +27,14 @@ class ExportedDataset:
     def __init__(self, name: str, revision: str | None = None):
         self.name = name
         self.revision = resolved_revision(name, revision)
+
+    def held(self) -> AbstractContextManager[None]:
+        """While its folder stays as it is; raises what `unchanged` raises."""
+        return unchanged(self.name)
+
+    def check_out(self, folder: Path) -> None:
+        """Refuse an output in its folder; raises what `check_outside` raises."""
+        check_outside(folder, self.name, "--out")
 
     @cached_property
     def configs(self) -> list[str]:
@@ -48,18 +57,20 @@ class ExportedDataset:
 
 @dataclass(frozen=True)
 class ExportForm:
-    """A form in which a dataset can be exported.
+    """A form in which a dataset, or evaluations, can be exported.
 
     Args:
         name: as the command takes it.
         description: what takes this form, and what is in it.
-        write: writes the files of a dataset into a folder; returns numbers of rows by file, and of rows left out by
-            the reason.
+        write: writes the files into a folder, of what `of` opened; returns numbers of rows by file, and of what is
+            left out by the reason.
+        of: opens what the form is made of, by its name and revision: `ExportedDataset`, or `ExportedResults`.
     """
 
     name: str
     description: str
-    write: Callable[[ExportedDataset, Path], dict[str, int]]
+    write: Callable[[Any, Path], dict[str, int]]
+    of: Callable[[str, str | None], Any] = ExportedDataset
 
 
 def write_lines(folder: Path, lines: Iterable[tuple[str, dict]]) -> Counter[str]:
