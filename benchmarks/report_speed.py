@@ -1,4 +1,6 @@
-"""Measure the report of 10 models x 3,000 rows: time and memory, in a process of its own as the command has it.
+"""Measure the report of 10 models x 3,000 rows in all its forms, and in the default ones: time, CPU and memory.
+
+Each runs in a process of its own, as the command does.
 
     python benchmarks/report_speed.py
 
@@ -16,15 +18,14 @@ from pathlib import Path
 from machine import heading
 
 from petoolbench import SETTINGS, to_json_text
+from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 from petoolkit.evaluator.records import AskedOptions, Manifest, ReplyUsage, Scores
+from petoolkit.evaluator.report.report_forms import DEFAULT_FORMS, FORMS
 from petoolkit.evaluator.scores.score import score
 from petoolkit.text import ALL, markdown_table
 
 MODELS, USERS, CANDIDATES, CATEGORIES = 10, 1_000, 10, 46  # 46 categories: as many as the paper's dataset has
-REPORT = (
-    "import sys; from pathlib import Path; from petoolkit.evaluator.report import write_report; "
-    "write_report([Path(name) for name in sys.argv[2:]], Path(sys.argv[1]))"
-)
+SHARE = {"value": 0.4, "low": 0.35, "high": 0.45}
 
 
 def invented_rows() -> list[dict]:
@@ -39,12 +40,15 @@ def invented_rows() -> list[dict]:
             rows.append(
                 {
                     "id": f"u{user:06d}/{setting}",
+                    "user_id": f"u{user:06d}",
+                    "block_id": "",
                     "group_id": f"g{user % 200}",
                     "category": category,
                     "instruction": "find it",
                     "history_length": drawn.randrange(1, 21),
                     "candidate_tools": drawn.sample(tools, k=CANDIDATES),
                     "tool_call": {"tool_name": names[0], "parameters": "{}"},
+                    "acceptable_tools": names[:1],
                     "same_function_tools": names[: CANDIDATES // 2],
                 }
             )
@@ -57,6 +61,18 @@ def reply(row: dict, model: int, history: bool) -> str:
     gold = drawn.random() < 0.2 + 0.05 * model + 0.1 * history
     tool = row["tool_call"]["tool_name"] if gold else drawn.choice(row["candidate_tools"])["tool_name"]
     return to_json_text({"tool_name": tool, "parameters": {} if drawn.random() < 0.8 else {"q": 1}})
+
+
+def invented_preference() -> dict:
+    """The same scores of pairs and of every counterfactual for each model: their tables and figures are to be made."""
+    settings = [*SETTINGS, ALL]
+    pairs = {"pairs": 2_000, "counted": 1_500, "score": SHARE, "gain": SHARE}
+    changed = {"rows": 3 * USERS, "own": SHARE, "expected": 1.0, "other": SHARE, "expected_other": 0.0}
+    return {
+        "pairs": dict.fromkeys(settings, pairs),
+        "history_gain": dict.fromkeys(settings, SHARE),
+        "counterfactual_scores": {name: dict.fromkeys(settings, changed) for name in COUNTERFACTUALS},
+    }
 
 
 def write_folders(folder: Path) -> list[str]:
@@ -77,22 +93,51 @@ def write_folders(folder: Path) -> list[str]:
         )
         usage = ReplyUsage(prompt_tokens=9_000_000, completion_tokens=100_000)
         manifest.write(folder / str(number))
-        Scores(**manifest.model_dump(), **score(rows, replies), usage=usage).write(folder / str(number))
+        scored = score(rows, replies) | invented_preference()
+        for tests in scored["dependence"].values():  # so that the figures of dependence are drawn
+            tests |= {setting: {"bands": 5, "p_value": 0.0001} for setting in tests}
+        Scores(**manifest.model_dump(), **scored, usage=usage).write(folder / str(number))
         names.append(str(folder / str(number)))
     return names
+
+
+def measured(names: list[str], out: Path, forms: tuple[str, ...]) -> list[str]:
+    """Time, CPU and memory of a report in these forms, and the size of its folder."""
+    command = [
+        sys.executable,
+        "-m",
+        "petoolbench_cli",
+        "report",
+        *names,
+        "--out",
+        str(out),
+        "--format",
+        ",".join(forms),
+    ]
+    started, cpu = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL)
+    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - cpu.ru_utime - cpu.ru_stime
+    files = [path for path in out.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files) / 1e6
+    figures = [
+        f"{seconds:.1f} s",
+        f"{used:.1f} s",
+        f"{after.ru_maxrss / 1024:.0f} MB",
+        f"{len(files)}",
+        f"{size:.1f} MB",
+    ]
+    return [",".join(forms), *figures]
 
 
 def main() -> None:
     print(heading(f"A report of {MODELS} models x {3 * USERS:,} rows", "matplotlib", "jinja2"))
     with tempfile.TemporaryDirectory() as folder:
-        names, out = write_folders(Path(folder)), Path(folder, "report")
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-c", REPORT, str(out), *names], check=True)
-        seconds = time.perf_counter() - started
-        megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        figures = [["time, with starting Python", f"{seconds:.1f} s"], ["largest memory", f"{megabytes:.0f} MB"]]
-        figures += [[file, f"{(out / file).stat().st_size:,} bytes"] for file in ("report.html", "report.json")]
-        print(markdown_table(["figure", "measured"], figures))
+        names = write_folders(Path(folder))
+        chosen = (DEFAULT_FORMS, tuple(FORMS))
+        rows = [measured(names, Path(folder, f"{len(forms)} forms"), forms) for forms in chosen]
+    columns = ["forms", "time, with starting Python", "CPU", "largest memory up to here", "files", "size"]
+    print(markdown_table(columns, rows))
 
 
 if __name__ == "__main__":

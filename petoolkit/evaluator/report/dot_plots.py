@@ -112,7 +112,8 @@ def legend(figure: Figure, kinds: Sequence[str]) -> None:
 
 
 def rows_from_above(axes: Axes, rows: int) -> None:
-    """Show rows from the top down, without an axis of their own."""
+    """Show rows from the top down, without an axis of their own; names may reach over the panels beside."""
+    axes.set_facecolor("none")
     axes.set_ylim(rows - 0.5, -0.65)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)

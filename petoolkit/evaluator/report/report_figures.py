@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from textwrap import wrap
 from typing import Literal
 
 from petoolkit.audit_figure import audit_figure
@@ -153,6 +154,8 @@ def _overview(group: RunGroup) -> Figure:
 
 def _tokens(group: RunGroup) -> Figure:
     """Accuracy against tokens a reply; each model's name stands beside the plot, with a line to its mark."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
     points_of = [
         (run, tokens, run.result.score(ALL, "tool_acc"))
         for run in group.runs
@@ -169,9 +172,11 @@ def _tokens(group: RunGroup) -> Figure:
     xs = [tokens for _, tokens, _ in points_of]
     axes.set_xlim(min(xs) / 1.5, max(xs) * 1.5)
     axes.set_ylim(0, 100)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda tokens, _: f"{tokens:,.0f}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     ordered = sorted(points_of, key=lambda point: point[2].value or 0)
-    gap = min(8.0, 100 / max(1, len(ordered) - 1))
-    heights = _apart([100 * (score.value or 0) for _, _, score in ordered], gap)
+    heights = _apart([100 * (score.value or 0) for _, _, score in ordered], min(7.0, 100 / len(ordered)))
     for (run, tokens, score), height in zip(ordered, heights, strict=True):
         axes.annotate(
             shortened(run.label, 34),
@@ -181,7 +186,14 @@ def _tokens(group: RunGroup) -> Figure:
             va="center",
             fontsize=9,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": PALE, "linewidth": 0.7, "shrinkB": 4},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": PALE,
+                "linewidth": 0.7,
+                "shrinkA": 0,
+                "shrinkB": 4,
+                "relpos": (0, 0.5),
+            },
         )
     axes.set_xlabel("tokens of a reply (logarithmic)")
     axes.set_ylabel(f"{_TOOL_ACC}, %")
@@ -190,15 +202,12 @@ def _tokens(group: RunGroup) -> Figure:
 
 
 def _apart(heights: list[float], gap: float) -> list[float]:
-    """Ascending heights moved so that neighbours are a gap apart, within 0 and 100 where that can be."""
-    placed: list[float] = []
-    for height in heights:
-        placed.append(max(height, placed[-1] + gap) if placed else height)
-    too_high = max(0.0, placed[-1] - 100)
-    for number in range(len(placed) - 1, -1, -1):
-        highest = placed[number + 1] - gap if number + 1 < len(placed) else placed[number] - too_high
-        placed[number] = min(placed[number], highest)
-    return placed
+    """Ascending heights moved as little as can be so that neighbours are a gap apart, within 0 and 100."""
+    from scipy.optimize import isotonic_regression
+
+    steps = [number * gap for number in range(len(heights))]
+    placed = isotonic_regression([height - step for height, step in zip(heights, steps, strict=True)]).x
+    return [min(max(one, 0.0), 100 - steps[-1]) + step for one, step in zip(placed.tolist(), steps, strict=True)]
 
 
 def _history_pairs(group: RunGroup) -> Figure:
@@ -225,11 +234,11 @@ def _history_pairs(group: RunGroup) -> Figure:
 
 def _history_lengths(group: RunGroup) -> Figure:
     setting = group.history_length_setting
-    return _small_multiples(group, "history_length", setting, "interactions in the history", 1.5)
+    return _small_multiples(group, "history_length", setting, "interactions in the history", 1.6)
 
 
 def _gold_positions(group: RunGroup) -> Figure:
-    return _small_multiples(group, "gold_position", ALL, "position of the gold tool", 1.3)
+    return _small_multiples(group, "gold_position", ALL, "position of the gold tool", 1.4)
 
 
 def _small_multiples(group: RunGroup, dimension: str, setting: str, x_label: str, height: float) -> Figure:
@@ -251,7 +260,7 @@ def _small_multiples(group: RunGroup, dimension: str, setting: str, x_label: str
         shape, colour = MARKS[kind_of_run(run)]
         axes.vlines(x, _percents(own, "low"), _percents(own, "high"), colour, linewidth=1.5)
         axes.plot(x, _percents(own, "value"), f"{shape}-", color=colour, markersize=4, linewidth=1)
-        axes.set_title(shortened(run.label, 28 if columns > 1 else 60), fontsize=9)
+        axes.set_title("\n".join(wrap(shortened(run.label, 60), 31 if columns > 1 else 60)), fontsize=8)
         _band_ticks(axes, bands, 52 // columns)
         axes.tick_params(labelbottom=number + columns >= len(runs))
         axes.set_ylim(bottom=0)
