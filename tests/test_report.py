@@ -229,12 +229,12 @@ def test_what_has_no_row_behind_it_is_a_dash(tmp_path):
     (group,) = groups_of(tmp_path, result)
     cells = rows_of(paper_tables.further_metrics(group, "robust")[0])["openai:gpt-4o"]
     assert cells[5:7] == ["\N{EN DASH}", "50.0"]
-    assert rows_of(run_tables.cost(group))["openai:gpt-4o"] == ["\N{EN DASH}"] * 5
+    assert run_tables.cost(group) == []
 
 
 def test_cost_counts_and_what_was_run_are_in_the_tables(tmp_path):
     (group,) = groups_of(tmp_path, scores(options=OPTIONS | {"repeat": 2}, revision="v1"))
-    assert rows_of(run_tables.cost(group))["openai:gpt-4o"] == ["1,234,567", "7,654", "0.81", "2.50", "$3.46"]
+    assert rows_of(run_tables.cost(group)[0])["openai:gpt-4o"] == ["1,234,567", "7,654", "0.81", "2.50", "$3.46"]
     assert rows_of(run_tables.counts(group))["openai:gpt-4o"] == [
         "600",
         "0",
@@ -686,3 +686,12 @@ def test_without_matplotlib_the_message_says_what_to_install(tmp_path, monkeypat
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(InputError, match=r"^a report's figures need the package matplotlib: pip install .*matplotlib"):
         write_report(folders(tmp_path, scores()), tmp_path / "out")
+
+
+def test_what_all_runs_share_stands_once(tmp_path):
+    (group,) = groups_of(tmp_path, scores(), scores("hf:x"))
+    table = run_tables.what_was_run(group)
+    assert [column.name for column in table.columns] == ["--model", "folder"]
+    assert (
+        "dataset: some-dataset (no revision, test split, all); rows' fingerprint: 0123456789abcdef" in table.notes[0]
+    )

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from petoolkit.evaluator.report.latex_text import latex
 from petoolkit.evaluator.report.report_chapters import Report
 from petoolkit.evaluator.report.report_forms import Files
-from petoolkit.evaluator.report.table_parts import PAPER, Cell, Column, Row, Table
+from petoolkit.evaluator.report.table_parts import PAPER, REFERENCE, Cell, Column, Row, Table
 from petoolkit.html_templates import page_environment
 from petoolkit.text import on_one_line
 
@@ -184,13 +184,18 @@ def _stacked(texts: Sequence[str], side: str) -> str:
 
 
 def _body(table: Table, part: _Part) -> Iterator[str]:
+    before = ""
     for heading, row in table.rows_with_headings:
+        if row.kind == REFERENCE and before not in ("", REFERENCE):
+            yield r"\midrule"
+        before = row.kind
         if heading:
             yield r"\midrule"
             yield rf"\multicolumn{{{len(part.numbers) + 1}}}{{@{{}}l@{{}}}}{{\textit{{{latex(heading)}}}}} \\"
         cells = [_cell(row.cells[number], table.columns[number], row.kind) for number in part.numbers]
-        space = "[2pt]" if _lines(row) > 1 else ""
-        yield f"{_name(row)} & {' & '.join(cells)} \\\\{space}"
+        yield f"{_name(row)} & {' & '.join(cells)} \\\\"
+        if _lines(row) > 1:
+            yield r"\addlinespace[2pt]"
     yield r"\bottomrule"
 
 

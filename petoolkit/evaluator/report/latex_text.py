@@ -22,10 +22,6 @@ _SIGNS = {
     "]": "{]}",
     "*": "{*}",
     "`": r"\textasciigrave{}",
-    "-": "-{}",  # two of them would be a dash
-    "'": "'{}",
-    "?": "?{}",  # before a grave accent, another sign
-    "!": "!{}",
     "\N{EN DASH}": "--",
     "\N{EM DASH}": "---",
     "\N{MINUS SIGN}": r"\ensuremath{-}",
@@ -53,9 +49,11 @@ _ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u", "\u0307": ".",
     "\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0327": "c",
 }  # fmt: skip
+_DOUBLED = re.compile(r"([-',])(?=\1)")  # two of these would be another sign
 _LONG_WORD = 14  # characters: longer ones are broken over lines, only where we say
 _MAY_BREAK_AFTER = re.compile(r"(?<=[/_:.,=@()|-])(?=\w)")
 _BREAK = "\0"
+_APART = "\1"
 _AFTER_NUMBER = r"\allowbreak{}"  # of a character
 
 
@@ -72,13 +70,15 @@ def latex(text: str, may_break: bool = False) -> str:
     if may_break:
         words = (_MAY_BREAK_AFTER.sub(_BREAK, word) if len(word) > _LONG_WORD else word for word in text.split(" "))
         text = " ".join(words)
-    written = "".join(map(_character, text))
+    written = "".join(map(_character, _DOUBLED.sub(rf"\1{_APART}", text)))
     return written if may_break else written.replace(_AFTER_NUMBER, "")
 
 
 def _character(character: str) -> str:
     if character == _BREAK:
         return r"\allowbreak "
+    if character == _APART:
+        return "{}"
     if character in _SIGNS:
         return _SIGNS[character]
     if " " <= character <= "~":

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from petoolkit.audit_record import AuditRecord, SolverScore
 from petoolkit.audit_tables import CEILING, audit_lines, count_lines, not_asked, what_was_asked
-from petoolkit.evaluator.report.table_parts import REFERENCE, RULE, Cell, Column, Row, Table, score_cell
+from petoolkit.evaluator.report.table_parts import ORACLE, REFERENCE, RULE, Cell, Column, Row, Table, score_cell
 from petoolkit.text import UNKNOWN, setting_label
 
 
@@ -12,7 +12,7 @@ def solvers(record: AuditRecord) -> Table:
     """What rules score that know no preference."""
     rows = []
     for line in audit_lines(record):
-        kind = REFERENCE if line.name == CEILING else RULE
+        kind = REFERENCE if line.name == CEILING else ORACLE if line.kind == ORACLE else RULE
         rows.append(Row(line.name, kind, [*map(_cell, line.scores.values()), Cell(line.gate)]))
     columns = [*(Column(setting_label(setting)) for setting in record.settings), Column("gate", is_text=True)]
     notes = [

@@ -162,7 +162,7 @@ def _chapter(group: RunGroup, groups: int) -> Chapter:
                 ("tokens",),
                 run_tables.counts(group),
                 *run_tables.repeated_runs(group),
-                run_tables.cost(group),
+                *run_tables.cost(group),
             ),
             section("Models, data and options", (), run_tables.what_was_run(group)),
         ],

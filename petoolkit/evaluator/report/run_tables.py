@@ -84,8 +84,10 @@ def repeated_runs(group: RunGroup) -> list[Table]:
     return [Table("repeats", "Repeated runs", columns, rows, notes)] if rows else []
 
 
-def cost(group: RunGroup) -> Table:
-    """Tokens, latency and price."""
+def cost(group: RunGroup) -> list[Table]:
+    """Tokens, latency and price; no table if nothing is known, as of rules."""
+    if not any(value is not None for run in group.runs for _, value in run.result.usage):
+        return []
 
     def cells(run: Run) -> list[Cell]:
         usage = run.result.usage
@@ -106,7 +108,7 @@ def cost(group: RunGroup) -> Table:
         f"Replies to counterfactual rows count here. {UNKNOWN} stands for a number that is not known, and for models "
         "that do not count tokens."
     )
-    return _runs_table("cost", "Cost and latency", group, columns, cells, note)
+    return [_runs_table("cost", "Cost and latency", group, columns, cells, note)]
 
 
 def counts(group: RunGroup) -> Table:
@@ -150,9 +152,14 @@ def what_was_run(group: RunGroup) -> Table:
         return [Cell(result.model), Cell(result.folder), Cell(*data), Cell(result.fingerprint), *map(Cell, listed)]
 
     names = ("--model", "folder", "dataset", "rows' fingerprint", "options", "versions")
-    columns = [Column(name, is_text=True) for name in names]
+    listed = [cells(run) for run in group.runs]
+    shared = [number for number in range(len(names)) if len(listed) > 1 and len({row[number] for row in listed}) == 1]
+    same = "; ".join(f"{names[number]}: {_whole_text(listed[0][number])}" for number in shared)
+    note = "Rows of the same fingerprint are the same rows." + (f" Of all runs: {same}." if same else "")
+    kept = [number for number in range(len(names)) if number not in shared]
+    columns = [Column(names[number], is_text=True) for number in kept]
     return _runs_table(
-        "runs", "What was run", group, columns, cells, "Rows of the same fingerprint are the same rows."
+        "runs", "What was run", group, columns, lambda run: [cells(run)[number] for number in kept], note
     )
 
 
@@ -160,6 +167,10 @@ def _runs_table(
     name: str, title: str, group: RunGroup, columns: list[Column], cells: Callable[[Run], list[Cell]], note: str
 ) -> Table:
     return Table(name, title, columns, [Row(run.label, kind_of_run(run), cells(run)) for run in group.runs], [note])
+
+
+def _whole_text(cell: Cell) -> str:
+    return f"{cell.text} ({cell.detail})" if cell.detail else cell.text
 
 
 def _option_text(value: Any) -> str:
