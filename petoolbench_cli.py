@@ -227,14 +227,15 @@ def show(row_or_user, dataset, setting, revision) -> None:
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="DIR ...",
-    help="Evaluations that `evaluate --out` wrote, or folders with such inside.",
+    help="Evaluations that `evaluate --out` wrote, or folders with such inside.  [default: those of these rows in "
+    "results/]",
 )
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Where to listen; as it is, only this machine comes in."
 )
 @click.option("--port", type=click.IntRange(1, 65535), default=7860, show_default=True, help="At which port.")
 def explore(folders, dataset, revision, results, host, port) -> None:
-    """Look at rows, and at what models called there, in a browser: search, filters, a leaderboard, error types.
+    """Look at rows in a browser, at why gold is gold, and at what models called there.
 
     FOLDERS after the options are results too: --results results/*
     """

@@ -54,12 +54,23 @@ def write_rows(folder, rows=(*ROWS, TRAIN)):
     return str(folder / "petoolbench")
 
 
-def write_evaluation(folder, replies, model="openai:gpt-4o", rows=ROWS, repeat=1, setting="all"):
-    """An evaluation's folder. `replies` are those to all rows, once for each repeat; `None` is a missing one."""
+def write_evaluation(
+    folder, replies, model="openai:gpt-4o", rows=ROWS, repeat=1, setting="all", changed=(), **options
+):
+    """An evaluation's folder.
+
+    Args:
+        replies: to all rows, once for each repeat; `None` is a missing one.
+        changed: names of counterfactuals, ids of rows (for other kinds, those that the dataset has), and replies.
+        options: that the manifest keeps.
+    """
     lines = [
         prediction(rows[number % len(rows)], text, number // len(rows), error=None)
         for number, text in enumerate(replies)
         if text is not None
+    ]
+    of_changed = [
+        {"id": f"{row_id}#{name}", "repeat": 0, "reply": text, "error": None} for name, row_id, text in changed
     ]
     manifest = Manifest(
         model=model,
@@ -68,9 +79,10 @@ def write_evaluation(folder, replies, model="openai:gpt-4o", rows=ROWS, repeat=1
         split="test",
         setting=setting,
         base_url="http://10.0.0.7:8000/v1",
-        options=AskedOptions(history=True, seed=0, repeat=repeat),
+        options=AskedOptions(history=True, seed=0, repeat=repeat, **options),
+        counterfactuals={name: "0" * 16 for name, _, _ in changed},
     )
     manifest.write(folder)
-    write_json_lines(folder / PREDICTIONS, lines)
+    write_json_lines(folder / PREDICTIONS, [*lines, *of_changed])
     Scores(**manifest.model_dump(), **score(rows, lines, rounds=10)).write(folder)
     return folder

@@ -1,56 +1,47 @@
 """The explorer in a real browser: Debian's Chromium, driven by Playwright."""
 
-import json
 import shutil
-import socket
-import subprocess
-import sys
+import threading
 import time
-import urllib.request
-from pathlib import Path
 
 import pytest
-from explorer_data import GOOD, HOSTILE, LATE, RATED, STRANGE, write_evaluation, write_rows
+from block_rows import block, override
+from explorer_data import HOSTILE, LATE, STRANGE, write_evaluation, write_rows
 from rows import reply
 
-pytest.importorskip("gradio", reason="the explorer's extra is not installed")
+uvicorn = pytest.importorskip("uvicorn", reason="the explorer's extra is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="this machine has no Chromium: apt-get install chromium")
 
-_LONGEST_START = 60.0  # seconds
+from petoolkit.explorer.content import read_content  # noqa: E402
+from petoolkit.explorer.server import hosts_of  # noqa: E402
+from petoolkit.explorer.web_app import make_app  # noqa: E402
+
+RATED = [one for one in block() if one["id"].endswith("rating_integrated")]
+ROWS = [*RATED, LATE, STRANGE]
+GOOD = [reply(one["tool_call"]["tool_name"].split(">.<")[1]) for one in ROWS]
+HALF = [reply("Cirrox"), reply("Cirrox"), reply("Dovarque", "{}", "convert"), f"<think>{HOSTILE}</think> {HOSTILE}"]
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """A running `petoolbench explore`."""
+    """A running page."""
     folder = tmp_path_factory.mktemp("explorer")
-    dataset = write_rows(folder)
-    write_evaluation(folder / "results" / "good", GOOD, "hf:good")
-    write_evaluation(
-        folder / "results" / "half", [GOOD[0], reply("Cirrox"), reply("Dovarque", "{}"), HOSTILE], "hf:half"
-    )
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "petoolbench_cli", "explore", "--dataset", dataset, "--port", str(port)]
-    with Path(folder, "output").open("wb") as output:
-        process = subprocess.Popen([*command, "--results", folder / "results"], stdout=output, stderr=output)
-    try:
-        url, give_up = f"http://127.0.0.1:{port}/", time.monotonic() + _LONGEST_START
-        while not _answers(url):
-            assert process.poll() is None and time.monotonic() < give_up, Path(folder, "output").read_text()
-            time.sleep(0.2)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _answers(url):
-    try:
-        return urllib.request.urlopen(url, timeout=5).status == 200
-    except OSError:
-        return False
+    results = [
+        write_evaluation(folder / "good", GOOD, "hf:good", ROWS),
+        write_evaluation(folder / "half", HALF, "hf:half", ROWS, window=4000, protocol="prompt"),
+    ]
+    content = read_content(write_rows(folder, [*ROWS, override(setting="rating_integrated")]), None, results)
+    config = uvicorn.Config(make_app(content, hosts_of("127.0.0.1")), port=0, log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    server.should_exit = True
+    thread.join(20)
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +55,11 @@ def browser():
 @pytest.fixture
 def page(browser, request):
     """A tab, 1280 pixels wide or as the test says, with what it asked for and what went wrong."""
-    context = browser.new_context(viewport={"width": getattr(request, "param", 1280), "height": 800})
+    options = getattr(request, "param", {})
+    width = {"viewport": {"width": options.get("width", 1280), "height": 800}}
+    context = browser.new_context(**width, java_script_enabled=options.get("script", True))
     tab = context.new_page()
+    tab.set_default_timeout(10_000)
     tab.asked, tab.wrong = [], []
     tab.on("request", lambda one: tab.asked.append(one.url))
     tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
@@ -75,112 +69,102 @@ def page(browser, request):
     assert tab.wrong == []
 
 
-def open_page(page, url):
-    page.goto(url)
-    page.wait_for_selector(":is(.pe-list, .pe-models, .pe-row):visible")
-    page.wait_for_load_state("networkidle")
-
-
 def count(page, text):
-    page.wait_for_function("t => document.querySelector('.pe .count')?.innerText.startsWith(t)", arg=text)
+    page.wait_for_function("t => document.querySelector('.count')?.innerText.startsWith(t)", arg=text)
 
 
-def test_a_search_filters_and_the_address_follows(page, address):
-    open_page(page, address)
+def is_open(page, row_id):
+    page.wait_for_function("t => document.querySelector('#open .about')?.innerText.startsWith(t)", arg=row_id)
+
+
+def test_filters_follow_what_is_chosen_and_typed_and_so_does_the_address(page, address):
+    page.goto(address)
     count(page, "5 rows")
-    page.get_by_label("Search").fill("oslo weather u1")
+    page.get_by_label("Search").press_sequentially("oslo weather u1")
     count(page, "2 rows of 5")
     page.wait_for_url("**/?text=oslo+weather+u1")
-    page.get_by_label("Setting").click()
-    page.get_by_role("option", name="rating-integrated").click()
+    assert page.evaluate("document.activeElement.name") == "text"
+    page.get_by_label("Kind").select_option("preference")
     count(page, "1 row of 5")
-    page.wait_for_url("**/?setting=rating_integrated&text=oslo+weather+u1")
+    is_open(page, RATED[0]["id"])
     page.get_by_role("link", name="clear filters").click()
     count(page, "5 rows")
     assert page.get_by_label("Search").input_value() == ""
+    page.get_by_label("Model A").select_option("hf:good")
+    page.get_by_label("Model B").select_option("hf:half")
+    page.get_by_label("Outcome").select_option("A right, B wrong")
+    count(page, "3 rows of 5")
+    assert [url for url in page.asked if not url.startswith(address)] == []
 
 
-def test_rows_that_a_model_got_wrong_are_found_by_error_type(page, address):
-    open_page(page, address)
-    page.get_by_label("Model").click()
-    page.get_by_role("option", name="hf:half").click()
-    page.get_by_label("Outcome").click()
-    page.get_by_role("option", name="TPM").click()
-    count(page, "1 row of 5")
-    page.get_by_role("link", name=RATED["id"]).click()
-    page.get_by_text("tool: TPM, tool preference mismatch").wait_for()
-
-
-def test_a_shared_link_opens_its_row_with_its_filters(page, address):
-    open_page(page, f"{address}?setting=chronological&row={LATE['id']}")
-    page.locator("#pe-row-title").wait_for()
-    count(page, "2 rows of 5")
-    assert page.get_by_label("Setting").input_value() == "chronological"
-    assert LATE["id"] in page.locator(".pe-row").inner_text()
-    page.get_by_role("link", name="next row").click()
-    page.wait_for_url(f"**/?setting=chronological&row={STRANGE['id']}")
+def test_keys_go_through_rows_twins_search_models_and_help(page, address):
+    page.goto(f"{address}?setting=rating_integrated")
+    first, twin = (one["id"] for one in RATED)
+    page.keyboard.press("j")
+    is_open(page, twin)
+    page.keyboard.press("k")
+    is_open(page, first)
+    page.wait_for_function("document.activeElement.id === 'row-title'")
+    page.keyboard.press("t")
+    is_open(page, twin)
+    assert page.locator(".call .changed").all_inner_texts() == ["was liked", "was disliked"]
+    page.keyboard.press("o")
+    is_open(page, first)
     page.go_back()
-    page.get_by_text(f"{LATE['id']} · chronological").wait_for()
+    is_open(page, twin)
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("jm")  # these are letters now
+    count(page, "0 rows of 5")
+    page.keyboard.press("Escape")
+    assert page.get_by_label("Search").input_value() == "jm"
+    page.keyboard.press("m")
+    page.wait_for_url("**/?tab=models*")
+    page.locator(".stack a.TFM").first.wait_for()
+    page.keyboard.press("m")
+    page.locator(".count").wait_for()
 
 
-def test_a_hostile_row_is_text(page, address):
-    open_page(page, f"{address}?row={STRANGE['id']}")
-    page.locator("#pe-row-title").wait_for()
-    assert HOSTILE in page.locator("#pe-row-title .cut").inner_text()
-    page.locator("#pe-row-title summary").click()
-    assert len(page.locator("#pe-row-title").inner_text()) > 100_000
-    page.get_by_text("raw reply").last.click()
-    assert HOSTILE in page.locator(".answer pre").last.inner_text()
-    parameters = page.locator(".card .parameters").last
-    assert f"one of {HOSTILE}"[:20] in parameters.text_content()
-    assert json.loads(parameters.locator("pre").last.text_content())["title"] == HOSTILE
-    assert page.locator(".pe img, .pe script").count() == 0
+def test_a_hostile_row_and_reply_are_text_and_nothing_runs(page, address):
+    page.goto(f"{address}?row={STRANGE['id']}")
+    page.locator("#row-title summary").click()
+    assert len(page.locator("#row-title").inner_text()) > 100_000
+    page.keyboard.press("e")
+    answer = page.locator(".answer").last
+    assert HOSTILE in answer.locator(".reply > pre").inner_text()
+    assert not answer.locator(".reasoning pre").is_visible()
+    answer.get_by_text("prompt as sent").click()
+    answer.locator(".prompt-text pre").first.wait_for()
+    assert "Candidate tools:" in answer.locator(".prompt-text pre").first.inner_text()
+    assert page.locator("main img, main script").count() == 0
     assert page.evaluate("window.hacked") is None
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_nothing_is_asked_of_another_host(page, address):
-    open_page(page, address)
-    assert [url for url in page.asked if not url.startswith((address, "data:"))] == []
-
-
-def test_the_leaderboard_leads_to_the_rows_behind_an_error(page, address):
-    open_page(page, f"{address}?tab=models")
+@pytest.mark.parametrize("page", [{"script": False}], indirect=True)
+def test_links_and_filters_work_without_the_script(page, address):
+    page.goto(address)
+    page.get_by_label("Setting").select_option("chronological")
+    page.get_by_role("button", name="Show").click()
+    assert page.locator(".count").inner_text().startswith("2 rows of 5")
+    page.get_by_role("link", name="next").click()
+    assert page.locator("#open .about").inner_text().startswith(STRANGE["id"])
+    page.get_by_role("link", name="Models", exact=True).click()
     assert page.get_by_role("region", name="Leaderboard").get_by_role("row").count() == 4
-    page.locator(".stack a.TPM").click()
-    count(page, "1 row of 5")
-    assert page.get_by_label("Model").input_value() == "hf:half"
 
 
-def test_the_keyboard_reaches_a_row_and_its_reply(page, address):
-    open_page(page, address)
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.matches('.pe .items a')"):
-            break
-    page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.id === 'pe-row-title'")
-    for _ in range(20):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.innerText") == "raw reply":
-            break
-    page.keyboard.press("Enter")
-    assert page.locator(".answer details[open] pre").count() == 1
-
-
-def test_a_link_gives_the_focus_to_what_it_led_to(page, address):
-    open_page(page, address)
-    page.get_by_role("link", name="Models").press("Enter")
-    page.wait_for_function("document.activeElement.innerText === 'all settings'")
-    page.get_by_role("link", name="Rows").press("Enter")
-    page.wait_for_function("document.activeElement.matches('.pe-list .count')")
-
-
-@pytest.mark.parametrize("page", [400], indirect=True)
+@pytest.mark.parametrize("page", [{"width": 400}], indirect=True)
 def test_a_narrow_page_shows_one_thing_at_a_time_and_needs_no_sideways_scrolling(page, address):
-    for query in ("", "?tab=models", f"?row={STRANGE['id']}"):
-        open_page(page, address + query)
+    for query in ("", "?tab=models", f"?row={STRANGE['id']}", f"?row={RATED[0]['id']}"):
+        page.goto(address + query)
         assert page.evaluate("document.documentElement.scrollWidth") == 400
-    assert not page.get_by_label("Search").is_visible()
+    assert not page.locator(".count").is_visible()
     page.get_by_role("link", name="all rows").click()
-    page.get_by_label("Search").wait_for()
+    page.locator(".count").wait_for()
+    assert not page.locator("#row-title").is_visible()
+    page.get_by_text("Search, filters and order").click()
+    page.get_by_label("Search").fill("weather u2")
+    count(page, "2 rows of 5")
+    assert page.get_by_label("Search").is_visible()

@@ -370,7 +370,6 @@ def test_replies_are_pushed_only_when_asked_and_never_with_a_key(hub, petoolbenc
 
 
 def test_the_explorer_is_a_space_that_shows_the_dataset_as_it_is_now(hub, petoolbench, push, tmp_path):
-    pytest.importorskip("gradio")
     push()
     commit = hub.commits("dataset", "me/bench")[-1].sha
     out = tmp_path / "results" / "random"
@@ -380,10 +379,14 @@ def test_the_explorer_is_a_space_that_shows_the_dataset_as_it_is_now(hub, petool
     files = hub.files("space", "me/look")
     assert json.loads(files["explorer.json"])["dataset"] == "me/bench"
     assert json.loads(files["explorer.json"])["revision"] == commit
-    assert b"\nsdk: gradio\n" in files["README.md"]
-    assert {"app.py", "requirements.txt", "petoolkit/explorer/server.py", "results/01-random/predictions.jsonl"} <= {
-        *files
-    }
+    assert b"\nsdk: docker\n" in files["README.md"]
+    assert {
+        "app.py",
+        "Dockerfile",
+        "requirements.txt",
+        "petoolkit/explorer/server.py",
+        "results/01-random/predictions.jsonl",
+    } <= {*files}
     assert (
         "Nothing to push"
         in petoolbench("push", "explorer", "me/look", "--dataset", "me/bench", "--results", out).output

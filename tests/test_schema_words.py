@@ -6,6 +6,7 @@ import pytest
 from rows import row, tool
 
 from petoolkit.explorer.row_page import row_page
+from petoolkit.explorer.trait_sentences import TraitSentences
 from petoolkit.schema_words import parameter_words
 
 AREA = {
@@ -71,6 +72,6 @@ def test_a_rows_page_and_the_terminal_show_them(capsys):
     from petoolkit.evaluator.row_view import row_view
 
     shown = row("u1", "preferred_only", "Aerwyn", candidates=[made({"enum": ["<b>metric</b>", "imperial"]})])
-    assert row_page(shown, []).same_job[0].values == {"p": "one of <b>metric</b> or imperial"}
+    assert row_page(shown, [], TraitSentences([])).same_job[0].values == {"p": "one of <b>metric</b> or imperial"}
     Console(width=200).print(row_view(shown))
     assert "p: one of <b>metric</b> or imperial" in capsys.readouterr().out

@@ -58,7 +58,7 @@ def block_table(content: Content, view: View, row: dict) -> BlockTable | None:
         return None
 
     def query(one: dict) -> str:
-        return "" if one["id"] == row["id"] else view.but(page=view.page, row=one["id"]).query
+        return "" if one["id"] == row["id"] else view.opened(one["id"], view.page, beside=row["id"]).query
 
     of_users = [one for one in rows if one["kind"] == KINDS[0]]
     users = []

@@ -1,57 +1,134 @@
-// Runs once, with Gradio's `props` and `trigger`. Links change the page without loading it again, and the address bar holds
-// a link to the view. The page dispatches `pe-followed` when it shows a link's view, and `pe-filtered` when a filter's.
-let following = false;
-let focusNext = null; // a selector of what a link leads to, since the link itself is replaced
+// Links and filters change the page without loading it again; keys work. Without this script, links and the form do.
+"use strict";
+const byId = (id) => document.getElementById(id);
+const typing = (element) => element.matches("input, select, textarea");
+let asked = null; // the request under way
+let timer = 0;
 
-const follow = () => { // the request reads the address bar when its turn comes
-  following = true;
-  trigger("select");
-};
 const reportToHub = () => { // the Hub shows a Space in a frame, and people copy the address of the page around it
-  if (window.parent !== window) {
-    window.parent.postMessage({ queryString: location.search.slice(1) }, "https://huggingface.co");
+  if (window.parent !== window) window.parent.postMessage({ queryString: location.search.slice(1) }, "https://huggingface.co");
+};
+const piece = (address, signal) => fetch(address, { headers: { "x-piece": "1" }, signal }).then((answer) => answer.text());
+const parsed = (html) => new DOMParser().parseFromString(html, "text/html").body;
+
+const isNarrow = () => matchMedia("(max-width: 47.99rem)").matches;
+const leadsTo = (before) => {
+  const now = new URLSearchParams(location.search);
+  if (now.get("tab") === "models") return ".board-settings [aria-current]";
+  const then = new URLSearchParams(before);
+  return ["row", "beside", "change"].some((name) => now.get(name) && now.get(name) !== then.get(name)) ? "#row-title" : ".count";
+};
+const show = async (query, { keepForm = false, before = null } = {}) => {
+  const isOpen = document.querySelector(".fields")?.open;
+  asked?.abort();
+  asked = new AbortController();
+  document.body.classList.add("busy");
+  try {
+    const found = parsed(await piece(`./${query}`, asked.signal));
+    const main = byId("main");
+    const inForm = keepForm && byId("filters") && found.querySelector("#filters");
+    if (inForm) { // who types goes on typing
+      for (const id of ["list", "open"]) byId(id).replaceChildren(...found.querySelector(`#${id}`).childNodes);
+      byId("panes").className = found.querySelector("#panes").className;
+      if (byId("tabs")) byId("tabs").replaceChildren(...found.querySelector("#tabs").childNodes);
+    } else {
+      main.replaceChildren(...found.childNodes);
+    }
+    if (!isOpen && isNarrow()) document.querySelector(".fields")?.removeAttribute("open");
+    reportToHub();
+    byId("said").textContent = document.querySelector(".count")?.textContent ?? "";
+    document.querySelector(".items [aria-current]")?.scrollIntoView({ block: "nearest" });
+    if (before !== null) giveFocus(leadsTo(before));
+  } catch (error) {
+    if (error.name !== "AbortError") location.assign(`./${query}`); // the browser says what is wrong
+  } finally {
+    document.body.classList.remove("busy");
   }
 };
-const leadsTo = (query) => {
-  const next = new URLSearchParams(query);
-  const row = next.get("row");
-  if (row && row !== new URLSearchParams(location.search).get("row")) return "#pe-row-title";
-  return next.get("tab") === "models" ? ".board-settings [aria-current]" : ".pe-list .count";
+const giveFocus = (selector) => {
+  const next = document.querySelector(selector);
+  if (!next) return;
+  next.focus({ preventScroll: true });
+  if (selector === "#row-title" || window.scrollY > 200) window.scrollTo({ top: 0 });
 };
-const giveFocus = (selector, frames) => { // its container may become visible some frames later
-  const next = selector && document.querySelector(selector);
-  if (next && next.offsetParent) {
-    next.focus({ preventScroll: true });
-    const block = next.closest("article") || next;
-    const top = block.getBoundingClientRect().top;
-    if (top < 0 || top > window.innerHeight / 2) block.scrollIntoView({ block: "start" });
-  } else if (selector && frames) {
-    requestAnimationFrame(() => giveFocus(selector, frames - 1));
-  }
+const follow = (query) => {
+  clearTimeout(timer); // of what was typed before
+  const before = location.search;
+  history.pushState(null, "", `./${query}`);
+  return show(query, { before });
+};
+const filter = () => {
+  const form = document.querySelector("#filters form");
+  if (!form) return;
+  const given = [...new FormData(form)].filter(([, value]) => value !== "");
+  const query = `?${new URLSearchParams(given)}`;
+  history.replaceState(null, "", `./${query}`);
+  return show(query, { keepForm: true });
 };
 
 document.addEventListener("click", (event) => {
-  const copy = event.target.closest("[data-copy]");
-  if (copy) {
-    navigator.clipboard.writeText(new URL(copy.dataset.copy, location.href).href).then(() => { copy.textContent = "copied"; });
-    return;
+  const target = event.target.closest("a[data-go], button.keys");
+  if (!target || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (target.matches("button.keys")) {
+    byId("help").showModal();
+  } else {
+    event.preventDefault();
+    follow(target.getAttribute("href"));
   }
-  const link = event.target.closest("a[data-go]");
-  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+});
+document.addEventListener("input", (event) => {
+  if (!event.target.closest("#filters")) return;
+  clearTimeout(timer);
+  timer = setTimeout(filter, event.target.matches("input") ? 120 : 0);
+});
+document.addEventListener("submit", (event) => {
+  if (!event.target.closest("#filters")) return;
   event.preventDefault();
-  const query = link.getAttribute("href");
-  focusNext = leadsTo(query);
-  history.pushState(null, "", query);
-  follow();
+  clearTimeout(timer);
+  filter();
 });
-window.addEventListener("popstate", follow);
-window.addEventListener("pe-followed", () => {
-  following = false;
-  reportToHub();
-  giveFocus(focusNext, 60);
-  focusNext = null;
+document.addEventListener("toggle", async (event) => {
+  const address = event.target.dataset?.load;
+  if (!address || !event.target.open) return;
+  delete event.target.dataset.load;
+  const shown = parsed(await piece(address));
+  event.target.replaceChildren(event.target.querySelector("summary"), ...shown.childNodes);
+}, true);
+window.addEventListener("popstate", () => show(location.search || "?", { before: "" }));
+
+const click = (selector) => document.querySelector(selector)?.click();
+const KEYS = {
+  j: () => click('#open a[rel="next"]'),
+  k: () => click('#open a[rel="prev"]'),
+  n: () => click("#page-after"),
+  p: () => click("#page-before"),
+  t: () => click("#to-twin"),
+  o: () => click("#to-original"),
+  m: () => click("#tabs a:not([aria-current])"),
+  e: () => {
+    const replies = [...document.querySelectorAll(".answer > .reply")];
+    const open = !replies.every((one) => one.open);
+    replies.forEach((one) => { one.open = open; });
+    if (open) byId("answers-title")?.scrollIntoView();
+  },
+  "/": () => {
+    const details = document.querySelector(".fields");
+    if (!details) return;
+    details.open = true;
+    details.querySelector("input").focus();
+  },
+  "?": () => byId("help").showModal(),
+};
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape" && typing(event.target)) {
+    event.preventDefault(); // what was typed stays
+    event.target.blur();
+  }
+  if (typing(event.target) || byId("help").open || !Object.hasOwn(KEYS, event.key)) return;
+  event.preventDefault();
+  KEYS[event.key]();
 });
-window.addEventListener("pe-filtered", () => {
-  if (!following) history.replaceState(null, "", props.value);
-  reportToHub();
-});
+document.body.classList.add("scripted");
+document.querySelector("button.keys").hidden = false;
+if (isNarrow()) document.querySelector(".fields")?.removeAttribute("open");

@@ -1,6 +1,7 @@
 """An index of a dataset's rows to filter them by; a whole row is read when it is shown."""
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from petoolbench import KINDS, SETTINGS, InputError, setting_of
 from petoolkit.evaluator.dataset_rows import load_setting, present_configs, unchanged
 from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
+from petoolkit.explorer.tastes import read_taste
 
 _length_band, _band_order = DIMENSIONS["history_length"]
 
@@ -36,6 +38,8 @@ class Index:
     instructions: list[str]
     setting: np.ndarray
     kind: np.ndarray  # what the row asks for, one of `petoolbench.KINDS`
+    group: np.ndarray  # id of the gold tool's function group
+    gold: np.ndarray  # full name of the gold tool
     block: np.ndarray  # id of its block; empty if it has none
     split: np.ndarray
     category: np.ndarray
@@ -73,6 +77,28 @@ class Index:
         if not block_id:
             return []
         return np.flatnonzero((self.block == block_id) & (self.setting == setting)).tolist()
+
+    def described_traits(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The descriptions of providers, each once with the traits that it shows, in words; none without `taste`."""
+        seen: set[tuple[str, tuple[str, ...]]] = set()
+        for part in self.parts:
+            table = part.rows.select_columns(["taste", "candidate_tools", "history"]).with_format("arrow")[:]
+            tools, calls = table["candidate_tools"].combine_chunks(), table["history"].combine_chunks()
+            columns = (
+                _lists(tools, "tool_name"),
+                _lists(tools, "provider_description"),
+                _lists(calls, "provider_description"),
+            )
+            for text, names, of_tools, of_calls in zip(table["taste"].to_pylist(), *columns, strict=True):
+                if (taste := read_taste(text)) is None:
+                    continue
+                described = [
+                    (about, taste.of_tools.get(name, ())) for name, about in zip(names, of_tools, strict=True)
+                ]
+                for one in [*described, *zip(of_calls, taste.of_calls, strict=False)]:
+                    if one[0] and one not in seen:
+                        seen.add(one)
+                        yield one
 
     def holding(self, text: str) -> np.ndarray:
         """Which rows hold every word of a text in their id, instruction, category, history, or a tool's name.
@@ -121,6 +147,8 @@ def read_index(dataset: str, revision: str | None = None) -> Index:
         instructions=[text for table in tables for text in table["instruction"].to_pylist()],
         setting=np.array([setting_of({"id": row_id}) for row_id in ids], object),
         kind=np.concatenate([table["kind"].to_numpy() for table in tables]),
+        group=np.concatenate([table["group_id"].to_numpy() for table in tables]),
+        gold=np.concatenate([pc.struct_field(table["tool_call"], "tool_name").to_numpy() for table in tables]),
         block=np.concatenate([table["block_id"].to_numpy() for table in tables]),
         split=np.repeat(np.array([part.split for part in parts], object), sizes),
         category=np.concatenate([table["category"].to_numpy() for table in tables]),
@@ -147,7 +175,16 @@ def _searched(table: pa.Table) -> pa.Array:
 
 def _joined(lists: pa.ListArray, field: str) -> pa.Array:
     """One field of a list of structs, joined to one text a row."""
+    return pc.binary_join(_field(lists, field), "\n")
+
+
+def _lists(lists: pa.ListArray, field: str) -> list[list[str]]:
+    """One field of a list of structs, as a list of texts a row."""
+    return _field(lists, field).to_pylist()
+
+
+def _field(lists: pa.ListArray, field: str) -> pa.ListArray:
     ends = pc.cumulative_sum(pc.list_value_length(lists)).cast(pa.int32())
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
     values = pc.fill_null(pc.struct_field(pc.list_flatten(lists), field), "")
-    return pc.binary_join(pa.ListArray.from_arrays(offsets, values), "\n")
+    return pa.ListArray.from_arrays(offsets, values)

@@ -1,32 +1,45 @@
 """Evaluations on the rows that the explorer shows: scores, replies, and a judgement of each reply."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 
-from petoolbench import SETTINGS, InputError
+from petoolbench import KINDS, SETTINGS, InputError
+from petoolkit.evaluator.counterfactuals.counterfactual import changed_id
+from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
+from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.evaluator.report.run_groups import RunGroup, group_runs
 from petoolkit.evaluator.report.score_files import read_scores
-from petoolkit.evaluator.results_folder import fingerprint, read_results
-from petoolkit.evaluator.scores.judgements import judge
+from petoolkit.evaluator.results_folder import Results, fingerprint, read_results
+from petoolkit.evaluator.scores.judgements import Judgements, judge
+from petoolkit.evaluator.table_rows import table_rows
 from petoolkit.explorer.index import Index
-from petoolkit.replies import READERS
-from petoolkit.scoring import ERROR_TYPES
-from petoolkit.text import ALL
+from petoolkit.explorer.outcomes import (
+    HALF_RIGHT,
+    MISSING,
+    OUTCOMES,
+    RIGHT,
+    RIGHT_PARAMETERS,
+    RIGHT_TOOL,
+    WRONG,
+    WRONG_TOOL,
+)
+from petoolkit.progress_bars import Bars
+from petoolkit.replies import READERS, parse_reply
+from petoolkit.text import ALL, counted, listing
 
 READER = READERS[0]
-RIGHT, HALF_RIGHT, WRONG, MISSING = "right", "half", "wrong", "missing"
-RIGHT_TOOL, RIGHT_PARAMETERS = "right_tool", "right_parameters"
-OUTCOMES = {
-    RIGHT: "right tool and parameters",
-    RIGHT_TOOL: "right tool",
-    RIGHT_PARAMETERS: "right parameters",
-    WRONG: "anything wrong",
-    **{error.name: f"{error.name}: {error.label}" for error in ERROR_TYPES.values()},
-    MISSING: "no reply",
-}
+# The counterfactuals that ask rows of other kinds as they are, by kind.
+ASKED_AS = {one.kind: one.name for one in COUNTERFACTUALS.values() if one.kind != KINDS[0]}
+
+
+def asked_id(row: dict) -> str:
+    """The id under which replies to a row are kept: rows of other kinds are asked as counterfactuals."""
+    return changed_id(row["id"], ASKED_AS[row["kind"]]) if row["kind"] in ASKED_AS else row["id"]
 
 
 @dataclass(frozen=True)
@@ -34,19 +47,45 @@ class JudgedEvaluation:
     """One evaluation. Arrays hold a value for each row of the index, for rows that were not asked about too."""
 
     name: str  # no other evaluation has it
+    manifest: Manifest
     repeats: int  # how often each row was asked
     marks: np.ndarray  # RIGHT, HALF_RIGHT (in some repeats, or the tool only) or WRONG; empty where not asked
+    is_right: np.ndarray  # whether a right tool was called in every repeat
     outcomes: dict[str, np.ndarray]  # booleans by one of `OUTCOMES`: whether any repeat has this outcome
     replies: dict[tuple[str, int], dict]  # lines of `predictions.jsonl`, by the row's id and the repeat
+    asked_ids: list[str | None]  # the ids of the rows in `replies`; `None` where not asked
+
+    @property
+    def is_asked(self) -> np.ndarray:
+        """Whether the rows were asked about."""
+        return self.marks != ""
+
+    @cached_property
+    def called(self) -> np.ndarray:
+        """The name of the tool that the first reply to each row calls; empty without a call."""
+        called = np.full(len(self.asked_ids), "", object)
+        for number, asked in enumerate(self.asked_ids):
+            line = self.replies.get((asked, 0)) if asked else None
+            if line and (call := parse_reply(line["reply"], READER)):
+                called[number] = call.tool_name
+        return called
 
 
 @dataclass(frozen=True)
 class Evaluations:
     """All evaluations, and their scores grouped by rows."""
 
-    by_name: dict[str, JudgedEvaluation]  # the highest Tool Acc first
+    by_name: dict[str, JudgedEvaluation]  # the highest Tool Acc first, oracles last
     groups: list[RunGroup]
     names: dict[str, str]  # of the evaluations, by the folder in the groups' scores
+
+    @cached_property
+    def difficulty(self) -> np.ndarray:
+        """The share of models (oracles left out) that are right, for each row; not a number where none was asked."""
+        judged = [one for one in self.by_name.values() if not one.manifest.is_oracle] or list(self.by_name.values())
+        asked = np.sum([one.is_asked for one in judged], axis=0)
+        right = np.sum([one.is_right for one in judged], axis=0)
+        return np.where(asked, right / np.maximum(asked, 1), np.nan)
 
 
 @dataclass(frozen=True)
@@ -56,72 +95,177 @@ class _AskedRows:
     rows: list[dict]
     numbers: np.ndarray  # of the rows, in the index
     fingerprint: str
+    of_other_kinds: list[dict]
+    other_numbers: np.ndarray
 
 
-def read_evaluations(folders: Sequence[Path], index: Index) -> Evaluations:
+def read_evaluations(
+    folders: Sequence[Path], index: Index, bars: Bars | None = None, skip: Callable[[str], None] | None = None
+) -> Evaluations:
     """Read evaluations, and judge every reply with the robust reader.
 
     Args:
         folders: that `petoolbench evaluate --out` wrote; may be empty.
         index: of the dataset that they are about.
+        bars: show how far it is.
+        skip: for folders that nobody named: gets a sentence on how many cannot be shown, and why.
 
     Raises:
-        InputError: if an evaluation has no scores, or is about other rows.
+        InputError: without `skip`, if an evaluation cannot be read, has no scores, or is about other rows.
     """
-    if not folders:
-        return Evaluations({}, [], {})
-    found = list(dict.fromkeys(folder.resolve() for folder in folders))
-    results = read_scores(found)
-    paths = {scores.folder: path for scores, path in zip(results, found, strict=True)}
-    asked = {key: _asked_rows(index, *key) for key in {(scores.split, scores.setting) for scores in results}}
-    for scores in results:
-        if asked[scores.split, scores.setting].fingerprint != scores.fingerprint:
-            raise InputError(
-                f"{paths[scores.folder]} is about other rows than this dataset's; give the --dataset (and --revision) "
-                f"that it was made with: {scores.dataset}."
-            )
-    groups = group_runs(results)
+    asked: dict[tuple[str, str], _AskedRows] = {}
+    stored: dict[Path, Results] = {}
+    others, problems = [], []
+    task = bars.add_task("Reading replies", total=len(folders)) if bars else None
+    for folder in dict.fromkeys(folder.resolve() for folder in folders):
+        try:
+            scores = Scores.read(folder)
+            key = scores.split, scores.setting
+            if key not in asked:
+                asked[key] = _asked_rows(index, *key)
+            if asked[key].fingerprint == scores.fingerprint:
+                stored[folder] = read_results(folder)
+            elif skip:
+                others.append(folder.name)
+            else:
+                raise InputError(
+                    f"{folder} is about other rows than this dataset's; give the --dataset (and --revision) that it "
+                    f"was made with: {scores.dataset}."
+                )
+        except InputError as error:
+            if skip is None:
+                raise
+            problems.append(str(error))
+        if bars:
+            bars.advance(task)
+    if skip and others:
+        skip(f"Skipped {counted(len(others), 'evaluation')} of other rows: {listing(others)}.")
+    if skip and problems:
+        skip(f"Skipped {counted(len(problems), 'evaluation')} that cannot be read: {' '.join(problems)}")
+    return _evaluations(stored, asked, index, bars) if stored else Evaluations({}, [], {})
+
+
+def _evaluations(
+    stored: dict[Path, Results], asked: dict[tuple[str, str], _AskedRows], index: Index, bars: Bars | None
+) -> Evaluations:
+    scores = read_scores(list(stored))
+    paths = {one.folder: path for one, path in zip(scores, stored, strict=True)}
+    groups = group_runs(scores)
     runs = [run for group in groups for run in group.runs]
     labels = [run.label for run in runs]
-    names, by_name = {}, {}
-    for run in runs:
-        scores = run.result
-        name = run.label if labels.count(run.label) == 1 else f"{run.label} [{scores.folder}]"
-        names[scores.folder] = name
-        by_name[name] = _judged(name, paths[scores.folder], asked[scores.split, scores.setting], len(index))
-    return Evaluations(by_name, groups, names)
+    names = {
+        run.result.folder: run.label if labels.count(run.label) == 1 else f"{run.label} [{run.result.folder}]"
+        for run in runs
+    }
+    by_name: dict[str, JudgedEvaluation] = {}
+    task = bars.add_task("Judging replies", total=len(runs)) if bars else None
+    for key, rows in asked.items():
+        of_rows = [run.result.folder for run in runs if (run.result.split, run.result.setting) == key]
+        of_results = {names[folder]: stored[paths[folder]] for folder in of_rows}
+        by_name |= _judged(of_results, rows, len(index), lambda: bars.advance(task) if bars else None)
+    return Evaluations({name: by_name[name] for name in names.values()}, groups, names)
 
 
-def _asked_rows(index: Index, split: str, setting: str) -> _AskedRows:
-    """The rows of an evaluation; none of a setting or split that the dataset does not have."""
+def _rows_asked(index: Index, split: str, setting: str) -> tuple[list[dict], np.ndarray]:
+    """The rows of an evaluation with their numbers; none of a setting or split that the dataset does not have."""
     by_key = {(part.split, part.config): part for part in index.parts}
     settings = SETTINGS if setting == ALL else [setting]
     parts = [by_key[split, name] for name in settings if (split, name) in by_key]
-    rows = [row for part in parts for row in part.rows.to_list()]
-    numbers = [np.arange(part.start, part.start + len(part.rows)) for part in parts]
-    return _AskedRows(rows, np.concatenate([*numbers, np.array([], int)]), fingerprint(rows))
-
-
-def _judged(name: str, folder: Path, asked: _AskedRows, number_of_rows: int) -> JudgedEvaluation:
-    predictions = read_results(folder).predictions
-    judged = judge(asked.rows, predictions)
-    call = judged.outcome(READER)
-    right_call = call.right_tool & call.right_parameters
-    marks = np.full(number_of_rows, "", object)
-    marks[asked.numbers] = np.where(
-        right_call.all(axis=1), RIGHT, np.where(call.right_tool.any(axis=1), HALF_RIGHT, WRONG)
+    rows = [row for part in parts for row in table_rows(part.rows.data.table)]
+    return rows, np.concatenate(
+        [*(np.arange(part.start, part.start + len(part.rows)) for part in parts), np.array([], int)]
     )
+
+
+def _asked_rows(index: Index, split: str, setting: str) -> _AskedRows:
+    rows, numbers = _rows_asked(index, split, setting)
+    settings = SETTINGS if setting == ALL else [setting]
+    others = np.flatnonzero((index.kind != KINDS[0]) & (index.split == split) & np.isin(index.setting, list(settings)))
+    other_rows = [index.row(number) for number in others.tolist()]
+    return _AskedRows(rows, numbers, fingerprint(rows), other_rows, others)
+
+
+def _judged(
+    stored: dict[str, Results], asked: _AskedRows, number_of_rows: int, one_is_done: Callable[[], None]
+) -> dict[str, JudgedEvaluation]:
+    """Evaluations of the same rows by name, judged in one go: what judging needs of a row is made once."""
+    repeats = [results.manifest.options.repeat for results in stored.values()]
+    starts = [0, *accumulate(repeats)]
+
+    def lines() -> Iterator[dict]:
+        for results, start in zip(stored.values(), starts, strict=False):
+            for line in results.predictions:
+                yield line if start == 0 else {**line, "repeat": start + line["repeat"]}
+            one_is_done()
+
+    judged = judge(asked.rows, lines(), sum(repeats))
+    found = {}
+    for (name, results), start, number in zip(stored.items(), starts, repeats, strict=False):
+        evaluation = JudgedEvaluation(
+            name=name,
+            manifest=results.manifest,
+            repeats=number,
+            marks=np.full(number_of_rows, "", object),
+            is_right=np.zeros(number_of_rows, bool),
+            outcomes={outcome: np.zeros(number_of_rows, bool) for outcome in OUTCOMES},
+            replies={(line["id"], line["repeat"]): line for line in results.all_predictions},
+            asked_ids=[None] * number_of_rows,
+        )
+        _fill(evaluation, asked.rows, asked.numbers, judged, slice(start, start + number))
+        _fill_other_kinds(evaluation, results, asked)
+        found[name] = evaluation
+    return found
+
+
+def _fill_other_kinds(evaluation: JudgedEvaluation, results: Results, asked: _AskedRows) -> None:
+    """Judge the replies to rows of other kinds, which are kept as those of counterfactuals."""
+    of_kinds = [
+        number
+        for number, row in enumerate(asked.of_other_kinds)
+        if ASKED_AS[row["kind"]] in results.manifest.counterfactuals
+    ]
+    if of_kinds:
+        rows = [asked.of_other_kinds[number] for number in of_kinds]
+        own = {asked_id(row): row["id"] for row in rows}
+        lines = [{**line, "id": own[line["id"]]} for line in results.of_counterfactuals if line["id"] in own]
+        judged = judge(rows, lines, evaluation.repeats)
+        _fill(evaluation, rows, asked.other_numbers[of_kinds], judged, slice(evaluation.repeats))
+
+
+def _fill(
+    evaluation: JudgedEvaluation, rows: list[dict], numbers: np.ndarray, judged: Judgements, repeats: slice
+) -> None:
+    """Write judgements of some rows into the arrays of an evaluation.
+
+    Args:
+        evaluation: whose arrays are filled.
+        rows: that were judged.
+        numbers: of these rows in the index.
+        judged: judgements of these rows.
+        repeats: the evaluation's columns of the judgements.
+    """
+    call = judged.outcome(READER)
+    right_tool, right_parameters = call.right_tool[:, repeats], call.right_parameters[:, repeats]
+    right_call = right_tool & right_parameters
+    evaluation.marks[numbers] = np.where(
+        right_call.all(axis=1), RIGHT, np.where(right_tool.any(axis=1), HALF_RIGHT, WRONG)
+    )
+    evaluation.is_right[numbers] = right_tool.all(axis=1)
     by_outcome = {
         RIGHT: right_call,
-        RIGHT_TOOL: call.right_tool,
-        RIGHT_PARAMETERS: call.right_parameters,
+        RIGHT_TOOL: right_tool,
+        WRONG_TOOL: ~right_tool,
+        RIGHT_PARAMETERS: right_parameters,
         WRONG: ~right_call,
-        **judged.errors(READER),
-        MISSING: judged.missing,
+        **{error: is_it[:, repeats] for error, is_it in judged.errors(READER).items()},
+        MISSING: judged.missing[:, repeats],
     }
-    outcomes = {}
-    for outcome in OUTCOMES:
-        outcomes[outcome] = np.zeros(number_of_rows, bool)
-        outcomes[outcome][asked.numbers] = by_outcome[outcome].any(axis=1)
-    replies = {(line["id"], line["repeat"]): line for line in predictions}
-    return JudgedEvaluation(name, judged.repeats, marks, outcomes, replies)
+    for outcome, is_it in by_outcome.items():
+        evaluation.outcomes[outcome][numbers] = is_it.any(axis=1)
+    for number, row in zip(numbers.tolist(), rows, strict=True):
+        evaluation.asked_ids[number] = asked_id(row)
+
+
+def was_asked(evaluation: JudgedEvaluation, row_id: str) -> bool:
+    """Whether a row of a counterfactual was asked, by the id that it has there."""
+    return any((row_id, repeat) in evaluation.replies for repeat in range(evaluation.repeats))

@@ -1,9 +1,11 @@
 """The leaderboards and the error types, as plain data for the template."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 from petoolkit.evaluator.records import Score, Scores
-from petoolkit.explorer.judged_evaluations import READER, RIGHT_PARAMETERS, RIGHT_TOOL, Evaluations
+from petoolkit.explorer.judged_evaluations import READER, Evaluations
+from petoolkit.explorer.outcomes import RIGHT_PARAMETERS, RIGHT_TOOL
 from petoolkit.explorer.view import ROWS, View
 from petoolkit.scoring import ERROR_TYPES, METRICS, PARAMETER_ERRORS, TOOL_ERRORS
 from petoolkit.text import ALL
@@ -21,7 +23,8 @@ LEGENDS = {name: [right, *reversed(errors)] for name, (right, _, errors) in _BAR
 class Segment:
     """A part of a stacked bar; `query` leads to its rows."""
 
-    outcome: str  # one of `petoolkit.explorer.judged_evaluations.OUTCOMES`
+    outcome: str  # one of `petoolkit.explorer.outcomes.OUTCOMES`
+    start: float  # share of the bar that is before it
     share: float
     query: str
 
@@ -73,8 +76,11 @@ def _line(name: str, scores: Scores, setting: str) -> Line:
     def segments(right: str, accuracy: str, errors: tuple[str, ...]) -> list[Segment]:
         shares = {right: scores.score(setting, accuracy, READER).value or 0}
         shares |= {error: scores.score(setting, error, READER).value or 0 for error in reversed(errors)}
+        starts = accumulate(shares.values(), initial=0.0)
         return [
-            Segment(outcome, share, rows_view.but(outcome=outcome).query) for outcome, share in shares.items() if share
+            Segment(outcome, start, share, rows_view.but(outcome=outcome).query)
+            for (outcome, share), start in zip(shares.items(), starts, strict=False)
+            if share
         ]
 
     return Line(

@@ -15,14 +15,19 @@ from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.evaluator.report.score_files import scored_evaluations_in
 from petoolkit.evaluator.results_folder import PREDICTIONS, read_results
 from petoolkit.explorer.content import read_content
+from petoolkit.explorer.server import PORT
 from petoolkit.extras import missing_package
 from petoolkit.files import replacing, write_json, write_json_lines
 from petoolkit.text import counted
 
 _TEMPLATES = Path(__file__).with_name("space")
-_ROOMS = ("evaluator", "explorer")  # of petoolkit, that the page imports beside its single files
-# Packages that the page imports; gradio comes with the Space.
-_NEEDED = ("click", "datasets", "filelock", "jinja2", "json-repair", "numpy", "pyarrow", "pydantic", "pyyaml", "rich")
+_COPIED = ("app.py", "Dockerfile")
+_ROOMS = ("endpoint", "evaluator", "explorer")  # of petoolkit, that the page imports beside its single files
+# Packages that the page imports.
+_NEEDED = (
+    *("click", "datasets", "filelock", "jinja2", "json-repair", "numpy", "pyarrow", "pydantic", "pyyaml", "rich"),
+    *("starlette", "uvicorn"),
+)
 
 
 def write_space(
@@ -36,9 +41,10 @@ def write_space(
 
         write_space(Path("space"), "user/petoolbench", "<commit>", [Path("results/gpt-4o-mini")])
 
-    The folder runs by `python app.py` on port 7860. It holds the explorer's code, `explorer.json` (what to show) and
-    the evaluations' manifests, predictions and scores, in which the published dataset stands instead of this machine's
-    folder. The rows stay in the dataset: make the Space after the dataset was pushed, with the commit of the push.
+    The Hub runs it in a container (`Dockerfile`), and so does `python app.py` here, on port 7860. It holds the
+    explorer's code, `explorer.json` (what to show) and the evaluations' manifests, predictions and scores, in which
+    the published dataset stands instead of this machine's folder. The rows stay in the dataset: make the Space after
+    the dataset was pushed, with the commit of the push.
 
     Args:
         folder: is written in one piece, and replaced if it exists.
@@ -48,16 +54,17 @@ def write_space(
         say: gets a message about folders that were skipped.
 
     Raises:
-        InputError: if the dataset cannot be read, an evaluation is about other rows, gradio is not installed, or the
-            folder cannot be written.
+        InputError: if the dataset cannot be read, an evaluation is about other rows, a package is not installed, or
+            the folder cannot be written.
     """
     evaluations = scored_evaluations_in(results, say) if results else []
-    content = read_content(dataset, revision, evaluations)
+    content = read_content(dataset, revision, evaluations, may_look=False)
     title = f"{content.title.rpartition('/')[2]} explorer"
     with replacing(folder) as beside:
         beside.mkdir()
         _copy_code(beside)
-        shutil.copy(_TEMPLATES / "app.py", beside / "app.py")
+        for name in _COPIED:
+            shutil.copy(_TEMPLATES / name, beside / name)
         names = [_write_results(beside, number, path, dataset, revision) for number, path in enumerate(evaluations, 1)]
         write_json(beside / "explorer.json", {"dataset": dataset, "revision": revision, "results": names})
         _write(beside / "requirements.txt", "".join(f"{name}=={_version(name)}\n" for name in _NEEDED))
@@ -83,7 +90,7 @@ def _write_results(space: Path, number: int, path: Path, dataset: str, revision:
     changes = {"base_url": None, "dataset": dataset, "revision": revision}
     for record in (Manifest.read(path), Scores.read(path)):
         record.model_copy(update=changes).write(space / name)
-    write_json_lines(space / name / PREDICTIONS, read_results(path).predictions)
+    write_json_lines(space / name / PREDICTIONS, read_results(path).all_predictions)
     return name
 
 
@@ -93,10 +100,8 @@ def _readme(title: str, dataset: str, revision: str | None, models: str) -> str:
         "emoji": "\N{HAMMER AND WRENCH}",
         "colorFrom": "blue",
         "colorTo": "yellow",
-        "sdk": "gradio",
-        "sdk_version": _version("gradio"),
-        "python_version": "3.11",
-        "app_file": "app.py",
+        "sdk": "docker",
+        "app_port": PORT,
         "license": "apache-2.0",
         "datasets": [dataset],
         "tags": ["tool-use", "personalization", "petoolbench"],

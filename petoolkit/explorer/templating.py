@@ -4,20 +4,39 @@ characters become marks."""
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from petoolbench import KINDS, SETTINGS, ToolName
-from petoolkit.explorer.judged_evaluations import HALF_RIGHT, OUTCOMES, RIGHT, RIGHT_PARAMETERS, RIGHT_TOOL, WRONG
+from petoolkit.explorer import outcomes
+from petoolkit.explorer.other_forms import CALL_KINDS, ELSE, NONE, OTHER, OWN
+from petoolkit.explorer.row_page import Answer
+from petoolkit.explorer.text_marks import GOLD, LIKED, RIVAL
 from petoolkit.html_templates import page_environment
 from petoolkit.row_reasons import KIND_WORDS
 from petoolkit.scoring import ERROR_TYPES, METRICS
 from petoolkit.text import interval, percent, printable, setting_label, shortened
 
-_MARK_SIGNS = {RIGHT: "✓", HALF_RIGHT: "◐", WRONG: "✗"}
-_MARK_WORDS = {RIGHT: "right tool and parameters", HALF_RIGHT: "partly right", WRONG: "wrong tool"}
-_SHORT_OUTCOMES = {RIGHT_TOOL: "right", RIGHT_PARAMETERS: "right"}  # that fit into a bar
+_SHORT_OUTCOMES = {outcomes.RIGHT_TOOL: "right", outcomes.RIGHT_PARAMETERS: "right"}  # that fit into a bar
+_MARKS = {
+    LIKED: "what the user likes",
+    GOLD: "also of the gold tool",
+    RIVAL: "of a rival",
+}
+_CALL_SIGNS = {OWN: "✓", OTHER: "⇄", ELSE: "✗", NONE: "–"}  # noqa: RUF001 (an en dash)
+KEYS = {
+    "j k": "next row, previous row",
+    "n p": "next page, previous page of the list",
+    "t": "the same request of the next user of the block, with what differs marked",
+    "o": "back to the row that another form was compared with",
+    "/": "search",
+    "m": "models, and back to the rows",
+    "e": "open all replies, and close them",
+    "?": "this list",
+    "Esc": "leave the search or this list",
+}
 _FOLDER = Path(__file__).parent / "templates"
 
 
@@ -41,19 +60,31 @@ def _environment() -> Environment:
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
         "shorten": lambda text, most: shortened(plain(text), most),
         "short_outcome": lambda outcome: _SHORT_OUTCOMES.get(outcome, outcome),
+        "total": lambda numbers: sum(numbers.values()),
+        "whole": lambda text: Markup(escape(text)),  # a form sends it back as it is
+        "prompt_link": _prompt_link,
     }
     environment.globals |= {
+        "CALL_KINDS": CALL_KINDS,
+        "CALL_SIGNS": _CALL_SIGNS,
+        "COMPARISONS": outcomes.COMPARISONS,
         "ERROR_TYPES": ERROR_TYPES,
-        "METRICS": METRICS,
-        "OUTCOMES": OUTCOMES,
-        "parsed": ToolName.parse,
+        "KEYS": KEYS,
         "KIND_WORDS": KIND_WORDS,
+        "MARKS": _MARKS,
+        "MARK_SIGNS": outcomes.MARK_SIGNS,
+        "MARK_WORDS": outcomes.MARK_WORDS,
+        "METRICS": METRICS,
+        "OUTCOMES": outcomes.OUTCOMES,
         "PREFERENCE": KINDS[0],
         "SETTINGS": SETTINGS,
-        "MARK_SIGNS": _MARK_SIGNS,
-        "MARK_WORDS": _MARK_WORDS,
+        "parsed": ToolName.parse,
     }
     return environment
+
+
+def _prompt_link(answer: Answer, link: dict[str, str]) -> str:
+    return "prompt?" + urlencode({**link, "model": answer.model, "repeat": answer.number}, safe="/")
 
 
 def _finalized(value: Any) -> Any:

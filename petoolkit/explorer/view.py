@@ -5,12 +5,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 ROWS, MODELS = "rows", "models"  # the two halves of the page
+FILTERS = ("text", "setting", "kind", "split", "category", "length", "model", "other", "outcome")
 _LONGEST = 500  # characters of a value in a link
 
 
 @dataclass(frozen=True)
 class View:
-    """Filters, page and open row; an empty text means that nothing was chosen."""
+    """Filters, order, page and open row; an empty text means that nothing was chosen."""
 
     tab: str = ROWS
     setting: str = ""
@@ -19,10 +20,14 @@ class View:
     category: str = ""
     length: str = ""  # a band of history lengths
     model: str = ""
-    outcome: str = ""  # one of `petoolkit.explorer.judged_evaluations.OUTCOMES`
+    other: str = ""  # a second model, to compare with
+    outcome: str = ""  # one of `petoolkit.explorer.outcomes.OUTCOMES` or `COMPARISONS`
     text: str = ""
+    sort: str = ""  # one of `petoolkit.explorer.browse.ORDERS`
     page: int = 1
-    row: str = ""  # an id
+    row: str = ""  # an id; empty for the first row of the list
+    beside: str = ""  # id of the row to which the open one is compared
+    change: str = ""  # the counterfactual in whose form the open row is shown
     board_setting: str = ""  # of the leaderboard; empty for all
 
     @classmethod
@@ -38,6 +43,15 @@ class View:
     def but(self, page: int = 1, **changes: Any) -> "View":
         """The same view with other values, on the first page unless a page is given."""
         return replace(self, page=page, **changes)
+
+    def opened(self, row: str, page: int, **changes: Any) -> "View":
+        """The same list with another open row, which is compared to none and not changed, unless `changes` say so."""
+        return replace(self, **{"row": row, "page": page, "beside": "", "change": "", **changes})
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether not all rows are listed."""
+        return any(getattr(self, name) for name in FILTERS)
 
     @property
     def query(self) -> str:

@@ -18,8 +18,8 @@ from petoolkit.publisher.logs_consent import check_dataset_of_logs
 from petoolkit.publisher.pack_results import as_json, published_record
 from petoolkit.publisher.text_search import refuse_keys
 
-SDK = "gradio"
-_OWNED = ("*.py", "*.json", "*.jsonl", "*.css", "*.js", "*.jinja", "*.yaml", "requirements.txt")
+SDK = "docker"
+_OWNED = ("*.py", "*.json", "*.jsonl", "*.css", "*.js", "*.jinja", "*.svg", "*.yaml", "Dockerfile", "requirements.txt")
 
 
 def pack_explorer(
