@@ -116,6 +116,9 @@ def main() -> None:
 )
 @click.option("--max-cost", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop at this cost.")
 @click.option(
+    "--workers", type=click.IntRange(1), default=1, help="Processes that share the work; the dataset stays the same."
+)
+@click.option(
     "--run",
     "run_folder",
     type=click.Path(path_type=Path),
@@ -124,7 +127,9 @@ def main() -> None:
 )
 @written_dataset
 @replace_option
-def build(recipe, users, seed, author, run_folder, dataset_folder, replace, preview, catalogue, **options) -> None:
+def build(
+    recipe, users, seed, author, workers, run_folder, dataset_folder, replace, preview, catalogue, **options
+) -> None:
     """Build a benchmark from tool documents. Options go over the recipe's keys.
 
     What has not changed since the last build into the same --run is not done again; a build that was stopped goes on.
@@ -141,9 +146,8 @@ def build(recipe, users, seed, author, run_folder, dataset_folder, replace, prev
     if preview:
         _show_preview(checked, preview)
         return
-    run_build(
-        checked, run_folder or Path("runs") / path.stem, dataset_folder, make_console(stderr=True), replace=replace
-    )
+    run_folder = run_folder or Path("runs") / path.stem
+    run_build(checked, run_folder, dataset_folder, make_console(stderr=True), replace=replace, workers=workers)
 
 
 def _show_preview(recipe, number: int) -> None:

@@ -1,11 +1,11 @@
 """Which tools the candidates and the past calls of a block are taken from."""
 
 import random
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from petoolbench import SPLITS
 from petoolkit.block_rules import UNCATEGORISED
 from petoolkit.exact_products import GridVectors
 
@@ -28,12 +28,13 @@ class BlockPool:
         self._providers: list[Provider] = [(tool["category"], tool["provider"]) for tool in tools.rows]
         self._provider_numbers = np.unique(["\0".join(p) for p in self._providers], return_inverse=True)[1]
         self._categories = np.array([tool["category"] for tool in tools.rows])
-        self._may_be_candidate = cache(self._mask_of(pools.may_be_candidate))
-        self._may_be_called = cache(self._mask_of(pools.may_be_in_history))
-        self._nearest = cache(self._nearest_of)
+        self._may_be_candidate = self._masks(pools.may_be_candidate)
+        self._may_be_called = self._masks(pools.may_be_in_history)
+        self._nearest: dict[tuple[str, str, int], list[int]] = {}
 
-    def _mask_of(self, may: Callable[[Provider, str], bool]) -> Callable[[str], np.ndarray]:
-        return lambda split: np.array([may(provider, split) for provider in self._providers])
+    def _masks(self, may: Callable[[Provider, str], bool]) -> dict[str, np.ndarray]:
+        """For each split, (tools,) bool."""
+        return {split: np.array([may(provider, split) for provider in self._providers], bool) for split in SPLITS}
 
     def distractors(
         self, group: list[str], split: str, number: int, retrieved: int, rng: random.Random
@@ -43,19 +44,22 @@ class BlockPool:
         Returns:
             So many names; `None` if there are fewer tools.
         """
-        allowed = self._may_be_candidate(split) & ~self._tools.does_job_of_any(tuple(group))
+        allowed = self._may_be_candidate[split] & ~self._tools.does_job_of_any(group)
         if allowed.sum() < number:
             return None
-        found = self._nearest(tuple(group), split, min(retrieved, number))
+        found = self._nearest_of(group[0], split, min(retrieved, number), allowed)
         allowed[found] = False
         rest = np.flatnonzero(allowed)
         found = [*found, *rest[rng.sample(range(len(rest)), number - len(found))].tolist()]
         return [self._tools.names[index] for index in found]
 
-    def _nearest_of(self, group: tuple[str, ...], split: str, number: int) -> list[int]:
-        query = self._documents[self._tools.index[group[0]]]
-        allowed = self._may_be_candidate(split) & ~self._tools.does_job_of_any(group)
-        return self._documents.nearest(query, self._documents.rough(query[None])[0], number, allowed).tolist()
+    def _nearest_of(self, first: str, split: str, number: int, allowed: np.ndarray) -> list[int]:
+        """The tools that are found for a group, by its first tool, which no other group has."""
+        if (first, split, number) not in self._nearest:
+            query = self._documents[self._tools.index[first]]
+            rough = self._documents.rough(query[None])[0]
+            self._nearest[first, split, number] = self._documents.nearest(query, rough, number, allowed).tolist()
+        return self._nearest[first, split, number]
 
     def callable(self, group: list[str], candidates: list[str], split: str, rng: random.Random) -> "PastTools":
         """Tools for the past calls of a block: none of a candidate's provider, of the group's category, or that does
@@ -63,32 +67,38 @@ class BlockPool:
         taken = self._provider_numbers[[self._tools.index[name] for name in candidates]]
         category = self._tools[group[0]]["category"]
         allowed = (
-            self._may_be_called(split)
-            & ~self._tools.does_job_of_any(tuple(group))
+            self._may_be_called[split]
+            & ~self._tools.does_job_of_any(group)
             & ((self._categories != category) | (category == UNCATEGORISED))
             & ~np.isin(self._provider_numbers, taken)
         )
         mixed = np.random.default_rng(rng.getrandbits(64)).permutation(np.flatnonzero(allowed))
         _, first_of_each = np.unique(self._provider_numbers[mixed], return_index=True)
-        return PastTools([self._tools.names[index] for index in mixed[np.sort(first_of_each)]])
+        return PastTools(self._tools.names, mixed[np.sort(first_of_each)])
 
 
 class PastTools:
-    """Tools for the past calls of one block, each of another provider; each is taken once at most."""
+    """Tools for the past calls of one block, each of another provider; each is taken once at most.
 
-    def __init__(self, names: list[str]):
-        self._left = dict.fromkeys(names)
+    Args:
+        names: of all tools.
+        numbers: of those that may be called, in random order.
+    """
+
+    def __init__(self, names: Sequence[str], numbers: np.ndarray):
+        self._names, self._numbers = names, numbers
+        self._taken: set[str] = set()
 
     def take(self, number: int, is_fit: IsFit, fewest: int | None = None) -> list[str] | None:
         """So many tools that are fit, or at least `fewest`; `None` if there are not as many."""
         found: list[str] = []
-        for name in self._left:
+        for index in self._numbers:
             if len(found) == number:
                 break
-            if is_fit(name):
+            name = self._names[index]
+            if name not in self._taken and is_fit(name):
                 found.append(name)
         if len(found) < (number if fewest is None else fewest):
             return None
-        for name in found:
-            del self._left[name]
+        self._taken.update(found)
         return found

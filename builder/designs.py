@@ -10,6 +10,7 @@ from .run_folder import RunFolder
 from .stage import Stage
 from .stage_arguments import (
     AuthorOf,
+    CountOfPartsBefore,
     DocumentsOfCatalogue,
     DrawnUsers,
     EncoderNamed,
@@ -19,12 +20,13 @@ from .stage_arguments import (
     NotesOfStage,
     RowsOf,
 )
+from .stage_parts import InParts
 from .stages.block_export import block_export
 from .stages.block_texts import block_history, block_instruct
 from .stages.blocks import blocks
 from .stages.candidates import candidates
 from .stages.collect import collect
-from .stages.export import export
+from .stages.export import draw_test_users, export
 from .stages.group import group
 from .stages.history import history
 from .stages.instruct import instruct
@@ -34,6 +36,7 @@ from .tools import Tools, understood_tools
 
 _TOOLS_BY_NAME = Made(understood_tools, collected=RowsOf("collect"), understood=RowsOf("understand"))
 _TOOLS = Made(Tools, by_name=_TOOLS_BY_NAME, encoder=EncoderNamed("group.model"), eps=FromRecipe("group.eps"))
+_GROUPS = RowsOf("group", as_list=True)
 _SEED = FromRecipe("seed")
 _NOTES = NotesOfStage()
 
@@ -75,6 +78,7 @@ _COMMON = (
         understand,
         {"tools": RowsOf("collect"), "author": AuthorOf("understand"), "seed": _SEED, "notes": _NOTES},
         lambda materials: materials.run.manifest("collect")["rows"],
+        InParts(("tools",), size=1_000),
     ),
     Stage(
         "group",
@@ -97,7 +101,7 @@ _CONTROLLED = (
         blocks,
         {
             "tools": _TOOLS,
-            "groups": RowsOf("group"),
+            "groups": _GROUPS,
             "retriever": EncoderNamed("candidates.retriever", "group.model"),
             "settings": FromRecipe("blocks"),
             "candidates": FromRecipe("candidates", only=("number", "same_function", "retrieved")),
@@ -105,6 +109,7 @@ _CONTROLLED = (
             "users": DrawnUsers(),
             "seed": _SEED,
             "notes": _NOTES,
+            "engine": EngineOfBuild(),
         },
     ),
     Stage(
@@ -112,6 +117,7 @@ _CONTROLLED = (
         block_history,
         {"blocks": RowsOf("blocks"), "tools": _TOOLS_BY_NAME, "author": AuthorOf("history"), "seed": _SEED},
         lambda materials: materials.run.manifest("blocks")["counts"].get("accepted"),
+        InParts(("blocks",)),
     ),
     Stage(
         "instruct",
@@ -119,7 +125,7 @@ _CONTROLLED = (
         {
             "blocks": RowsOf("blocks"),
             "histories": RowsOf("history"),
-            "groups": RowsOf("group"),
+            "groups": _GROUPS,
             "tools": _TOOLS_BY_NAME,
             "author": AuthorOf("instruct"),
             "uniform": FromRecipe("group.uniform"),
@@ -127,6 +133,7 @@ _CONTROLLED = (
             "notes": _NOTES,
         },
         lambda materials: materials.run.manifest("history")["counts"].get("accepted"),
+        InParts(("blocks", "histories"), "block_id"),
     ),
     Stage(
         "export",
@@ -140,8 +147,16 @@ _CONTROLLED = (
             "users": FromRecipe("users"),
             "seed": _SEED,
             "notes": _NOTES,
+            "users_before": CountOfPartsBefore(),
         },
         lambda materials: materials.recipe.users * len(SETTINGS),
+        InParts(
+            ("blocks", "histories", "instructions"),
+            "block_id",
+            size=50,
+            counted_before="users_before",
+            count=lambda rows: sum(row["users"] for row in rows["instructions"] if not row["rejected"]),
+        ),
     ),
 )
 _PAPER = (
@@ -151,13 +166,14 @@ _PAPER = (
         prefer,
         {
             "tools": _TOOLS,
-            "groups": RowsOf("group"),
+            "groups": _GROUPS,
             "settings": FromRecipe("prefer"),
             "history": FromRecipe("history", only=("min_length", "max_length", "min_disliked")),
             "users": Made(user_ids, number=DrawnUsers()),
             "seed": _SEED,
         },
         lambda materials: materials.drawn,
+        InParts(("users",)),
     ),
     Stage(
         "history",
@@ -170,6 +186,7 @@ _PAPER = (
             "seed": _SEED,
         },
         lambda materials: materials.drawn,
+        InParts(("users",)),
     ),
     Stage(
         "instruct",
@@ -177,12 +194,13 @@ _PAPER = (
         {
             "users": RowsOf("prefer"),
             "histories": RowsOf("history"),
-            "groups": RowsOf("group"),
+            "groups": _GROUPS,
             "tools": _TOOLS_BY_NAME,
             "author": AuthorOf("instruct"),
             "seed": _SEED,
         },
         lambda materials: materials.drawn,
+        InParts(("users", "histories"), "user_id"),
     ),
     Stage(
         "candidates",
@@ -190,15 +208,22 @@ _PAPER = (
         {
             "users": RowsOf("prefer"),
             "instructions": RowsOf("instruct"),
-            "groups": RowsOf("group"),
+            "groups": _GROUPS,
             "tools": _TOOLS,
             "retriever": EncoderNamed("candidates.retriever", "group.model"),
             "settings": FromRecipe("candidates", only=("number", "same_function", "retrieved")),
             "number_of_users": FromRecipe("users"),
             "seed": _SEED,
             "notes": _NOTES,
+            "accepted_before": CountOfPartsBefore(),
         },
         lambda materials: materials.recipe.users,
+        InParts(
+            ("users", "instructions"),
+            "user_id",
+            counted_before="accepted_before",
+            count=lambda rows: sum(not row["rejected"] for row in rows["instructions"]),
+        ),
     ),
     Stage(
         "export",
@@ -209,11 +234,18 @@ _PAPER = (
             "instructions": RowsOf("instruct"),
             "candidates": RowsOf("candidates"),
             "tools": _TOOLS_BY_NAME,
+            "test_users": Made(
+                draw_test_users,
+                users=RowsOf("prefer"),
+                candidates=RowsOf("candidates"),
+                settings=FromRecipe("export"),
+                seed=_SEED,
+            ),
             "settings": FromRecipe("export"),
-            "seed": _SEED,
             "notes": _NOTES,
         },
         lambda materials: materials.recipe.users * len(SETTINGS),
+        InParts(("users", "histories", "instructions", "candidates"), "user_id", size=100),
     ),
 )
 

@@ -107,7 +107,7 @@ def do_stages(materials: Materials) -> None:
 def _do(stage: Stage, materials: Materials) -> None:
     materials.run.do(
         stage.name,
-        lambda notes: stage.rows(materials, notes),
+        lambda notes: stage.made(materials, notes),
         stage.key(materials),
         stage.expected_rows(materials),
     )

@@ -2,6 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,12 @@ from rich.text import Text
 
 from petoolbench import InputError
 from petoolkit.decoding import read_json
+from petoolkit.engines.engine import Engine
 from petoolkit.files import content_hash, read_json_lines, write_json, write_json_lines
 
+from .growing_file import growing
 from .stage_notes import Notes
+from .stage_parts import Part, PartWork
 
 _KEYS = {"rows", "sha256", "seconds", "counts", "extra", "key"}  # of a manifest
 _LAST = "export"  # its rows are the build's, under a name that `petoolbench.PEToolBench` knows
@@ -30,6 +36,21 @@ class _Status(ProgressColumn):
         """See `rich`."""
         speed = f"{task.speed:,.1f} a second" if task.speed else ""
         return Text(", ".join(filter(None, (speed, self._notes.status()))))
+
+
+@dataclass(frozen=True)
+class PartsOfStage:
+    """What makes a stage's rows part by part.
+
+    Args:
+        work: makes a part out of its arguments.
+        parts: the arguments of each.
+        engine: does it.
+    """
+
+    work: PartWork
+    parts: Iterable[dict[str, Any]]
+    engine: Engine
 
 
 class RunFolder:
@@ -76,7 +97,7 @@ class RunFolder:
     def do(
         self,
         stage: str,
-        make: Callable[[Notes], Iterable[dict]],
+        make: Callable[[Notes], "Iterable[dict] | PartsOfStage"],
         key: dict[str, Any],
         expected_rows: int | None = None,
     ) -> None:
@@ -84,7 +105,7 @@ class RunFolder:
 
         Args:
             stage: one of the run's stages.
-            make: gives the stage's rows, and may leave notes.
+            make: gives the stage's rows, or what makes them part by part, and may leave notes.
             key: everything that the rows depend on, as JSON values.
             expected_rows: for the progress bar.
         """
@@ -94,7 +115,15 @@ class RunFolder:
             return
         started = time.perf_counter()
         notes = Notes()
-        number = write_json_lines(path, self._with_progress(stage, make(notes), notes, expected_rows))
+        with self._progress(stage, notes, expected_rows) as advance:
+            made = make(notes)
+            number = (
+                self._grow(path, made, key, notes, advance)
+                if isinstance(made, PartsOfStage)
+                else (write_json_lines(path, _counted(made, advance)))
+            )
+        if notes.statistics:
+            notes.extra.update(notes.statistics.summary())
         seconds = time.perf_counter() - started
         write_json(
             self._manifest_path(stage),
@@ -111,14 +140,31 @@ class RunFolder:
         self.redone.append(stage)
         self._console.print(f"  {stage:<11} {number:,} rows in {seconds:.1f} s")
 
-    def _with_progress(self, stage: str, rows: Iterable[dict], notes: Notes, total: int | None) -> Iterator[dict]:
+    def _grow(
+        self, path: Path, made: "PartsOfStage", key: dict[str, Any], notes: Notes, advance: Callable[[int], None]
+    ) -> int:
+        """Write a stage part by part, behind those that an earlier build completed; returns the number of rows."""
+        rows = 0
+
+        def note(part: Part) -> None:
+            nonlocal rows
+            rows += part.rows
+            part.note(notes)
+            advance(part.rows)
+
+        with growing(path, key, note) as file:
+            for _, part in made.engine.run(made.work, islice(made.parts, file.parts, None)):
+                file.add(part)
+                note(part)
+        return rows
+
+    @contextmanager
+    def _progress(self, stage: str, notes: Notes, total: int | None) -> Iterator[Callable[[int], None]]:
         columns = (*Progress.get_default_columns(), MofNCompleteColumn(), _Status(notes))
         shown = self._console.is_terminal
         with Progress(*columns, console=self._console, transient=True, disable=not shown) as progress:
             bar = progress.add_task(f"  {stage:<11}", total=total)
-            for row in rows:
-                progress.advance(bar)
-                yield row
+            yield lambda rows: progress.advance(bar, rows)
 
     def record(self, name: str, value: dict[str, Any]) -> None:
         """Keep a JSON value beside the stages, such as what was written elsewhere."""
@@ -133,3 +179,9 @@ class RunFolder:
 
     def _manifest_path(self, stage: str) -> Path:
         return self.path(stage).with_suffix(".manifest.json")
+
+
+def _counted(rows: Iterable[dict], advance: Callable[[int], None]) -> Iterator[dict]:
+    for row in rows:
+        advance(1)
+        yield row

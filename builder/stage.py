@@ -11,9 +11,11 @@ from typing import Any
 from petoolkit.endpoint.usage import Usage
 from petoolkit.files import content_hash
 
-from .stage_arguments import Argument, Materials, keys_of
+from .run_folder import PartsOfStage
+from .stage_arguments import Argument, Materials, NotesOfStage, keys_of
 from .stage_code import source_files
 from .stage_notes import Notes
+from .stage_parts import InParts, PartWork, with_fates
 
 _PACKAGES = ("datasets", "numpy", "pyarrow", "scikit-learn", "scipy", "sentence-transformers", "torch")
 
@@ -28,12 +30,15 @@ class Stage:
         arguments: everything that `make` is called with, by the name of its parameter. The stage is done again when
             what they are made of changes: rows of earlier stages, keys of the recipe, files, code.
         expected_rows: for the progress bar.
+        in_parts: how it is cut into parts, if its records are made each on its own. An author that asks a model is
+            given all of them at once.
     """
 
     name: str
     make: Callable[..., Iterable[dict]]
     arguments: dict[str, Argument]
     expected_rows: Callable[[Materials], int | None] = lambda materials: None
+    in_parts: InParts | None = None
 
     @property
     def inputs(self) -> list[str]:
@@ -52,18 +57,36 @@ class Stage:
             "versions": _versions(),
         }
 
+    def made(self, materials: Materials, notes: Notes) -> Iterator[dict] | PartsOfStage:
+        """Its rows, or what makes them part by part."""
+        if self.in_parts is None or not all(one.can_be_sent(materials) for one in self.arguments.values()):
+            return self.rows(materials, notes)
+        given = {
+            name: one.value(materials, notes)
+            for name, one in self.arguments.items()
+            if not isinstance(one, NotesOfStage)
+        }
+        own = {*self.in_parts.rows, self.in_parts.counted_before}
+        shared = {name: value for name, value in given.items() if name not in own}
+        work = PartWork(self.make, shared, len(given) < len(self.arguments))
+        usage = materials.usage.stage(self.name)
+        notes.status = lambda: _status(usage, notes)
+        self._note_embedding(materials, notes)
+        return PartsOfStage(work, self.in_parts.cut(given), materials.engine)
+
     def rows(self, materials: Materials, notes: Notes) -> Iterator[dict]:
         """Its rows. Beside its own notes, it gets those that every stage has: rows by fate, usage, texts embedded."""
         usage = materials.usage.stage(self.name)
         before = Counter(usage.numbers)
         notes.status = lambda: _status(usage, notes)
-        for row in self.make(**{name: one.value(materials, notes) for name, one in self.arguments.items()}):
-            if "rejected" in row:
-                notes.counts[f"rejected: {row['rejected']}" if row["rejected"] else "accepted"] += 1
-            yield row
+        given = {name: one.value(materials, notes) for name, one in self.arguments.items()}
+        yield from with_fates(self.make(**given), notes.counts)
         if usage.numbers:
             notes.extra["usage"] = dict(usage.numbers)
             notes.extra["asked"] = asked(usage.numbers - before)
+        self._note_embedding(materials, notes)
+
+    def _note_embedding(self, materials: Materials, notes: Notes) -> None:
         if encoders := {one for argument in self.arguments.values() for one in argument.encoders(materials)}:
             notes.extra["texts embedded"] = sum(encoder.texts_embedded for encoder in encoders)
             notes.extra["seconds embedding"] = round(sum(encoder.seconds_embedding for encoder in encoders), 1)

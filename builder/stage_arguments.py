@@ -4,7 +4,7 @@ A stage is called with the values of its arguments and with nothing else, so its
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
@@ -53,6 +53,7 @@ class Materials:
         self.encoders: dict[str, TextEncoder] = {}  # by name, as far as they were needed
         self._on_reply = on_reply
         self._made: dict[int, tuple[str, Any]] = {}
+        self._authors: dict[str, tuple[str, Any]] = {}
 
     @cached_property
     def _endpoint(self) -> "Endpoint":
@@ -76,6 +77,13 @@ class Materials:
         if self._made.get(id(argument), ("", None))[0] != depends_on:
             self._made[id(argument)] = (depends_on, make())
         return self._made[id(argument)][1]
+
+    def author_of_rules(self, kind: AuthorKind) -> "Author":
+        """The author of a kind that asks no model; one object for all stages."""
+        depends_on = str(self.run.manifest("collect").get("sha256"))
+        if self._authors.get(kind.name, ("", None))[0] != depends_on:
+            self._authors[kind.name] = (depends_on, make_author(kind, "", self))
+        return self._authors[kind.name][1]
 
 
 def make_author(kind: AuthorKind, stage: str, materials: Materials) -> "Author":
@@ -107,6 +115,10 @@ class Argument:
         """The embedding models that it may ask."""
         return []
 
+    def can_be_sent(self, materials: Materials) -> bool:
+        """Whether its value can be sent to another process."""
+        return True
+
     def value(self, materials: Materials, notes: Notes) -> Any:
         """The value that the function is given."""
         raise NotImplementedError
@@ -128,11 +140,35 @@ class EngineOfBuild(Argument):
         return materials.engine
 
 
-class RowsOf(Argument):
-    """All rows of an earlier stage."""
+class StoredRows:
+    """Rows of a stage, read from its file each time that they are asked for."""
 
-    def __init__(self, stage: str):
+    def __init__(self, run: RunFolder, stage: str):
+        self._run, self._stage = run, stage
+
+    def __iter__(self) -> Iterator[dict]:
+        return self._run.rows(self._stage)
+
+
+class CountOfPartsBefore(Argument):
+    """What was counted in all parts before this one (`builder.stage_parts.InParts`); 0 for a stage in one part."""
+
+    def value(self, materials: Materials, notes: Notes) -> Any:
+        """See `Argument`."""
+        return 0
+
+
+class RowsOf(Argument):
+    """All rows of an earlier stage.
+
+    Args:
+        stage: its name.
+        as_list: whether the function needs all of them in memory at once; else they are read as they are asked for.
+    """
+
+    def __init__(self, stage: str, as_list: bool = False):
         self._stage = stage
+        self._as_list = as_list
 
     def stages(self) -> tuple[str, ...]:
         """See `Argument`."""
@@ -140,7 +176,8 @@ class RowsOf(Argument):
 
     def value(self, materials: Materials, notes: Notes) -> Any:
         """See `Argument`."""
-        return list(materials.run.rows(self._stage))
+        rows = StoredRows(materials.run, self._stage)
+        return list(rows) if self._as_list else rows
 
 
 class FromRecipe(Argument):
@@ -222,9 +259,16 @@ class AuthorOf(Argument):
         kind = self._kind(materials)
         return (kind.module,), kind.files()
 
+    def can_be_sent(self, materials: Materials) -> bool:
+        """See `Argument`; whoever asks a model does so from one process."""
+        return not self._kind(materials).asks_a_model
+
     def value(self, materials: Materials, notes: Notes) -> Any:
         """See `Argument`."""
-        return make_author(self._kind(materials), self._stage, materials)
+        kind = self._kind(materials)
+        if kind.asks_a_model:
+            return make_author(kind, self._stage, materials)
+        return materials.author_of_rules(kind)
 
 
 class EncoderNamed(Argument):

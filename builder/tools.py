@@ -1,6 +1,6 @@
 """Collected and understood tools, by name and as vectors."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from petoolkit.exact_products import GridVectors
 
 if TYPE_CHECKING:
     from petoolkit.embedding import TextEncoder
+
+_AT_ONCE = 256  # tools whose neighbours are searched
 
 
 def understood_tools(collected: Iterable[dict], understood: Iterable[dict]) -> dict[str, dict]:
@@ -44,7 +46,8 @@ class Tools:
         self.encoder = encoder
         self._eps = eps
         self._near_of: dict[int, np.ndarray] = {}
-        self._does_job_of_any: dict[tuple[str, ...], np.ndarray] = {}
+        self._nearest_attributes: dict[str, np.ndarray] = {}
+        self._documents: dict[str, GridVectors] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -85,6 +88,23 @@ class Tools:
             names[self.attribute_index[tool["attributes"]]].append(tool["tool_name"])
         return names
 
+    def documents(self, encoder: "TextEncoder") -> GridVectors:
+        """(tools, dimension) unit vectors of what each tool does, by another encoder."""
+        if encoder.fingerprint == self.encoder.fingerprint:
+            return self.functionality
+        if encoder.fingerprint not in self._documents:
+            vectors = encoder.encode(self.functionality_texts, "functionality descriptions")
+            self._documents[encoder.fingerprint] = GridVectors(vectors)
+        return self._documents[encoder.fingerprint]
+
+    def nearest_by_attributes(self, attributes: str, number: int) -> Iterator[list[str]]:
+        """For each attribute description near this one, nearest first, the names of the tools that have it."""
+        if attributes not in self._nearest_attributes:
+            query = self.attributes[self.attribute_index[attributes]]
+            rough = self.attributes.rough(query[None])[0]
+            self._nearest_attributes[attributes] = self.attributes.nearest(query, rough, number).astype(np.int32)
+        return (self.names_by_attributes[index] for index in self._nearest_attributes[attributes])
+
     def most_like(self, name: str, others: Sequence[str]) -> str:
         """The one of `others` whose attributes are nearest to those of a tool; of equally near ones the first."""
         own, *theirs = (self.attribute_index[self[one]["attributes"]] for one in (name, *others))
@@ -94,23 +114,31 @@ class Tools:
     def does_job_of(self, name: str) -> np.ndarray:
         """(tools,) bool: which tools could do this tool's job, going by their descriptions; itself included."""
         same = np.zeros(len(self), bool)
-        same[self._near(self.index[name])] = True
+        same[self._near(name)] = True
         same[self.index[name]] = True
         return same
 
-    def _near(self, number: int) -> np.ndarray:
-        """The numbers of the tools within eps of a tool."""
-        if number not in self._near_of:
-            query = self.functionality[number]
-            rough = self.functionality.rough(query[None])[0]
-            self._near_of[number] = self.functionality.within(query, rough, self._eps).astype(np.int32)
-        return self._near_of[number]
+    def find_near(self, names: Iterable[str]) -> None:
+        """Find which tools do the jobs of these, in blocks; one by one, they would take longer."""
+        missing = [number for number in {self.index[name]: None for name in names} if number not in self._near_of]
+        for start in range(0, len(missing), _AT_ONCE):
+            part = missing[start : start + _AT_ONCE]
+            queries = self.functionality[part]
+            for number, query, rough in zip(part, queries, self.functionality.rough(queries), strict=True):
+                self._near_of[number] = self.functionality.within(query, rough, self._eps).astype(np.int32)
 
-    def does_job_of_any(self, names: tuple[str, ...]) -> np.ndarray:
+    def _near(self, name: str) -> np.ndarray:
+        """The numbers of the tools within eps of a tool."""
+        self.find_near([name])
+        return self._near_of[self.index[name]]
+
+    def does_job_of_any(self, names: Iterable[str]) -> np.ndarray:
         """(tools,) bool: which tools could do the job of one of these; they themselves included."""
-        if names not in self._does_job_of_any:
-            self._does_job_of_any[names] = np.logical_or.reduce([self.does_job_of(name) for name in names])
-        return self._does_job_of_any[names]
+        same = np.zeros(len(self), bool)
+        for name in names:
+            same[self._near(name)] = True
+            same[self.index[name]] = True
+        return same
 
     def overlap(self, name: str, others: Iterable[str]) -> bool:
         """Whether a tool overlaps in function with any of `others`."""

@@ -56,7 +56,7 @@ def test_the_test_split_has_its_share_and_whole_units(users, split, share, numbe
     """No gold tool, or no function, of the test split may be asked for in training."""
     unit = {"user": "user_id", "tool": "gold_tool", "function": "group_id"}[split]
     settings = ExportSettings(split=split, test_share=share)
-    chosen = [draw_test_users(users, settings, seed) for seed in range(20)]
+    chosen = [draw_test_users(users, users, settings, seed) for seed in range(20)]
     for test in chosen:
         assert len(test) == number
         in_test = {user[unit] for user in users if user["user_id"] in test}
@@ -69,7 +69,7 @@ def test_the_test_split_has_its_share_and_whole_units(users, split, share, numbe
 def test_the_split_does_not_depend_on_the_order_of_users():
     for split in ("user", "tool", "function"):
         settings = ExportSettings(split=split)
-        assert draw_test_users(EVEN, settings, 3) == draw_test_users(EVEN[::-1], settings, 3)
+        assert draw_test_users(EVEN, EVEN, settings, 3) == draw_test_users(EVEN[::-1], EVEN, settings, 3)
 
 
 # --- the stage ------------------------------------------------------------------------------------------------------
@@ -105,7 +105,10 @@ CANDIDATES = [
 
 
 def exported(histories=HISTORIES, candidates=CANDIDATES, instructions=INSTRUCTIONS, notes=None):
-    return list(export(USERS, histories, instructions, candidates, TOOLS, ExportSettings(), 0, notes or Notes()))
+    test_users = draw_test_users(USERS, candidates, ExportSettings(), 0)
+    return list(
+        export(USERS, histories, instructions, candidates, TOOLS, test_users, ExportSettings(), notes or Notes())
+    )
 
 
 def test_a_user_becomes_one_row_a_setting():
@@ -185,7 +188,8 @@ def test_rows_are_counted_by_split():
     notes = Notes()
     rows = exported(notes=notes)
     assert notes.counts == {"train rows": 18, "test rows": 6}
-    assert notes.extra["rows"] == len(rows) and notes.extra["distinct gold tools"] == 1
+    statistics = notes.statistics.summary()
+    assert statistics["rows"] == len(rows) and statistics["distinct gold tools"] == 1
 
 
 GOOD_HISTORY = {

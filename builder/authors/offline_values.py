@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ for _name, _entry in _kinds():
     _KINDS.setdefault(_name, _entry)
 
 
+@lru_cache(maxsize=65_536)  # few names stand in many documents
 def plain_name(name: str) -> str:
     """A parameter's name in words: `home city` of `homeCity`."""
     words = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)

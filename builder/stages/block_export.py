@@ -26,10 +26,14 @@ def block_export(
     users: int,
     seed: int,
     notes: Notes,
+    users_before: int = 0,
 ) -> Iterator[dict]:
     """Join the stages into rows, one a user and setting, until there are enough users; blocks stay whole.
 
     Input columns: those of `blocks`, `history` and `instruct`; `tools` by name.
+    Args:
+        users_before: users of blocks before these.
+
     Output columns: those of `petoolbench.COLUMNS`, and `split` (train or test).
 
     Raises:
@@ -37,9 +41,9 @@ def block_export(
     """
     history_of = {row["block_id"]: row for row in histories}
     instruction_of = {row["block_id"]: row for row in instructions if not row["rejected"]}
-    statistics = RowStatistics()
+    notes.statistics = RowStatistics()
     document = document_maker(settings.documents)
-    user_number = 0
+    user_number = users_before
     for block in blocks:
         if user_number >= users:
             break
@@ -58,10 +62,9 @@ def block_export(
         for row in rows:
             notes.counts[f"{block['split']} rows"] += 1
             notes.counts[f"{row['kind']} rows"] += 1
-            statistics.add(row)
+            notes.statistics.add(row)
             yield {"split": block["split"], **row}
         notes.counts["blocks"] += 1
-    notes.extra.update(statistics.summary())
 
 
 class _BlockRows:

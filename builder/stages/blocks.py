@@ -6,16 +6,19 @@ A block is one instruction, one list of candidates, and k users who each prefer 
 import random
 from collections import Counter
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
+from contextlib import closing
+from functools import partial
+from itertools import count, islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from petoolbench import PARAMETER_KINDS, InputError
-from petoolkit.exact_products import GridVectors
+from petoolkit.engines.engine import HERE, Engine
 from petoolkit.text import counted
 
 from ..block_attributes import AssignedAttributes, BlockAttributes, CatalogueAttributes, both
 from ..block_pool import BlockPool
 from ..record_rng import record_rng
-from ..split_pools import draw_pools
+from ..split_pools import SplitPools, draw_pools
 from ..stage_notes import Notes
 from ..tools import Tools
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 _WITHOUT_PARAMETERS_EVERY = 3  # rounds: a call without parameters tests half of the task
 _ORDERS_DRAWN = 8  # of a history, of which the most balanced one is taken
+_TASKS_AT_ONCE = 50
 _FEWEST_NEUTRAL = 4  # past calls of a row without a preference
 
 Refusal = str
@@ -54,12 +58,14 @@ def blocks(
     users: int,
     seed: int,
     notes: Notes,
+    engine: Engine = HERE,
 ) -> Iterator[dict]:
     """Draw blocks, one of each group in turn, until they have enough users.
 
     Input columns: those of `group`, `collect` and `understand`.
     Args:
         notes: its counts get the blocks that should have a row without a preference, and have none.
+        engine: draws parts of a round.
 
     Output columns:
         block_id, split, group_id, category, functionality (str)
@@ -80,30 +86,33 @@ def blocks(
     providers = {name: (tool["category"], tool["provider"]) for name, tool in tools.by_name.items()}
     providers_of = {group["group_id"]: {providers[name] for name in group["tools"]} for group in groups}
     pools = draw_pools(groups, providers_of, providers.values(), export.split, export.test_share, seed)
-    documents = GridVectors(retriever.encode(tools.functionality_texts, "functionality descriptions"))
-    draw = _Draw(tools, BlockPool(tools, pools, documents), settings, candidates, notes)
-    drawn, round_number = 0, 0
+    tools.find_near(name for group in groups for name in group["tools"])
+    draw = _Draw(tools, BlockPool(tools, pools, tools.documents(retriever)), settings, candidates)
+    rounds = count() if settings.blocks_per_group is None else range(settings.blocks_per_group)
+    drawn = drawn_before = last_round = 0
+    is_exhausted = False  # rounds of all groups gave nothing
     reasons: Counter[str] = Counter()
-    while drawn < users and (settings.blocks_per_group is None or round_number < settings.blocks_per_group):
-        drawn_before = drawn
-        for group in _in_random_order(groups, pools.test_groups, round_number, seed):
-            if drawn >= users:
-                return
-            if round_number % _WITHOUT_PARAMETERS_EVERY and not _has_parameters(tools[group["tools"][0]]):
-                continue
-            block_id = f"{group['group_id']}-{round_number:03d}"
-            known = {key: group[key] for key in ("group_id", "category", "functionality")}
-            known |= {"block_id": block_id, "split": pools.split_of(group["group_id"], block_id), "rejected": None}
-            block = draw.block(group["tools"], known["split"], record_rng(seed, "blocks", block_id))
+    parts = (
+        part
+        for round_number in rounds
+        for part in _in_parts(_tasks_of_round(tools, groups, pools, round_number, seed))
+    )
+    results = engine.run(partial(_draw_all, draw, seed), parts)
+    with closing(results):
+        for task, block in (pair for _, part in results for pair in part):
+            for ended in range(last_round, task.round_number):
+                is_exhausted |= drawn == drawn_before and (ended + 1) % _WITHOUT_PARAMETERS_EVERY == 0
+                drawn_before = drawn
+            last_round = task.round_number
+            if is_exhausted or drawn >= users:
+                break
             if isinstance(block, Refusal):
                 reasons[block] += 1
-                yield {**known, "rejected": block}
+                yield {**task.known, "rejected": block}
             else:
                 drawn += len(block["tools"])
-                yield {**known, **block}
-        round_number += 1
-        if drawn == drawn_before and round_number % _WITHOUT_PARAMETERS_EVERY == 0:
-            break
+                notes.counts.update([_NO_NEUTRAL] if block.pop("lacks_neutral") else [])
+                yield {**task.known, **block}
     if drawn < users:
         limit = settings.blocks_per_group
         raise InputError(
@@ -112,6 +121,41 @@ def blocks(
             f"{f' with blocks.blocks_per_group {limit}' if limit else ''}{_refused(reasons)}; "
             f"{_mends(reasons, limit)}, lower users, or add catalogues."
         )
+
+
+class _Task(NamedTuple):
+    """A block to draw."""
+
+    round_number: int
+    group: list[str]
+    known: dict
+
+
+def _tasks_of_round(
+    tools: Tools, groups: list[dict], pools: SplitPools, round_number: int, seed: int
+) -> Iterator[_Task]:
+    for group in _in_random_order(groups, pools.test_groups, round_number, seed):
+        if round_number % _WITHOUT_PARAMETERS_EVERY and not _has_parameters(tools[group["tools"][0]]):
+            continue
+        block_id = f"{group['group_id']}-{round_number:03d}"
+        known = {key: group[key] for key in ("group_id", "category", "functionality")}
+        known |= {"block_id": block_id, "split": pools.split_of(group["group_id"], block_id), "rejected": None}
+        yield _Task(round_number, group["tools"], known)
+
+
+def _in_parts(tasks: Iterator[_Task]) -> Iterator[list[_Task]]:
+    while part := list(islice(tasks, _TASKS_AT_ONCE)):
+        yield part
+
+
+def _draw_all(draw: "_Draw", seed: int, tasks: list[_Task]) -> "list[tuple[_Task, dict | Refusal]]":
+    return [
+        (
+            task,
+            draw.block(task.group, task.known["split"], record_rng(seed, "blocks", task.known["block_id"])),
+        )
+        for task in tasks
+    ]
 
 
 def _refused(reasons: Counter[Refusal]) -> str:
@@ -139,9 +183,9 @@ class _Draw:
     """Draws blocks one by one; each depends on nothing but its group, its random numbers and what this was given."""
 
     def __init__(
-        self, tools: Tools, pool: BlockPool, settings: "BlockSettings", candidates: "CandidateSettings", notes: Notes
+        self, tools: Tools, pool: BlockPool, settings: "BlockSettings", candidates: "CandidateSettings"
     ) -> None:
-        self._pool, self._settings, self._candidates, self._notes = pool, settings, candidates, notes
+        self._pool, self._settings, self._candidates = pool, settings, candidates
         self._is_assigned, self._is_crossed = settings.attributes == "assigned", settings.wording == "crossed"
         self._attributes: BlockAttributes = (
             AssignedAttributes() if self._is_assigned else CatalogueAttributes(tools, self._is_crossed)
@@ -171,7 +215,8 @@ class _Draw:
             "traits": traits,
             "candidate_tools": candidates,
             "calls": [self._call(name, tool, traits, rng) for name, tool in calls],
-            "neutral_calls": [self._call(name, None, traits, rng) for name in neutral],
+            "neutral_calls": [self._call(name, None, traits, rng) for name in neutral or []],
+            "lacks_neutral": neutral is None,
             "shown_traits": shown,
             "is_assigned": self._is_assigned,
             "is_crossed": self._is_crossed,
@@ -180,8 +225,11 @@ class _Draw:
 
     def _calls(
         self, group: list[str], own: dict[str, list[str]], candidates: list[str], split: str, rng: random.Random
-    ) -> tuple[dict[str, str], list[tuple[str, str | None]], list[str]] | Refusal:
-        """The trait that each tool is preferred for, past calls that show them, and calls that show none."""
+    ) -> tuple[dict[str, str], list[tuple[str, str | None]], list[str] | None] | Refusal:
+        """The trait that each tool is preferred for, past calls that show them, and calls that show none.
+
+        The last are empty if the block needs none, and `None` if it needs some and there are too few.
+        """
         past = self._pool.callable(group, candidates, split, rng)
         words = self._attributes.is_in_other_words(candidates)
         per_trait = rng.randint(*self._settings.calls_per_trait)
@@ -203,12 +251,10 @@ class _Draw:
             return _NO_FILLERS
         calls += [(name, None) for name in fillers]
         calls = _mixed(calls, rng)
-        neutral = None
+        neutral: list[str] | None = []
         if rng.random() < self._settings.no_preference_share:
             neutral = past.take(len(calls), is_neutral, _FEWEST_NEUTRAL)
-            if neutral is None:
-                self._notes.counts[_NO_NEUTRAL] += 1
-        return traits, calls, (neutral or [])[: len(neutral or []) // 2 * 2]
+        return traits, calls, neutral and neutral[: len(neutral) // 2 * 2]
 
     def _call(self, name: str, tool: str | None, traits: dict[str, str], rng: random.Random) -> dict:
         shown = self._attributes.shown(name, traits[tool] if tool else None, traits.values(), rng)

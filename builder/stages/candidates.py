@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from petoolbench import InputError
-from petoolkit.exact_products import GridVectors, on_grid
+from petoolkit.exact_products import on_grid
 
 from ..record_rng import record_rng
 from ..stage_notes import Notes
@@ -31,6 +31,7 @@ def candidates(
     number_of_users: int,
     seed: int,
     notes: Notes,
+    accepted_before: int = 0,
 ) -> Iterator[dict]:
     """Choose and order the candidate tools of the first accepted users, the same for every setting.
 
@@ -39,6 +40,9 @@ def candidates(
     description, is left out: it would be right and count as wrong.
 
     Input columns: those of `prefer`, `instruct` and `group`.
+    Args:
+        accepted_before: users of instructions before these, who count towards `number_of_users`.
+
     Output columns:
         user_id (str)
         candidate_tools (list of str): `settings.number` names in the order that a model sees; the gold tool's position
@@ -49,13 +53,10 @@ def candidates(
         InputError: if the catalogue has too few tools.
     """
     by_group = {group["group_id"]: group["tools"] for group in groups}
-    if retriever is tools.encoder:
-        documents = tools.functionality
-    else:
-        documents = GridVectors(retriever.encode(tools.functionality_texts, "functionality descriptions"))
     most = min(settings.number, settings.same_function or settings.number)
-    accepted = islice((row for row in instructions if not row["rejected"]), number_of_users)
-    for row, user, query, rough in _with_queries(accepted, users, retriever, documents):
+    wanted = max(0, number_of_users - accepted_before)
+    accepted = islice((row for row in instructions if not row["rejected"]), wanted)
+    for row, user, query, rough in _with_queries(accepted, users, tools, retriever):
         rng = record_rng(seed, "candidates", row["user_id"])
         group = by_group[user["group_id"]]
         others = [name for name in group if name != user["gold_tool"]]
@@ -71,7 +72,8 @@ def candidates(
                 f"{settings.number} candidates were asked for, but only {allowed.sum() + len(chosen)} tools can stand "
                 f"beside {user['gold_tool']}; lower candidates.number or add catalogues."
             )
-        found = documents.nearest(query, rough, min(settings.retrieved, settings.number - len(chosen)), allowed)
+        retrieved = min(settings.retrieved, settings.number - len(chosen))
+        found = tools.documents(retriever).nearest(query, rough, retrieved, allowed)
         chosen += [tools.names[index] for index in found]
         allowed[found] = False
         rest = np.flatnonzero(allowed)
@@ -86,15 +88,16 @@ def candidates(
 
 
 def _with_queries(
-    instructions: Iterable[dict], users: Iterable[dict], retriever: "TextEncoder", documents: GridVectors
+    instructions: Iterable[dict], users: Iterable[dict], tools: "Tools", retriever: "TextEncoder"
 ) -> Iterator[tuple[dict, dict, np.ndarray, np.ndarray]]:
     """Instructions, each with its user, its vector, and the vector's rough products with all documents.
 
     Both kinds of rows stand in the same order.
     """
-    waiting = iter(users)
-    rows = iter(instructions)
+    waiting, rows = iter(users), iter(instructions)
+    documents = tools.documents(retriever)
     while part := list(islice(rows, _QUERIES_AT_ONCE)):
+        users_of_part = [next(user for user in waiting if user["user_id"] == row["user_id"]) for row in part]
+        tools.find_near(user["gold_tool"] for user in users_of_part)
         queries = on_grid(retriever.encode([row["instruction"] for row in part], "instructions"))
-        for row, query, rough in zip(part, queries, documents.rough(queries), strict=True):
-            yield row, next(user for user in waiting if user["user_id"] == row["user_id"]), query, rough
+        yield from zip(part, users_of_part, queries, documents.rough(queries), strict=True)

@@ -1,6 +1,6 @@
 """Stage 8, export: check and split the rows. `builder.dataset_folder` writes them as a dataset."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from petoolbench import KINDS, PARAMETER_KINDS, SETTINGS, breaches
@@ -19,14 +19,17 @@ def export(
     instructions: Iterable[dict],
     candidates: Iterable[dict],
     tools: Mapping[str, dict],
+    test_users: Collection[str],
     settings: "ExportSettings",
-    seed: int,
     notes: Notes,
 ) -> Iterator[dict]:
     """Join the stages into rows, one a user and setting, of every user that has candidates.
 
     Input columns: those of `prefer`, `history`, `instruct` and `candidates`; `tools` by name, with the columns of
         `collect` and `understand`.
+    Args:
+        test_users: what `draw_test_users` gives.
+
     Output columns: those of `petoolbench.COLUMNS`, and `split` (train or test).
 
     Raises:
@@ -35,12 +38,12 @@ def export(
     history_of = {row["user_id"]: row for row in histories}
     instruction_of = {row["user_id"]: row for row in instructions}
     candidates_of = {row["user_id"]: row for row in candidates}
-    accepted = [user for user in users if user["user_id"] in candidates_of]
-    test_users = draw_test_users(accepted, settings, seed)
     document = document_maker(settings.documents)
-    statistics = RowStatistics()
-    for user in accepted:
+    notes.statistics = RowStatistics()
+    for user in users:
         user_id = user["user_id"]
+        if user_id not in candidates_of:
+            continue
         instruction, chosen = instruction_of[user_id], candidates_of[user_id]
         for setting in SETTINGS:
             past = history_of[user_id][setting]
@@ -64,28 +67,31 @@ def export(
                 raise ValueError(f"row {row['id']}: {'; '.join(broken)}")
             split = "test" if user_id in test_users else "train"
             notes.counts[f"{split} rows"] += 1
-            statistics.add(row)
+            notes.statistics.add(row)
             yield {"split": split, **row}
-    notes.extra.update(statistics.summary())
 
 
-def draw_test_users(users: list[dict], settings: "ExportSettings", seed: int) -> set[str]:
-    """Users of the test split: `test_share` of them, rounded.
+def draw_test_users(
+    users: Iterable[dict], candidates: Iterable[dict], settings: "ExportSettings", seed: int
+) -> frozenset[str]:
+    """Users of the test split: `test_share` of those that have candidates, rounded.
 
     `split: user` draws single users. `tool` and `function` draw all users of a gold tool, or of a function group, at
     once, until the share is reached: no gold tool, or no function, of the test split is asked for in training.
     """
     unit_of = {"user": "user_id", "tool": "gold_tool", "function": "group_id"}[settings.split]
     units: dict[str, list[str]] = {}
+    accepted = {row["user_id"] for row in candidates}
     for user in users:
-        units.setdefault(user[unit_of], []).append(user["user_id"])
+        if user["user_id"] in accepted:
+            units.setdefault(user[unit_of], []).append(user["user_id"])
     order = sorted(units, key=lambda unit: (record_rng(seed, "split", unit).random(), unit))
-    wanted = round(len(users) * settings.test_share)
+    wanted = round(len(accepted) * settings.test_share)
     test: set[str] = set()
     for unit in order:
         if len(test) + len(units[unit]) <= wanted:
             test.update(units[unit])
-    return test
+    return frozenset(test)
 
 
 def document_maker(documents: str) -> Callable[[dict], dict]:

@@ -73,7 +73,6 @@ class _Draw:
         self._settings = settings
         self._history = history
         self._seed = seed
-        self._nearest: dict[str, list[list[str]]] = {}
 
     def user(self, user_id: str) -> dict:
         """One user's row; depends on nothing but the user's id and what the constructor was given."""
@@ -143,7 +142,7 @@ class _Draw:
         """
         found: list[str] = []
         out = rivals | {provider_of(preferred)}
-        for names in self._nearest_attributes(self._tools[preferred]["attributes"]):
+        for names in self._tools.nearest_by_attributes(self._tools[preferred]["attributes"], _MOST_TRIED):
             if len(found) == self._settings.neighbours:
                 break
             for name in rng.sample(names, min(len(names), _TRIED_PER_PROVIDER)):
@@ -151,15 +150,6 @@ class _Draw:
                     found.append(name)
                     break
         return found
-
-    def _nearest_attributes(self, attributes: str) -> list[list[str]]:
-        """For each attribute description near this one, nearest first, the names of the tools that have it."""
-        if attributes not in self._nearest:
-            vectors = self._tools.attributes
-            query = vectors[self._tools.attribute_index[attributes]]
-            order = vectors.nearest(query, vectors.rough(query[None])[0], _MOST_TRIED)
-            self._nearest[attributes] = [self._tools.names_by_attributes[index] for index in order]
-        return self._nearest[attributes]
 
 
 def _has_parameters(tool: dict) -> bool:

@@ -1,12 +1,13 @@
 """The one seam between work that can be cut into chunks and whatever does it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, Protocol, TypeVar
 
 from petoolbench import InputError
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
+Numbered = Generator[tuple[int, Result], None, None]  # results, each with the number of its chunk
 
 
 class Engine(Protocol):
@@ -18,7 +19,7 @@ class Engine(Protocol):
 
     number_of_workers: int
 
-    def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Iterator[tuple[int, Result]]:
+    def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Numbered[Result]:
         """Do all chunks.
 
         Args:
@@ -60,7 +61,7 @@ class Here:
 
     number_of_workers = 1
 
-    def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Iterator[tuple[int, Result]]:
+    def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Numbered[Result]:
         """See `Engine`."""
         for number, chunk in enumerate(chunks):
             yield number, do_chunk(function, number, chunk)

@@ -4,14 +4,15 @@ import os
 import signal
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from petoolkit.engines.engine import Chunk, ChunkFailed, Result, do_chunk
+from petoolkit.engines.engine import Chunk, ChunkFailed, Numbered, Result, do_chunk
 from petoolkit.engines.mapped_pickle import load_mapped, store_mapped
 
 _IN_FLIGHT = 2  # chunks for each worker: one being done, and one that waits for it
@@ -32,13 +33,12 @@ class WorkerProcesses:
     def __init__(self, number: int):
         self.number_of_workers = number
 
-    def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Iterator[tuple[int, Result]]:
+    def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Numbered[Result]:
         """See `petoolkit.engines.engine.Engine`."""
         with tempfile.TemporaryDirectory(prefix="petoolbench-work-") as folder:
             path = Path(folder) / "function"
             store_mapped(path, function)
             in_flight: deque[_InFlight] = deque()
-            finished = False
             try:
                 for number, chunk in enumerate(chunks):
                     in_flight.append(self._begin(path, number, chunk))
@@ -46,10 +46,14 @@ class WorkerProcesses:
                         yield self._end(in_flight, path)
                 while in_flight:
                     yield self._end(in_flight, path)
-                finished = True
-            finally:
-                if not finished:  # an error, or Ctrl-C: what is being done is of no use any more
-                    self._executor().shutdown(kill_workers=True)
+            except GeneratorExit:  # nobody asks for more results
+                for one in in_flight:
+                    one.future.cancel()
+                wait([one.future for one in in_flight])
+                raise
+            except BaseException:  # an error, or Ctrl-C: what is being done is of no use any more
+                self._executor().shutdown(kill_workers=True)
+                raise
 
     def _executor(self) -> Any:
         from joblib.externals.loky import get_reusable_executor
@@ -79,9 +83,12 @@ class WorkerProcesses:
                 return first.number, result
 
 
+@dataclass(frozen=True)
 class _InFlight:
-    def __init__(self, number: int, chunk: Any, trial: int, future: "Future[Any]"):
-        self.number, self.chunk, self.trial, self.future = number, chunk, trial, future
+    number: int
+    chunk: Any
+    trial: int
+    future: "Future[Any]"
 
 
 def _do(path: str, number: int, chunk: Any) -> Any:
