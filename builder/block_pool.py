@@ -25,9 +25,9 @@ class BlockPool:
 
     def __init__(self, tools: Tools, pools: SplitPools, documents: GridVectors):
         self._tools, self._documents = tools, documents
-        self._providers: list[Provider] = [(tool["category"], tool["provider"]) for tool in tools.rows]
+        self._providers: list[Provider] = tools.providers
         self._provider_numbers = np.unique(["\0".join(p) for p in self._providers], return_inverse=True)[1]
-        self._categories = np.array([tool["category"] for tool in tools.rows])
+        self._categories = np.array(tools.column("category"))
         self._may_be_candidate = self._masks(pools.may_be_candidate)
         self._may_be_called = self._masks(pools.may_be_in_history)
         self._nearest: dict[tuple[str, str, int], list[int]] = {}

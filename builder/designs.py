@@ -32,9 +32,10 @@ from .stages.history import history
 from .stages.instruct import instruct
 from .stages.prefer import prefer, user_ids
 from .stages.understand import understand
-from .tools import Tools, understood_tools
+from .tool_argument import ToolsOfBuild
+from .tools import Tools
 
-_TOOLS_BY_NAME = Made(understood_tools, collected=RowsOf("collect"), understood=RowsOf("understand"))
+_TOOLS_BY_NAME = ToolsOfBuild()
 _TOOLS = Made(Tools, by_name=_TOOLS_BY_NAME, encoder=EncoderNamed("group.model"), eps=FromRecipe("group.eps"))
 _GROUPS = RowsOf("group", as_list=True)
 _SEED = FromRecipe("seed")

@@ -1,47 +1,54 @@
 """Collected and understood tools, by name and as vectors."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from petoolbench import ToolName
+from petoolbench import PARAMETER_KINDS, ToolName
 from petoolkit.exact_products import GridVectors
+
+from .tool_table import ToolTable
 
 if TYPE_CHECKING:
     from petoolkit.embedding import TextEncoder
 
 _AT_ONCE = 256  # tools whose neighbours are searched
+_OUTLINED = ("tool_name", "category", "provider", "vendor", "background", "functionality", "attributes", "response")
+_OF_PARAMETER = ("name", "type", "schema")
 
 
-def understood_tools(collected: Iterable[dict], understood: Iterable[dict]) -> dict[str, dict]:
-    """Tools by name, in catalogue order, with the columns of both stages.
+def understood_tools(collected: Iterable[dict], understood: Iterable[dict]) -> Iterator[dict]:
+    """Tools in catalogue order, with the columns of both stages.
 
     Args:
-        collected, understood: rows of the two stages, in the same order; tools rejected in the second are left out.
-            Tools with one description of their provider get all traits that were found in it for any of them.
+        collected, understood: rows of the two stages, in the same order, which are read twice; tools rejected in the
+            second are left out. Tools with one description of their provider get all traits that were found in it for
+            any of them.
     """
-    rows = [{**tool, **read} for tool, read in zip(collected, understood, strict=True) if not read["rejected"]]
     traits: dict[str, dict[str, str]] = {}
-    for tool in rows:
-        traits.setdefault(tool["provider_description"], {}).update(tool["traits"])
-    return {tool["tool_name"]: {**tool, "traits": traits[tool["provider_description"]]} for tool in rows}
+    for tool, read in zip(collected, understood, strict=True):
+        if not read["rejected"]:
+            traits.setdefault(tool["provider_description"], {}).update(read["traits"])
+    for tool, read in zip(collected, understood, strict=True):
+        if not read["rejected"]:
+            yield {**tool, **read, "traits": traits[tool["provider_description"]]}
 
 
 class Tools:
     """Tools in catalogue order, and their texts as vectors.
 
     Args:
-        by_name: what `understood_tools` gives.
+        by_name: what `understood_tools` gives, by name: in memory, or in a file.
         encoder: turns functionality and attributes into vectors.
         eps: cosine distance within which two tools count as doing the same job.
     """
 
-    def __init__(self, by_name: dict[str, dict], encoder: "TextEncoder", eps: float):
-        self.by_name = by_name
-        self.rows = list(by_name.values())
-        self.index = {tool["tool_name"]: index for index, tool in enumerate(self.rows)}
+    def __init__(self, by_name: Mapping[str, dict], encoder: "TextEncoder", eps: float):
+        self._by_name = by_name
+        self.rows: Sequence[dict] = by_name.rows if isinstance(by_name, ToolTable) else list(by_name.values())
+        self.index = {name: index for index, name in enumerate(by_name)}
         self.names = list(self.index)
         self.encoder = encoder
         self._eps = eps
@@ -53,12 +60,41 @@ class Tools:
         return len(self.rows)
 
     def __getitem__(self, name: str) -> dict:
-        return self.rows[self.index[name]]
+        return self._by_name[name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For other processes, the vectors are made here, once."""
+        assert self.functionality is not None
+        return {key: value for key, value in vars(self).items() if key != "outlines"}
+
+    def column(self, name: str) -> list:
+        """A short column of all tools: a name, a category, what it does."""
+        if isinstance(self._by_name, ToolTable):
+            return self._by_name.column(name)
+        return [tool[name] for tool in self.rows]
+
+    @cached_property
+    def providers(self) -> list[tuple[str, str]]:
+        """The provider of each tool: its category and its name there."""
+        return list(zip(self.column("category"), self.column("provider"), strict=True))
+
+    @cached_property
+    def outlines(self) -> Sequence[dict]:
+        """The tools in order, all of them decoded: of a file, what makes them alike, without longer texts."""
+        if not isinstance(self._by_name, ToolTable):
+            return self.rows
+        return [
+            {
+                **{key: tool[key] for key in _OUTLINED},
+                **{kind: [{key: one[key] for key in _OF_PARAMETER} for one in tool[kind]] for kind in PARAMETER_KINDS},
+            }
+            for tool in self.rows
+        ]
 
     @cached_property
     def functionality_texts(self) -> list[str]:
         """What each tool does, in words."""
-        return [tool["functionality"] for tool in self.rows]
+        return self.column("functionality")
 
     @cached_property
     def functionality(self) -> GridVectors:
@@ -68,7 +104,7 @@ class Tools:
     @cached_property
     def attribute_texts(self) -> list[str]:
         """The distinct attribute descriptions, in order of first appearance."""
-        return list(dict.fromkeys(tool["attributes"] for tool in self.rows))
+        return list(dict.fromkeys(self.column("attributes")))
 
     @cached_property
     def attributes(self) -> GridVectors:
@@ -84,8 +120,8 @@ class Tools:
     def names_by_attributes(self) -> list[list[str]]:
         """For each attribute text, the names of the tools that have it (most often one provider's)."""
         names: list[list[str]] = [[] for _ in self.attribute_texts]
-        for tool in self.rows:
-            names[self.attribute_index[tool["attributes"]]].append(tool["tool_name"])
+        for name, attributes in zip(self.names, self.column("attributes"), strict=True):
+            names[self.attribute_index[attributes]].append(name)
         return names
 
     def documents(self, encoder: "TextEncoder") -> GridVectors:

@@ -372,7 +372,7 @@ def test_a_providers_tools_share_the_traits_of_their_one_description():
     tools = [collected(name, text if "Alder" in name else "Weather for some.") for name in names]
     rows, _ = understood(tools, {names[1]: {"free": "The price is zero."}})
     assert [row["traits"] for row in rows] == [{}, {"free": "The price is zero."}, {}]
-    by_name = understood_tools(tools, rows)
+    by_name = {tool["tool_name"]: tool for tool in understood_tools(tools, rows)}
     assert [list(by_name[name]["traits"]) for name in names] == [["free"], ["free"], []]
 
 

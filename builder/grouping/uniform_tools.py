@@ -69,7 +69,7 @@ def uniform_groups(
     Yields:
         The tools of each group, in order of their names.
     """
-    parts = [[tools.rows[row] for row in cluster]]
+    parts = [[tools.outlines[row] for row in cluster]]
     for asks, rule in split_rules(tools, settings).items():
         split = [rule(members) for members in parts]
         if asks == "having parameters" and (lost := sum(map(len, parts)) - sum(map(len, chain.from_iterable(split)))):

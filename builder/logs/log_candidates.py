@@ -47,7 +47,7 @@ class LogCandidates:
         self._vectors = tools.functionality
         self._seed = seed
         self._first = same_function_groups(tools, known, FURTHEST)
-        self._providers = [(tool["category"], tool["provider"]) for tool in tools.rows]
+        self._providers = tools.providers
         self._of_gold = cache(self._beside)
         self._of_group = cache(self._apart_from)
 

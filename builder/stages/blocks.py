@@ -83,7 +83,7 @@ def blocks(
     Raises:
         InputError: if a split is left without groups, or no block can be drawn any more.
     """
-    providers = {name: (tool["category"], tool["provider"]) for name, tool in tools.by_name.items()}
+    providers = dict(zip(tools.names, tools.providers, strict=True))
     providers_of = {group["group_id"]: {providers[name] for name in group["tools"]} for group in groups}
     pools = draw_pools(groups, providers_of, providers.values(), export.split, export.test_share, seed)
     tools.find_near(name for group in groups for name in group["tools"])

@@ -70,7 +70,7 @@ def group(
             markup=False,
             highlight=False,
         )
-    asked_for = np.array([not tool["background"] for tool in tools.rows])
+    asked_for = ~np.array(tools.column("background"), bool)
     largest = max([settings.eps, *settings.sweep])
     clusters = ToolClusters(tools, largest, settings.min_samples, known & asked_for, engine)
     notes.extra["sweep"] = sweep = []
@@ -97,7 +97,7 @@ def group_rows(tools: Tools, groups: list[Members]) -> list[dict]:
 
 def spanning_after_each_rule(tools: Tools, clusters: list[Cluster], settings: "GroupSettings") -> dict[str, int]:
     """How many clusters have tools of two or more providers, and how many have such a part after each rule."""
-    parts = [[[tools.rows[row] for row in cluster]] for cluster in clusters]
+    parts = [[[tools.outlines[row] for row in cluster]] for cluster in clusters]
 
     def spanning() -> int:
         return sum(any(providers_in(part) >= 2 for part in of_cluster) for of_cluster in parts)
@@ -152,7 +152,7 @@ def _purity(tools: Tools, clusters: list[Cluster]) -> dict:
     clustered = sum(map(len, clusters))
 
     def agreeing(key) -> float:
-        largest = sum(Counter(key(tools.rows[row]) for row in rows).most_common(1)[0][1] for rows in clusters)
+        largest = sum(Counter(key(tools.outlines[row]) for row in rows).most_common(1)[0][1] for rows in clusters)
         return round(largest / clustered, 3) if clustered else 0.0
 
     return {
