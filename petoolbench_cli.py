@@ -19,6 +19,7 @@ from petoolkit.evaluator.evaluate_commands import compare, dataset_option, evalu
 from petoolkit.exporter.export_commands import export
 from petoolkit.files import DISK_ERRORS
 from petoolkit.gate_failed import GateFailed
+from petoolkit.publisher.leaderboard.leaderboard_command import leaderboard
 from petoolkit.publisher.push_commands import push
 
 EXIT_GATE_FAILED = 1
@@ -298,7 +299,7 @@ def quickstart(context) -> None:
     console.print(what_was_made(DATASET), highlight=False, soft_wrap=True)
 
 
-for command in (catalogue, snapshot, import_, audit, evaluate, score, compare, report, export, push):
+for command in (catalogue, snapshot, import_, audit, evaluate, score, compare, report, leaderboard, export, push):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -387,10 +387,27 @@ def test_the_explorer_is_a_space_that_shows_the_dataset_as_it_is_now(hub, petool
         "petoolkit/explorer/server.py",
         "results/01-random/predictions.jsonl",
     } <= {*files}
-    assert (
-        "Nothing to push"
-        in petoolbench("push", "explorer", "me/look", "--dataset", "me/bench", "--results", out).output
-    )
+    again = petoolbench("push", "explorer", "me/look", "--dataset", "me/bench", "--results", out).output
+    assert again.count("Nothing to push") == 2
+    board = hub.files("space", "me/look-leaderboard")
+    assert b"\nsdk: static\n" in board["README.md"] and {".gitattributes", "README.md", "index.html"} == {*board}
+    assert f"/datasets/me/bench/tree/{commit}".encode() in board["index.html"]
+
+
+def test_a_leaderboard_is_made_of_pushed_results(hub, petoolbench, push, tmp_path):
+    push()
+    out = tmp_path / "results" / "random"
+    assert petoolbench("evaluate", "--dataset", "me/bench", "--model", "baseline:random", "--out", out).code == 0
+    assert petoolbench("push", "results", out.parent, "me/scores", "--predictions").code == 0
+    done = petoolbench("leaderboard", "me/scores", out.parent, "--out", tmp_path / "board")
+    assert done.code == 0, done.output
+    page = (tmp_path / "board" / "index.html").read_text()
+    commit = hub.commits("dataset", "me/scores")[-1].sha
+    assert f'href="{hub.url}/datasets/me/scores/tree/{commit}/evaluations/random"' in page
+    assert "random [me/scores/random]" in page and "random [random]" in page
+    assert "0 of 1 pair of models differ" in done.output  # the same replies twice
+    refused = petoolbench("leaderboard", "me/bench", "--out", tmp_path / "other")
+    assert (refused.code, "me/bench does not hold evaluations; name what" in refused.output) == (2, True)
 
 
 def test_a_space_cannot_show_a_folder_of_this_machine(hub, petoolbench, dataset):

@@ -195,15 +195,23 @@ def results(folder, repo_id, dry_run, predictions, may_publish_logs, **target_op
 )
 @_may_publish_logs
 def explorer(repo_id, dataset, dataset_revision, results, dry_run, may_publish_logs, **target_options) -> None:
-    """Publish the explorer as a Space.
+    """Publish the explorer as a Space, and with --results a leaderboard as another one, USER/NAME-leaderboard.
 
     The Space shows the rows of a dataset that is on the Hub, and what models called there. The models' replies in
-    --results are published with it.
+    --results are published with it. The leaderboard is one page, which `petoolbench leaderboard` writes.
     """
+    from petoolkit.publisher.leaderboard.write_leaderboard import SDK as STATIC
     from petoolkit.publisher.pack_explorer import SDK, pack_explorer
+    from petoolkit.publisher.pack_leaderboard import pack_leaderboard
 
     def pack(console: "Console", seen: "Seen") -> "Package":
         with console.status("Reading the dataset"):
             return pack_explorer(dataset, dataset_revision, list(results), _say(console), may_publish_logs)
 
+    def pack_board(console: "Console", seen: "Seen") -> "Package":
+        with console.status("Comparing the models"):
+            return pack_leaderboard(dataset, dataset_revision, list(results), _say(console))
+
     _publish("space", Path.cwd(), repo_id, dry_run, pack, sdk=SDK, **target_options)
+    if results:
+        _publish("space", Path.cwd(), f"{repo_id}-leaderboard", dry_run, pack_board, sdk=STATIC, **target_options)

@@ -58,7 +58,7 @@ def pair_differences(rows: list[dict], a: Judgements, b: Judgements) -> dict[str
         return {}
     clusters, found = clusters_of(rows), {}
     for setting, numbers in by_setting(rows).items():
-        (pairs_a, right_a), (pairs_b, right_b) = (_pair_counts(rows, one, numbers, clusters) for one in (a, b))
+        (pairs_a, right_a), (pairs_b, right_b) = (pair_counts(rows, one, numbers, clusters) for one in (a, b))
         found[setting] = _difference((right_b, pairs_b), (right_a, pairs_a))
     return found
 
@@ -70,11 +70,11 @@ def _pairs(rows: list[dict], judged: Judgements, blind: Judgements | None) -> di
     found = {}
     clusters = clusters_of(rows)
     for setting, numbers in by_setting(rows).items():
-        pairs, right = _pair_counts(rows, judged, numbers, clusters)
+        pairs, right = pair_counts(rows, judged, numbers, clusters)
         low, high = ratio_intervals(right[:, None], pairs[:, None], _ROUNDS, _SEED)
         gain = None
         if blind:
-            blind_pairs, blind_right = _pair_counts(rows, blind, numbers, clusters)
+            blind_pairs, blind_right = pair_counts(rows, blind, numbers, clusters)
             gain = _difference((right, pairs), (blind_right, blind_pairs))
         found[setting] = {
             "pairs": _number_of_pairs(rows, numbers) * judged.repeats,
@@ -85,7 +85,7 @@ def _pairs(rows: list[dict], judged: Judgements, blind: Judgements | None) -> di
     return found
 
 
-def _pair_counts(rows: list[dict], judged: Judgements, numbers: np.ndarray, clusters: np.ndarray) -> Counts:
+def pair_counts(rows: list[dict], judged: Judgements, numbers: np.ndarray, clusters: np.ndarray) -> Counts:
     """(clusters,) pairs in which both calls are of a tool that does the job, and those in which both are right."""
     does_the_job = judged.outcome(_READER).right_function
     is_right = judged.right(_READER, "tool_acc")

@@ -1,0 +1,1 @@
+"""The leaderboard of evaluations on the same rows, as a page that needs no server."""
