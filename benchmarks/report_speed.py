@@ -4,7 +4,8 @@ Each runs in a process of its own, as the command does.
 
     python benchmarks/report_speed.py
 
-The scores are those of invented rows and replies. The time to make them is not measured.
+Rows and replies are invented; differences between models are tested on them. The time to make their
+scores is not measured.
 """
 
 import random
@@ -16,15 +17,21 @@ import time
 from pathlib import Path
 
 from machine import heading
+from petoolkit.builder.dataset_folder import write_dataset
 
 from petoolbench import SETTINGS, to_json_text
+from petoolkit.dataset_record import DatasetRecord
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
+from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.records import AskedOptions, Manifest, ReplyUsage, Scores
 from petoolkit.evaluator.report.report_forms import DEFAULT_FORMS, FORMS
+from petoolkit.evaluator.results_folder import PREDICTIONS, fingerprint
 from petoolkit.evaluator.scores.score import score
+from petoolkit.files import write_json_lines
 from petoolkit.text import ALL, markdown_table
 
 MODELS, USERS, CANDIDATES, CATEGORIES = 10, 1_000, 10, 46  # 46 categories: as many as the paper's dataset has
+FACTS = DatasetRecord(origin="build", author="offline")
 SHARE = {"value": 0.4, "low": 0.35, "high": 0.45}
 
 
@@ -35,17 +42,37 @@ def invented_rows() -> list[dict]:
         drawn = random.Random(user)
         category = f"Category_{drawn.randrange(CATEGORIES)}"
         names = [f"<{category}>.<Provider {drawn.randrange(500)}>.<api {number}>" for number in range(CANDIDATES)]
-        tools = [{"tool_name": name, "required_parameters": [], "optional_parameters": []} for name in names]
+        tools = [
+            {
+                "tool_name": name,
+                "tool_description": "Finds it.",
+                "provider_description": "Free.",
+                "required_parameters": [],
+                "optional_parameters": [],
+            }
+            for name in names
+        ]
+        call = {
+            "instruction": "find it",
+            "tool_name": names[0],
+            "provider_description": "Free.",
+            "parameters": "{}",
+            "rating": None,
+        }
         for setting in SETTINGS:
+            history = [call | {"rating": 1 if SETTINGS[setting].is_rated else None}] * drawn.randrange(1, 21)
             rows.append(
                 {
                     "id": f"u{user:06d}/{setting}",
                     "user_id": f"u{user:06d}",
                     "block_id": "",
+                    "kind": "preference",
+                    "taste": "",
                     "group_id": f"g{user % 200}",
                     "category": category,
                     "instruction": "find it",
-                    "history_length": drawn.randrange(1, 21),
+                    "history": history,
+                    "history_length": len(history),
                     "candidate_tools": drawn.sample(tools, k=CANDIDATES),
                     "tool_call": {"tool_name": names[0], "parameters": "{}"},
                     "acceptable_tools": names[:1],
@@ -76,28 +103,37 @@ def invented_preference() -> dict:
 
 
 def write_folders(folder: Path) -> list[str]:
-    """Write evaluations of each model with and without history, so that all figures are drawn; gives their folders."""
-    rows, names = invented_rows(), []
+    """Write a dataset, and evaluations of each model with and without history, so that all figures are drawn.
+
+    Returns:
+        The evaluations' folders.
+    """
+    dataset, names = str(folder / "invented"), []
+    write_dataset(Path(dataset), (("test", one) for one in invented_rows()), lambda: FACTS)
+    rows = load_split(dataset, ALL, "test", None)
+    digest = fingerprint(rows)
     for number in range(MODELS):
         model, history = divmod(number, 2)
-        replies = (
+        replies = [
             {"id": row["id"], "repeat": 0, "reply": reply(row, model, bool(history)), "error": None} for row in rows
-        )
+        ]
         manifest = Manifest(
             model=f"hf:organisation/model-{model}-instruct",
-            dataset="invented",
-            fingerprint="0123456789abcdef",
+            dataset=dataset,
+            fingerprint=digest,
             split="test",
             setting=ALL,
             options=AskedOptions(history=bool(history)),
         )
-        usage = ReplyUsage(prompt_tokens=9_000_000, completion_tokens=100_000)
-        manifest.write(folder / str(number))
+        evaluation = folder / str(number)
+        manifest.write(evaluation)
+        write_json_lines(evaluation / PREDICTIONS, replies)
         scored = score(rows, replies) | invented_preference()
         for tests in scored["dependence"].values():  # so that the figures of dependence are drawn
             tests |= {setting: {"bands": 5, "p_value": 0.0001} for setting in tests}
-        Scores(**manifest.model_dump(), **scored, usage=usage).write(folder / str(number))
-        names.append(str(folder / str(number)))
+        usage = ReplyUsage(prompt_tokens=9_000_000, completion_tokens=100_000 * (number + 1))
+        Scores(**manifest.model_dump(), **scored, usage=usage).write(evaluation)
+        names.append(str(evaluation))
     return names
 
 
@@ -115,7 +151,7 @@ def measured(names: list[str], out: Path, forms: tuple[str, ...]) -> list[str]:
         ",".join(forms),
     ]
     started, cpu = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - cpu.ru_utime - cpu.ru_stime
     files = [path for path in out.rglob("*") if path.is_file()]

@@ -208,8 +208,8 @@ def test_the_headline_puts_each_model_beside_chance_and_the_best_rule(tmp_path):
     }
     assert plain(findings.overview(group)) == (
         "openai:mini has the highest Tool Acc, 95.0 % (95 % interval 95.0\N{EN DASH}95.0). The best rule, "
-        "preference-rule, has 90.0 %. Chance is 10.0 %. Differences between models were not tested here; petoolbench "
-        "compare run-1 OTHER_FOLDER tests one."
+        "preference-rule, has 90.0 %. Chance is 10.0 %. Differences between models were not tested, since "
+        "the dataset is not a folder of this machine."
     )
 
 

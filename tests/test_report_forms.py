@@ -6,18 +6,26 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from petoolkit.builder.dataset_folder import write_dataset
 from report_folders import Page, folders, groups_of, rows_of, scores, value, with_preference
+from rows import DATASET_FACTS, past_call, prediction, reply, row
 
 from petoolbench import SETTINGS, InputError
 from petoolbench_cli import main
+from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.report import report_findings as findings
 from petoolkit.evaluator.report import run_tables, write_report
 from petoolkit.evaluator.report.latex_text import latex
 from petoolkit.evaluator.report.report_figures import draw_figures
 from petoolkit.evaluator.report.report_forms import FORMS
+from petoolkit.evaluator.report.run_groups import group_runs
+from petoolkit.evaluator.report.score_files import read_scores
+from petoolkit.evaluator.report.tested_differences import differences_in_words, differences_table
+from petoolkit.evaluator.results_folder import fingerprint
 from petoolkit.text import ALL
 
 PDFLATEX, CHROMIUM = shutil.which("pdflatex"), shutil.which("chromium")
@@ -201,6 +209,35 @@ def test_tokens_are_those_of_a_reply_also_to_counterfactual_rows(tmp_path):
     (group,) = groups_of(tmp_path, with_preference(scores()))
     assert group.runs[0].result.tokens_a_reply == pytest.approx(7_654 / (300 + 300 + 98 + 12))
     assert rows_of(run_tables.cost(group)[0])["openai:gpt-4o"][1] == "7,654"
+
+
+@pytest.mark.whole
+def test_differences_between_models_are_stated_where_rows_and_replies_let_a_test_support_them(tmp_path):
+    """Twelve function groups: one model is right in all, its like too, a third in none; an oracle is not compared."""
+    rows = [
+        {**row(f"u{number}", "chronological", "Cirrox", [past_call("Cirrox")]), "group_id": f"g{number}"}
+        for number in range(12)
+    ]
+    data = str(tmp_path / "data")
+    write_dataset(Path(data), [("test", one) for one in rows], lambda: DATASET_FACTS)
+    about = {"dataset": data, "fingerprint": fingerprint(load_split(data, "all", "test", None))}
+    results = [scores(name, settings=["chronological", "all"], users=12, **about) for name in ("hf:a", "hf:b", "hf:c")]
+    results.append(scores("baseline:trait-oracle", settings=["chronological", "all"], users=12, **about))
+    made = folders(tmp_path / "runs", *results)
+    for folder, called in zip(made, ("Cirrox", "Cirrox", "Aerwyn", "Cirrox"), strict=True):
+        lines = [json.dumps(prediction(one, reply(called))) for one in rows]
+        (folder / "predictions.jsonl").write_text("\n".join(lines) + "\n")
+    (group,) = group_runs(read_scores(made))
+    (table,) = differences_table(group)
+    found = {name: cells[1:] for name, cells in rows_of(table).items()}
+    assert found["hf:c"] == ["\N{EN DASH}", "\N{EN DASH}"]
+    assert found["hf:a"] == ["hf:c", "hf:b"] and found["hf:b"] == ["hf:c", "hf:a"]
+    assert "corrected for 3 pairs" in table.notes[0]
+    words = differences_in_words(group, None)
+    assert f"than {group.runs[0].label}:" in words or f"from {group.runs[0].label}:" in words
+    (made[0] / "predictions.jsonl").write_text("not a line\n")
+    (again,) = group_runs(read_scores(made))
+    assert "not tested, since " in differences_in_words(again, None) and differences_table(again) == []
 
 
 @pytest.mark.slow

@@ -266,6 +266,7 @@ class Scores(Preference, Manifest):
         usage: tokens, seconds and cost of the replies.
         cut_prompts: number of prompts of which the endpoint read far fewer tokens than they have; `None` if not known.
         folder: name of the folder that the scores were read from; not written.
+        path: of that folder; not written either.
     """
 
     rows: dict[str, Count]
@@ -279,6 +280,7 @@ class Scores(Preference, Manifest):
     usage: ReplyUsage = ReplyUsage()
     cut_prompts: Count | None = None
     folder: str = Field("", exclude=True)
+    path: Path = Field(Path(), exclude=True)
 
     @model_validator(mode="after")
     def _complete(self) -> "Scores":

@@ -13,6 +13,7 @@ from petoolkit.evaluator.report.report_figures import ReportFigure, draw_figures
 from petoolkit.evaluator.report.report_origin import Origin
 from petoolkit.evaluator.report.run_groups import RunGroup
 from petoolkit.evaluator.report.table_parts import Table
+from petoolkit.evaluator.report.tested_differences import differences_table
 from petoolkit.replies import READERS
 from petoolkit.scoring import METRICS
 from petoolkit.text import ALL, counted
@@ -132,7 +133,12 @@ def _chapter(group: RunGroup, groups: int) -> Chapter:
         [
             section("At a glance", ("pairs", "gain", "override"), preference_headline(group)),
             *_counterfactuals(group),
-            section(f"{METRICS['tool_acc'].label} beside chance and rules", ("tool-acc",), run_tables.headline(group)),
+            section(
+                f"{METRICS['tool_acc'].label} beside chance and rules",
+                ("tool-acc",),
+                run_tables.headline(group),
+                *differences_table(group),
+            ),
             section(
                 "Accuracy",
                 (),

@@ -4,13 +4,13 @@ from statistics import NormalDist
 
 from petoolkit.evaluator.records import Difference, Score
 from petoolkit.evaluator.report.run_groups import FEWEST_ROWS, Run, RunGroup
+from petoolkit.evaluator.report.tested_differences import differences_in_words
 from petoolkit.evaluator.scores.dependence import holm
 from petoolkit.scoring import METRICS
 from petoolkit.text import ALL, counted, in_percent, interval, listing, points, setting_label
 
 _TOOL_ACC = METRICS["tool_acc"].label
 _LEVEL = 0.05
-_NOT_TESTED = "Differences between models were not tested here; petoolbench compare {} OTHER_FOLDER tests one."
 # What a report shows Tool Acc by: for people, and whether over all settings (or in the one of the history lengths).
 _DIMENSIONS = {
     "history_length": ("the length of the history", False),
@@ -50,15 +50,13 @@ def warnings(groups: list[RunGroup]) -> list[str]:
 
 
 def overview(group: RunGroup) -> str:
-    """Who leads, and what to compare with; no difference is stated, since none was tested."""
-    leader = group.runs[0]
+    """Who leads, what to compare with, and which models differ from the best rule (or the first) by a test."""
     sentences = [_highest([(run, run.result.score(ALL, "tool_acc")) for run in group.runs[:1]], _TOOL_ACC, group)]
     if rule := group.best_rule(ALL, "tool_acc"):
         sentences.append(f"The best rule, {rule.name}, has {in_percent(rule.value)}.")
     sentences.append(f"Chance is {in_percent(group.first.chance[ALL]['tool_acc'])}.")
-    if len(group.runs) > 1:
-        sentences.append(_NOT_TESTED.format(leader.result.folder))
-    return " ".join(sentences)
+    sentences.append(differences_in_words(group, rule.name if rule and group.models else None))
+    return " ".join(sentences).rstrip()
 
 
 def asked_pairs(group: RunGroup) -> list[Run]:

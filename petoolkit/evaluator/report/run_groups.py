@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from petoolbench import SETTINGS, InputError
 from petoolkit.audit_record import AuditRecord, read_audit
@@ -13,6 +14,9 @@ from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.evaluator.records import BREAKDOWNS, Score, Scores
 from petoolkit.replies import READERS
 from petoolkit.text import ALL
+
+if TYPE_CHECKING:
+    from petoolkit.evaluator.report.tested_differences import TestedDifferences
 
 FEWEST_ROWS = 10  # of a band in a figure: a share of fewer rows says nothing
 _MAY_DIFFER_IN_A_PAIR = {"history", "seed", "repeat"}
@@ -70,6 +74,13 @@ class RunGroup:
         """The audit of the dataset; `None` if the dataset is not a folder, or holds none of its rows."""
         dataset = Path(self.first.dataset)
         return read_audit(dataset) if dataset.is_dir() else None
+
+    @cached_property
+    def differences(self) -> "TestedDifferences":
+        """Differences of Tool Acc between runs, tested where rows and replies are at hand."""
+        from petoolkit.evaluator.report.tested_differences import tested_differences
+
+        return tested_differences(self)
 
     @cached_property
     def settings(self) -> list[str]:

@@ -48,7 +48,7 @@ def read_scores(folders: Sequence[Path]) -> list[Scores]:
 
 def _read(folder: Path, name: str) -> Scores:
     scores = Scores.read(folder)
-    return Scores.model_validate({**_shown(scores.model_dump()), "folder": on_one_line(name)})
+    return Scores.model_validate({**_shown(scores.model_dump()), "folder": on_one_line(name), "path": folder})
 
 
 def _shown(value: Any) -> Any:
