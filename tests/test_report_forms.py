@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from petoolkit.builder.dataset_folder import write_dataset
-from report_folders import Page, folders, groups_of, rows_of, scores, value, with_preference
+from report_folders import OPTIONS, Page, folders, groups_of, rows_of, scores, value, with_preference
 from rows import DATASET_FACTS, past_call, prediction, reply, row
 
 from petoolbench import SETTINGS, InputError
@@ -222,6 +222,7 @@ def test_differences_between_models_are_stated_where_rows_and_replies_let_a_test
     write_dataset(Path(data), [("test", one) for one in rows], lambda: DATASET_FACTS)
     about = {"dataset": data, "fingerprint": fingerprint(load_split(data, "all", "test", None))}
     results = [scores(name, settings=["chronological", "all"], users=12, **about) for name in ("hf:a", "hf:b", "hf:c")]
+    results[2] |= {"model": "hf:a", "options": OPTIONS | {"history": False}}
     results.append(scores("baseline:trait-oracle", settings=["chronological", "all"], users=12, **about))
     made = folders(tmp_path / "runs", *results)
     for folder, called in zip(made, ("Cirrox", "Cirrox", "Aerwyn", "Cirrox"), strict=True):
@@ -230,8 +231,9 @@ def test_differences_between_models_are_stated_where_rows_and_replies_let_a_test
     (group,) = group_runs(read_scores(made))
     (table,) = differences_table(group)
     found = {name: cells[1:] for name, cells in rows_of(table).items()}
-    assert found["hf:c"] == ["\N{EN DASH}", "\N{EN DASH}"]
-    assert found["hf:a"] == ["hf:c", "hf:b"] and found["hf:b"] == ["hf:c", "hf:a"]
+    assert found["hf:a, no history"] == ["\N{EN DASH}", "\N{EN DASH}"]
+    assert found["hf:a"] == ["hf:a, no history", "hf:b"] and found["hf:b"] == ["hf:a, no history", "hf:a"]
+    assert findings.history_pairs(group).endswith("corrected for 3 pairs, higher with history: hf:a.")
     assert "corrected for 3 pairs" in table.notes[0]
     words = differences_in_words(group, None)
     assert f"than {group.runs[0].label}:" in words or f"from {group.runs[0].label}:" in words

@@ -193,7 +193,8 @@ def _audit(group: RunGroup, figures: dict[str, ReportFigure]) -> list[Section]:
     record = group.audit
     if record is None:
         return []
-    notes = [verdict(record), resolution_sentence(record.resolution)]
+    folder = f"The audit is of {group.first.dataset} as it is now."
+    notes = [verdict(record), resolution_sentence(record.resolution), folder]
     return [
         Section("The audit of the dataset", [solvers(record)], [figures["audit"]], notes, more=[given_away(record)])
     ]

@@ -185,7 +185,7 @@ def categories(group: RunGroup) -> str:
 
 
 def history_pairs(group: RunGroup) -> str:
-    """Tool Acc with and without history, by setting; no difference is stated, since none was tested."""
+    """Tool Acc with and without history, by setting, and for whom a test supports the difference over all settings."""
     sentences = []
     for setting in group.settings:
         found = [
@@ -201,14 +201,23 @@ def history_pairs(group: RunGroup) -> str:
         else:
             better = sum(with_history > without for with_history, without in found)
             sentences.append(f"{name} {better} of {len(found)} models have a higher {_TOOL_ACC} with history.")
-    pair = group.pairs[0]
-    return " ".join(
-        [
-            *sentences,
-            "These differences were not tested; petoolbench compare tests one: petoolbench compare "
-            f"{pair.without_history.result.folder} {pair.with_history.result.folder}.",
-        ]
-    )
+    return " ".join([*sentences, _tested_pairs(group)])
+
+
+def _tested_pairs(group: RunGroup) -> str:
+    """For which models a test supports what the history changes over all settings."""
+    tested, pair = group.differences, group.pairs[0]
+    if not tested.found:
+        folders = f"{pair.without_history.result.folder} {pair.with_history.result.folder}"
+        return f"These differences were not tested; petoolbench compare tests one: petoolbench compare {folders}."
+    by_words: dict[str, list[str]] = {}
+    for one in group.pairs:
+        label, others = one.with_history.label, [one.without_history]
+        is_higher, is_lower = tested.higher(label, others), tested.lower(label, others)
+        words = "higher with history" if is_higher else "lower with history" if is_lower else "not told apart"
+        by_words.setdefault(words, []).append(one.model)
+    listed = "; ".join(f"{words}: {listing(models, len(models))}" for words, models in by_words.items())
+    return f"Over all settings, by {tested.how}, {listed}."
 
 
 def by_history_length(group: RunGroup) -> str:
