@@ -11,6 +11,7 @@ from petoolkit.text import ALL, counted, in_percent, interval, listing, points, 
 
 _TOOL_ACC = METRICS["tool_acc"].label
 _LEVEL = 0.05
+_MOST_NAMED = 5  # models in a sentence
 # What a report shows Tool Acc by: for people, and whether over all settings (or in the one of the history lengths).
 _DIMENSIONS = {
     "history_length": ("the length of the history", False),
@@ -102,7 +103,10 @@ def gains(group: RunGroup) -> str:
     sentences = []
     for what, labels in groups.items():
         if labels:
-            listed = listing([f"{label} ({points(found[label].value or 0)} points)" for label in labels], len(labels))
+            gained = [found[label].value or 0.0 for label in labels]
+            listed = listing([f"{label} ({points(one)} points)" for label, one in zip(labels, gained, strict=True)])
+            if len(labels) > _MOST_NAMED:
+                listed = f"{len(labels)} of {len(found)} ({points(min(gained))} to {points(max(gained))} points)"
             sentences.append(f"{metric} over all settings is {what} for {listed}.")
     if rest := [label for label in found if label not in supported]:
         sentences.append(f"No difference is supported for {listing(rest, len(rest))}.")
