@@ -9,6 +9,7 @@ from petoolkit.builder.authors import AUTHORS
 from petoolkit.builder.dataset_options import DATASET, written_dataset
 from petoolkit.builder.dataset_options import replace as replace_option
 from petoolkit.builder.import_commands import import_
+from petoolkit.builder.selectors.fit_commands import fit
 from petoolkit.builder.snapshot_command import snapshot
 from petoolkit.builder.survey.catalogue_command import NAMES, catalogue, given_catalogues, name_options
 
@@ -185,7 +186,7 @@ def recipes() -> None:
     from petoolkit.shipped import recipes as shipped_recipes
 
     table = Table("for", Column("name", no_wrap=True), "what it is", box=None, pad_edge=False)
-    for kind in ("build", "sft", "pairs", "dpo", "accelerate"):
+    for kind in ("build", "selector", "sft", "pairs", "dpo", "accelerate"):
         for number, path in enumerate(shipped_recipes(kind)):
             table.add_row(kind if not number else "", path.stem, recipe_title(path))
     make_console().print(table)
@@ -299,7 +300,7 @@ def quickstart(context) -> None:
     console.print(what_was_made(DATASET), highlight=False, soft_wrap=True)
 
 
-for command in (catalogue, snapshot, import_, audit, evaluate, score, compare, report, leaderboard, export, push):
+for command in (catalogue, snapshot, import_, audit, fit, evaluate, score, compare, report, leaderboard, export, push):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -61,6 +61,9 @@ class PreferSettings(_Settings):
     # Whether a user dislikes the rivals (providers that could do the gold tool's job too) and nothing else. What the
     # history says of the candidates' providers then decides between them.
     dislike_rivals: bool = False
+    # Of how many users other tools of a preferred tool's provider, whose attributes are the same, are among its
+    # neighbours. Histories then show by name whom the user prefers: to train a selector on, not to test with.
+    own_provider: Annotated[float, Field(ge=0, le=1)] = 0
 
 
 class BlockSettings(_Settings):

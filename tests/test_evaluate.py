@@ -14,13 +14,13 @@ from petoolbench import InputError
 from petoolkit.evaluator.dataset_rows import dataset_sizes, find_rows, load_rows, present_settings, resolved_revision
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.models import baselines
-from petoolkit.evaluator.models.parameters import parameters_from_instruction
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.records import Scores
 from petoolkit.evaluator.results_folder import evaluations_in, read_results
 from petoolkit.evaluator.table_rows import table_rows
 from petoolkit.hub_reading import why_not_read
 from petoolkit.scoring import error_reference
+from petoolkit.selector.parameter_filler import parameters_from_instruction
 
 DAYS = {"name": "days", "type": "NUMBER", "description": "", "default": '"1"'}
 

@@ -14,6 +14,7 @@ RECIPES = sorted([*(ROOT / "recipes" / "build").glob("*.yaml"), *(ROOT / "recipe
 ROOMS = (
     "petoolkit",
     "endpoint",
+    "selector",
     "evaluator",
     "audit",
     "explorer",

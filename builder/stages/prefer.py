@@ -35,9 +35,10 @@ def prefer(
     the group alike, is the gold one, and none of the group's tools is shown to the user before. In every further
     group, of the same category as often as `settings.same_category` says, the user prefers the tool whose attributes
     are nearest to the gold tool's: a user's taste is one. Each preferred tool brings the tools of other providers
-    nearest to it in attributes, one of a provider at most. Whatever overlaps in function with what the user has is
-    discarded and drawn again. With `settings.dislike_rivals`, the other providers of the gold tool's group are never
-    liked, and only they are disliked.
+    nearest to it in attributes, one of a provider at most; for as many users as `settings.own_provider` says, first
+    those of its own one. Whatever overlaps in function with what the user has is discarded and drawn again. With
+    `settings.dislike_rivals`, the other providers of the gold tool's group are never liked, and only they
+    are disliked.
 
     Input columns: those of `group`, `collect` and `understand`.
     Output columns:
@@ -82,8 +83,9 @@ class _Draw:
         first = rng.choices(self._groups, self._weights)[0]
         gold = rng.choice(first["tools"])
         rivals = self._rivals(gold, first["tools"])
+        has_own = self._settings.own_provider > 0 and rng.random() < self._settings.own_provider
         taken = list(first["tools"])
-        gold_neighbours = self._neighbours(gold, taken, rivals, rng)
+        gold_neighbours = self._neighbours(gold, taken, rivals, has_own, rng)
         taken += gold_neighbours
         preferred = list(gold_neighbours)
         not_preferred: list[str] = []
@@ -98,7 +100,7 @@ class _Draw:
                 continue
             liked = self._tools.most_like(gold, may_be_liked)
             taken += names
-            brought = self._neighbours(liked, taken, rivals, rng)
+            brought = self._neighbours(liked, taken, rivals, has_own, rng)
             taken += brought
             preferred += [liked, *brought]
             not_preferred += [name for name in names if name != liked and (not rivals or provider_of(name) in rivals)]
@@ -133,15 +135,15 @@ class _Draw:
         return rng.choice(self._groups)
 
     def _neighbours(
-        self, preferred: str, taken: list[str], rivals: set[tuple[str, str]], rng: random.Random
+        self, preferred: str, taken: list[str], rivals: set[tuple[str, str]], has_own: bool, rng: random.Random
     ) -> list[str]:
         """Tools near `preferred` in attributes, of no rival, that do no job of `taken`, nearest first.
 
-        Its provider's other tools, which have the same attributes, are none of them: a history that shows them says
-        whom the user will prefer, whatever the user likes.
+        Its provider's other tools, which have the same attributes, are among them only with `has_own`: a history that
+        shows them says whom the user will prefer, whatever the user likes.
         """
         found: list[str] = []
-        out = rivals | {provider_of(preferred)}
+        out = rivals if has_own else rivals | {provider_of(preferred)}
         for names in self._tools.nearest_by_attributes(self._tools[preferred]["attributes"], _MOST_TRIED):
             if len(found) == self._settings.neighbours:
                 break

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from petoolbench import PARAMETER_KINDS, InputError, ToolName, check_choice, provider_of, to_json_text
 from petoolkit.block_rules import liked_calls, trait_counts
-from petoolkit.evaluator.models.parameters import parameters_from_instruction
+from petoolkit.selector.parameter_filler import parameters_from_instruction
 
 if TYPE_CHECKING:
     import numpy as np

@@ -162,6 +162,19 @@ def _python_kind(kind: ModelKind, name: str) -> ModelKind:
     return replace(kind, reads=reads, reads_rows=reads_rows, fingerprint=function.fingerprint)
 
 
+def _make_selector(setup: ModelSetup) -> Model:
+    from petoolkit.evaluator.models.selector_model import SelectorModel
+
+    return SelectorModel(setup)
+
+
+def _selector_kind(kind: ModelKind, name: str) -> ModelKind:
+    """The kind of a selector, whose weights are told apart by their hash."""
+    from petoolkit.selector.selector_files import selector_fingerprint
+
+    return replace(kind, fingerprint=selector_fingerprint(name))
+
+
 class BaselineModel:
     """A rule with the interface of a model; it reads rows instead of prompts."""
 
@@ -220,6 +233,15 @@ MODEL_KINDS: dict[str, ModelKind] = {
             _PROMPT_READ | {"repeat"},
             _make_python,
             with_name=_python_kind,
+        ),
+        ModelKind(
+            "selector",
+            "selector:DIR_OR_ID",
+            "a selector that `petoolbench fit selector` wrote; no language model",
+            frozenset({"repeat"}),
+            _make_selector,
+            reads_rows=True,
+            with_name=_selector_kind,
         ),
         ModelKind(
             "baseline",

@@ -58,3 +58,18 @@ def _typed(text: str, kind: str) -> Any:
     if kind == "BOOLEAN" and text.lower() in ("true", "false"):
         return text.lower() == "true"
     return text
+
+
+class ParameterFiller:
+    """Fills parameters with what was learnt of a build's calls.
+
+    Args:
+        weights: by name of the array; empty for the filler that ships.
+    """
+
+    def __init__(self, weights: dict[str, Any]):
+        self._weights = weights
+
+    def parameters(self, tool: dict, instruction: str) -> dict[str, Any]:
+        """The parameters of a call of a candidate tool."""
+        return parameters_from_instruction(tool, instruction)

@@ -1,0 +1,1 @@
+"""Selectors of recipes: the builds that they are fitted on are made first."""

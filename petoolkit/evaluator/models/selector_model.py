@@ -1,0 +1,43 @@
+"""A fitted selector as a model (`selector:DIR_OR_ID`); it reads rows."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from petoolbench import to_json_text
+from petoolkit.evaluator.models.model import Answer, Prompt
+from petoolkit.selector.selector import Selector
+
+if TYPE_CHECKING:
+    from petoolkit.evaluator.models.model_kinds import ModelSetup
+
+_ROWS_AT_ONCE = 512  # whose texts are embedded together
+
+
+class SelectorModel:
+    """A selector with the interface of a model."""
+
+    def __init__(self, setup: "ModelSetup"):
+        self._selector = Selector.load(setup.name)
+        self._rows = {row["id"]: row for row in setup.rows}
+
+    def count_tokens(self, messages: list[dict[str, str]]) -> int:
+        """See `petoolkit.evaluator.models.model.Model`; a selector has no window."""
+        return 0
+
+    def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
+        """See `petoolkit.evaluator.models.model.Model`."""
+        for start in range(0, len(prompts), _ROWS_AT_ONCE):
+            part = prompts[start : start + _ROWS_AT_ONCE]
+            rows = [self._rows[prompt.row_id] for prompt in part]
+            self._selector.prepare(rows)
+            for prompt, row in zip(part, rows, strict=True):
+                began = time.perf_counter()
+                reply = self._reply(row)
+                yield Answer(prompt, reply, seconds=time.perf_counter() - began)
+
+    def _reply(self, row: dict) -> str:
+        (ranking,) = self._selector.rank([row], reasons=False)
+        tool = row["candidate_tools"][ranking[0].number]
+        parameters = self._selector.parameters(tool, row["instruction"])
+        return to_json_text({"tool_name": tool["tool_name"], "parameters": parameters})

@@ -1,0 +1,70 @@
+"""Fitting the choice model: a conditional logit, with networks beside it, on rows whose right tools are known."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from petoolkit.selector.choice_model import ChoiceModel
+
+_MEMBERS = 4
+_WIDTH = 24
+_EPOCHS = 24
+_BATCH = 128  # rows
+_RATE = 6e-3
+_DECAY = 2e-2
+_DROPPED = 0.1  # share of the evidence's columns that a row does not show in training, so that none is relied on alone
+
+
+def fit_choice_model(
+    evidence: Sequence[np.ndarray], right: Sequence[np.ndarray], seed: int = 0, weights: np.ndarray | None = None
+) -> ChoiceModel:
+    """Fit a model.
+
+    Args:
+        evidence: for each row, (candidates, columns).
+        right: for each row, (candidates,) bool: the tools that count as right.
+        seed: of the starting values and the order.
+        weights: (rows,) how much each row counts; the same, if null.
+    """
+    import torch
+
+    everything = np.concatenate(evidence)
+    mean, scale = everything.mean(axis=0), everything.std(axis=0)
+    scale = np.where(scale < 1e-6, 1.0, scale)
+    columns = everything.shape[1]
+    most = max(len(one) for one in evidence)
+    values = np.zeros((len(evidence), most, columns), dtype=np.float32)
+    there, target = np.zeros((2, len(evidence), most), dtype=bool)
+    for number, (one, correct) in enumerate(zip(evidence, right, strict=True)):
+        values[number, : len(one)] = np.clip((one - mean) / scale, -6, 6)
+        there[number, : len(one)] = True
+        target[number, : len(one)] = correct
+    x, mask, y = torch.from_numpy(values), torch.from_numpy(there), torch.from_numpy(target)
+    of_row = torch.ones(len(evidence)) if weights is None else torch.from_numpy(weights.astype(np.float32))
+    generator = torch.Generator().manual_seed(seed)
+    members = _MEMBERS
+    linear = torch.zeros(members, columns, requires_grad=True)
+    inner = (torch.randn(members, columns, _WIDTH, generator=generator) / columns**0.5).requires_grad_()
+    bias = torch.zeros(members, _WIDTH, requires_grad=True)
+    outer = (torch.randn(members, _WIDTH, generator=generator) * 0.1).requires_grad_()
+    parameters = [linear, inner, bias, outer]
+    optimiser = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=_DECAY)
+    steps = _EPOCHS * -(-len(evidence) // _BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps + 1, pct_start=0.2)
+    for _ in range(_EPOCHS):
+        order = torch.randperm(len(evidence), generator=generator)
+        for start in range(0, len(evidence), _BATCH):
+            chosen = order[start : start + _BATCH]
+            kept = (torch.rand(len(chosen), 1, columns, generator=generator) >= _DROPPED).float()
+            part = x[chosen] * kept
+            hidden = torch.tanh(torch.einsum("rcf,mfw->mrcw", part, inner) + bias[:, None, None])
+            utilities = torch.einsum("rcf,mf->mrc", part, linear) + torch.einsum("mrcw,mw->mrc", hidden, outer)
+            utilities = utilities.masked_fill(~mask[chosen], -1e9)
+            likely = torch.logsumexp(utilities.masked_fill(~y[chosen], -1e9), 2) - torch.logsumexp(utilities, 2)
+            loss = -(likely.mean(0) * of_row[chosen]).sum() / of_row[chosen].sum()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    found = [one.detach().numpy().astype(np.float64) for one in parameters]
+    return ChoiceModel(mean, scale, *found)

@@ -1,0 +1,183 @@
+"""A selector's folder: `selector.json` (what it reads, how it was fitted) and `selector.safetensors` (its weights).
+
+Both are data: nothing of them is run.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from petoolbench import InputError
+from petoolkit.decoding import read_json
+from petoolkit.files import replacing, write_json
+from petoolkit.hub_reading import fetch_file, first_sentence
+from petoolkit.selector.attribute_reader import AttributeReader
+from petoolkit.selector.choice_model import ChoiceModel
+from petoolkit.selector.evidence import EVIDENCE, slices
+
+RECORD, WEIGHTS = "selector.json", "selector.safetensors"
+FORM = 1  # of these files and of the columns of evidence; another number cannot be read
+
+
+@dataclass(frozen=True)
+class FittedSelector:
+    """What is stored of a selector.
+
+    Args:
+        evidence: names of the kinds of evidence that it weighs, in the table's order.
+        embedding_model, embedding_fingerprint: whose vectors it reads.
+        choice: weighs the evidence.
+        reader: what it learnt of sentences; `None` if no provider was described.
+        filler: weights of the parameter filler, by name of the array.
+        facts: what it was fitted on and what it scored, for the card.
+    """
+
+    evidence: tuple[str, ...]
+    embedding_model: str
+    embedding_fingerprint: str
+    choice: ChoiceModel
+    reader: AttributeReader | None
+    filler: dict[str, np.ndarray] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def write_selector(folder: Path, fitted: FittedSelector) -> None:
+    """Write both files; a reader never sees one without the other of an earlier selector: the record names the
+    weights' hash."""
+    from safetensors.numpy import save_file
+
+    from petoolkit.files import content_hash
+
+    arrays = {f"choice.{name}": one for name, one in _arrays(fitted.choice, _CHOICE).items()}
+    if fitted.reader:
+        arrays |= {f"reader.{name}": one for name, one in _arrays(fitted.reader, _READER).items()}
+    arrays |= {f"filler.{name}": one.astype(np.float32) for name, one in fitted.filler.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file(arrays, temporary)
+    write_json(
+        folder / RECORD,
+        {
+            "form": FORM,
+            "weights_sha256": content_hash(folder / WEIGHTS),
+            "evidence": list(fitted.evidence),
+            "embedding_model": fitted.embedding_model,
+            "embedding_fingerprint": fitted.embedding_fingerprint,
+            "traits": list(fitted.reader.traits) if fitted.reader else None,
+            **fitted.facts,
+        },
+    )
+
+
+_CHOICE = ("mean", "scale", "linear", "inner", "inner_bias", "outer")
+_READER = ("projection", "head", "head_bias")
+
+
+def _arrays(holder: object, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    return {name: np.ascontiguousarray(getattr(holder, name), dtype=np.float32) for name in names}
+
+
+def read_selector(source: str, revision: str | None = None) -> FittedSelector:
+    """Read a selector from a folder, or from the Hub.
+
+    Raises:
+        InputError: if there is none, or its files are damaged or of another version.
+    """
+    record_file, weights_file = (fetch_file(source, name, revision, "model") for name in (RECORD, WEIGHTS))
+    if record_file is None or weights_file is None:
+        missing = RECORD if record_file is None else WEIGHTS
+        raise InputError(
+            f"{source} does not hold a selector: {missing} is missing; give what `petoolbench fit` wrote."
+        )
+    record = _checked_record(read_json(record_file), source)
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    from petoolkit.files import content_hash
+
+    if content_hash(weights_file) != record["weights_sha256"]:
+        raise InputError(f"{source}: {WEIGHTS} is not the file that {RECORD} was written with; fit or fetch it again.")
+    try:
+        arrays = {name: one.astype(np.float64) for name, one in load_file(weights_file).items()}
+        choice = ChoiceModel(**{name: arrays[f"choice.{name}"] for name in _CHOICE})
+        reader = None
+        if record["traits"] is not None:
+            projection, head, bias = (arrays[f"reader.{name}"] for name in _READER)
+            reader = AttributeReader(projection, head, bias, tuple(record["traits"]))
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise InputError(f"{source}: {WEIGHTS} is damaged ({first_sentence(error)}); fit or fetch it again.") from None
+    _check_shapes(choice, reader, tuple(record["evidence"]), source)
+    filler = {name.removeprefix("filler."): one for name, one in arrays.items() if name.startswith("filler.")}
+    known = ("form", "weights_sha256", "evidence", "embedding_model", "embedding_fingerprint", "traits")
+    return FittedSelector(
+        tuple(record["evidence"]),
+        record["embedding_model"],
+        record["embedding_fingerprint"],
+        choice,
+        reader,
+        filler,
+        {key: value for key, value in record.items() if key not in known},
+    )
+
+
+def selector_fingerprint(source: str) -> str:
+    """What tells a selector's weights apart, 16 hexadecimal digits; raises what `read_selector` raises."""
+    from petoolkit.files import content_hash
+
+    read_selector(source)
+    record = fetch_file(source, RECORD, None, "model")
+    assert record is not None  # it was just read
+    return content_hash(record)[:16]
+
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "weights_sha256": str,
+    "evidence": list,
+    "embedding_model": str,
+    "embedding_fingerprint": str,
+    "traits": (list, type(None)),
+}
+
+
+def _checked_record(record: Any, source: str) -> dict[str, Any]:
+    if not isinstance(record, dict) or "form" not in record:
+        raise InputError(f"{source}: {RECORD} is not a selector's record; fit or fetch the selector again.")
+    if record["form"] != FORM:
+        raise InputError(
+            f"{source} is a selector of form {json.dumps(record['form'])[:20]}, and this version reads form {FORM}; "
+            "install the version that it was fitted with, or fit it again."
+        )
+    wrong = [key for key, kind in _TYPES.items() if not isinstance(record.get(key), kind)]
+    if wrong:
+        raise InputError(f"{source}: {RECORD} is damaged (`{wrong[0]}`); fit or fetch the selector again.")
+    unknown = [name for name in record["evidence"] if name not in EVIDENCE]
+    if unknown:
+        raise InputError(
+            f"{source} weighs evidence that this version does not know ({str(unknown[0])[:40]}); install the version "
+            "that it was fitted with."
+        )
+    return record
+
+
+def _check_shapes(choice: ChoiceModel, reader: AttributeReader | None, evidence: tuple[str, ...], source: str) -> None:
+    columns = sum(one.stop - one.start for one in slices(evidence).values())
+    members, width = choice.linear.shape[0] if choice.linear.ndim else 0, choice.outer.shape[-1]
+    shapes = {
+        "mean": (columns,),
+        "scale": (columns,),
+        "linear": (members, columns),
+        "inner": (members, columns, width),
+        "inner_bias": (members, width),
+        "outer": (members, width),
+    }
+    wrong = [name for name, shape in shapes.items() if getattr(choice, name).shape != shape]
+    if reader and (
+        reader.head.shape != (len(reader.projection), len(reader.traits))
+        or len(reader.head_bias) != len(reader.traits)
+    ):
+        wrong.append("head")
+    if wrong or not all(np.isfinite(getattr(choice, name)).all() for name in _CHOICE):
+        raise InputError(f"{source}: {WEIGHTS} is damaged (`{(wrong or ['numbers'])[0]}`); fit or fetch it again.")
