@@ -243,7 +243,7 @@ class Recipe(_Settings):
         for section in _SECTIONS_OF_DESIGN["paper" if self.design == "controlled" else "controlled"]:
             del shown[section]
         shown["catalogue"] = [
-            {**one.model_dump(exclude_defaults=True), "path": name} if one.names or one.background else name
+            {**said, "path": name} if (said := one.model_dump(exclude_defaults=True, exclude={"path"})) else name
             for one in self.catalogue
             for name in [Path(one.path).name]
         ]

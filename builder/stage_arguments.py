@@ -19,6 +19,7 @@ from petoolkit.files import content_hash
 
 from .authors import AUTHORS, AuthorKind
 from .catalogue.catalogue_files import catalogue_files, documents_of
+from .catalogue.catalogue_settings import PROVENANCE
 from .encoders import make_encoder
 from .recipe import Recipe
 from .run_folder import RunFolder
@@ -210,7 +211,7 @@ class DocumentsOfCatalogue(Argument):
         """The files' content, and their names with their folders': a nested file's folder is its category."""
         catalogues = materials.recipe.catalogue
         files = catalogue_files([catalogue.path for catalogue in catalogues])
-        settings = [one.model_dump(exclude={"path"}) for one in catalogues]
+        settings = [one.model_dump(exclude={"path", *PROVENANCE}) for one in catalogues]
         names = [f"{file.resolve().parent.name}/{file.name}" for file in files]
         return {"content": content_hash(*files), "files": names, "settings": settings}
 

@@ -5,7 +5,10 @@ import json
 
 import mlcroissant
 import pytest
+from conftest import ROOT
+from petoolkit.builder.catalogue.catalogue_settings import CatalogueSettings
 from petoolkit.builder.dataset_folder import write_dataset
+from petoolkit.builder.recipe import load_recipe
 from rich.console import Console
 from rows import past_call, row
 
@@ -22,7 +25,11 @@ RECORD = DatasetRecord(
     origin="build",
     author="history: offline, instruct: openai",
     recipe={
-        "catalogue": ["embedded", {"path": HOSTILE, "category": "X", "background": True}],
+        "catalogue": [
+            "embedded",
+            {"path": HOSTILE, "category": "X", "background": True},
+            {"path": "tools.json", "licence": "cc-by-4.0", "source": "https://example.org/tools"},
+        ],
         "llm": {"model": "some-model"},
         "group": {"model": "some/encoder"},
     },
@@ -81,6 +88,7 @@ def test_all_files_are_described_with_where_they_are_and_their_hash(package, con
     assert {one["contentUrl"].removeprefix(url) for one in content["distribution"]} == data
     assert len(content["recordSet"]) == len(data) == 8
     assert content["license"] == "https://spdx.org/licenses/Apache-2.0.html"
+    assert content["creator"]["url"] == "https://huggingface.co/me"
 
 
 def test_biases_are_what_the_audit_measured(package, content):
@@ -103,9 +111,11 @@ def test_a_gate_that_was_allowed_to_fail_is_a_bias_and_an_older_dataset_claims_n
 def test_it_says_who_wrote_what_of_what_and_under_which_licence(content):
     writers = " ".join(content["rai:machineAnnotationTools"])
     assert "history: offline, instruct: openai" in writers and "some-model" in writers and "some/encoder" in writers
-    ours, theirs = content["isBasedOn"]
+    ours, theirs, known = content["isBasedOn"]
     assert ours["license"].endswith("Apache-2.0.html") and "invented" in ours["description"]
     assert theirs["license"].startswith("not known") and "only fill past calls" in theirs["description"]
+    assert known["license"] == "https://spdx.org/licenses/CC-BY-4.0.html"
+    assert known["description"].endswith("From: https://example.org/tools.")
     assert "collect: read 12, kept 9, dropped: no description 3." in content["rai:dataPreprocessingProtocol"]
     limits = " ".join(content["rai:dataLimitations"])
     assert "Users are simulated" in limits and "One gold call a row" in limits and "**" not in limits
@@ -117,3 +127,12 @@ def test_texts_of_others_are_values_of_json_and_cannot_end_a_script(package, con
     raw = package.files[CROISSANT].decode()
     assert "<" not in raw and ">" not in raw and "&" not in raw
     assert content["isBasedOn"][1]["name"] == f"Catalogue of tools: {HOSTILE}"
+
+
+def test_where_a_catalogue_is_from_is_in_the_recipe_that_is_published_and_changes_no_stage():
+
+    known = {"path": "/home/me/tools.json", "licence": "mit", "source": "https://example.org"}
+    plain = load_recipe(ROOT / "recipes/build/quickstart.yaml")
+    named = plain.model_copy(update={"catalogue": [CatalogueSettings(**known), CatalogueSettings(path="embedded")]})
+    assert named.publishable()["catalogue"] == [{**known, "path": "tools.json"}, "embedded"]
+    assert CatalogueSettings(**known).names == {}

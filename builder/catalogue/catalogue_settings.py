@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+PROVENANCE = ("licence", "source")  # keys that say where documents are from, on which no row depends
+
 
 class CatalogueSettings(BaseModel):
     """One catalogue of a build; its path alone, as text, stands for one without names.
@@ -12,6 +14,8 @@ class CatalogueSettings(BaseModel):
         path: a file, a folder, `embedded` or `embedded/CATEGORY`.
         category, provider, provider_description: of all its tools, instead of what the catalogue says, unless `None`.
         background: whether its tools only fill past calls and lists of candidates, and are never what is asked for.
+        licence: of its documents, such as `cc-by-4.0`; a published dataset says it, and no row depends on it.
+        source: where its documents are from, such as an address; likewise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -21,6 +25,8 @@ class CatalogueSettings(BaseModel):
     provider: str | None = None
     provider_description: str | None = None
     background: bool = False
+    licence: str | None = None
+    source: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -30,4 +36,4 @@ class CatalogueSettings(BaseModel):
     @property
     def names(self) -> dict[str, str]:
         """The names that are given."""
-        return self.model_dump(exclude={"path", "background"}, exclude_none=True)
+        return self.model_dump(exclude={"path", "background", *PROVENANCE}, exclude_none=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from huggingface_hub import constants
 
 from petoolbench import CITATION
 from petoolkit.dataset_record import CHAT
@@ -78,10 +79,10 @@ def croissant(
         "conformsTo": _SPECIFICATIONS,
         "name": name,
         "url": target.url,
-        "creator": {"@type": "Organization", "name": owner, "url": target.url.removesuffix(f"/{name}")},
+        "creator": {"@type": "Organization", "name": owner, "url": f"{constants.ENDPOINT}/{owner}"},
         "datePublished": published.isoformat(),
         "version": version,
-        "license": _LICENCES.get(licence.lower(), licence) if licence else "not known",
+        "license": licence_page(licence) if licence else "not known",
         "citeAs": CITATION,
         "inLanguage": "en",
         "keywords": ["tool use", "function calling", "personalization", "evaluation of language models"],
@@ -91,6 +92,11 @@ def croissant(
         "recordSet": [_record_set(path, content) for path, content in data.items()],
     }
     return (json.dumps(content, ensure_ascii=False, indent=1).translate(_ESCAPED) + "\n").encode()
+
+
+def licence_page(licence: str) -> str:
+    """The page of a licence by its id on the Hub; the id, where no page is known."""
+    return _LICENCES.get(licence.lower(), licence)
 
 
 def file_id(path: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from petoolkit.audit_record import AuditRecord, SettingAudit
 from petoolkit.audit_tables import count_lines, not_asked, verdict, what_was_asked
 from petoolkit.dataset_record import DatasetRecord
+from petoolkit.publisher.croissant import licence_page
 from petoolkit.publisher.published_card import findings_note
 from petoolkit.publisher.text_search import Findings
 from petoolkit.text import counted, in_percent, interval, setting_label
@@ -131,6 +132,10 @@ def _catalogue(one: Any) -> dict[str, str]:
         licence = "https://spdx.org/licenses/Apache-2.0.html"
     else:
         made, licence = "Tool documents that the publisher had, in their providers' words.", _UNKNOWN_LICENCE
+    if settings.get("licence"):
+        licence = licence_page(str(settings["licence"]))
+    if settings.get("source"):
+        made += f" From: {settings['source']}."
     if settings.get("background"):
         made += " Its tools only fill past calls and lists of candidates."
     return _work(f"Catalogue of tools: {name}", licence, description=made)
