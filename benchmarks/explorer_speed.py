@@ -203,9 +203,9 @@ def steps(browser, url: str) -> dict[str, list[float]]:
             "filter: a word": until_listed(page, lambda page=page, n=number: page.fill("[name=text]", f"city {n}")),
             "filter: a setting": choose("setting", "chronological"),
             "filter: a model's error type": choose("outcome", "TPM"),
-            "filter: cleared": until_listed(page, page.get_by_text("clear filters").click),
+            "filter: cleared": until_listed(page, page.get_by_role("link", name="clear filters").click),
             "filter: a category": choose("category", f"Category_{number + 10}"),
-            "filter: cleared again": until_listed(page, page.get_by_text("clear filters").click),
+            "filter: cleared again": until_listed(page, page.get_by_role("link", name="clear filters").click),
         }
         models(str(number), str(number + 5))
         done |= {

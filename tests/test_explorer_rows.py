@@ -14,7 +14,7 @@ from petoolkit.dataset_record import DatasetRecord
 from petoolkit.explorer.block_table import block_table
 from petoolkit.explorer.browse import matching
 from petoolkit.explorer.content import read_content
-from petoolkit.explorer.reply_view import READ, REASONING, reply_parts, verdicts
+from petoolkit.explorer.reply_view import READ, REASONING, reply_parts, verdict
 from petoolkit.explorer.row_page import row_page
 from petoolkit.explorer.trait_sentences import TraitSentences
 from petoolkit.explorer.view import View
@@ -148,7 +148,7 @@ def test_without_traits_the_words_that_only_the_gold_tool_shares_with_liked_call
     page = row_page(plain, [], NO_WORDS)
     assert page.shared == []  # `fees` is short, and a rival has `never`
     client = Client(read_content(write_rows(tmp_path, [plain]), None, [], may_look=False))
-    assert "the dataset does not show why it is preferred" in client.text()
+    assert "what providers are like does not show why it is preferred." in client.text()
     tools[0] = tool("Aerwyn", "forecast", "Weather", "Without charges.")
     history[0]["provider_description"] = "CHARGES are unknown."
     page = row_page(row("u1", "rating_integrated", "Aerwyn", history, tools), [], NO_WORDS)
@@ -279,11 +279,13 @@ def answers(tmp_path, replies, **more):
 
 
 def test_a_row_says_what_was_called_and_how_it_was_judged(tmp_path):
-    _, models = answers(tmp_path, [GOOD[0], reply("Cirrox"), reply("Dovarque", "{}", "convert"), "Sorry."])
+    content, models = answers(tmp_path, [GOOD[0], reply("Cirrox"), reply("Dovarque", "{}", "convert"), "Sorry."])
     page = row_page(RATED, models, NO_WORDS)
     assert [candidate.name.provider for candidate in page.same_job] == ["Aerwyn", "Cirrox"]
     assert [candidate.name.provider for candidate in page.others] == ["Dovarque", "Equandra"]
     assert [candidate.past for candidate in page.same_job] == [["1 liked"], ["2 disliked"]]
+    assert [call.candidates for call in page.history] == [[1], [2], [2]]
+    assert "In the history: Aerwyn 1 liked; Cirrox 2 disliked." in Client(content).text(f"?row={RATED['id']}")
     assert [call.mark for call in page.history] == ["liked", "disliked", "disliked"]
     assert [candidate.callers for candidate in page.same_job] == [[], [("openai:gpt-4o", "wrong")]]
     (answer,) = page.answers
@@ -349,7 +351,7 @@ BY_NAME = '<Weather>.<Cirrox>.<forecast>{"city": "Oslo"}'
     ],
 )
 def test_the_part_of_a_reply_that_was_read_is_marked_and_reasoning_is_apart(raw, kinds):
-    parts = reply_parts(raw, verdicts(PLAIN, raw)[0].call, NAMES)
+    parts = reply_parts(raw, verdict(PLAIN, raw, "robust").call, NAMES)
     assert [(part.text, part.kind) for part in parts] == kinds
     assert "".join(part.text for part in parts) == raw
 

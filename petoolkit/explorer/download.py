@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from petoolbench import to_json_text
 from petoolkit.evaluator.scores.row_file import csv_cell
 from petoolkit.explorer.content import Content
-from petoolkit.explorer.judged_evaluations import asked_id
-from petoolkit.explorer.reply_view import verdicts
+from petoolkit.explorer.judged_evaluations import READER, asked_id
+from petoolkit.explorer.reply_view import verdict
 from petoolkit.scoring import ERROR_TYPES
 
 _RIGHT = "right"
@@ -77,6 +77,6 @@ def _verdict(content: Content, name: str, repeat: int, number: int, row: dict) -
     line = evaluation.replies.get((asked_id(row), repeat))
     if line is None or line["reply"] is None:
         return [None, _NO_REPLY, _NO_REPLY]
-    robust = verdicts(row, line["reply"])[0]
+    robust = verdict(row, line["reply"], READER)
     errors = [ERROR_TYPES[error].label if error else _RIGHT for error in (robust.tool_error, robust.parameter_error)]
     return [robust.call.tool_name if robust.call else None, *errors]

@@ -36,7 +36,7 @@ const show = async (query, { keepForm = false, before = null } = {}) => {
     }
     if (!isOpen && isNarrow()) document.querySelector(".fields")?.removeAttribute("open");
     reportToHub();
-    byId("said").textContent = document.querySelector(".count")?.textContent ?? "";
+    byId("said").textContent = document.querySelector(".count")?.textContent.split(" · ")[0] ?? "";
     document.querySelector(".items [aria-current]")?.scrollIntoView({ block: "nearest" });
     if (before !== null) giveFocus(leadsTo(before));
   } catch (error) {

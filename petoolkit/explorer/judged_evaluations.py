@@ -51,24 +51,14 @@ class JudgedEvaluation:
     repeats: int  # how often each row was asked
     marks: np.ndarray  # RIGHT, HALF_RIGHT (in some repeats, or the tool only) or WRONG; empty where not asked
     is_right: np.ndarray  # whether a right tool was called in every repeat
+    called: np.ndarray  # name of the tool that the first reply calls; empty without a call
     outcomes: dict[str, np.ndarray]  # booleans by one of `OUTCOMES`: whether any repeat has this outcome
     replies: dict[tuple[str, int], dict]  # lines of `predictions.jsonl`, by the row's id and the repeat
-    asked_ids: list[str | None]  # the ids of the rows in `replies`; `None` where not asked
 
     @property
     def is_asked(self) -> np.ndarray:
         """Whether the rows were asked about."""
         return self.marks != ""
-
-    @cached_property
-    def called(self) -> np.ndarray:
-        """The name of the tool that the first reply to each row calls; empty without a call."""
-        called = np.full(len(self.asked_ids), "", object)
-        for number, asked in enumerate(self.asked_ids):
-            line = self.replies.get((asked, 0)) if asked else None
-            if line and (call := parse_reply(line["reply"], READER)):
-                called[number] = call.tool_name
-        return called
 
 
 @dataclass(frozen=True)
@@ -207,9 +197,9 @@ def _judged(
             repeats=number,
             marks=np.full(number_of_rows, "", object),
             is_right=np.zeros(number_of_rows, bool),
+            called=np.full(number_of_rows, "", object),
             outcomes={outcome: np.zeros(number_of_rows, bool) for outcome in OUTCOMES},
             replies={(line["id"], line["repeat"]): line for line in results.all_predictions},
-            asked_ids=[None] * number_of_rows,
         )
         _fill(evaluation, asked.rows, asked.numbers, judged, slice(start, start + number))
         _fill_other_kinds(evaluation, results, asked)
@@ -263,7 +253,13 @@ def _fill(
     for outcome, is_it in by_outcome.items():
         evaluation.outcomes[outcome][numbers] = is_it.any(axis=1)
     for number, row in zip(numbers.tolist(), rows, strict=True):
-        evaluation.asked_ids[number] = asked_id(row)
+        line = evaluation.replies.get((asked_id(row), 0))
+        if line and (found := parse_reply(line["reply"], READER, _names(row))):
+            evaluation.called[number] = found.tool_name
+
+
+def _names(row: dict) -> list[str]:
+    return [tool["tool_name"] for tool in row["candidate_tools"]]
 
 
 def was_asked(evaluation: JudgedEvaluation, row_id: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from petoolkit.call_forms import ToolCall, calls_by_name, read_value
 from petoolkit.evaluator.scores.judgements import gold_documents
 from petoolkit.reasoning import has_reasoning
-from petoolkit.replies import READERS, answer_of, read_reply
+from petoolkit.replies import answer_of, read_reply
 from petoolkit.scoring import parameter_error, read_gold_call, tool_error
 
 REASONING, READ = "reasoning", "read"
@@ -36,16 +36,12 @@ class Verdict:
     parameter_error: str | None
 
 
-def verdicts(row: dict, reply: str | None) -> list[Verdict]:
-    """What each of `READERS` makes of a reply to a row."""
-    gold, documents = read_gold_call(row["tool_call"]), gold_documents(row)
-    names = {tool["tool_name"] for tool in row["candidate_tools"]}
-    found = []
-    for reader in READERS:
-        call, how = read_reply(reply, reader, names)
-        error = tool_error(call, gold, names, row["same_function_tools"], row["acceptable_tools"])
-        found.append(Verdict(reader, call, how, error, parameter_error(call, gold, reader, documents)))
-    return found
+def verdict(row: dict, reply: str | None, reader: str) -> Verdict:
+    """What one of `READERS` makes of a reply to a row."""
+    gold, names = read_gold_call(row["tool_call"]), {tool["tool_name"] for tool in row["candidate_tools"]}
+    call, how = read_reply(reply, reader, names)
+    error = tool_error(call, gold, names, row["same_function_tools"], row["acceptable_tools"])
+    return Verdict(reader, call, how, error, parameter_error(call, gold, reader, gold_documents(row)))
 
 
 def reply_parts(reply: str, call: ToolCall | None, names: set[str]) -> list[ReplyPart]:

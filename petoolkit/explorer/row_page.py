@@ -13,11 +13,12 @@ from petoolkit.call_parameters import ParameterDocument, has_right_parameters
 from petoolkit.evaluator.scores.judgements import gold_documents
 from petoolkit.explorer.judged_evaluations import READER, JudgedEvaluation
 from petoolkit.explorer.outcomes import HALF_RIGHT, RIGHT, WRONG
-from petoolkit.explorer.reply_view import ReplyPart, Verdict, reply_parts, verdicts
+from petoolkit.explorer.reply_view import ReplyPart, Verdict, reply_parts, verdict
 from petoolkit.explorer.row_changes_shown import call_changes, calls_left_out, candidate_changes
 from petoolkit.explorer.tastes import taste_of
 from petoolkit.explorer.text_marks import LIKED, Part, RowMarks
 from petoolkit.explorer.trait_sentences import TraitSentences
+from petoolkit.replies import READERS
 from petoolkit.row_reasons import Reason, reason_of
 from petoolkit.schema_words import parameter_words
 from petoolkit.scoring import read_gold_call
@@ -74,6 +75,7 @@ class PastCall:
     about: list[Part]
     traits: list[tuple[str, str]]  # those that decide between the candidates: name and kind
     arguments: list[Argument]
+    candidates: list[int]  # positions of the candidates that do the job and are of its provider
     changes: list[str]
 
 
@@ -200,6 +202,11 @@ def _history(
     row: dict, marks: RowMarks, reason: Reason | None, liked: Sequence[bool], changes: list[list[str]] | None
 ) -> list[PastCall]:
     setting = SETTINGS[setting_of(row)]
+    offering: dict[str, list[int]] = {}
+    for number, tool in enumerate(row["candidate_tools"], 1):
+        provider = ToolName.parse(tool["tool_name"]).provider
+        if provider and tool["tool_name"] in row["same_function_tools"]:
+            offering.setdefault(provider, []).append(number)
 
     def mark(call: dict, is_liked: bool) -> str:
         if setting.dislikes == "first" and call["rating"] is None:
@@ -215,6 +222,7 @@ def _history(
             about=marks.of_call(position, call),
             traits=[(trait, marks.kinds.get(trait, "")) for trait in (reason.call_traits[position] if reason else [])],
             arguments=_arguments_of_text(call["parameters"]),
+            candidates=offering.get(ToolName.parse(call["tool_name"]).provider, []),
             changes=changes[position] if changes else [],
         )
         for position, call in enumerate(row["history"])
@@ -245,7 +253,8 @@ def _answers(row: dict, gold: ToolCall, evaluation: JudgedEvaluation, asked_as: 
 
 
 def _answer(row: dict, gold: ToolCall, evaluation: JudgedEvaluation, repeat: int, line: dict) -> Answer:
-    reply, found = line["reply"], verdicts(row, line["reply"])
+    reply = line["reply"]
+    found = [verdict(row, reply, reader) for reader in READERS]
     call, how = found[0].call, found[0].how
     notes = [str(line["error"])] if line.get("error") else []
     if reply is not None and not reply.strip():
