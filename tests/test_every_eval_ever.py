@@ -24,13 +24,20 @@ def blocked(user, setting, gold):
     return {**row(user, setting, gold), "block_id": "b1"}
 
 
-@pytest.fixture
-def evaluation(tmp_path):
-    """An evaluation with scores and replies: right ones, a wrong one, one that cannot be read, and one that failed."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A dataset, and an evaluation on it."""
+    folder = tmp_path_factory.mktemp("exported")
     rows = [("test", blocked(user, s, gold)) for s in SETTINGS for user, gold in (("u1", "Aerwyn"), ("u2", "Cirrox"))]
-    write_dataset(tmp_path / "bench", rows, lambda: DATASET_FACTS)
-    evaluate(str(tmp_path / "bench"), "all", "baseline:random", tmp_path / "results" / "one")
-    return tmp_path / "results" / "one"
+    write_dataset(folder / "bench", rows, lambda: DATASET_FACTS)
+    evaluate(str(folder / "bench"), "all", "baseline:random", folder / "one")
+    return folder
+
+
+@pytest.fixture
+def evaluation(made, tmp_path):
+    """A copy of the evaluation, which a test may change."""
+    return shutil.copytree(made / "one", tmp_path / "results" / "one")
 
 
 def with_replies(folder):
@@ -108,7 +115,7 @@ def test_a_line_for_each_reply_says_what_was_called_and_whether_it_was_right(eva
     assert first["answer_attribution"][0]["extracted_value"] == "<Weather>.<Aerwyn>.<forecast>"
     assert [line["output"]["raw"] for line in lines[2:4]] == [["none ?"], []]
     assert [line["evaluation"]["is_correct"] for line in lines] == [True, True, False, False, True, False]
-    assert str(tmp_path) not in (tmp_path / "out" / path).read_text()
+    assert str(tmp_path.parent) not in (tmp_path / "out" / path).read_text()
 
 
 def test_names_of_others_are_folders_that_every_system_can_have(tmp_path):
@@ -133,8 +140,8 @@ def test_a_second_export_is_the_same_file_and_logs_bring_no_replies(evaluation, 
 def test_what_cannot_be_exported_is_said_in_one_sentence(evaluation, tmp_path):
     for source, options, message in (
         (tmp_path / "nothing", {}, "nothing does not exist; name a folder that `petoolbench evaluate --out` wrote"),
-        (tmp_path / "bench", {}, "no evaluation there"),
-        (evaluation, {"revision": "main"}, "this form is of results, which have no --revision"),
+        (tmp_path / "results" / "one", {"revision": "main"}, "which have no --revision; leave it out"),
+        (ROOT / "docs", {}, "no evaluation there"),
     ):
         with pytest.raises(InputError, match=message):
             export_dataset("every-eval-ever", str(source), tmp_path / "out", **options)
