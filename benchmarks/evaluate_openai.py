@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 from machine import heading, shared_file
-from rich.console import Console
 
 from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.evaluate import prediction_line
@@ -43,7 +42,7 @@ def main() -> None:
             model = make_model("openai:any", options, connection, Usage(None), rows, list)
             started = time.perf_counter()
             asked = [(row, repeat) for repeat in range(REPEATS) for row in rows]
-            prompts = make_prompts(asked, model, options, {}, Console(quiet=True))
+            prompts = list(make_prompts(asked, model, options, {}))
             prepared = time.perf_counter() - started
             with appending(Path(folder), Rank()) as keep:
                 for answer in model.answer_all(prompts):

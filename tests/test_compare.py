@@ -159,13 +159,13 @@ def test_half_a_line_at_the_end_is_ignored(stored):
     folder = stored("a", [RIGHT] * 5)
     with open(folder / "predictions.jsonl", "ab") as file:
         file.write('{"id": "u4/chronological", "repeat": 1, "reply": "五'.encode()[:-1])
-    assert read_results(folder).predictions == [prediction(one, RIGHT) for one in ROWS]
+    assert list(read_results(folder).predictions) == [prediction(one, RIGHT) for one in ROWS]
 
 
 def test_a_run_that_stopped_before_its_first_reply_has_none(stored):
     folder = stored("a")
     (folder / "predictions.jsonl").unlink()
-    assert read_results(folder).predictions == []
+    assert list(read_results(folder).predictions) == []
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_prompts_of_changed_rows_show_what_was_changed(protocol):
     """Without past calls, a prompt has no heading for them; a twin's prompt is that of the twin's own row."""
 
     def system_text(one):
-        (prompt,) = make_prompts([(one, 0)], Counting(), Options(protocol=protocol), {}, make_console())
+        (prompt,) = make_prompts([(one, 0)], Counting(), Options(protocol=protocol), {})
         assert prompt.row_id == one["id"]
         return prompt.messages[0]["content"]
 

@@ -48,7 +48,7 @@ def called(replies):
 
 
 def predict(name, rows=ROWS, train=(), seed=0):
-    return baselines.predict(name, rows, lambda: list(train), seed)
+    return list(baselines.predict(name, rows, lambda: list(train), seed))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def scores(replies, blind=None, rows=ROWS, overridden=()):
         made = changed["override"]
         of_counterfactuals += [prediction(one.row, text) for one, text in zip(made, overridden, strict=True)]
     predictions = [prediction(one, text) for one, text in zip(rows, replies, strict=True)]
-    return preference_scores(rows, predictions, changed, of_counterfactuals, 1)
+    return preference_scores(rows, judge(rows, predictions), changed, of_counterfactuals, 1)
 
 
 def test_pair_accuracy_counts_pairs_in_which_both_calls_do_the_job():
@@ -66,7 +66,7 @@ def test_repeats_are_paired_each_for_itself():
     rows = block("b1", SETTING)
     predictions = [prediction(one, text) for one, text in zip(rows, RIGHT, strict=True)]
     predictions += [prediction(one, RIGHT[1], repeat=1) for one in rows]
-    pairs = preference_scores(rows, predictions, {}, [], 2)["pairs"]["all"]
+    pairs = preference_scores(rows, judge(rows, predictions, 2), {}, [], 2)["pairs"]["all"]
     assert (pairs["pairs"], pairs["counted"], pairs["score"]["value"]) == (2, 2, 0.5)
 
 
@@ -165,14 +165,14 @@ FREE, EUROPE = "There is no fee.", "Servers hosted in Europe."
 )
 def test_the_preference_rule_asks_tool_then_provider_then_words(history, expected):
     one = row("u1", SETTING, "Aerwyn", history)
-    assert f"<{expected}>" in predict("preference-rule", [one], lambda: [], 0)[0]
+    assert f"<{expected}>" in next(predict("preference-rule", [one], lambda: [], 0))
 
 
 @pytest.mark.parametrize("name", ["attribute-words", "attribute-embedding"])
 def test_readers_of_attributes_follow_what_called_tools_are_like(name):
     likes_free = row("u1", SETTING, "Aerwyn", [described("Equandra", FREE, 1), described("Dovarque", EUROPE, 0)])
     likes_europe = row("u2", SETTING, "Cirrox", [described("Equandra", FREE, 0), described("Dovarque", EUROPE, 1)])
-    replies = predict(name, [likes_free, likes_europe], lambda: [], 0)
+    replies = list(predict(name, [likes_free, likes_europe], lambda: [], 0))
     assert "<Aerwyn>" in replies[0] and "<Cirrox>" in replies[1]
 
 
@@ -185,7 +185,7 @@ def test_a_rule_reads_its_own_row_only(name):
     ]
     rows = rows[2:] if BASELINES[name].is_oracle else rows
     alone = list(itertools.chain.from_iterable(predict(name, [one], lambda: [], 0) for one in rows))
-    assert predict(name, rows, lambda: [], 0) == alone
+    assert list(predict(name, rows, lambda: [], 0)) == alone
 
 
 def test_a_provider_is_asked_of_the_tool_and_not_cut_out_of_its_name():
@@ -196,7 +196,7 @@ def test_a_provider_is_asked_of_the_tool_and_not_cut_out_of_its_name():
     ]
     liked = {**past_call("x", 1), "tool_name": "get_tides", "provider_description": "Weather of the south."}
     one = {**row("u1", SETTING, "x", [liked], tools), "same_function_tools": ["get_weather", "weather_now"]}
-    assert '"weather_now"' in predict("preference-rule", [one], lambda: [], 0)[0]
+    assert '"weather_now"' in next(predict("preference-rule", [one], lambda: [], 0))
 
 
 def test_word_similarities_by_hand():

@@ -155,7 +155,7 @@ def test_the_table_is_that_of_the_rows_file(dataset):
     assert list(table.columns) == list(JUDGED_COLUMNS)
     assert len(table) == 22
     assert table["robust_tool_right"].mean() == found.scores.score("all", "tool_acc").value == 1
-    expected = judged_rows(found.rows, found.predictions)
+    expected = list(judged_rows(found.rows, found.predictions))
     assert table["called_tool"].tolist() == [line["called_tool"] for line in expected]
     assert table["prompt_tokens"].isna().all() and str(table["prompt_tokens"].dtype) == "Int64"
     assert str(table["seconds"].dtype) == "float64"
@@ -295,9 +295,9 @@ def test_an_evaluations_html_has_both_readers_where_they_differ(dataset):
 def test_a_notebook_gets_a_bar_of_tqdm(monkeypatch, capsys):
     """Rich calls a notebook neither a terminal nor one that it can draw in without ipywidgets."""
     console = Console(file=io.StringIO(), force_jupyter=True)
-    prompts = [Prompt(one["id"], 0, [], []) for one in ROWS]
+    prompts = [Prompt(one["id"], 0, [], [], row=one) for one in ROWS]
     answers = [Answer(prompts[0], None, "x"), *(Answer(prompt, reply("Cirrox")) for prompt in prompts[1:])]
-    assert list(with_progress(answers, ROWS, len(answers), console)) == answers
+    assert list(with_progress(answers, len(answers), console)) == answers
     drawn = capsys.readouterr().err
     assert "12/12" in drawn and "Tool Acc 83.3" in drawn and "1 failed" in drawn
 

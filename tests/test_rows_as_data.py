@@ -117,7 +117,7 @@ def test_the_means_are_the_scores():
 
 
 def test_a_row_that_was_never_asked_is_a_line_too():
-    lines = judged_rows(ROWS, [], repeats=2)
+    lines = list(judged_rows(ROWS, [], repeats=2))
     assert [(line["id"], line["repeat"]) for line in lines[:3]] == [
         ("u0/chronological", 0),
         ("u0/chronological", 1),
@@ -134,7 +134,7 @@ def test_the_command_writes_parquet_with_types(results):
     assert {field.name: str(field.type) for field in table.schema} == {
         name: {"bool_": "bool", "float64": "double"}.get(kind, kind) for name, kind in JUDGED_COLUMNS.items()
     }
-    assert table.to_pylist() == judged_rows(ROWS, PREDICTIONS)
+    assert table.to_pylist() == list(judged_rows(ROWS, PREDICTIONS))
 
 
 def test_the_command_writes_csv_that_pandas_reads_as_the_same(results):
@@ -168,7 +168,7 @@ def test_no_cell_is_a_formula(tmp_path, name, written):
     candidates[0]["tool_name"] = name
     one = row("u1", "chronological", "Aerwyn", candidates=candidates)
     said = json.dumps({"tool_name": name, "parameters": {}})
-    lines = judged_rows([one], [prediction(one, said, error=name)])
+    lines = list(judged_rows([one], [prediction(one, said, error=name)]))
     write_row_file(lines, tmp_path / "rows.csv")
     with open(tmp_path / "rows.csv", encoding="utf-8", newline="") as file:
         (cells,) = csv.DictReader(file)
@@ -232,4 +232,4 @@ def test_replies_to_counterfactuals_are_counted_and_not_mixed_in(results, tmp_pa
 
 def test_a_prediction_about_another_row_is_refused():
     with pytest.raises(InputError, match="has no row 'u9/chronological'"):
-        judged_rows(ROWS, [{"id": "u9/chronological", "repeat": 0, "reply": ""}])
+        list(judged_rows(ROWS, [{"id": "u9/chronological", "repeat": 0, "reply": ""}]))

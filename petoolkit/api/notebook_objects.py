@@ -1,6 +1,6 @@
 """What the functions of `petoolbench` give: rows, an evaluation, an audit; each for pandas and for notebooks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -81,8 +81,8 @@ class Evaluation:
 
     scores: Scores
     folder: Path | None
-    rows: list[dict[str, Any]] = field(repr=False)
-    predictions: list[dict[str, Any]] = field(repr=False)
+    rows: Sequence[dict[str, Any]] = field(repr=False)
+    predictions: Iterable[dict[str, Any]] = field(repr=False)
 
     def to_pandas(self) -> "pandas.DataFrame":
         """A line for each row and repeat: `petoolkit.evaluator.scores.judged_rows.JUDGED_COLUMNS`."""

@@ -14,6 +14,7 @@ from petoolkit.text import ALL
 if TYPE_CHECKING:
     from petoolkit.api.ask_options import AskOptions
     from petoolkit.api.notebook_objects import Audit, Evaluation, Rows
+    from petoolkit.evaluator.stored_predictions import StoredPredictions
 
 _DATASET = "petoolbench"  # the folder that a build writes
 
@@ -94,7 +95,8 @@ def evaluate(
             str(dataset), setting, spec, folder, asked, connection, revision, make_console(stderr=True), options, names
         )
         assert scores is not None  # this is the only process
-        rows, predictions = _asked(folder)
+        rows, stored = _asked(folder)
+        predictions = stored if out else list(stored)  # a temporary folder goes
     return Evaluation(scores, Path(out) if out else None, rows, predictions)
 
 
@@ -141,7 +143,7 @@ def audit(dataset: str | Path = _DATASET, revision: str | None = None, *, allow:
     return Audit(run_audit(str(dataset), revision, make_console(stderr=True), tuple(allow)), str(dataset))
 
 
-def _asked(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _asked(folder: Path) -> "tuple[Sequence[dict[str, Any]], StoredPredictions]":
     """The rows that a stored evaluation asked, and its predictions about them."""
     from petoolkit.evaluator.results_folder import read_results, rows_of
 

@@ -3,13 +3,14 @@
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from petoolbench import SELECTIVITY, SETTINGS, InputError, all_configs, check_choice, setting_of
 from petoolkit.decoding import not_permitted
+from petoolkit.evaluator.stored_rows import StoredRows, tables_of
 from petoolkit.evaluator.table_rows import table_rows
 from petoolkit.files import content_hash
 from petoolkit.folder_lock import restore_if_abandoned
@@ -64,33 +65,34 @@ def load_rows(dataset: str, setting: str, split: str, revision: str | None = Non
     return table_rows(loaded[split].data.table)
 
 
-def load_split(dataset: str, choice: str, split: str, revision: str | None = None) -> list[dict]:
+def load_split(dataset: str, choice: str, split: str, revision: str | None = None) -> StoredRows:
     """Rows of one split, in all settings that `--setting` chooses.
 
-    Raises what `chosen_settings` and `load_rows` raise.
+    Raises what `chosen_settings` and `load_setting` raise, and `InputError` for an unknown split.
     """
+    parts = []
     with unchanged(dataset):
-        return [
-            row
-            for setting in chosen_settings(dataset, choice, revision)
-            for row in load_rows(dataset, setting, split, revision)
-        ]
+        for setting in chosen_settings(dataset, choice, revision):
+            loaded = load_setting(dataset, setting, revision)
+            check_choice(split, list(loaded), f"split of {dataset}")
+            parts.append(loaded[split])
+    return StoredRows(parts)
 
 
-def load_split_if_any(dataset: str, choice: str, split: str, revision: str | None = None) -> list[dict]:
+def load_split_if_any(dataset: str, choice: str, split: str, revision: str | None = None) -> Sequence[dict]:
     """Rows of one split as in `load_split`; no rows if a setting does not have this split.
 
     Raises what `chosen_settings` and `load_setting` raise, so that a dataset that cannot be read is not taken for one
     without the split.
     """
-    rows = []
+    parts = []
     with unchanged(dataset):
         for setting in chosen_settings(dataset, choice, revision):
             loaded = load_setting(dataset, setting, revision)
             if split not in loaded:
                 return []
-            rows += table_rows(loaded[split].data.table)
-    return rows
+            parts.append(loaded[split])
+    return StoredRows(parts)
 
 
 def dataset_sizes(dataset: str) -> dict[str, dict[str, int]]:
@@ -175,7 +177,7 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
     except Exception as error:  # whatever the libraries raise for files of others
         raise InputError(f"{dataset} does not have a readable config {setting!r}: {why_not_read(error)}.") from None
     for split, rows in loaded.items():
-        if problem := form_problem(rows.data.table, setting):
+        if problem := _form_problem(rows, setting):
             raise InputError(f"{dataset}, {setting}, {split}: {problem}; correct the dataset, or give another one.")
         if lacks_added_columns(rows.data.table):
             whole = [{name: value for name, value in completed(row).items() if name in FEATURES} for row in rows]
@@ -186,6 +188,12 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
             f"{dataset}, {setting}: ids that more than one row has: {listing(repeated)}; correct the rows."
         )
     return loaded
+
+
+def _form_problem(rows: "datasets.Dataset", setting: str) -> str | None:
+    """What is wrong with the first part of the rows that is not of the contract's form; `None` if nothing is."""
+    tables = tables_of(rows) if rows.num_rows else [rows.data.table]
+    return next((problem for table in tables if (problem := form_problem(table, setting))), None)
 
 
 class DatasetReplacedError(InputError):

@@ -1,13 +1,14 @@
 """One evaluation of a model on a dataset, stored in a folder with predictions and scores."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
 
-from petoolbench import InputError
+from petoolbench import InputError, setting_of
 from petoolkit.console import make_console
 from petoolkit.dataset_record import is_of_logs
 from petoolkit.endpoint.llm_settings import without_login
@@ -43,6 +44,7 @@ from petoolkit.evaluator.results_folder import (
     writing,
 )
 from petoolkit.evaluator.scores.rescore import score_folder, sent_otherwise
+from petoolkit.evaluator.stored_rows import RowChain, StoredRows
 from petoolkit.folder_lock import check_outside
 from petoolkit.released import PROMPTS_FOLDER
 from petoolkit.versions import software_versions
@@ -110,9 +112,11 @@ def evaluate(
     commit = resolved_revision(dataset, revision)
     read_revision = commit or revision
     rows = load_split(dataset, setting, SPLIT, read_revision)
+    facts = rows.facts
     released = released_texts(dataset, setting, options, read_revision)
     changed = _counterfactual_rows(counterfactuals, dataset, setting, read_revision, rows, out)
-    all_rows = [*rows, *(one.row for made in changed.values() for one in made)]
+    all_rows = RowChain(rows, [one.row for made in changed.values() for one in made])
+    row_ids = [row["id"] for part in (facts, all_rows.parts[1]) for row in part]
     chat = make_chat(model, options, stored_date(out))
     if chat:
         options = replace(options, chat_template_args=chat.arguments or None)
@@ -132,7 +136,7 @@ def evaluate(
         options=AskedOptions(
             **{name: value for name, value in asked.items() if name in kind.reads or name == "history"}
         ),
-        prompt_fingerprint=prompt_fingerprint(rows, options, released),
+        prompt_fingerprint=prompt_fingerprint(_first_rows(rows), options, released),
         chat_template_hash=chat.renderer.fingerprint if chat else None,
         chat_date=chat.renderer.date if chat else None,
         prices=connection.prices.model_dump(include={"input", "output"}) if connection.prices else None,
@@ -148,18 +152,19 @@ def evaluate(
         wait_for_all(rank)
         answered = {(line["id"], line["repeat"]) for line in read_results(out).all_predictions}
         wait_for_all(rank)  # before a process adds to a file that another is still reading
-        missing = [
+        number = sum((one, repeat) not in answered for one in row_ids for repeat in range(options.repeat))
+        if answered and rank.index == 0:
+            console.print(f"{len(answered):,} replies are there already, {number:,} are asked for.")
+        missing = (
             (row, repeat)
             for repeat in range(options.repeat)
             for row in all_rows
             if (row["id"], repeat) not in answered
-        ]
-        if answered and rank.index == 0:
-            console.print(f"{len(answered):,} replies are there already, {len(missing):,} are asked for.")
-        share = missing[rank.index :: rank.count]
-        if share:
+        )
+        share = islice(missing, rank.index, None, rank.count)
+        if number_of_share := len(range(rank.index, number, rank.count)):
 
-            def train_rows() -> list[dict]:
+            def train_rows() -> Sequence[dict]:
                 return load_split_if_any(dataset, setting, "train", read_revision)
 
             for note in chat.notes if chat and rank.index == 0 else ():
@@ -178,16 +183,16 @@ def evaluate(
             usage = Usage(connection.prices)
             loaded_model = make_model(model, options, connection, usage, all_rows, train_rows, chat, limit, on_growth)
             if kind.reads_rows:  # so nothing is rendered
-                prompts = [Prompt(row["id"], repeat, [], []) for row, repeat in share]
+                prompts: Iterator[Prompt] = (Prompt(row["id"], repeat, [], [], row=row) for row, repeat in share)
             else:
-                prompts = make_prompts(share, loaded_model, options, released, console)
+                prompts = make_prompts(share, loaded_model, options, released)
             with appending(out, rank) as write:
-                for answer in with_progress(loaded_model.answer_all(prompts), all_rows, len(prompts), console):
+                for answer in with_progress(loaded_model.answer_all(prompts), number_of_share, console):
                     write(prediction_line(answer))
         wait_for_all(rank)
         if rank.index > 0:
             return None
-        finish_results(out, [(row["id"], repeat) for row in all_rows for repeat in range(options.repeat)])
+        finish_results(out, row_ids, options.repeat)
         if sent := {name: value for name, value in sent_otherwise(read_results(out)).items() if value}:
             update_manifest(out, **sent)
         return score_folder(out, console, rows)
@@ -202,7 +207,7 @@ def _check_counterfactuals(choice: str, options: Options) -> None:
 
 
 def _counterfactual_rows(
-    choice: str, dataset: str, setting: str, revision: str | None, rows: list[dict], out: Path
+    choice: str, dataset: str, setting: str, revision: str | None, rows: Sequence[dict], out: Path
 ) -> dict[str, list[ChangedRow]]:
     """The rows of the chosen counterfactuals, and of those that the folder holds, by name.
 
@@ -217,6 +222,14 @@ def _counterfactual_rows(
     others = rows_of_other_kinds(dataset, SPLIT, chosen_settings(dataset, setting, revision), revision)
     made = changed_rows([*rows, *others], names)
     return check_made(made, dataset, [name for name in chosen if name in named_in(choice)])
+
+
+def _first_rows(rows: StoredRows) -> Iterator[dict]:
+    """The first row of each setting, the last setting first."""
+    first: dict[str, int] = {}
+    for number, row in enumerate(rows.facts):
+        first.setdefault(setting_of(row), number)
+    return (rows[number] for number in reversed(first.values()))
 
 
 def prediction_line(answer: Answer) -> dict:

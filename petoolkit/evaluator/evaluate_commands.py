@@ -317,12 +317,11 @@ def score(folder, rows_file) -> None:
         results = read_results(folder)
     _show_scores(scores, folder)
     if rows_file:
-        lines = judged_rows(rows, results.predictions, manifest.options.repeat)
-        write_row_file(lines, rows_file)
+        number = write_row_file(judged_rows(rows, results.predictions, manifest.options.repeat), rows_file)
         left_out = len(results.of_counterfactuals)
         note = f" ({left_out:,} replies to counterfactual rows are not among them)" if left_out else ""
         messages = make_console(stderr=True, soft_wrap=True)
-        messages.print(f"{len(lines):,} rows: {rows_file}{note}", markup=False, highlight=False)
+        messages.print(f"{number:,} rows: {rows_file}{note}", markup=False, highlight=False)
 
 
 @click.command()

@@ -14,27 +14,25 @@ from petoolkit.scoring import METRICS, is_right_tool, read_gold_call
 from petoolkit.text import in_percent
 
 
-def with_progress(answers: Iterable[Answer], rows: list[dict], total: int, console: Console) -> Iterator[Answer]:
+def with_progress(answers: Iterable[Answer], total: int, console: Console) -> Iterator[Answer]:
     """Pass answers on, and show a progress bar where there is a terminal or a notebook.
 
     Args:
-        answers: of the model.
-        rows: that the answers are about.
+        answers: of the model; each prompt has its row.
         total: number of answers to come.
         console: for the bar; its Tool Acc is by the robust reader.
     """
     if not (console.is_terminal or console.is_jupyter):
         yield from answers
         return
-    right = {row["id"]: (read_gold_call(row["tool_call"]), row["acceptable_tools"]) for row in rows}
-    candidates = {row["id"]: [tool["tool_name"] for tool in row["candidate_tools"]] for row in rows}
     status = _Status()
     with _notebook_bar(total, status) if console.is_jupyter else _terminal_bar(total, status, console) as advance:
         for answer in answers:
             status.answered += 1
             status.failed += answer.reply is None
-            call = parse_reply(answer.reply, tools=candidates[answer.prompt.row_id])
-            status.right += is_right_tool(call, *right[answer.prompt.row_id])
+            row = answer.prompt.row
+            call = parse_reply(answer.reply, tools=[tool["tool_name"] for tool in row["candidate_tools"]])
+            status.right += is_right_tool(call, read_gold_call(row["tool_call"]), row["acceptable_tools"])
             status.tokens += (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
             advance()
             yield answer

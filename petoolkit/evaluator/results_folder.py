@@ -2,20 +2,21 @@
 
 import datetime
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
 from petoolbench import InputError, to_json_text
-from petoolkit.decoding import decode_json
 from petoolkit.evaluator.counterfactuals.changed_rows import changed_rows, rows_of_other_kinds
 from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow, counterfactual_of
 from petoolkit.evaluator.dataset_rows import chosen_settings, load_split
 from petoolkit.evaluator.models.processes import Rank
 from petoolkit.evaluator.models.reply_limit import ReplyLimit
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest
+from petoolkit.evaluator.stored_predictions import Prediction, StoredPredictions, index_predictions
 from petoolkit.files import write_json_lines
 from petoolkit.folder_lock import locked
 from petoolkit.text import listing
@@ -44,13 +45,13 @@ class Results:
     """
 
     manifest: Manifest
-    predictions: list[dict]
-    of_counterfactuals: list[dict]
+    predictions: StoredPredictions
+    of_counterfactuals: StoredPredictions
 
     @property
-    def all_predictions(self) -> list[dict]:
+    def all_predictions(self) -> Iterator[Prediction]:
         """All lines of `predictions.jsonl`."""
-        return [*self.predictions, *self.of_counterfactuals]
+        return chain(self.predictions, self.of_counterfactuals)
 
 
 def fingerprint(rows: Iterable[dict]) -> str:
@@ -99,20 +100,11 @@ def read_results(folder: Path) -> Results:
     """
     manifest = Manifest.read(folder)
     files = [folder / PREDICTIONS, *_rank_files(folder)]
-    predictions = [line for file in files for line in _read_predictions(file)]
-    repeats = manifest.options.repeat
-    if wrong := next((line for line in predictions if line["repeat"] >= repeats), None):
-        raise InputError(
-            f"{folder}: {wrong['id']} has a prediction of repeat {wrong['repeat']} (counted from 0), but the "
-            f"evaluation has only {repeats}; remove the line, and evaluate again."
-        )
-    parts: tuple[list[dict], list[dict]] = ([], [])
-    for line in predictions:
-        parts[bool(counterfactual_of(line["id"]))].append(line)
+    parts = index_predictions(files, lambda row_id: bool(counterfactual_of(row_id)), manifest.options.repeat)
     return Results(manifest, *parts)
 
 
-def rows_of(manifest: Manifest) -> list[dict]:
+def rows_of(manifest: Manifest) -> Sequence[dict]:
     """The rows of an evaluation.
 
     Raises:
@@ -136,7 +128,7 @@ def _other_version(manifest: Manifest) -> str:
     return ""
 
 
-def changed_rows_of(manifest: Manifest, rows: list[dict]) -> dict[str, list[ChangedRow]]:
+def changed_rows_of(manifest: Manifest, rows: Sequence[dict]) -> dict[str, list[ChangedRow]]:
     """The rows of an evaluation's counterfactuals by name, made of its rows.
 
     Raises:
@@ -231,11 +223,11 @@ def begin_results(folder: Path, manifest: Manifest) -> None:
                     f"{folder} asks other rows for the counterfactual {name} than this version makes; give another "
                     "--out, or remove the folder."
                 )
-        answered = [
+        answered = (
             line
             for line in stored.all_predictions
             if line["reply"] is not None and line.get("cut_at") in (None, manifest.most_tokens)
-        ]
+        )
         write_json_lines(folder / PREDICTIONS, answered)
         _remove_rank_files(folder)
         if added := manifest.counterfactuals.keys() - stored.manifest.counterfactuals:
@@ -275,16 +267,23 @@ def appending(folder: Path, rank: Rank) -> Iterator[Callable[[dict], None]]:
         ) from error
 
 
-def finish_results(folder: Path, order: list[tuple[str, int]]) -> None:
-    """Write all predictions of an evaluation into one file, in order.
+def finish_results(folder: Path, row_ids: Iterable[str], repeats: int) -> None:
+    """Write all predictions of an evaluation into one file, in order; of several for a row and repeat, the last one.
 
     Args:
         folder: folder of the evaluation.
-        order: row ids and numbers of repeats.
+        row_ids: of all rows, in their order.
+        repeats: number of replies asked to each row.
     """
-    found = {(line["id"], line["repeat"]): line for line in read_results(folder).all_predictions}
-    write_json_lines(folder / PREDICTIONS, (found[key] for key in order if key in found))
+    write_json_lines(folder / PREDICTIONS, _in_order(read_results(folder), row_ids, repeats))
     _remove_rank_files(folder)
+
+
+def _in_order(results: Results, row_ids: Iterable[str], repeats: int) -> Iterator[Prediction]:
+    for is_changed, ids in groupby(row_ids, key=lambda row_id: bool(counterfactual_of(row_id))):
+        for lines in (results.of_counterfactuals if is_changed else results.predictions).of_rows(ids):
+            last = {line["repeat"]: line for line in lines}
+            yield from (last[repeat] for repeat in range(repeats) if repeat in last)
 
 
 def _remove_rank_files(folder: Path) -> None:
@@ -302,35 +301,3 @@ def _by_key(manifest: Manifest) -> dict[str, Any]:
     values = manifest.model_dump(mode="json", exclude=set(_MAY_DIFFER))
     options = values.pop("options")
     return values | {f"options.{name}": value for name, value in options.items()}
-
-
-def _read_predictions(path: Path) -> Iterator[dict]:
-    if not path.exists():  # the manifest is written before the predictions
-        return
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                prediction = decode_json(line)
-            except ValueError:
-                if not line.endswith(b"\n"):
-                    return
-                prediction = None
-            if not _is_prediction(prediction):
-                raise InputError(f"{path}, line {number}: not a prediction; remove the line, and evaluate again.")
-            yield prediction
-
-
-def _is_prediction(value: object) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("id"), str)
-        and type(value.get("repeat")) is int  # a bool is an `int`, too
-        and value["repeat"] >= 0
-        and isinstance(value.get("reply", 0), str | None)
-        and isinstance(value.get("error"), str | None)
-        and all(_is_amount(value.get(name)) for name in ("prompt_tokens", "completion_tokens", "seconds"))
-    )
-
-
-def _is_amount(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15)

@@ -104,11 +104,11 @@ def sample_replies(chosen: TrainingRows, args: PairArguments, options: Options, 
             for prompt in prompts:
                 if prompt.over_window:
                     keep(prediction_line(Answer(prompt, None, "longer than the window even without history")))
-            for answer in with_progress(model.answer_all(fitting), chosen.rows, len(fitting), console):
+            for answer in with_progress(model.answer_all(fitting), len(fitting), console):
                 keep(prediction_line(answer))
     wait_for_all(rank)
     if rank.index == 0:
-        finish_results(folder, [(row["id"], sample) for row in chosen.rows for sample in range(args.samples)])
+        finish_results(folder, [row["id"] for row in chosen.rows], args.samples)
 
 
 def read_samples(args: PairArguments) -> dict[str, list[dict]]:

@@ -1,6 +1,6 @@
 """The rows of the counterfactuals that an evaluation asks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from petoolbench import KINDS, SELECTIVITY, SETTINGS, InputError, check_choice, setting_of
 from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow, Counterfactual, changed_id
@@ -23,7 +23,7 @@ def named_in(choice: str) -> list[str]:
     return [name.strip() for name in choice.split(",") if name.strip()]
 
 
-def changed_rows(rows: list[dict], names: Iterable[str]) -> dict[str, list[ChangedRow]]:
+def changed_rows(rows: Sequence[dict], names: Iterable[str]) -> dict[str, list[ChangedRow]]:
     """The rows of counterfactuals by name; none where a counterfactual cannot be made of these rows.
 
     Args:
@@ -34,7 +34,7 @@ def changed_rows(rows: list[dict], names: Iterable[str]) -> dict[str, list[Chang
     return {name: list(_changed(COUNTERFACTUALS[name], rows, neighbours)) for name in names}
 
 
-def _changed(counterfactual: Counterfactual, rows: list[dict], neighbours: Neighbours) -> Iterable[ChangedRow]:
+def _changed(counterfactual: Counterfactual, rows: Sequence[dict], neighbours: Neighbours) -> Iterable[ChangedRow]:
     for row in rows:
         if row["kind"] != counterfactual.kind or counterfactual.expected(SETTINGS[setting_of(row)]) is None:
             continue

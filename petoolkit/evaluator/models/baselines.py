@@ -14,7 +14,8 @@ from petoolkit.selector.parameter_filler import parameters_from_instruction
 if TYPE_CHECKING:
     import numpy as np
 
-TrainRows = Callable[[], list[dict]]
+Rows = Iterable[dict]  # which can be gone through several times
+TrainRows = Callable[[], Rows]
 
 # Candidates whose similarity to the instruction is at most this far below the best one count as same-function tools:
 # chosen on the training split of the embedded catalogue's benchmark (recipes/build/quickstart.yaml), never on released
@@ -43,13 +44,13 @@ class Baseline:
 
     name: str
     description: str
-    choose: Callable[[list[dict], TrainRows, int], list[int]]
+    choose: Callable[[Rows, TrainRows, int], list[int]]
     cannot_depend_on: tuple[str, ...] = ()
     is_oracle: bool = False
 
 
-def predict(name: str, rows: list[dict], train_rows: TrainRows, seed: int) -> list[str]:
-    """Replies of a rule, one for each row, in the form that models are asked for.
+def predict(name: str, rows: Rows, train_rows: TrainRows, seed: int) -> Iterator[str]:
+    """Replies of a rule, one for each row, in the form that models are asked for; it chooses before the first one.
 
     Args:
         name: one of `BASELINES`.
@@ -59,7 +60,7 @@ def predict(name: str, rows: list[dict], train_rows: TrainRows, seed: int) -> li
     """
     check_choice(name, BASELINES, "baseline")
     choices = BASELINES[name].choose(rows, train_rows, seed)
-    return [call_of(row, row["candidate_tools"][choice]) for row, choice in zip(rows, choices, strict=True)]
+    return (call_of(row, row["candidate_tools"][choice]) for row, choice in zip(rows, choices, strict=True))
 
 
 def call_of(row: dict, tool: dict) -> str:
@@ -68,11 +69,11 @@ def call_of(row: dict, tool: dict) -> str:
     return to_json_text({"tool_name": tool["tool_name"], "parameters": parameters})
 
 
-def _random(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
+def _random(rows: Rows, train_rows: TrainRows, seed: int) -> list[int]:
     return [random.Random(f"{seed}:{row['id']}").randrange(len(row["candidate_tools"])) for row in rows]
 
 
-def _lexical(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
+def _lexical(rows: Rows, train_rows: TrainRows, seed: int) -> list[int]:
     import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -81,7 +82,7 @@ def _lexical(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
     vectors = vectorizer.transform(documents)
     instructions = vectorizer.transform([row["instruction"] for row in rows])
     choices = []
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
+    for start in range(0, len(numbers), _ROWS_AT_ONCE):
         part = numbers[start : start + _ROWS_AT_ONCE]
         row_of_document = [start + row for row, documents_of_row in enumerate(part) for _ in documents_of_row]
         candidates = vectors[[number for documents_of_row in part for number in documents_of_row]]
@@ -90,11 +91,11 @@ def _lexical(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
     return choices
 
 
-def _embedding(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
+def _embedding(rows: Rows, train_rows: TrainRows, seed: int) -> list[int]:
     return [int(similarity.argmax()) for similarity in _similarities(rows)]
 
 
-def _popularity(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
+def _popularity(rows: Rows, train_rows: TrainRows, seed: int) -> list[int]:
     called = Counter(row["tool_call"]["tool_name"] for row in train_rows())
     if not called:
         raise InputError(
@@ -104,7 +105,7 @@ def _popularity(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]
     return [count.index(max(count)) for count in counts]
 
 
-def _preference_rule(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
+def _preference_rule(rows: Rows, train_rows: TrainRows, seed: int) -> list[int]:
     def preference(row: dict) -> list[tuple[float, ...]]:
         of_tool: dict[str, float] = defaultdict(float)
         of_provider: dict[tuple[str, ...], float] = defaultdict(float)
@@ -119,11 +120,11 @@ def _preference_rule(rows: list[dict], train_rows: TrainRows, seed: int) -> list
     return _preferred(rows, preference)
 
 
-def _attribute_words(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
+def _attribute_words(rows: Rows, train_rows: TrainRows, seed: int) -> list[int]:
     return _preferred(rows, lambda row: [(value,) for value in _word_liking(row)])
 
 
-def _attribute_embedding(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
+def _attribute_embedding(rows: Rows, train_rows: TrainRows, seed: int) -> list[int]:
     from petoolkit.attribute_reading import SentenceReader
 
     reader = SentenceReader(text for row in rows for texts in _descriptions(row) for text in texts)
@@ -132,7 +133,7 @@ def _attribute_embedding(rows: list[dict], train_rows: TrainRows, seed: int) -> 
     )
 
 
-def _trait_oracle(rows: list[dict], train_rows: TrainRows, seed: int) -> list[int]:
+def _trait_oracle(rows: Rows, train_rows: TrainRows, seed: int) -> list[int]:
     if without := next((row["id"] for row in rows if not row["taste"]), None):
         raise InputError(
             f"baseline:trait-oracle reads what decided, and {without} does not say it (its `taste` is empty); choose "
@@ -182,7 +183,7 @@ BASELINES: dict[str, Baseline] = {
 }
 
 
-def _preferred(rows: list[dict], preference: Callable[[dict], list[tuple[float, ...]]]) -> list[int]:
+def _preferred(rows: Rows, preference: Callable[[dict], list[tuple[float, ...]]]) -> list[int]:
     """Of the candidates that are near to the instruction, the one with the highest preference, then similarity.
 
     Args:
@@ -215,7 +216,7 @@ def _word_liking(row: dict) -> "np.ndarray":
     return word_similarities(*_descriptions(row)) @ _liking(row)
 
 
-def _similarities(rows: list[dict]) -> Iterator["np.ndarray"]:
+def _similarities(rows: Rows) -> Iterator["np.ndarray"]:
     """For each row, (candidates,) cosine similarities of its instruction and its candidates' documents."""
     from petoolkit.embedding import Encoder
 
@@ -228,7 +229,7 @@ def _similarities(rows: list[dict]) -> Iterator["np.ndarray"]:
         yield vectors[candidates] @ instructions[instruction]
 
 
-def _distinct_documents(rows: list[dict]) -> tuple[list[str], list[list[int]]]:
+def _distinct_documents(rows: Rows) -> tuple[list[str], list[list[int]]]:
     """The distinct documents of candidates; and for each row, the numbers of its candidates' documents."""
     return _distinct([_document(tool) for tool in row["candidate_tools"]] for row in rows)
 

@@ -3,7 +3,8 @@
 import importlib.util
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.evaluator.models.model import Answer, Prompt, finish_reason_of, reply_seed, split_spec
@@ -11,6 +12,7 @@ from petoolkit.extras import missing_package
 
 # Tokens in a batch, replies included: 8 GB of keys and values for an 8B model of the Llama 3 family in bfloat16.
 _BATCH_TOKENS = 65_536
+_PROMPTS_IN_MEMORY = 4_096
 
 
 def check_packages() -> None:
@@ -75,12 +77,18 @@ class HfModel:
         """See `petoolkit.evaluator.models.model.Model`."""
         return len(self._chat.encode(messages))
 
-    def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
-        """See `petoolkit.evaluator.models.model.Model`; the longest prompts come first, so that errors appear early.
+    def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
+        """See `petoolkit.evaluator.models.model.Model`.
 
-        The `seconds` of an answer are those of its batch, divided by the number of answers. A prompt that does not fit
-        into the model or, even alone, into the memory has no reply.
+        Of some thousand prompts, the longest come first, so that errors appear early and a batch has prompts of like
+        length. The `seconds` of an answer are those of its batch, divided by the number of answers. A prompt that does
+        not fit into the model or, even alone, into the memory has no reply.
         """
+        waiting = iter(prompts)
+        while part := list(islice(waiting, _PROMPTS_IN_MEMORY)):
+            yield from self._answer_part(part)
+
+    def _answer_part(self, prompts: list[Prompt]) -> Iterator[Answer]:
         lengths = [(prompt, self.count_tokens(prompt.messages)) for prompt in prompts]
         # The repeats of a row are neighbours, so that a batch reads their prompt once.
         waiting = deque(sorted(lengths, key=lambda item: (-item[1], item[0].row_id)))

@@ -1,8 +1,8 @@
 """The interface between an evaluation and its models: prompts, answers, and what every model implements."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,7 @@ class Prompt:
     dropped_interactions: int = 0  # of the history, to fit the window
     cut: bool = False  # whether text at the end of the prompt was cut, as the authors' code does
     over_window: bool = False  # whether the prompt is still too long
+    row: dict = field(default_factory=dict, repr=False, compare=False)  # that it is about
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Model(Protocol):
     def count_tokens(self, messages: list[dict[str, str]]) -> int:
         """Number of tokens of a prompt as the model reads it, chat template included."""
 
-    def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
+    def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """One answer for each prompt, in any order."""
 
 

@@ -27,7 +27,7 @@ class ModelSetup:
         options: options that change the model's answers.
         connection: address and limits of an endpoint.
         usage: counts calls and tokens of an endpoint.
-        rows: rows of the evaluation.
+        rows: rows of the evaluation, which can be gone through several times.
         train_rows: returns the training rows, for rules that are fitted.
         limit: most tokens of a reply.
         chat: tokenizer and chat template of a model that this process runs.
@@ -38,7 +38,7 @@ class ModelSetup:
     options: "Options"
     connection: "Connection"
     usage: "Usage"
-    rows: list[dict]
+    rows: Iterable[dict]
     train_rows: TrainRows
     limit: ReplyLimit
     chat: "ChatTokenizer | None" = None
@@ -185,18 +185,30 @@ class BaselineModel:
         """See `petoolkit.evaluator.models.model.Model`; a rule has no window."""
         return 0
 
-    def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
+    def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`."""
         setup = self._setup
-        asked: dict[tuple[str, int], list[Prompt]] = {}
+        asked: dict[tuple[str, int], set[str]] = {}
         for prompt in prompts:
-            asked.setdefault((counterfactual_of(prompt.row_id), prompt.repeat), []).append(prompt)
-        for (counterfactual, repeat), of_run in asked.items():
+            asked.setdefault((counterfactual_of(prompt.row_id), prompt.repeat), set()).add(prompt.row_id)
+        for (counterfactual, repeat), row_ids in asked.items():
             # Each counterfactual for itself, so that no rule's replies to the other rows depend on it.
-            rows = [row for row in setup.rows if counterfactual_of(row["id"]) == counterfactual]
+            rows = _RowsOf(counterfactual, setup.rows)
             replies = predict(setup.name, rows, setup.train_rows, setup.options.seed + repeat)
-            by_row = dict(zip((row["id"] for row in rows), replies, strict=True))
-            yield from (Answer(prompt, by_row[prompt.row_id]) for prompt in of_run)
+            for row, reply in zip(rows, replies, strict=True):
+                if row["id"] in row_ids:
+                    yield Answer(Prompt(row["id"], repeat, [], [], row=row), reply)
+
+
+@dataclass(frozen=True)
+class _RowsOf:
+    """The rows of one counterfactual, or the dataset's own, whenever they are gone through."""
+
+    counterfactual: str
+    rows: Iterable[dict]
+
+    def __iter__(self) -> Iterator[dict]:
+        return (row for row in self.rows if counterfactual_of(row["id"]) == self.counterfactual)
 
 
 MODEL_KINDS: dict[str, ModelKind] = {
@@ -351,7 +363,7 @@ def make_model(
     options: "Options",
     connection: "Connection",
     usage: "Usage",
-    rows: list[dict],
+    rows: Iterable[dict],
     train_rows: TrainRows,
     chat: "ChatTokenizer | None" = None,
     limit: ReplyLimit | None = None,

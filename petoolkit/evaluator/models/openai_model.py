@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from petoolkit.endpoint.ask import Endpoint
@@ -64,7 +64,7 @@ class OpenAIModel:
         """See `petoolkit.evaluator.models.model.Model`; estimated from the number of characters."""
         return round(sum(len(message["content"]) for message in messages) / CHARACTERS_A_TOKEN)
 
-    def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
+    def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`; a second answer to a prompt replaces the first.
 
         Raises:
@@ -80,7 +80,7 @@ class OpenAIModel:
             if answer.reply is not None:
                 yield _with_discarded(answer, again[answer.prompt.row_id, answer.prompt.repeat])
 
-    def _ask_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
+    def _ask_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         # These belong to the event loop of one `answer_all`.
         self._first_with_room = asyncio.Lock()
         self._in_flight = asyncio.Semaphore(self._endpoint.settings.concurrency)

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from petoolkit.evaluator.models.model import Answer, Prompt
@@ -24,13 +24,12 @@ class PythonModel:
         function = find_function(setup.name)
         self._call = function.call
         self._reads_rows = function.reads == ROW
-        self._rows = {row["id"]: row for row in setup.rows}
 
     def count_tokens(self, messages: list[dict[str, str]]) -> int:
         """See `petoolkit.evaluator.models.model.Model`; estimated from the number of characters."""
         return round(sum(len(message["content"]) for message in messages) / CHARACTERS_A_TOKEN)
 
-    def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
+    def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`; what the function raises is the error of its row."""
         for prompt in prompts:
             start = time.perf_counter()
@@ -49,8 +48,7 @@ class PythonModel:
         """What the function gets: a copy, so that nothing that it changes reaches the scores."""
         if not self._reads_rows:
             return copy.deepcopy(prompt.messages)
-        row = self._rows[prompt.row_id]
-        return copy.deepcopy({name: row[name] for name in SHOWN_COLUMNS})
+        return copy.deepcopy({name: prompt.row[name] for name in SHOWN_COLUMNS})
 
 
 def _not_text(reply: Any) -> str:

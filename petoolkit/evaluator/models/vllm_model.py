@@ -1,7 +1,8 @@
 """Models that vLLM runs in this process (`vllm:MODEL[+ADAPTER]`)."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -77,16 +78,17 @@ class VllmModel:
         """See `petoolkit.evaluator.models.model.Model`."""
         return len(self._chat.encode(messages))
 
-    def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
+    def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`; 256 answers come at a time.
 
         The `seconds` of an answer are those of its 256, divided by their number. A prompt that is longer than the
         model's context has no reply.
         """
         context = self._llm.llm_engine.model_config.max_model_len
-        for start in range(0, len(prompts), _PROMPTS_PER_CALL):
+        waiting = iter(prompts)
+        while part := list(islice(waiting, _PROMPTS_PER_CALL)):
             fitting = []
-            for prompt in prompts[start : start + _PROMPTS_PER_CALL]:
+            for prompt in part:
                 ids = self._chat.encode(prompt.messages)
                 if len(ids) < context:
                     fitting.append((prompt, ids))

@@ -73,7 +73,7 @@ def prompt_for(
             fewer = bisect_left(range(1, interactions + 1), True, key=lambda dropped: fits(messages_without(dropped)))
             dropped, over_window = min(fewer + 1, interactions), fewer == interactions
             messages = messages_without(dropped)
-    return Prompt(row["id"], repeat, messages, row["candidate_tools"], dropped, cut, over_window)
+    return Prompt(row["id"], repeat, messages, row["candidate_tools"], dropped, cut, over_window, row)
 
 
 def _start_of(messages: Messages, kept: int) -> Messages:

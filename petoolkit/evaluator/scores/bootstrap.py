@@ -3,10 +3,13 @@
 Rows of one block, or of one function group where there are no blocks, resemble each other, so these are drawn whole.
 """
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import numpy as np
 
 
-def clusters_of(rows: list[dict]) -> np.ndarray:
+def clusters_of(rows: Sequence[dict]) -> np.ndarray:
     """(rows,) numbers of the rows' blocks, or of their function groups where they have no block."""
     return np.unique([row["block_id"] or row["group_id"] for row in rows], return_inverse=True)[1]
 
@@ -66,6 +69,12 @@ def difference_intervals(
 def _drawn_ratios(numerators: np.ndarray, denominators: np.ndarray, rounds: int, seed: int) -> np.ndarray:
     """(rounds, columns) ratios of the sums of drawn clusters; NaN where a denominator is 0."""
     clusters = len(numerators)
-    drawn = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), size=rounds)
-    numerator, denominator = np.hsplit(drawn.astype(float) @ np.hstack([numerators, denominators]), 2)
+    numerator, denominator = np.hsplit(_draws(clusters, rounds, seed) @ np.hstack([numerators, denominators]), 2)
     return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)
+
+
+@lru_cache(maxsize=2)  # of a dataset, all scores are drawn alike
+def _draws(clusters: int, rounds: int, seed: int) -> np.ndarray:
+    """(rounds, clusters) how often each cluster was drawn."""
+    drawn = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), size=rounds)
+    return drawn.astype(float)

@@ -1,6 +1,6 @@
 """Groups of rows with scores of their own: settings, and bands of history length, category and gold position."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,14 +19,14 @@ class RowGroup(NamedTuple):
     band: str = ""
 
 
-def by_setting(rows: list[dict]) -> dict[str, np.ndarray]:
+def by_setting(rows: Sequence[dict]) -> dict[str, np.ndarray]:
     """Row numbers by setting, for the settings of the rows in the order of `petoolbench.SETTINGS`, and for `all`."""
     settings = np.array([setting_of(row) for row in rows])
     found = {setting: np.flatnonzero(settings == setting) for setting in SETTINGS}
     return {setting: numbers for setting, numbers in found.items() if numbers.size} | {ALL: np.arange(len(rows))}
 
 
-def row_groups(rows: list[dict]) -> dict[RowGroup, np.ndarray]:
+def row_groups(rows: Sequence[dict]) -> dict[RowGroup, np.ndarray]:
     """Row numbers by group: whole settings first, then the bands of each dimension within each setting."""
     whole = by_setting(rows)
     found = {RowGroup(setting): numbers for setting, numbers in whole.items()}

@@ -1,5 +1,7 @@
 """Chance: the expected scores of calls of random candidates."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from petoolkit.call_parameters import has_right_parameters
@@ -9,7 +11,7 @@ from petoolkit.replies import parse_reply
 from petoolkit.scoring import METRICS, Outcome, is_right_tool, read_gold_call
 
 
-def chance(rows: list[dict], rows_of_setting: dict[str, np.ndarray]) -> dict[str, dict[str, float | None]]:
+def chance(rows: Sequence[dict], rows_of_setting: dict[str, np.ndarray]) -> dict[str, dict[str, float | None]]:
     """Expected scores, by setting and metric, of a call of a random candidate with the parameters of `call_of`.
 
     Each is the expected number of right calls, divided by the expected number of counted calls; `None` if no call is

@@ -1,5 +1,6 @@
 """Comparison of two evaluations of the same rows: differences with intervals and p-values, and flipped replies."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from petoolkit.evaluator.scores.bootstrap import cluster_sums, clusters_of, rati
 from petoolkit.evaluator.scores.breakdowns import by_setting
 from petoolkit.evaluator.scores.judgements import Judgements, judge
 from petoolkit.evaluator.scores.preference import pair_differences, preference_scores
+from petoolkit.evaluator.stored_rows import facts_of
 from petoolkit.replies import READERS
 from petoolkit.scoring import ACCURACIES
 
 _ROUNDS = 1000
 _PERMUTATIONS = 9_999
+_SUMS_AT_ONCE = 10_000_000  # numbers in memory
 _MUST_BE_EQUAL = ("dataset", "split", "setting", "fingerprint")  # of the manifests, so that the rows are the same
 
 
@@ -70,31 +73,32 @@ def compare(folder_a: Path, folder_b: Path, seed: int = 0) -> Comparison:
                 "second; evaluate both on the same rows."
             )
     rows = rows_of(a.manifest)
-    judged_a, judged_b = judge(rows, a.predictions), judge(rows, b.predictions)
+    judged_a, judged_b = (judge(rows, one.predictions, one.manifest.options.repeat) for one in (a, b))
     return Comparison(
         manifest_a=a.manifest,
         manifest_b=b.manifest,
         rows=len(rows),
         differences=_differences(rows, judged_a, judged_b, seed),
-        preference_a=_preference(rows, a),
-        preference_b=_preference(rows, b),
+        preference_a=_preference(rows, a, judged_a),
+        preference_b=_preference(rows, b, judged_b),
         pairs={name: Difference(**found) for name, found in pair_differences(rows, judged_a, judged_b).items()},
         flipped=_flipped(rows, a, b, judged_a, judged_b),
     )
 
 
-def _preference(rows: list[dict], results: Results) -> Preference:
+def _preference(rows: Sequence[dict], results: Results, judged: Judgements) -> Preference:
     changed = changed_rows_of(results.manifest, rows)
     repeats = results.manifest.options.repeat
-    found = preference_scores(rows, results.predictions, changed, results.of_counterfactuals, repeats)
+    found = preference_scores(rows, judged, changed, results.of_counterfactuals, repeats)
     return Preference(**found)
 
 
-def _differences(rows: list[dict], a: Judgements, b: Judgements, seed: int) -> dict:
-    clusters = clusters_of(rows)
+def _differences(rows: Sequence[dict], a: Judgements, b: Judgements, seed: int) -> dict:
+    facts = facts_of(rows)
+    clusters = clusters_of(facts)
     repeats = np.full(len(rows), a.repeats * b.repeats)
     keys, gains, denominators = [], [], []
-    for setting, numbers in by_setting(rows).items():
+    for setting, numbers in by_setting(facts).items():
         for reader in READERS:
             for metric in ACCURACIES:
                 of_a, of_b = a.right(reader, metric), b.right(reader, metric)
@@ -135,19 +139,22 @@ def _p_values(gains: np.ndarray, seed: int) -> np.ndarray:
         vectorized=True,
         axis=1,
         n_resamples=_PERMUTATIONS,
-        batch=500,
+        batch=max(1, min(500, _SUMS_AT_ONCE // gains.size)),
         rng=seed,
     )
     return test.pvalue
 
 
-def _flipped(rows: list[dict], a: Results, b: Results, judged_a: Judgements, judged_b: Judgements) -> list[dict]:
+def _flipped(rows: Sequence[dict], a: Results, b: Results, judged_a: Judgements, judged_b: Judgements) -> list[dict]:
     repeats = min(judged_a.repeats, judged_b.repeats)
     right_a, right_b = (judged.right(READERS[0], "tool_acc")[:, :repeats] for judged in (judged_a, judged_b))
-    replies_a, replies_b = ({(p["id"], p["repeat"]): p["reply"] for p in results.predictions} for results in (a, b))
+    flips = np.argwhere(right_a != right_b).tolist()
+    asked = [rows[number] for number in dict.fromkeys(number for number, _ in flips)]
+    replies_a, replies_b = (_replies(results, asked) for results in (a, b))
+    row_of = dict(zip(dict.fromkeys(number for number, _ in flips), asked, strict=True))
     flipped = []
-    for number, repeat in np.argwhere(right_a != right_b).tolist():
-        row = rows[number]
+    for number, repeat in flips:
+        row = row_of[number]
         flipped.append(
             {
                 "id": row["id"],
@@ -160,3 +167,9 @@ def _flipped(rows: list[dict], a: Results, b: Results, judged_a: Judgements, jud
             }
         )
     return flipped
+
+
+def _replies(results: Results, rows: list[dict]) -> dict[tuple[str, int], str | None]:
+    """The replies to some rows, by row id and repeat."""
+    of_rows = results.predictions.of_rows(row["id"] for row in rows)
+    return {(line["id"], line["repeat"]): line["reply"] for lines in of_rows for line in lines}

@@ -14,7 +14,7 @@ from petoolkit.replies import READERS
 _ROUNDS, _SEED = 999, 0
 
 
-def dependence(rows: list[dict], judged: Judgements) -> dict[str, dict[str, dict]]:
+def dependence(rows: Sequence[dict], judged: Judgements) -> dict[str, dict[str, dict]]:
     """Number of bands and p-value by dimension and setting (or `all`).
 
     The statistic compares all bands: the sum over them of their rows' mean surplus, squared and weighted by the number
@@ -53,7 +53,7 @@ def _statistic(surplus: np.ndarray, bands: np.ndarray) -> float:
     return float((np.bincount(bands, surplus) ** 2 / np.bincount(bands)).sum())
 
 
-def _permutations(rows: list[dict], values: np.ndarray) -> Iterator[np.ndarray]:
+def _permutations(rows: Sequence[dict], values: np.ndarray) -> Iterator[np.ndarray]:
     """(rows,) values that were exchanged, `_ROUNDS` times."""
     rng = np.random.default_rng(_SEED)
     exchangeable = _exchangeable(rows)
@@ -67,7 +67,7 @@ def _permutations(rows: list[dict], values: np.ndarray) -> Iterator[np.ndarray]:
         yield permuted
 
 
-def _exchangeable(rows: list[dict]) -> list[np.ndarray]:
+def _exchangeable(rows: Sequence[dict]) -> list[np.ndarray]:
     """Row numbers, each array (blocks, users, settings), of blocks with as many users in the same settings."""
     of_users: dict[tuple[int, str], dict[str, int]] = defaultdict(dict)
     for number, (cluster, row) in enumerate(zip(clusters_of(rows).tolist(), rows, strict=True)):

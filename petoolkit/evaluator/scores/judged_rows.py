@@ -1,10 +1,11 @@
 """A line of data for each reply: its row, the call that was read, the readers' verdicts, tokens and seconds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from petoolbench import setting_of
 from petoolkit.evaluator.scores.judgements import judge
+from petoolkit.evaluator.stored_predictions import by_row
 from petoolkit.replies import READERS, parse_reply
 
 # Types by column, as `pyarrow` names them.
@@ -25,7 +26,7 @@ JUDGED_COLUMNS: dict[str, str] = {
 }
 
 
-def judged_rows(rows: list[dict], predictions: Iterable[dict], repeats: int = 1) -> list[dict[str, Any]]:
+def judged_rows(rows: Sequence[dict], predictions: Iterable[dict], repeats: int = 1) -> Iterator[dict[str, Any]]:
     """A line for each row and repeat, in the dataset's order, with the columns `JUDGED_COLUMNS`.
 
     The mean of `robust_tool_right` is Tool Acc by the robust reader, and so on: a missing reply is wrong (`missing`,
@@ -39,15 +40,15 @@ def judged_rows(rows: list[dict], predictions: Iterable[dict], repeats: int = 1)
     Raises:
         InputError: if a prediction is about a row that is not in `rows`.
     """
-    predictions = list(predictions)
-    judged = judge(rows, predictions, repeats)
+    indexed = by_row(predictions)
+    judged = judge(rows, indexed, repeats)
     errors = {reader: judged.error_names(reader) for reader in READERS}
-    by_key = {(line["id"], line["repeat"]): line for line in predictions}
-    lines = []
-    for number, row in enumerate(rows):
+    of_rows = indexed.of_rows(row["id"] for row in rows)
+    for number, (row, of_row) in enumerate(zip(rows, of_rows, strict=True)):
+        last = {line["repeat"]: line for line in of_row}
         tools = frozenset(tool["tool_name"] for tool in row["candidate_tools"])
         for repeat in range(judged.repeats):
-            prediction = by_key.get((row["id"], repeat), {})
+            prediction = last.get(repeat, {})
             call = parse_reply(prediction.get("reply"), READERS[0], tools)
             line = {
                 "id": row["id"],
@@ -67,8 +68,7 @@ def judged_rows(rows: list[dict], predictions: Iterable[dict], repeats: int = 1)
                 for part, names in zip(("tool", "parameters"), of_parts, strict=True):
                     error = names[number, repeat]
                     line |= {f"{reader}_{part}_right": error is None, f"{reader}_{part}_error": error}
-            lines.append({name: line[name] for name in JUDGED_COLUMNS})
-    return lines
+            yield {name: line[name] for name in JUDGED_COLUMNS}
 
 
 def _whole(number: float | None) -> int | None:

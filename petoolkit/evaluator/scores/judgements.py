@@ -1,6 +1,6 @@
 """Judgements of stored replies as arrays; all scores are sums of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,6 +9,8 @@ import numpy as np
 from petoolbench import InputError
 from petoolkit.call_forms import ToolCall
 from petoolkit.call_parameters import ParameterDocument, is_right_by_optional_rule, parameter_documents
+from petoolkit.evaluator.stored_predictions import Prediction, PredictionsByRow, by_row
+from petoolkit.evaluator.stored_rows import facts_of
 from petoolkit.replies import HOW_READ, READERS, read_reply
 from petoolkit.scoring import (
     METRICS,
@@ -111,7 +113,7 @@ def gold_documents(row: dict) -> dict[str, ParameterDocument] | None:
     return next((parameter_documents(tool) for tool in row["candidate_tools"] if tool["tool_name"] == gold), None)
 
 
-def judge(rows: list[dict], predictions: Iterable[dict], repeats: int = 1) -> Judgements:
+def judge(rows: Sequence[dict], predictions: Iterable[Prediction], repeats: int = 1) -> Judgements:
     """Judge every reply with both readers.
 
     A row or repeat without a prediction is missing; a missing reply is IF in both partitions. Of several predictions
@@ -125,7 +127,7 @@ def judge(rows: list[dict], predictions: Iterable[dict], repeats: int = 1) -> Ju
     Raises:
         InputError: if a prediction is about a row that is not in `rows`, or a row has no readable gold call.
     """
-    lines = np.fromiter(_judge_each(rows, predictions), _LINE)
+    lines = np.fromiter(_judge_each(rows, by_row(predictions)), _LINE)
     shape = (len(rows), int(lines["repeat"].max(initial=repeats - 1)) + 1)
 
     def by_row_and_repeat(column: str, default: int | bool) -> np.ndarray:
@@ -141,31 +143,40 @@ def judge(rows: list[dict], predictions: Iterable[dict], repeats: int = 1) -> Ju
     )
 
 
-def _judge_each(rows: list[dict], predictions: Iterable[dict]) -> Iterator[tuple]:
+def _judge_each(rows: Sequence[dict], predictions: PredictionsByRow) -> Iterator[tuple]:
     """The values of `_LINE` for each prediction."""
-    numbers = {row["id"]: number for number, row in enumerate(rows)}
-    references = [_reference(row) for row in rows]
-    for prediction in predictions:
-        number = numbers.get(prediction["id"])
-        if number is None:
-            raise InputError(
-                f"the dataset has no row {prediction['id']!r}, which a prediction is about; score predictions with "
-                "the dataset and setting that they were made for."
-            )
-        reply, reference = prediction["reply"], references[number]
-        readings = {reader: read_reply(reply, reader, reference.candidate_tools) for reader in READERS}
-        robust = readings[READERS[0]]
-        yield (
-            number,
-            prediction["repeat"],
-            reply is None,
-            bool(prediction.get("dropped_interactions") or prediction.get("cut")),
-            bool(prediction.get("over_window")),
-            prediction.get("finish_reason") == "length",
-            is_right_by_optional_rule(robust.call, reference.call, reference.documents),
-            _HOW_CODES[robust.how],
-            *(code for reader, reading in readings.items() for code in _codes(reading.call, reader, reference)),
+    answered = 0
+    of_rows = predictions.of_rows(row["id"] for row in facts_of(rows))
+    for number, (row, lines) in enumerate(zip(rows, of_rows, strict=True)):
+        if not lines:
+            continue
+        answered += 1
+        reference = _reference(row)
+        for prediction in lines:
+            yield (number, prediction["repeat"], *_judged(prediction, reference))
+    if answered < len(predictions.row_ids):
+        known = {row["id"] for row in facts_of(rows)}
+        unknown = next(row_id for row_id in predictions.row_ids if row_id not in known)
+        raise InputError(
+            f"the dataset has no row {unknown!r}, which a prediction is about; score predictions with the dataset and "
+            "setting that they were made for."
         )
+
+
+def _judged(prediction: Prediction, reference: _Reference) -> tuple:
+    """The values of `_LINE` behind the row's number and the repeat."""
+    reply = prediction["reply"]
+    readings = {reader: read_reply(reply, reader, reference.candidate_tools) for reader in READERS}
+    robust = readings[READERS[0]]
+    return (
+        reply is None,
+        bool(prediction.get("dropped_interactions") or prediction.get("cut")),
+        bool(prediction.get("over_window")),
+        prediction.get("finish_reason") == "length",
+        is_right_by_optional_rule(robust.call, reference.call, reference.documents),
+        _HOW_CODES[robust.how],
+        *(code for reader, reading in readings.items() for code in _codes(reading.call, reader, reference)),
+    )
 
 
 def _reference(row: dict) -> _Reference:

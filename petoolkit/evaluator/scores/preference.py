@@ -1,6 +1,6 @@
 """How well calls follow preference: pairs of users, the gain over no history, and rows of counterfactuals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACT
 from petoolkit.evaluator.scores.bootstrap import cluster_sums, clusters_of, difference_intervals, ratio_intervals
 from petoolkit.evaluator.scores.breakdowns import by_setting
 from petoolkit.evaluator.scores.judgements import Judgements, judge
+from petoolkit.evaluator.stored_rows import facts_of
 from petoolkit.replies import READERS
 
 _READER = READERS[0]
@@ -20,8 +21,8 @@ Counts = tuple[np.ndarray, np.ndarray]  # numerators and denominators, of rows o
 
 
 def preference_scores(
-    rows: list[dict],
-    predictions: Iterable[dict],
+    rows: Sequence[dict],
+    judged: Judgements,
     changed: dict[str, list[ChangedRow]],
     of_counterfactuals: Iterable[dict],
     repeats: int,
@@ -30,12 +31,12 @@ def preference_scores(
 
     Args:
         rows: rows of the dataset.
-        predictions: replies to them.
+        judged: the replies to them.
         changed: rows of counterfactuals by name.
         of_counterfactuals: replies to these.
         repeats: number of replies asked to each row.
     """
-    judged = judge(rows, predictions, repeats)
+    rows = facts_of(rows)
     by_name: dict[str, list[dict]] = {name: [] for name in changed}
     for line in of_counterfactuals:
         by_name[counterfactual_of(line["id"])].append(line)
@@ -52,8 +53,9 @@ def preference_scores(
     }
 
 
-def pair_differences(rows: list[dict], a: Judgements, b: Judgements) -> dict[str, dict]:
+def pair_differences(rows: Sequence[dict], a: Judgements, b: Judgements) -> dict[str, dict]:
     """What B's pair accuracy given the function has more than A's, by setting; empty if the rows are of no blocks."""
+    rows = facts_of(rows)
     if not any(row["block_id"] for row in rows):
         return {}
     clusters, found = clusters_of(rows), {}
@@ -63,7 +65,7 @@ def pair_differences(rows: list[dict], a: Judgements, b: Judgements) -> dict[str
     return found
 
 
-def _pairs(rows: list[dict], judged: Judgements, blind: Judgements | None) -> dict[str, dict]:
+def _pairs(rows: Sequence[dict], judged: Judgements, blind: Judgements | None) -> dict[str, dict]:
     """Pair accuracy given the function, by setting; empty if the rows are of no blocks."""
     if not any(row["block_id"] for row in rows):
         return {}
@@ -85,7 +87,7 @@ def _pairs(rows: list[dict], judged: Judgements, blind: Judgements | None) -> di
     return found
 
 
-def pair_counts(rows: list[dict], judged: Judgements, numbers: np.ndarray, clusters: np.ndarray) -> Counts:
+def pair_counts(rows: Sequence[dict], judged: Judgements, numbers: np.ndarray, clusters: np.ndarray) -> Counts:
     """(clusters,) pairs in which both calls are of a tool that does the job, and those in which both are right."""
     does_the_job = judged.outcome(_READER).right_function
     is_right = judged.right(_READER, "tool_acc")
@@ -98,7 +100,7 @@ def pair_counts(rows: list[dict], judged: Judgements, numbers: np.ndarray, clust
     return pairs, right
 
 
-def _blocks(rows: list[dict], numbers: np.ndarray) -> list[list[int]]:
+def _blocks(rows: Sequence[dict], numbers: np.ndarray) -> list[list[int]]:
     """Row numbers of the users of each block and setting."""
     members: dict[tuple[str, str], list[int]] = {}
     for number in numbers.tolist():
@@ -107,17 +109,17 @@ def _blocks(rows: list[dict], numbers: np.ndarray) -> list[list[int]]:
     return list(members.values())
 
 
-def _apart(rows: list[dict], members: list[int]) -> np.ndarray:
+def _apart(rows: Sequence[dict], members: list[int]) -> np.ndarray:
     """(users, users) 1 where two users of a block prefer different tools."""
     golds = np.array([rows[number]["tool_call"]["tool_name"] for number in members])
     return (golds[:, None] != golds[None, :]).astype(float)
 
 
-def _number_of_pairs(rows: list[dict], numbers: np.ndarray) -> int:
+def _number_of_pairs(rows: Sequence[dict], numbers: np.ndarray) -> int:
     return int(sum(_apart(rows, members).sum() for members in _blocks(rows, numbers)) / 2)
 
 
-def _history_gain(rows: list[dict], judged: Judgements, blind: Judgements) -> dict[str, dict]:
+def _history_gain(rows: Sequence[dict], judged: Judgements, blind: Judgements) -> dict[str, dict]:
     """What Preference Acc has more than without history, by setting."""
     clusters = clusters_of(rows)
     sums = [_preference_counts(one) for one in (judged, blind)]
@@ -146,7 +148,7 @@ def _of_counterfactual(
     made: list[ChangedRow],
     predictions: list[dict],
     repeats: int,
-    plain_rows: list[dict],
+    plain_rows: Sequence[dict],
     plain: Judgements,
 ) -> dict[str, dict]:
     """Shares of calls of a row's own tool and of the other tool, observed and expected, by setting."""

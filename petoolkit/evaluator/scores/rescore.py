@@ -1,5 +1,7 @@
 """Scoring the stored replies of an evaluation, at its end and by the command `petoolbench score`; no model runs."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,16 @@ from petoolkit.evaluator.dataset_rows import load_split_if_any
 from petoolkit.evaluator.models.baselines import BASELINES, predict
 from petoolkit.evaluator.records import Manifest, ReplyUsage, Scores
 from petoolkit.evaluator.results_folder import Results, changed_rows_of, read_results, rows_of
+from petoolkit.evaluator.scores.judgements import judge
 from petoolkit.evaluator.scores.preference import preference_scores
-from petoolkit.evaluator.scores.score import best_rule, metric_values, score
+from petoolkit.evaluator.scores.score import best_rule, metric_values, scores_of
 from petoolkit.progress_bars import at_work
 
 _CUT_BELOW = 0.7  # a prompt of which a smaller share was read was cut; lengths of texts in tokens vary less
 _LOWEST_SCALE = 0.85  # tokens of a prompt as a share of our estimate, of which there are 3.8 characters each
 
 
-def score_folder(folder: Path, console: Console, rows: list[dict] | None = None) -> Scores:
+def score_folder(folder: Path, console: Console, rows: Sequence[dict] | None = None) -> Scores:
     """Score the stored replies of an evaluation, and write `scores.json`.
 
     Args:
@@ -36,10 +39,10 @@ def score_folder(folder: Path, console: Console, rows: list[dict] | None = None)
     rows = rows_of(results.manifest) if rows is None else rows
     changed = changed_rows_of(results.manifest, rows)
     with at_work(console, "Scoring"):
-        found = score(rows, results.predictions)
-        found |= preference_scores(
-            rows, results.predictions, changed, results.of_counterfactuals, results.manifest.options.repeat
-        )
+        repeats = results.manifest.options.repeat
+        judged = judge(rows, results.predictions, repeats)
+        found = scores_of(rows, judged)
+        found |= preference_scores(rows, judged, changed, results.of_counterfactuals, repeats)
         best = {} if results.manifest.is_rule else best_rule(_rule_values(rows, results.manifest, console))
     scores = Scores(
         **results.manifest.model_dump(exclude={"left_out", "length_option"}),
@@ -53,10 +56,10 @@ def score_folder(folder: Path, console: Console, rows: list[dict] | None = None)
     return scores
 
 
-def _rule_values(rows: list[dict], manifest: Manifest, console: Console) -> dict[str, dict]:
+def _rule_values(rows: Sequence[dict], manifest: Manifest, console: Console) -> dict[str, dict]:
     """Metric values of the rules on the same rows; a rule that cannot run is left out, and a message names it."""
 
-    def train_rows() -> list[dict]:
+    def train_rows() -> Sequence[dict]:
         return load_split_if_any(manifest.dataset, manifest.setting, "train", manifest.revision)
 
     found = {}
@@ -74,11 +77,12 @@ def _rule_values(rows: list[dict], manifest: Manifest, console: Console) -> dict
 
 def sent_otherwise(results: Results) -> dict[str, Any]:
     """The fields `left_out` and `length_option` of `Manifest`: options that the endpoint takes otherwise."""
-    lines = results.all_predictions
-    return {
-        "left_out": sorted({option for line in lines for option in line.get("left_out") or ()}),
-        "length_option": next((line["length_option"] for line in lines if line.get("length_option")), None),
-    }
+    left_out: set[str] = set()
+    length_option = None
+    for line in results.all_predictions:
+        left_out.update(line.get("left_out") or ())
+        length_option = length_option or line.get("length_option")
+    return {"left_out": sorted(left_out), "length_option": length_option}
 
 
 def _cut_prompts(results: Results) -> int | None:
@@ -99,14 +103,17 @@ def _cut_prompts(results: Results) -> int | None:
 
 
 def _usage(results: Results) -> ReplyUsage:
-    predictions = results.all_predictions
-    tokens = {
-        key: sum(known) + sum(p.get(f"discarded_{key}") or 0 for p in predictions)
-        if (known := [p[key] for p in predictions if p.get(key) is not None])
-        else None
-        for key in ("prompt_tokens", "completion_tokens")
-    }
-    seconds = [p["seconds"] for p in predictions if p.get("seconds") is not None]
+    tokens: dict[str, int | None] = dict.fromkeys(("prompt_tokens", "completion_tokens"))
+    discarded: Counter[str] = Counter()
+    seconds = []
+    for line in results.all_predictions:
+        if line.get("seconds") is not None:
+            seconds.append(line["seconds"])
+        for key in tokens:
+            if line.get(key) is not None:
+                tokens[key] = (tokens[key] or 0) + line[key]
+            discarded[key] += line.get(f"discarded_{key}") or 0
+    tokens = {key: None if number is None else number + discarded[key] for key, number in tokens.items()}
     prices = results.manifest.prices
     usage = Usage(Prices(**prices) if prices else None)
     usage.count(**{key: number for key, number in tokens.items() if number})

@@ -2,7 +2,8 @@
 
 import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from petoolkit.text import listing
 # What spreadsheets take for the beginning of a formula, also as full-width signs and behind white space.
 _FORMULA = re.compile(r"[\s\x00]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n\x00]")
 
+_LINES_AT_ONCE = 10_000
+
 
 def check_row_file(path: Path) -> None:
     """Raise `InputError` unless rows can be written under this name."""
@@ -21,8 +24,8 @@ def check_row_file(path: Path) -> None:
         raise InputError(f"{path} does not say in which form; rows are written as {listing(list(_WRITERS))} files.")
 
 
-def write_row_file(lines: list[dict[str, Any]], path: Path) -> None:
-    """Write lines with the columns `JUDGED_COLUMNS`, all or none.
+def write_row_file(lines: Iterable[dict[str, Any]], path: Path) -> int:
+    """Write lines with the columns `JUDGED_COLUMNS`, all or none; returns their number.
 
     In a CSV, texts that a spreadsheet would take for a formula get an apostrophe before them, and unknown values are
     empty; in parquet, texts are as they are.
@@ -32,22 +35,30 @@ def write_row_file(lines: list[dict[str, Any]], path: Path) -> None:
     """
     check_row_file(path)
     with replacing(path) as temporary:
-        _WRITERS[path.suffix.lower()](lines, temporary)
+        return _WRITERS[path.suffix.lower()](iter(lines), temporary)
 
 
-def _write_parquet(lines: list[dict[str, Any]], path: Path) -> None:
+def _write_parquet(lines: Iterator[dict[str, Any]], path: Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in JUDGED_COLUMNS.items()])
-    pq.write_table(pa.Table.from_pylist(lines, schema=schema), path)
+    number = 0
+    with pq.ParquetWriter(path, schema) as writer:
+        while part := list(islice(lines, _LINES_AT_ONCE)):
+            writer.write_table(pa.Table.from_pylist(part, schema=schema))
+            number += len(part)
+    return number
 
 
-def _write_csv(lines: list[dict[str, Any]], path: Path) -> None:
+def _write_csv(lines: Iterator[dict[str, Any]], path: Path) -> int:
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(JUDGED_COLUMNS)
-        writer.writerows([csv_cell(line[name]) for name in JUDGED_COLUMNS] for line in lines)
+        number = 0
+        for number, line in enumerate(lines, start=1):  # noqa: B007 (it is returned)
+            writer.writerow([csv_cell(line[name]) for name in JUDGED_COLUMNS])
+    return number
 
 
 def csv_cell(value: Any) -> Any:
@@ -55,4 +66,4 @@ def csv_cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
-_WRITERS: dict[str, Callable[[list[dict[str, Any]], Path], None]] = {".parquet": _write_parquet, ".csv": _write_csv}
+_WRITERS: dict[str, Callable[[Iterator[dict[str, Any]], Path], int]] = {".parquet": _write_parquet, ".csv": _write_csv}

@@ -1,6 +1,6 @@
 """Scores of replies: metrics and error types with intervals, chance, breakdowns and counts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,37 @@ from petoolkit.evaluator.scores.breakdowns import RowGroup, by_setting, row_grou
 from petoolkit.evaluator.scores.chance import chance
 from petoolkit.evaluator.scores.dependence import dependence
 from petoolkit.evaluator.scores.judgements import Judgements, judge
+from petoolkit.evaluator.stored_rows import facts_of
 from petoolkit.replies import HOW_READ, READERS
 from petoolkit.scoring import ACCURACIES, ERROR_TYPES, METRICS
 
+_COLUMNS_AT_ONCE = 64  # of a bootstrap, each with a sum for every cluster
 
-def score(rows: list[dict], predictions: Iterable[dict], rounds: int = 1000, seed: int = 0) -> dict[str, Any]:
+
+def score(rows: Sequence[dict], predictions: Iterable[dict], rounds: int = 1000, seed: int = 0) -> dict[str, Any]:
     """Score the replies to rows; every row and repeat counts, and a missing or unreadable reply is wrong.
 
     Args:
         rows: rows of the dataset.
         predictions: lines of `predictions.jsonl`, in any order. The highest `repeat` sets the number of repeats; a row
             or repeat without a prediction is missing.
+        rounds, seed: see `scores_of`.
+
+    Returns:
+        See `scores_of`.
+
+    Raises:
+        InputError: if a prediction is about a row that is not in `rows`.
+    """
+    return scores_of(rows, judge(rows, predictions), rounds, seed)
+
+
+def scores_of(rows: Sequence[dict], judged: Judgements, rounds: int = 1000, seed: int = 0) -> dict[str, Any]:
+    """Scores of judged replies.
+
+    Args:
+        rows: rows of the dataset.
+        judged: the replies to them.
         rounds: number of draws of the bootstrap (`petoolkit.evaluator.scores.bootstrap`).
         seed: random seed of the bootstrap.
 
@@ -29,16 +49,13 @@ def score(rows: list[dict], predictions: Iterable[dict], rounds: int = 1000, see
         `petoolkit.evaluator.records.Scores`. A value with its interval is {`value`, `low`, `high`}; all three are
         `None` if the denominator is 0, and `low` and `high` are `None` if all rows are of one
         cluster (`clusters_of`).
-
-    Raises:
-        InputError: if a prediction is about a row that is not in `rows`.
     """
-    judged = judge(rows, predictions)
-    whole = by_setting(rows)
+    facts = facts_of(rows)
+    whole = by_setting(facts)
     scores: dict = {setting: {reader: {} for reader in READERS} for setting in whole}
     breakdowns: dict = {}
-    groups = row_groups(rows)
-    for (group, reader, metric), value in _with_intervals(rows, judged, groups, rounds, seed).items():
+    groups = row_groups(facts)
+    for (group, reader, metric), value in _with_intervals(facts, judged, groups, rounds, seed).items():
         if not group.dimension:
             scores[group.setting][reader][metric] = value
             continue
@@ -50,13 +67,13 @@ def score(rows: list[dict], predictions: Iterable[dict], rounds: int = 1000, see
         "scores": scores,
         "chance": chance(rows, whole),
         "breakdowns": breakdowns,
-        "dependence": dependence(rows, judged),
+        "dependence": dependence(facts, judged),
         "repeats": {setting: _by_repeat(judged, numbers) for setting, numbers in whole.items()},
         "counts": {setting: _counts(judged, numbers) for setting, numbers in whole.items()},
     }
 
 
-def metric_values(rows: list[dict], predictions: Iterable[dict]) -> dict:
+def metric_values(rows: Sequence[dict], predictions: Iterable[dict]) -> dict:
     """The values of `METRICS` as in `score`, by setting, reader and metric, without intervals."""
     judged = judge(rows, predictions)
     shares = {reader: _shares(judged, reader) for reader in READERS}
@@ -65,7 +82,7 @@ def metric_values(rows: list[dict], predictions: Iterable[dict]) -> dict:
             reader: {metric: _ratio(*(counts[numbers] for counts in shares[reader][metric])) for metric in METRICS}
             for reader in READERS
         }
-        for setting, numbers in by_setting(rows).items()
+        for setting, numbers in by_setting(facts_of(rows)).items()
     }
 
 
@@ -89,7 +106,7 @@ def _best(rules: dict[str, dict], setting: str, reader: str, metric: str) -> dic
 
 
 def _with_intervals(
-    rows: list[dict], judged: Judgements, groups: dict[RowGroup, np.ndarray], rounds: int, seed: int
+    rows: Sequence[dict], judged: Judgements, groups: dict[RowGroup, np.ndarray], rounds: int, seed: int
 ) -> dict[tuple[RowGroup, str, str], dict[str, float | None]]:
     """Values with intervals by group, reader and metric: all metrics and error types for a whole setting, accuracies
     for a band."""
@@ -101,20 +118,22 @@ def _with_intervals(
         for reader in READERS
         for metric in (ACCURACIES if group.dimension else (*METRICS, *ERROR_TYPES))
     ]
-    sums = np.array(
-        [
-            [cluster_sums(values, groups[group], clusters) for values in shares[reader][metric]]
-            for group, reader, metric in keys
-        ]
-    )  # (keys, numerator and denominator, clusters)
-    numerators, denominators = sums[:, 0].T, sums[:, 1].T
-    low, high = ratio_intervals(numerators, denominators, rounds, seed)
-    numerator, denominator = numerators.sum(axis=0), denominators.sum(axis=0)
-    value = np.divide(numerator, denominator, out=np.full(len(keys), np.nan), where=denominator > 0)
-    return {
-        key: {"value": _none_if_nan(v), "low": _none_if_nan(lo), "high": _none_if_nan(hi)}
-        for key, v, lo, hi in zip(keys, value, low, high, strict=True)
-    }
+    found = {}
+    for start in range(0, len(keys), _COLUMNS_AT_ONCE):
+        part = keys[start : start + _COLUMNS_AT_ONCE]
+        sums = np.array(
+            [
+                [cluster_sums(values, groups[group], clusters) for values in shares[reader][metric]]
+                for group, reader, metric in part
+            ]
+        )  # (keys, numerator and denominator, clusters)
+        numerators, denominators = sums[:, 0].T, sums[:, 1].T
+        low, high = ratio_intervals(numerators, denominators, rounds, seed)
+        numerator, denominator = numerators.sum(axis=0), denominators.sum(axis=0)
+        value = np.divide(numerator, denominator, out=np.full(len(part), np.nan), where=denominator > 0)
+        for key, *numbers in zip(part, value, low, high, strict=True):
+            found[key] = dict(zip(("value", "low", "high"), map(_none_if_nan, numbers), strict=True))
+    return found
 
 
 def _shares(judged: Judgements, reader: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:

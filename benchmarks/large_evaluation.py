@@ -1,0 +1,85 @@
+"""Evaluate a rule on many rows, and score the replies again: CPU time and most memory of each command.
+
+    petoolbench build --recipe embedded --dataset big
+    python benchmarks/large_evaluation.py big 15000 100000       (from the repository's root)
+
+The rows are copies of the test rows of a built dataset, under other users and blocks.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import datasets
+from huggingface_hub import DatasetCard
+from machine import heading
+
+from petoolbench import FEATURES, SETTINGS
+from petoolkit.text import markdown_table
+
+MODEL = "baseline:attribute-words"
+TEST = "test-00000-of-00001.parquet"
+
+
+def copy_rows(dataset: Path, rows: int, folder: Path) -> None:
+    """Write a dataset with so many test rows in all settings, and the training rows of the other one."""
+    shutil.copytree(dataset, folder)
+    card = DatasetCard.load(folder / "README.md")
+    card.data.dataset_info = None  # `datasets` compares the numbers of rows in it
+    card.save(folder / "README.md")
+    for setting in SETTINGS:
+        path = folder / "data" / setting / TEST
+        own = datasets.Dataset.from_parquet(str(path), features=FEATURES).to_list()
+        wanted = rows // len(SETTINGS)
+
+        def copies(own: list[dict] = own, wanted: int = wanted):
+            for number in range(wanted):
+                copy, at = divmod(number, len(own))
+                row = own[at]
+                user, _, config = row["id"].partition("/")
+                yield {
+                    **row,
+                    "id": f"{user}c{copy}/{config}",
+                    "user_id": f"{row['user_id']}c{copy}",
+                    "block_id": row["block_id"] and f"{row['block_id']}c{copy}",
+                }
+
+        made = datasets.Dataset.from_generator(copies, features=FEATURES, cache_dir=str(folder.parent / "cache"))
+        path.unlink()
+        made.to_parquet(str(path))
+
+
+def measured(command: list[str]) -> tuple[float, float, float]:
+    """Seconds, seconds of CPU and the most memory in GB of a command, with all that it starts."""
+    started = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "petoolbench_cli", *command], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{' '.join(command)} failed")
+    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6
+
+
+def main() -> None:
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    datasets.disable_progress_bars()
+    dataset, numbers = Path(sys.argv[1]), [int(number) for number in sys.argv[2:]]
+    print(heading(f"{MODEL} on many rows", "datasets", "pyarrow", "numpy"))
+    lines = []
+    with tempfile.TemporaryDirectory() as made:
+        for rows in numbers:
+            folder, results = Path(made) / f"rows{rows}", Path(made) / f"results{rows}"
+            copy_rows(dataset, rows, folder)
+            asked = ["evaluate", "--dataset", str(folder), "--model", MODEL, "--out", str(results)]
+            for name, command in (("evaluate", asked), ("score", ["score", str(results)])):
+                seconds, cpu, memory = measured(command)
+                lines.append([f"{rows:,}", name, f"{seconds:.0f} s", f"{cpu:.0f} s", f"{memory:.2f} GB"])
+    print(markdown_table(["test rows", "command", "time", "CPU", "most memory"], lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""The lines of `predictions.jsonl`: an index of them is in memory, and each line is read when it is needed."""
+
+from collections.abc import Callable, Iterable, Iterator, KeysView
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol
+
+from petoolbench import InputError
+from petoolkit.decoding import decode_json
+
+Prediction = dict[str, Any]
+
+
+class StoredPredictions:
+    """Predictions in files, in their order; a file must not be changed in place.
+
+    Args:
+        files: that exist.
+        lines: by row id, the number of the file and the offset of each of its lines there.
+    """
+
+    def __init__(self, files: list[Path], lines: dict[str, list[tuple[int, int]]]):
+        self._files, self._lines = files, lines
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lines.values()))
+
+    def __iter__(self) -> Iterator[Prediction]:
+        with _reading(self._files) as read:
+            yield from map(read, sorted(chain.from_iterable(self._lines.values())))
+
+    @property
+    def row_ids(self) -> KeysView[str]:
+        """The ids of the rows that they are about."""
+        return self._lines.keys()
+
+    def of_rows(self, row_ids: Iterable[str]) -> Iterator[list[Prediction]]:
+        """The predictions about each row, in the files' order; an empty list where there are none."""
+        with _reading(self._files) as read:
+            for row_id in row_ids:
+                yield [read(at) for at in self._lines.get(row_id, ())]
+
+
+class PredictionsInMemory:
+    """Predictions that are in memory, with what `StoredPredictions` has."""
+
+    def __init__(self, predictions: Iterable[Prediction]):
+        self._of_row: dict[str, list[Prediction]] = {}
+        for line in predictions:
+            self._of_row.setdefault(line["id"], []).append(line)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return chain.from_iterable(self._of_row.values())
+
+    @property
+    def row_ids(self) -> KeysView[str]:
+        """See `StoredPredictions`."""
+        return self._of_row.keys()
+
+    def of_rows(self, row_ids: Iterable[str]) -> Iterator[list[Prediction]]:
+        """See `StoredPredictions`."""
+        return (self._of_row.get(row_id, []) for row_id in row_ids)
+
+
+class PredictionsByRow(Protocol):
+    """Predictions that are found by the row that they are about."""
+
+    def __iter__(self) -> Iterator[Prediction]: ...
+
+    @property
+    def row_ids(self) -> KeysView[str]:
+        """The ids of the rows that they are about."""
+
+    def of_rows(self, row_ids: Iterable[str]) -> Iterator[list[Prediction]]:
+        """The predictions about each row."""
+
+
+def by_row(predictions: Iterable[Prediction]) -> PredictionsByRow:
+    """Predictions by the row that they are about."""
+    if isinstance(predictions, StoredPredictions | PredictionsInMemory):
+        return predictions
+    return PredictionsInMemory(predictions)
+
+
+def index_predictions(
+    files: Iterable[Path], part_of: Callable[[str], bool], repeats: int
+) -> tuple[StoredPredictions, StoredPredictions]:
+    """Check the lines of files, and index them; an incomplete last line, left by an interruption, is ignored.
+
+    Args:
+        files: of predictions; those that do not exist are left out.
+        part_of: takes a row id; false puts its lines into the first result, true into the second.
+        repeats: number of replies asked to each row.
+
+    Raises:
+        InputError: if a line is not a prediction, or is of a repeat that was not asked; names the file and the line.
+    """
+    found = [file for file in files if file.exists()]  # the manifest is written before the predictions
+    parts: tuple[dict[str, list[tuple[int, int]]], ...] = ({}, {})
+    for number, file in enumerate(found):
+        for offset, line in _checked_lines(file):
+            if line["repeat"] >= repeats:
+                raise InputError(
+                    f"{file.parent}: {line['id']} has a prediction of repeat {line['repeat']} (counted from 0), but "
+                    f"the evaluation has only {repeats}; remove the line, and evaluate again."
+                )
+            parts[part_of(line["id"])].setdefault(line["id"], []).append((number, offset))
+    return StoredPredictions(found, parts[0]), StoredPredictions(found, parts[1])
+
+
+@contextmanager
+def _reading(files: list[Path]) -> Iterator[Callable[[tuple[int, int]], Prediction]]:
+    """Yield a function that reads the prediction of a file's number and an offset there."""
+    with ExitStack() as stack:
+        opened = [stack.enter_context(open(path, "rb")) for path in files]
+
+        def read(at: tuple[int, int]) -> Prediction:
+            number, offset = at
+            file = opened[number]
+            if file.tell() != offset:  # seeking throws away what was read ahead
+                file.seek(offset)
+            prediction = decode_json(file.readline())
+            assert isinstance(prediction, dict)
+            return prediction
+
+        yield read
+
+
+def _checked_lines(path: Path) -> Iterator[tuple[int, Prediction]]:
+    """The lines of a file, each with its offset."""
+    offset = 0
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                prediction = decode_json(line)
+            except ValueError:
+                if not line.endswith(b"\n"):
+                    return
+                prediction = None
+            if not _is_prediction(prediction):
+                raise InputError(f"{path}, line {number}: not a prediction; remove the line, and evaluate again.")
+            yield offset, prediction
+            offset += len(line)
+
+
+def _is_prediction(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("id"), str)
+        and type(value.get("repeat")) is int  # a bool is an `int`, too
+        and value["repeat"] >= 0
+        and isinstance(value.get("reply", 0), str | None)
+        and isinstance(value.get("error"), str | None)
+        and all(_is_amount(value.get(name)) for name in ("prompt_tokens", "completion_tokens", "seconds"))
+    )
+
+
+def _is_amount(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15)
