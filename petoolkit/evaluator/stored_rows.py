@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, overload
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from petoolkit.evaluator.table_rows import table_rows
 
@@ -64,7 +65,7 @@ class StoredRows(Sequence[dict[str, Any]]):
     def facts(self) -> list[dict[str, Any]]:
         """The rows with the columns that group them alone, all in memory; of candidates, only `tool_name`."""
         shared: dict[Any, Any] = {}
-        return [_facts(row, shared) for row in self]
+        return [_facts(row, shared) for part in self._parts for table in tables_of(part) for row in _grouping(table)]
 
 
 class RowChain:
@@ -93,6 +94,19 @@ def tables_of(rows: "datasets.Dataset") -> Iterator[pa.Table]:
                 yield pa.Table.from_batches([batch])
 
 
+def _grouping(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows with the columns of `_FACTS`, and names of candidates."""
+    columns = {name: table[name] for name in _FACTS if name in table.column_names}
+    tools = table["candidate_tools"].combine_chunks()
+    names = pc.struct_field(pc.list_flatten(tools), "tool_name")
+    return table_rows(pa.table({**columns, "candidates": type(tools).from_arrays(_offsets(tools), names)}))
+
+
+def _offsets(lists: pa.Array) -> pa.Array:
+    lengths = pc.list_value_length(lists)
+    return pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
+
+
 def _facts(row: dict[str, Any], shared: dict[Any, Any]) -> dict[str, Any]:
     """The facts of a row; lists and calls that several rows have are one object."""
     facts = {name: row[name] for name in _FACTS if name in row}
@@ -101,6 +115,6 @@ def _facts(row: dict[str, Any], shared: dict[Any, Any]) -> dict[str, Any]:
             facts[name] = shared.setdefault(tuple(facts[name]), facts[name])
     call = facts["tool_call"]
     facts["tool_call"] = shared.setdefault((call["tool_name"], call["parameters"]), call)
-    names = tuple(tool["tool_name"] for tool in row["candidate_tools"])
+    names = tuple(row["candidates"])
     facts["candidate_tools"] = shared.setdefault(("", names), [{"tool_name": name} for name in names])
     return facts

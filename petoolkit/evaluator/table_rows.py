@@ -1,6 +1,6 @@
 """Rows of an Arrow table as dictionaries that share what is equal in them, so that 100,000 rows fit into memory."""
 
-from collections.abc import Iterator
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -44,12 +44,11 @@ def _values(array: pa.Array, texts: dict[str, str]) -> list[Any]:
     if pa.types.is_struct(kind):
         names = [kind.field(number).name for number in range(kind.num_fields)]
         parts = [_values(pc.struct_field(array, number), texts) for number in range(kind.num_fields)]
-        found: Iterator[Any] = (dict(zip(names, values, strict=True)) for values in zip(*parts, strict=True))
-        return _with_nulls(array, list(found))
+        return _with_nulls(array, [dict(zip(names, values)) for values in zip(*parts, strict=True)])  # noqa: B905
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        flat = iter(_values(pc.list_flatten(array), texts))
-        lengths = pc.fill_null(pc.list_value_length(array), 0).to_pylist()
-        return _with_nulls(array, [[next(flat) for _ in range(length)] for length in lengths])
+        flat = _values(pc.list_flatten(array), texts)
+        ends = accumulate(pc.fill_null(pc.list_value_length(array), 0).to_pylist(), initial=0)
+        return _with_nulls(array, [flat[start:end] for start, end in pairwise(ends)])
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         encoded = array.dictionary_encode()
         known = [texts.setdefault(text, text) for text in encoded.dictionary.to_pylist()]

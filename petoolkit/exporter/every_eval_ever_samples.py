@@ -1,15 +1,18 @@
 """Lines for single replies in the form of the collection Every Eval Ever."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from petoolbench import render_messages
 from petoolkit.evaluator.results_folder import Results
 from petoolkit.evaluator.scores.judged_rows import judged_rows
+from petoolkit.evaluator.stored_rows import facts_of
 
 
-def samples(rows: list[dict], results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
+def samples(rows: Sequence[dict], results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
     """A line for each row and repeat, about Tool Acc by the robust reader, without the keys of its evaluation.
 
     Args:
@@ -19,33 +22,35 @@ def samples(rows: list[dict], results: Results) -> Iterator[tuple[str, dict[str,
     Yields:
         The setting of a row, and the line of a reply to it.
     """
-    by_id = {row["id"]: row for row in rows}
-    replies = {(line["id"], line["repeat"]): line["reply"] for line in results.predictions}
-    for verdict in judged_rows(rows, results.predictions, results.manifest.options.repeat):
-        row, reply = by_id[verdict["id"]], replies.get((verdict["id"], verdict["repeat"]))
-        asked = "\n\n".join(message["content"] for message in render_messages(row))
-        right = list(row["acceptable_tools"])
-        yield (
-            verdict["setting"],
-            {
-                "sample_id": row["id"],
-                "sample_hash": hashlib.sha256(_encodable(asked + "".join(right)).encode()).hexdigest(),
-                "interaction_type": "single_turn",
-                "input": {
-                    "raw": _encodable(asked),
-                    "reference": right,
-                    "choices": [tool["tool_name"] for tool in row["candidate_tools"]],
-                },
-                "output": {"raw": [] if reply is None else [_encodable(reply)]},
-                "answer_attribution": _attribution(verdict),
-                "evaluation": {
-                    "score": float(verdict["robust_tool_right"]),
-                    "is_correct": verdict["robust_tool_right"],
-                },
-                **_usage(verdict),
-                "metadata": {name: str(verdict[name]) for name in ("setting", "kind", "block", "repeat")},
-            },
-        )
+    verdicts = groupby(judged_rows(rows, results.predictions, results.manifest.options.repeat), itemgetter("id"))
+    of_rows = results.predictions.of_rows(row["id"] for row in facts_of(rows))
+    for row, lines, (_, of_row) in zip(rows, of_rows, verdicts, strict=True):
+        replies = {line["repeat"]: line["reply"] for line in lines}
+        for verdict in of_row:
+            yield verdict["setting"], _sample(row, verdict, replies.get(verdict["repeat"]))
+
+
+def _sample(row: dict, verdict: dict, reply: str | None) -> dict[str, Any]:
+    asked = "\n\n".join(message["content"] for message in render_messages(row))
+    right = list(row["acceptable_tools"])
+    return {
+        "sample_id": row["id"],
+        "sample_hash": hashlib.sha256(_encodable(asked + "".join(right)).encode()).hexdigest(),
+        "interaction_type": "single_turn",
+        "input": {
+            "raw": _encodable(asked),
+            "reference": right,
+            "choices": [tool["tool_name"] for tool in row["candidate_tools"]],
+        },
+        "output": {"raw": [] if reply is None else [_encodable(reply)]},
+        "answer_attribution": _attribution(verdict),
+        "evaluation": {
+            "score": float(verdict["robust_tool_right"]),
+            "is_correct": verdict["robust_tool_right"],
+        },
+        **_usage(verdict),
+        "metadata": {name: str(verdict[name]) for name in ("setting", "kind", "block", "repeat")},
+    }
 
 
 def _attribution(verdict: dict[str, Any]) -> list[dict[str, Any]]:

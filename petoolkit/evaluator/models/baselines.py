@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from petoolbench import PARAMETER_KINDS, InputError, ToolName, check_choice, provider_of, to_json_text
 from petoolkit.block_rules import liked_calls, trait_counts
+from petoolkit.call_forms import ToolCall
 from petoolkit.selector.parameter_filler import parameters_from_instruction
 
 if TYPE_CHECKING:
@@ -60,13 +61,16 @@ def predict(name: str, rows: Rows, train_rows: TrainRows, seed: int) -> Iterator
     """
     check_choice(name, BASELINES, "baseline")
     choices = BASELINES[name].choose(rows, train_rows, seed)
-    return (call_of(row, row["candidate_tools"][choice]) for row, choice in zip(rows, choices, strict=True))
+    return (_reply(call_of(row, row["candidate_tools"][choice])) for row, choice in zip(rows, choices, strict=True))
 
 
-def call_of(row: dict, tool: dict) -> str:
-    """The reply that calls `tool` with parameters found in the row's instruction."""
-    parameters = parameters_from_instruction(tool, row["instruction"])
-    return to_json_text({"tool_name": tool["tool_name"], "parameters": parameters})
+def call_of(row: dict, tool: dict) -> ToolCall:
+    """The call of `tool` with parameters found in the row's instruction."""
+    return ToolCall(tool["tool_name"], parameters_from_instruction(tool, row["instruction"]))
+
+
+def _reply(call: ToolCall) -> str:
+    return to_json_text({"tool_name": call.tool_name, "parameters": call.parameters})
 
 
 def _random(rows: Rows, train_rows: TrainRows, seed: int) -> list[int]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from petoolkit.call_forms import ToolCall
 from petoolkit.call_parameters import has_right_parameters
 from petoolkit.evaluator.models.baselines import call_of
 from petoolkit.evaluator.scores.judgements import gold_documents
-from petoolkit.replies import parse_reply
 from petoolkit.scoring import METRICS, Outcome, is_right_tool, read_gold_call
 
 
@@ -21,7 +21,13 @@ def chance(rows: Sequence[dict], rows_of_setting: dict[str, np.ndarray]) -> dict
         rows: rows of the dataset.
         rows_of_setting: row numbers by setting (or `all`).
     """
-    expected = np.array([_expected(row) for row in rows]).reshape(len(rows), 2 * len(METRICS))
+    calls: list[ToolCall] = []
+    expected = np.zeros((len(rows), 2 * len(METRICS)))
+    before: dict = {}
+    for number, row in enumerate(rows):
+        if any(row[name] != before.get(name) for name in ("instruction", "candidate_tools")):  # users of a block
+            calls = [call_of(row, tool) for tool in row["candidate_tools"]]
+        expected[number], before = _expected(row, calls), row
     found = {}
     for setting, numbers in rows_of_setting.items():
         right, counted = expected[numbers].sum(axis=0).reshape(2, len(METRICS)).tolist()
@@ -32,19 +38,18 @@ def chance(rows: Sequence[dict], rows_of_setting: dict[str, np.ndarray]) -> dict
     return found
 
 
-def _expected(row: dict) -> np.ndarray:
-    """(2 * metrics,) probabilities for one row: of a right call for each metric, then of a counted call for each."""
+def _expected(row: dict, calls: list[ToolCall]) -> np.ndarray:
+    """(2 * metrics,) probabilities that one of the calls is right by each metric, and that it is counted."""
     gold = read_gold_call(row["tool_call"])
     documents = gold_documents(row)
     guesses = []
-    for tool in row["candidate_tools"]:
-        guess = parse_reply(call_of(row, tool))
-        right = is_right_tool(guess, gold, row["acceptable_tools"])
-        does_the_job = right or tool["tool_name"] in row["same_function_tools"]
-        outcome = Outcome(right, has_right_parameters(guess, gold, documents=documents), does_the_job)
+    for call in calls:
+        right = is_right_tool(call, gold, row["acceptable_tools"])
+        does_the_job = right or call.tool_name in row["same_function_tools"]
+        outcome = Outcome(right, has_right_parameters(call, gold, documents=documents), does_the_job)
         is_right = [metric.is_right(outcome) for metric in METRICS.values()]
         is_counted = [metric.is_counted is None or metric.is_counted(outcome) for metric in METRICS.values()]
-        guesses.append(np.array([*is_right, *is_counted], float))
+        guesses.append([*is_right, *is_counted])
     if not guesses:  # a row without candidates is never right, and counts where all rows count
         return np.array([0.0] * len(METRICS) + [float(metric.is_counted is None) for metric in METRICS.values()])
-    return np.sum(guesses, axis=0) / len(guesses)
+    return np.array(guesses, float).sum(axis=0) / len(guesses)
