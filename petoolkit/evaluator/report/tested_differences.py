@@ -1,6 +1,6 @@
 """Which differences of Tool Acc between the runs of a group a test supports, where rows and replies are at hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,14 +125,15 @@ def _tested(group: "RunGroup") -> "list[Run]":
     return [run for run in group.runs if not run.result.is_oracle]
 
 
-def _counts(rows: list[dict], predictions: list[dict]) -> tuple:
+def _counts(rows: Sequence[dict], predictions: Iterable[dict]) -> tuple:
     """Right calls and asked replies of each cluster, each (clusters,)."""
     import numpy as np
 
     from petoolkit.evaluator.scores.bootstrap import cluster_sums, clusters_of
     from petoolkit.evaluator.scores.judgements import judge
+    from petoolkit.evaluator.stored_rows import facts_of
 
-    judged, clusters, numbers = judge(rows, predictions), clusters_of(rows), np.arange(len(rows))
+    judged, clusters, numbers = judge(rows, predictions), clusters_of(facts_of(rows)), np.arange(len(rows))
     right = judged.right(READERS[0], "tool_acc").sum(axis=1)
     asked = np.full(len(rows), judged.repeats)
     return cluster_sums(right, numbers, clusters), cluster_sums(asked, numbers, clusters)

@@ -19,6 +19,7 @@ from petoolkit.evaluator.scores.breakdowns import by_setting
 from petoolkit.evaluator.scores.judgements import Judgements, judge
 from petoolkit.evaluator.scores.paired_tests import PairedDifference, paired_differences
 from petoolkit.evaluator.scores.preference import Counts, pair_counts
+from petoolkit.evaluator.stored_rows import facts_of
 from petoolkit.hub_reading import fetch_file
 from petoolkit.publisher.leaderboard.leaderboard_sources import BoardEvaluation
 from petoolkit.publisher.local_paths import is_hub_id, without_folders
@@ -148,7 +149,7 @@ def make_board(
     settings = [ALL, *(name for name in SETTINGS if name in first.rows)] if len(first.rows) > 2 else [ALL]
     boards = []
     for setting in settings:
-        counts = _counts(rows, judged, setting, has_pairs) if rows else {}
+        counts = _counts(facts_of(rows), judged, setting, has_pairs) if rows else {}
         differences = paired_differences(counts)
         made = [_row(run, by_folder[run.result.folder], setting, differences, run in ranked) for run in runs]
         made.sort(key=lambda one: (one.kind == "oracle", -_headline(one, has_pairs), one.label))
@@ -172,7 +173,7 @@ def _headline(row: BoardRow, has_pairs: bool) -> float:
     return -1.0 if score is None or score.value is None else score.value
 
 
-def _rows(where: list[tuple[str, str | None]], first: Scores) -> list[dict] | None:
+def _rows(where: list[tuple[str, str | None]], first: Scores) -> Sequence[dict] | None:
     """The rows of the evaluations, from the first dataset that can be read and has them."""
     for dataset, revision in dict.fromkeys(where):
         try:
@@ -197,7 +198,7 @@ def _audit(where: list[tuple[str, str | None]]) -> AuditRecord | None:
 
 
 def _judged(
-    rows: list[dict] | None, ranked: list[Run], by_folder: dict[str, BoardEvaluation]
+    rows: Sequence[dict] | None, ranked: list[Run], by_folder: dict[str, BoardEvaluation]
 ) -> tuple[dict[str, Judgements], list[str]]:
     """The judged replies of each ranked model that has some, and sentences on what cannot be tested."""
     if rows is None:
@@ -213,7 +214,7 @@ def _judged(
     return found, [f"Not among the tested models, since {how}: {listing(without)}."] if without else []
 
 
-def _counts(rows: list[dict], judged: dict[str, Judgements], setting: str, has_pairs: bool) -> dict[str, Counts]:
+def _counts(rows: Sequence[dict], judged: dict[str, Judgements], setting: str, has_pairs: bool) -> dict[str, Counts]:
     """Numerators and denominators of the share that models are ranked by, by model."""
     clusters, numbers = clusters_of(rows), by_setting(rows)[setting]
     found: dict[str, Counts] = {}

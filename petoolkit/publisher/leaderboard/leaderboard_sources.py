@@ -70,7 +70,7 @@ def _of_folder(folder: Path, say: Callable[[str], None]) -> list[BoardEvaluation
 
 
 def _replies_of(folder: Path) -> list[dict] | None:
-    return read_results(folder).predictions or None
+    return list(read_results(folder).predictions) or None
 
 
 def _of_hub(name: str, say: Callable[[str], None]) -> list[BoardEvaluation]:
