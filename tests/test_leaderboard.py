@@ -21,6 +21,7 @@ from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.records import AskedOptions, Manifest, Scores
 from petoolkit.evaluator.results_folder import fingerprint
 from petoolkit.evaluator.scores.paired_tests import paired_differences
+from petoolkit.evaluator.scores.judgements import judge
 from petoolkit.evaluator.scores.preference import preference_scores
 from petoolkit.evaluator.scores.score import score
 from petoolkit.files import write_json_lines
@@ -67,7 +68,7 @@ def results(tmp_path_factory):
             "setting": "all",
         }
         manifest = Manifest(model=f"openai:{name}", options=AskedOptions(), started="2026-11-26T10:00:00Z", **known)
-        found = score(loaded, said) | preference_scores(loaded, said, {}, [], 1)
+        found = score(loaded, said) | preference_scores(loaded, judge(loaded, said), {}, [], 1)
         manifest.write(folder / "results" / name)
         Scores(**manifest.model_dump(), **found).write(folder / "results" / name)
         write_json_lines(folder / "results" / name / "predictions.jsonl", said)

@@ -13,7 +13,7 @@ Prediction = dict[str, Any]
 
 
 class StoredPredictions:
-    """Predictions in files, in their order; a file must not be changed in place.
+    """Predictions in files, in their order; the files must stay as they are meanwhile.
 
     Args:
         files: that exist.
