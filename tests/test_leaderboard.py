@@ -20,8 +20,8 @@ from petoolkit.audit.audit import audit
 from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.records import AskedOptions, Manifest, Scores
 from petoolkit.evaluator.results_folder import fingerprint
-from petoolkit.evaluator.scores.paired_tests import paired_differences
 from petoolkit.evaluator.scores.judgements import judge
+from petoolkit.evaluator.scores.paired_tests import paired_differences
 from petoolkit.evaluator.scores.preference import preference_scores
 from petoolkit.evaluator.scores.score import score
 from petoolkit.files import write_json_lines

@@ -70,7 +70,7 @@ def _fit(datasets: Sequence[str], options: FitOptions, out: Path, console: Conso
 
 
 def _training_rows(dataset: str) -> list[dict]:
-    rows = load_split_if_any(dataset, ALL, "train")
+    rows = list(load_split_if_any(dataset, ALL, "train"))
     if not rows:
         raise InputError(
             f"{dataset} has no train split that all its settings have; a selector is fitted on training rows, so give "

@@ -22,7 +22,12 @@ from petoolkit.text import counted
 
 _TEMPLATES = Path(__file__).with_name("space")
 _COPIED = ("app.py", "Dockerfile")
-_ROOMS = ("endpoint", "evaluator", "explorer", "selector")  # of petoolkit, that the page imports beside its single files
+_ROOMS = (
+    "endpoint",
+    "evaluator",
+    "explorer",
+    "selector",
+)  # of petoolkit, that the page imports beside its single files
 # Packages that the page imports.
 _NEEDED = (
     *("click", "datasets", "filelock", "jinja2", "json-repair", "numpy", "pyarrow", "pydantic", "pyyaml", "rich"),

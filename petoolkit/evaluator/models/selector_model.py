@@ -1,7 +1,8 @@
 """A fitted selector as a model (`selector:DIR_OR_ID`); it reads rows."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from petoolbench import to_json_text
@@ -19,21 +20,19 @@ class SelectorModel:
 
     def __init__(self, setup: "ModelSetup"):
         self._selector = Selector.load(setup.name)
-        self._rows = {row["id"]: row for row in setup.rows}
 
     def count_tokens(self, messages: list[dict[str, str]]) -> int:
         """See `petoolkit.evaluator.models.model.Model`; a selector has no window."""
         return 0
 
-    def answer_all(self, prompts: list[Prompt]) -> Iterator[Answer]:
+    def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`."""
-        for start in range(0, len(prompts), _ROWS_AT_ONCE):
-            part = prompts[start : start + _ROWS_AT_ONCE]
-            rows = [self._rows[prompt.row_id] for prompt in part]
-            self._selector.prepare(rows)
-            for prompt, row in zip(part, rows, strict=True):
+        waiting = iter(prompts)
+        while part := list(islice(waiting, _ROWS_AT_ONCE)):
+            self._selector.prepare([prompt.row for prompt in part])
+            for prompt in part:
                 began = time.perf_counter()
-                reply = self._reply(row)
+                reply = self._reply(prompt.row)
                 yield Answer(prompt, reply, seconds=time.perf_counter() - began)
 
     def _reply(self, row: dict) -> str:
