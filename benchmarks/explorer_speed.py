@@ -210,7 +210,7 @@ def steps(browser, url: str) -> dict[str, list[float]]:
         models(str(number), str(number + 5))
         done |= {
             "filter: A right, B wrong": choose("outcome", "a_right"),
-            "filter: they call different tools, for the first time": choose("outcome", "different"),
+            "filter: they call different tools": choose("outcome", "different"),
         }
         with page.expect_response("**/*"):
             page.select_option("select[name=outcome]", "")

@@ -6,11 +6,15 @@ from html import unescape
 import pytest
 from block_rows import block, no_preference, override
 from explorer_data import GOOD, LATE, PLAIN, RATED, STRANGE, write_evaluation, write_rows
+from explorer_data import ROWS as EXPLORER_ROWS
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, reply, row, tool
 
 from petoolbench import SETTINGS, render_messages
 from petoolkit.dataset_record import DatasetRecord
+from petoolkit.evaluator.options import Options
+from petoolkit.evaluator.prompts.row_prompts import prompt_fingerprint
+from petoolkit.evaluator.records import Manifest
 from petoolkit.explorer.block_table import block_table
 from petoolkit.explorer.browse import matching
 from petoolkit.explorer.content import read_content
@@ -45,9 +49,7 @@ def content(tmp_path_factory):
         *(("override", f"u1-override/{setting}", reply("Aerwyn")) for setting in SETTINGS),
         ("no-preference", "u1-no-preference/chronological", reply("Cirrox")),
     ]
-    evaluation = write_evaluation(
-        folder / "a", REPLIES, "openai:gpt", ASKED, changed=changed, window=4000, protocol="prompt"
-    )
+    evaluation = write_evaluation(folder / "a", REPLIES, "openai:gpt", ASKED, changed=changed, window=4000)
     return read_content(str(folder / "petoolbench"), None, [evaluation])
 
 
@@ -385,6 +387,17 @@ def test_the_prompt_is_shown_as_it_was_sent(content, client):
         answer = client.http.get(f"/prompt?{wrong}")
         assert answer.status_code == 404
         assert "open" in answer.text
+
+
+@pytest.mark.parametrize(("is_todays", "says"), [(True, False), (False, True)])
+def test_a_prompt_whose_wording_was_another_one_says_so(tmp_path, is_todays, says):
+    evaluation = write_evaluation(tmp_path / "a", GOOD, "hf:x", window=4000, temperature=0.1)
+    now = prompt_fingerprint(EXPLORER_ROWS, Options(), {})
+    manifest = Manifest.read(evaluation)
+    manifest.model_copy(update={"prompt_fingerprint": now if is_todays else "0" * 16}).write(evaluation)
+    client = Client(read_content(write_rows(tmp_path), None, [evaluation]))
+    shown = text_of(client.html(path=f"/prompt?row={LATE['id']}&model=hf:x"))
+    assert ("The prompt's wording was another one when this model was asked; this is today's." in shown) == says
 
 
 def test_a_prompt_that_was_shortened_native_or_that_is_not_one_says_so(tmp_path):

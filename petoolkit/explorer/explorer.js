@@ -8,7 +8,11 @@ let timer = 0;
 const reportToHub = () => { // the Hub shows a Space in a frame, and people copy the address of the page around it
   if (window.parent !== window) window.parent.postMessage({ queryString: location.search.slice(1) }, "https://huggingface.co");
 };
-const piece = (address, signal) => fetch(address, { headers: { "x-piece": "1" }, signal }).then((answer) => answer.text());
+const piece = async (address, signal) => {
+  const answer = await fetch(address, { headers: { "x-piece": "1" }, signal });
+  if (!answer.ok) throw new Error(answer.status);
+  return answer.text();
+};
 const parsed = (html) => new DOMParser().parseFromString(html, "text/html").body;
 
 const isNarrow = () => matchMedia("(max-width: 47.99rem)").matches;
@@ -90,9 +94,12 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("toggle", async (event) => {
   const address = event.target.dataset?.load;
   if (!address || !event.target.open) return;
-  delete event.target.dataset.load;
-  const shown = parsed(await piece(address));
-  event.target.replaceChildren(event.target.querySelector("summary"), ...shown.childNodes);
+  try {
+    const shown = parsed(await piece(address));
+    delete event.target.dataset.load;
+    event.target.replaceChildren(event.target.querySelector("summary"), ...shown.childNodes);
+  } catch { // the link in it stays, and says what is wrong
+  }
 }, true);
 window.addEventListener("popstate", () => show(location.search || "?", { before: "" }));
 

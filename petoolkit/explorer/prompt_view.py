@@ -46,6 +46,8 @@ def prompt_view(content: Content, row: dict, evaluation: JudgedEvaluation, line:
     notes = ["Without the marks that a chat template adds."] if evaluation.manifest.chat_template_hash else []
     if dropped:
         notes.append(f"To fit into {options['window']:,} tokens, {counted(dropped, 'oldest past call')} left out.")
+    if line.get("over_window"):
+        notes.append(f"Even so it does not fit into {options['window']:,} tokens.")
     if line.get("cut"):
         notes.append(f"What follows the first {options['window']:,} tokens was cut off; here is the whole text.")
     if not _is_todays_wording(content, evaluation.manifest):
@@ -74,5 +76,5 @@ def _is_todays_wording(content: Content, manifest: Manifest) -> bool:
     index = content.index
     asked = [part for part in index.parts if part.split == manifest.split and manifest.setting in (ALL, part.config)]
     first_rows = [index.row(part.start) for part in asked if part.config in SETTINGS]
-    now = Options(history=manifest.options.history, protocol=options["protocol"])
+    now = Options(history=manifest.options.history, protocol=options.get("protocol", "prompt"))
     return prompt_fingerprint(first_rows, now, {}) == manifest.prompt_fingerprint
