@@ -11,6 +11,7 @@ from petoolbench import FEATURES, InputError, config_of
 from petoolkit.audit_record import AUDIT_FILE
 from petoolkit.dataset_files import ROWS_AT_ONCE, SplitWriter, split_file
 from petoolkit.dataset_record import CHAT, RECORD_FILE, DatasetRecord, Origin, read_dataset_record
+from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.chat_rows import write_chat
 from petoolkit.files import content_hash, replacing, restore_folder
 from petoolkit.released import PROMPTS_FOLDER
@@ -122,6 +123,7 @@ def write_dataset(
     rows: Iterable[tuple[str, dict]],
     record: Callable[[], DatasetRecord],
     released_prompts: dict[str, dict[str, str]] | None = None,
+    engine: Engine = HERE,
 ) -> str:
     """Write a dataset in one piece; whatever was in `folder` stays until the new one is complete.
 
@@ -130,6 +132,7 @@ def write_dataset(
         rows: (split, row) pairs, rows with the columns of `petoolbench.COLUMNS`; each config keeps their order.
         record: gives the dataset's record, once all rows are written; the card says the same.
         released_prompts: the authors' own prompts by setting and row id, of an import; read once all rows are written.
+        engine: renders the rows of the config `chat`.
 
     Returns:
         The dataset's fingerprint.
@@ -157,7 +160,7 @@ def write_dataset(
         splits = {key: writer.close() for key, writer in writers.items()}
         if not splits:
             raise InputError("no row is left to write; see the run's report for what was dropped.")
-        splits |= {(CHAT, split): one for split, one in write_chat(beside).items()}
+        splits |= {(CHAT, split): one for split, one in write_chat(beside, engine=engine).items()}
         for setting, prompts in (released_prompts or {}).items():
             _write_prompts(beside / PROMPTS_FOLDER / f"{setting}.parquet", prompts)
         written = record()

@@ -6,6 +6,7 @@ from typing import Literal
 
 from petoolbench import SETTINGS
 
+from .kept_vectors import ATTRIBUTES, FUNCTIONS, INSTRUCTIONS, KeptVectors, TextsOf
 from .run_folder import RunFolder
 from .stage import Stage
 from .stage_arguments import (
@@ -13,7 +14,6 @@ from .stage_arguments import (
     CountOfPartsBefore,
     DocumentsOfCatalogue,
     DrawnUsers,
-    EncoderNamed,
     EngineOfBuild,
     FromRecipe,
     Made,
@@ -36,7 +36,16 @@ from .tool_argument import ToolsOfBuild
 from .tools import Tools
 
 _TOOLS_BY_NAME = ToolsOfBuild()
-_TOOLS = Made(Tools, by_name=_TOOLS_BY_NAME, encoder=EncoderNamed("group.model"), eps=FromRecipe("group.eps"))
+_RETRIEVER = ("candidates.retriever", "group.model")
+
+
+def _tools(*embedded: TextsOf) -> Made:
+    encoder = KeptVectors("group.model", of=embedded)
+    return Made(Tools, by_name=_TOOLS_BY_NAME, encoder=encoder, eps=FromRecipe("group.eps"))
+
+
+_TOOLS = _tools(FUNCTIONS)
+_TOOLS_WITH_ATTRIBUTES = _tools(FUNCTIONS, ATTRIBUTES)
 _GROUPS = RowsOf("group", as_list=True)
 _SEED = FromRecipe("seed")
 _NOTES = NotesOfStage()
@@ -103,7 +112,7 @@ _CONTROLLED = (
         {
             "tools": _TOOLS,
             "groups": _GROUPS,
-            "retriever": EncoderNamed("candidates.retriever", "group.model"),
+            "retriever": KeptVectors(*_RETRIEVER, of=(FUNCTIONS,)),
             "settings": FromRecipe("blocks"),
             "candidates": FromRecipe("candidates", only=("number", "same_function", "retrieved")),
             "export": FromRecipe("export", only=("split", "test_share")),
@@ -166,7 +175,7 @@ _PAPER = (
         "prefer",
         prefer,
         {
-            "tools": _TOOLS,
+            "tools": _TOOLS_WITH_ATTRIBUTES,
             "groups": _GROUPS,
             "settings": FromRecipe("prefer"),
             "history": FromRecipe("history", only=("min_length", "max_length", "min_disliked")),
@@ -211,7 +220,7 @@ _PAPER = (
             "instructions": RowsOf("instruct"),
             "groups": _GROUPS,
             "tools": _TOOLS,
-            "retriever": EncoderNamed("candidates.retriever", "group.model"),
+            "retriever": KeptVectors(*_RETRIEVER, of=(FUNCTIONS, INSTRUCTIONS)),
             "settings": FromRecipe("candidates", only=("number", "same_function", "retrieved")),
             "number_of_users": FromRecipe("users"),
             "seed": _SEED,

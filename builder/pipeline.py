@@ -21,6 +21,7 @@ from .build_report import write_report
 from .dataset_card import CARD_TEMPLATE
 from .dataset_folder import check_replaceable, fingerprint, write_dataset
 from .designs import DESIGNS
+from .kept_vectors import made_with
 from .recipe import Recipe
 from .run_folder import RunFolder
 from .stage import Stage
@@ -81,7 +82,7 @@ def build(
             if usage.total:
                 write_json(run_folder / "usage.json", usage.as_json())
         write_report(run, list(stages), recipe)
-        _write_dataset(recipe, run, dataset_folder, console)
+        _write_dataset(materials, dataset_folder, console)
     return run
 
 
@@ -166,7 +167,8 @@ def _why_rejected(run: RunFolder, drawing: tuple[str, ...]) -> str:
     return "; ".join(f"{number:,} {why}" for why, number in reasons.most_common(3))
 
 
-def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Console) -> None:
+def _write_dataset(materials: Materials, folder: Path, console: Console) -> None:
+    recipe, run = materials.recipe, materials.run
     manifests = {stage: run.manifest(stage) for stage in DESIGNS[recipe.design].stages}
     exported = manifests["export"]
     record = DatasetRecord(
@@ -176,6 +178,7 @@ def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Consol
         recipe=recipe.publishable(),
         counts={stage: {"rows": known["rows"], **known["counts"]} for stage, known in manifests.items()},
         asked={stage: known["extra"]["asked"] for stage, known in manifests.items() if "asked" in known["extra"]},
+        embeddings=made_with(materials),
         statistics=exported["extra"],
     )
     key = {
@@ -190,7 +193,12 @@ def _write_dataset(recipe: Recipe, run: RunFolder, folder: Path, console: Consol
         if standing := check_replaceable(folder):
             console.print(f"{folder}/ holds {standing}; this build replaces it.", markup=False)
         with console.status(f"Writing {folder}/"):
-            write_dataset(folder, ((row.pop("split"), row) for row in run.rows("export")), lambda: record)
+            write_dataset(
+                folder,
+                ((row.pop("split"), row) for row in run.rows("export")),
+                lambda: record,
+                engine=materials.engine,
+            )
         console.print(f"Wrote {exported['rows']:,} rows to {folder}/; kept and dropped: {run.folder}/report.md")
     audited = audit_folder(folder, console)
     run.record("dataset", {**key, "fingerprint": fingerprint(folder)})

@@ -55,6 +55,7 @@ class Materials:
         self._on_reply = on_reply
         self._made: dict[int, tuple[str, Any]] = {}
         self._authors: dict[str, tuple[str, Any]] = {}
+        self.vectors: dict[str, dict[str, Any]] = {}  # what is known of the run's files of vectors, by name
 
     @cached_property
     def _endpoint(self) -> "Endpoint":

@@ -52,7 +52,10 @@ class SplitWriter:
 
     def write(self, rows: list[dict]) -> None:
         """Add rows as a row group."""
-        table = pa.Table.from_pylist(rows, schema=self._schema)
+        self.write_table(pa.Table.from_pylist(rows, schema=self._schema))
+
+    def write_table(self, table: pa.Table) -> None:
+        """Add a table of the features' columns as a row group."""
         self._finish_group()
         self._being_written = self._thread.submit(self._writer.write_table, table)
         self._written.num_examples += table.num_rows

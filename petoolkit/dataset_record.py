@@ -29,6 +29,8 @@ class DatasetRecord(BaseModel):
         counts: by stage of a build or an import of logs, the numbers of rows, and of what was kept and dropped for
             each reason.
         asked: by stage of a build, the numbers of replies and tokens that a language model was asked for.
+        embeddings: what the vectors of a build's texts were made with (weights, versions, processor), and the hash of
+            the file that holds them, by the column of the texts and the model.
         statistics: numbers of the rows, by the name of what they count.
     """
 
@@ -39,6 +41,7 @@ class DatasetRecord(BaseModel):
     logs: dict[str, Any] | None = None
     counts: dict[str, dict[str, int]] = {}
     asked: dict[str, dict[str, int]] = {}
+    embeddings: dict[str, dict[str, Any]] = {}
     statistics: dict[str, Any] = {}
 
     @property

@@ -5,16 +5,18 @@ The builder uses them (grouping, attributes, retrieval), and so does the evaluat
 
 import hashlib
 import importlib.util
+import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from rich.progress import Progress, TimeElapsedColumn
 
-from petoolbench import InputError
+from petoolbench import InputError, to_json_text
 from petoolkit.console import make_console
 from petoolkit.extras import missing_package
 from petoolkit.files import content_hash
@@ -41,6 +43,10 @@ class TextEncoder(Protocol):
     @property
     def fingerprint(self) -> str:
         """Identifies the weights of the model; vectors may be compared if their fingerprints are equal."""
+
+    @property
+    def made_with(self) -> dict[str, str]:
+        """What else the last bits of its vectors depend on: versions, device, processor."""
 
     def tokenizer(self) -> Any:
         """The model's transformers tokenizer; `None` if it can't be had."""
@@ -73,6 +79,17 @@ class Encoder:
         return content_hash(*sorted(file for kind in kinds for file in self._folder.rglob(kind)))[:32]
 
     @cached_property
+    def made_with(self) -> dict[str, str]:
+        """See `TextEncoder`."""
+        found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+        return {
+            "weights": self.fingerprint,
+            **{package: version(package) for package in ("sentence-transformers", "transformers", "torch")},
+            "device": "cpu",
+            "processor": " ".join([platform.machine(), *found]),
+        }
+
+    @cached_property
     def _transformer(self):
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
@@ -86,7 +103,8 @@ class Encoder:
 
     def encode(self, texts: Sequence[str], noun: str = "texts") -> np.ndarray:
         """See `TextEncoder`."""
-        return encode_with_cache(texts, self.fingerprint, lambda missing: self._embed(missing, noun))
+        made_with = f"{self.fingerprint} {to_json_text(self.made_with)}"
+        return encode_with_cache(texts, made_with, lambda missing: self._embed(missing, noun))
 
     def _embed(self, texts: list[str], noun: str) -> Iterator[tuple[list[str], np.ndarray]]:
         import torch
@@ -134,7 +152,7 @@ def encode_with_cache(
 
     Args:
         texts: texts to embed; a text that occurs several times is embedded once.
-        fingerprint: identifies the model; part of the cache key.
+        fingerprint: identifies the model, and what it runs on; part of the cache key.
         embed: yields the distinct missing texts and their vectors, batch by batch; each batch is cached at once.
     """
     unique = sorted(set(texts))

@@ -186,10 +186,12 @@ class GridVectors:
         return possible[np.argsort(self.distances(query, possible), kind="stable")][:number]
 
 
-def similarity_sums(vectors: np.ndarray) -> np.ndarray:
-    """(n,) for each vector on the grid, the sum of its products with all of them."""
-    found = np.zeros(len(vectors))
+def distance_sums(vectors: np.ndarray) -> np.ndarray:
+    """(n,) for each vector on the grid, the sum of its distances to all of them."""
+    halves = half_squares(vectors)
+    found = len(vectors) * halves
     for start in range(0, len(vectors), _SUMMED):
         # Each product is exact, and numbers that are added one by one give the same sum everywhere.
-        found += products(vectors, vectors[start : start + _SUMMED].sum(axis=0, dtype=np.float64)[None])[:, 0]
+        found += halves[start : start + _SUMMED].sum()
+        found -= products(vectors, vectors[start : start + _SUMMED].sum(axis=0, dtype=np.float64)[None])[:, 0]
     return found

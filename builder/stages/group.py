@@ -8,7 +8,7 @@ import numpy as np
 from petoolbench import InputError
 from petoolkit.console import make_console
 from petoolkit.engines.engine import HERE, Engine
-from petoolkit.exact_products import distances, similarity_sums
+from petoolkit.exact_products import distance_sums, distances
 
 from ..grouping.readable_texts import MULTILINGUAL_MODEL, is_readable
 from ..grouping.tool_clusters import Cluster, ToolClusters
@@ -143,7 +143,7 @@ def _row(tools: Tools, number: int, members: list[dict]) -> dict:
         "group_id": f"g{number:05d}",
         "category": members[0]["category"],
         "tools": names,
-        "functionality": members[int(np.argmax(similarity_sums(vectors)))]["functionality"],
+        "functionality": members[int(np.argmin(distance_sums(vectors)))]["functionality"],
         "largest_distance": round(float(distances(vectors, vectors).max()), 4),
     }
 

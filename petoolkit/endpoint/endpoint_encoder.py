@@ -23,6 +23,7 @@ class EndpointEncoder:
     def __init__(self, model: str, endpoint: Endpoint):
         self.model = model
         self.fingerprint = hashlib.sha256(f"{endpoint.base_url} {model}".encode()).hexdigest()[:32]
+        self.made_with = {"weights": self.fingerprint, "endpoint's model": model}
         self.texts_embedded = 0
         self.seconds_embedding = 0.0
         self._endpoint = endpoint

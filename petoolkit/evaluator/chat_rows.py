@@ -5,16 +5,19 @@ not among them, so that the mean over these rows is the Tool Acc of the benchmar
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from petoolbench import SETTINGS, SPLITS, render_messages, setting_of, to_json_text
 from petoolkit.dataset_files import SplitWriter, WrittenSplit, split_file
 from petoolkit.dataset_record import CHAT
+from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.models.native_tools import NativeTools
 
 if TYPE_CHECKING:
@@ -80,7 +83,12 @@ def chat_rows(folder: Path, split: str) -> Iterator[dict[str, Any]]:
 
     The first row of each setting comes first, then the second of each: these are of one user, and share most texts.
     """
-    of_settings = [_rows(split_file(folder, setting, split)) for setting in SETTINGS]
+    return _chat_rows(folder, split, 0)
+
+
+def _chat_rows(folder: Path, split: str, skipped: int) -> Iterator[dict[str, Any]]:
+    """The same, without the first rows of each setting."""
+    of_settings = [_rows(file, skipped) for file in _files(folder, split)]
     tools, text = None, ""  # most rows have the candidates of the row before
     for row in filter(None, chain.from_iterable(zip_longest(*of_settings))):
         if row["candidate_tools"] != tools:
@@ -89,27 +97,46 @@ def chat_rows(folder: Path, split: str) -> Iterator[dict[str, Any]]:
         yield chat_row(row, text)
 
 
-def write_chat(folder: Path, beside: Path | None = None) -> dict[str, WrittenSplit]:
+def write_chat(folder: Path, beside: Path | None = None, engine: Engine = HERE) -> dict[str, WrittenSplit]:
     """Write the config `chat` of a dataset's folder.
 
     Args:
         folder: with the rows of the settings.
         beside: the folder to write into, if it is another one.
+        engine: renders row groups.
 
     Returns:
         The files, by split.
     """
     features, written = chat_features(), {}
     for split in SPLITS:
-        rows = chat_rows(folder, split)
-        if not (part := list(islice(rows, _ROWS_AT_ONCE))):
+        lengths = [pq.read_metadata(file).num_rows if file.is_file() else 0 for file in _files(folder, split)]
+        if not any(lengths):
             continue
         writer = SplitWriter(split_file(beside or folder, CHAT, split), features, one_page=True)
-        while part:
-            writer.write(part)
-            part = list(islice(rows, _ROWS_AT_ONCE))
+        for table in _row_groups(folder, split, lengths, engine):
+            writer.write_table(table)
         written[split] = writer.close()
     return written
+
+
+def _row_groups(folder: Path, split: str, lengths: list[int], engine: Engine) -> Iterator[pa.Table]:
+    starts = range(0, sum(lengths), _ROWS_AT_ONCE)
+    if len(set(lengths)) == 1:
+        yield from (table for _, table in engine.run(partial(_row_group, folder, split), starts))
+    else:  # where a row stands is known by reading all before it
+        rows = chat_rows(folder, split)
+        yield from (_table(islice(rows, _ROWS_AT_ONCE)) for _ in starts)
+
+
+def _row_group(folder: Path, split: str, start: int) -> pa.Table:
+    """The rows of `chat_rows` from a number on, where all settings have as many."""
+    of_each, first = divmod(start, len(SETTINGS))
+    return _table(islice(_chat_rows(folder, split, of_each), first, first + _ROWS_AT_ONCE))
+
+
+def _table(rows: Iterable[dict]) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=chat_features().arrow_schema.remove_metadata())
 
 
 def chat_agrees(folder: Path) -> bool:
@@ -128,7 +155,19 @@ def chat_agrees(folder: Path) -> bool:
     return True
 
 
-def _rows(file: Path) -> Iterator[dict]:
-    if file.is_file():
-        for batch in pq.ParquetFile(file).iter_batches(_ROWS_READ):
-            yield from batch.to_pylist()
+def _files(folder: Path, split: str) -> list[Path]:
+    return [split_file(folder, setting, split) for setting in SETTINGS]
+
+
+def _rows(file: Path, skipped: int = 0) -> Iterator[dict]:
+    """The rows of a file that may not be there, from a number on."""
+    if not file.is_file():
+        return
+    with pq.ParquetFile(file) as parquet:
+        groups = list(range(parquet.num_row_groups))
+        while groups and skipped >= (number := parquet.metadata.row_group(groups[0]).num_rows):
+            skipped -= number
+            del groups[0]
+        for batch in parquet.iter_batches(_ROWS_READ, row_groups=groups):
+            yield from batch.slice(min(skipped, len(batch))).to_pylist()
+            skipped -= min(skipped, len(batch))
