@@ -38,8 +38,8 @@ def made_up(number: int, is_dense: bool) -> np.ndarray:
         part = vectors[start : start + 4_096]
         part[:] = centres[random.integers(len(centres), size=len(part))]
         part += random.uniform(0.2, 0.7, size=(len(part), 1)) * random.normal(size=part.shape)
-        part /= np.linalg.norm(part, axis=1, keepdims=True)
-    return on_grid(vectors)
+        part[:] = on_grid(part / np.linalg.norm(part, axis=1, keepdims=True))
+    return vectors
 
 
 def of_run(folder: Path) -> np.ndarray:
