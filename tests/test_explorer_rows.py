@@ -6,7 +6,6 @@ from html import unescape
 import pytest
 from block_rows import block, no_preference, override
 from explorer_data import GOOD, LATE, PLAIN, RATED, STRANGE, write_evaluation, write_rows
-from explorer_data import ROWS as EXPLORER_ROWS
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, reply, row, tool
 
@@ -392,7 +391,7 @@ def test_the_prompt_is_shown_as_it_was_sent(content, client):
 @pytest.mark.parametrize(("is_todays", "says"), [(True, False), (False, True)])
 def test_a_prompt_whose_wording_was_another_one_says_so(tmp_path, is_todays, says):
     evaluation = write_evaluation(tmp_path / "a", GOOD, "hf:x", window=4000, temperature=0.1)
-    now = prompt_fingerprint(EXPLORER_ROWS, Options(), {})
+    now = prompt_fingerprint([LATE, RATED, PLAIN], Options(), {})
     manifest = Manifest.read(evaluation)
     manifest.model_copy(update={"prompt_fingerprint": now if is_todays else "0" * 16}).write(evaluation)
     client = Client(read_content(write_rows(tmp_path), None, [evaluation]))

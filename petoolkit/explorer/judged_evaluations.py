@@ -1,6 +1,6 @@
 """Evaluations on the rows that the explorer shows: scores, replies, and a judgement of each reply."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from petoolbench import KINDS, SETTINGS, InputError
-from petoolkit.evaluator.counterfactuals.counterfactual import changed_id
+from petoolkit.evaluator.counterfactuals.counterfactual import changed_id, counterfactual_of
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.evaluator.report.run_groups import RunGroup, group_runs
 from petoolkit.evaluator.report.score_files import read_scores
 from petoolkit.evaluator.results_folder import Results, fingerprint, read_results
 from petoolkit.evaluator.scores.judgements import Judgements, judge
+from petoolkit.evaluator.stored_predictions import Prediction, PredictionsInMemory
 from petoolkit.evaluator.table_rows import table_rows
 from petoolkit.explorer.index import Index
 from petoolkit.explorer.outcomes import (
@@ -148,7 +149,7 @@ def _evaluations(
         for run in runs
     }
     by_name: dict[str, JudgedEvaluation] = {}
-    task = bars.add_task("Judging replies", total=len(runs)) if bars else None
+    task = bars.add_task("Judging replies", total=sum(len(rows.rows) for rows in asked.values())) if bars else None
     for key, rows in asked.items():
         of_rows = [run.result.folder for run in runs if (run.result.split, run.result.setting) == key]
         of_results = {names[folder]: stored[paths[folder]] for folder in of_rows}
@@ -175,20 +176,37 @@ def _asked_rows(index: Index, split: str, setting: str) -> _AskedRows:
     return _AskedRows(rows, numbers, fingerprint(rows), other_rows, others)
 
 
+class _Watched(PredictionsInMemory):
+    """Predictions that say when those of the next row are asked for."""
+
+    def __init__(self, predictions: Iterable[Prediction], next_row: Callable[[], None]):
+        super().__init__(predictions)
+        self._next_row = next_row
+
+    def of_rows(self, row_ids: Iterable[str]) -> Iterator[list[Prediction]]:
+        """See `StoredPredictions`."""
+        for lines in super().of_rows(row_ids):
+            self._next_row()
+            yield lines
+
+
 def _judged(
-    stored: dict[str, Results], asked: _AskedRows, number_of_rows: int, one_is_done: Callable[[], None]
+    stored: dict[str, Results], asked: _AskedRows, number_of_rows: int, next_row: Callable[[], None]
 ) -> dict[str, JudgedEvaluation]:
     """Evaluations of the same rows by name, judged in one go: what judging needs of a row is made once."""
     repeats = [results.manifest.options.repeat for results in stored.values()]
     starts = [0, *accumulate(repeats)]
-
-    def lines() -> Iterator[dict]:
-        for results, start in zip(stored.values(), starts, strict=False):
-            for line in results.predictions:
-                yield line if start == 0 else {**line, "repeat": start + line["repeat"]}
-            one_is_done()
-
-    judged = judge(asked.rows, lines(), sum(repeats))
+    replies = {
+        name: {(line["id"], line["repeat"]): line for line in results.all_predictions}
+        for name, results in stored.items()
+    }
+    lines = (
+        {**line, "repeat": start + repeat}
+        for start, of_model in zip(starts, replies.values(), strict=False)
+        for (row_id, repeat), line in of_model.items()
+        if not counterfactual_of(row_id)
+    )
+    judged = judge(asked.rows, _Watched(lines, next_row), sum(repeats))
     found = {}
     for (name, results), start, number in zip(stored.items(), starts, repeats, strict=False):
         evaluation = JudgedEvaluation(
@@ -199,25 +217,25 @@ def _judged(
             is_right=np.zeros(number_of_rows, bool),
             called=np.full(number_of_rows, "", object),
             outcomes={outcome: np.zeros(number_of_rows, bool) for outcome in OUTCOMES},
-            replies={(line["id"], line["repeat"]): line for line in results.all_predictions},
+            replies=replies[name],
         )
         _fill(evaluation, asked.rows, asked.numbers, judged, slice(start, start + number))
-        _fill_other_kinds(evaluation, results, asked)
+        _fill_other_kinds(evaluation, asked)
         found[name] = evaluation
     return found
 
 
-def _fill_other_kinds(evaluation: JudgedEvaluation, results: Results, asked: _AskedRows) -> None:
+def _fill_other_kinds(evaluation: JudgedEvaluation, asked: _AskedRows) -> None:
     """Judge the replies to rows of other kinds, which are kept as those of counterfactuals."""
     of_kinds = [
         number
         for number, row in enumerate(asked.of_other_kinds)
-        if ASKED_AS[row["kind"]] in results.manifest.counterfactuals
+        if ASKED_AS[row["kind"]] in evaluation.manifest.counterfactuals
     ]
     if of_kinds:
         rows = [asked.of_other_kinds[number] for number in of_kinds]
         own = {asked_id(row): row["id"] for row in rows}
-        lines = [{**line, "id": own[line["id"]]} for line in results.of_counterfactuals if line["id"] in own]
+        lines = [{**line, "id": own[row_id]} for (row_id, _), line in evaluation.replies.items() if row_id in own]
         judged = judge(rows, lines, evaluation.repeats)
         _fill(evaluation, rows, asked.other_numbers[of_kinds], judged, slice(evaluation.repeats))
 

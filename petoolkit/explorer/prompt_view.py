@@ -77,4 +77,4 @@ def _is_todays_wording(content: Content, manifest: Manifest) -> bool:
     asked = [part for part in index.parts if part.split == manifest.split and manifest.setting in (ALL, part.config)]
     first_rows = [index.row(part.start) for part in asked if part.config in SETTINGS]
     now = Options(history=manifest.options.history, protocol=options.get("protocol", "prompt"))
-    return prompt_fingerprint(first_rows, now, {}) == manifest.prompt_fingerprint
+    return prompt_fingerprint(first_rows[::-1], now, {}) == manifest.prompt_fingerprint
