@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
+_ROUNDS_AT_ONCE = 100  # in which draws are numbers of eight bytes
+
 
 def clusters_of(rows: Sequence[dict]) -> np.ndarray:
     """(rows,) numbers of the rows' blocks, or of their function groups where they have no block."""
@@ -68,13 +70,22 @@ def difference_intervals(
 
 def _drawn_ratios(numerators: np.ndarray, denominators: np.ndarray, rounds: int, seed: int) -> np.ndarray:
     """(rounds, columns) ratios of the sums of drawn clusters; NaN where a denominator is 0."""
-    clusters = len(numerators)
-    numerator, denominator = np.hsplit(_draws(clusters, rounds, seed) @ np.hstack([numerators, denominators]), 2)
+    sums = np.hstack([numerators, denominators])
+    draws = _draws(len(numerators), rounds, seed)
+    drawn = np.concatenate([part.astype(float) @ sums for part in _in_parts(draws)])
+    numerator, denominator = np.hsplit(drawn, 2)
     return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)
 
 
-@lru_cache(maxsize=2)  # of a dataset, all scores are drawn alike
+@lru_cache(maxsize=2)  # all scores of a dataset are drawn alike
 def _draws(clusters: int, rounds: int, seed: int) -> np.ndarray:
-    """(rounds, clusters) how often each cluster was drawn."""
-    drawn = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), size=rounds)
-    return drawn.astype(float)
+    """(rounds, clusters) how often each cluster was drawn, in the smallest type that can hold it."""
+    rng, shares = np.random.default_rng(seed), np.full(clusters, 1 / clusters)
+    draws = np.empty((rounds, clusters), np.min_scalar_type(clusters))
+    for part in _in_parts(draws):
+        part[:] = rng.multinomial(clusters, shares, size=len(part))
+    return draws
+
+
+def _in_parts(draws: np.ndarray) -> list[np.ndarray]:
+    return [draws[start : start + _ROUNDS_AT_ONCE] for start in range(0, len(draws), _ROUNDS_AT_ONCE)]
