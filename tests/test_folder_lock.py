@@ -24,7 +24,7 @@ from petoolkit.dataset_record import DatasetRecord
 from petoolkit.evaluator import dataset_rows
 from petoolkit.evaluator.dataset_rows import find_rows, load_rows
 from petoolkit.evaluator.evaluate import evaluate
-from petoolkit.evaluator.report import write_report
+from petoolkit.evaluator.report.write_report import write_report
 from petoolkit.explorer.index import read_index
 from petoolkit.files import replacing, write_json
 from petoolkit.folder_lock import locked

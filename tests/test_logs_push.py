@@ -11,7 +11,7 @@ from petoolkit.audit.gates import gate_names
 from petoolkit.dataset_record import DatasetRecord, is_of_logs
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.records import Manifest, Scores
-from petoolkit.evaluator.report import write_report
+from petoolkit.evaluator.report.write_report import write_report
 from petoolkit.files import write_json, write_json_lines
 from petoolkit.publisher import pack_explorer as explorer_module
 from petoolkit.publisher.logs_consent import OPTION

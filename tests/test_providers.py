@@ -18,7 +18,7 @@ from petoolkit.evaluator import dataset_rows
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.records import Manifest, Scores
-from petoolkit.evaluator.report import write_report
+from petoolkit.evaluator.report.write_report import write_report
 
 ROWS = [row(f"u{n}", "preferred_only", "Aerwyn", [past_call("Aerwyn")] * 3, group=f"g{n % 4}") for n in range(8)]
 MESSAGE = {"role": "assistant", "content": reply("Aerwyn")}

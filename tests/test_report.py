@@ -20,10 +20,11 @@ from report_folders import (
 )
 
 from petoolbench import SETTINGS, InputError
-from petoolkit.evaluator.report import paper_tables, preference_tables, run_tables, write_report
+from petoolkit.evaluator.report import paper_tables, preference_tables, run_tables
 from petoolkit.evaluator.report import report_findings as findings
 from petoolkit.evaluator.report.report_forms import FORMS
 from petoolkit.evaluator.report.score_files import read_scores
+from petoolkit.evaluator.report.write_report import write_report
 from petoolkit.evaluator.scores.score import score
 from petoolkit.figure_style import setting_colour
 from petoolkit.replies import READERS

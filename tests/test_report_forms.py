@@ -18,13 +18,14 @@ from petoolbench import SETTINGS, InputError
 from petoolbench_cli import main
 from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.report import report_findings as findings
-from petoolkit.evaluator.report import run_tables, write_report
+from petoolkit.evaluator.report import run_tables
 from petoolkit.evaluator.report.latex_text import latex
 from petoolkit.evaluator.report.report_figures import draw_figures
 from petoolkit.evaluator.report.report_forms import FORMS
 from petoolkit.evaluator.report.run_groups import group_runs
 from petoolkit.evaluator.report.score_files import read_scores
 from petoolkit.evaluator.report.tested_differences import differences_in_words, differences_table
+from petoolkit.evaluator.report.write_report import write_report
 from petoolkit.evaluator.results_folder import fingerprint
 from petoolkit.text import ALL
 
