@@ -14,7 +14,7 @@ from rich.text import Text
 
 from petoolbench import InputError
 from petoolkit.decoding import read_json
-from petoolkit.engines.engine import Engine
+from petoolkit.engines.engine import ChunkFailed, Engine
 from petoolkit.files import content_hash, read_json_lines, write_json, write_json_lines
 
 from .growing_file import growing
@@ -45,11 +45,13 @@ class PartsOfStage:
     Args:
         work: makes a part out of its arguments.
         parts: the arguments of each.
+        size: records of a part.
         engine: does it.
     """
 
     work: PartWork
     parts: Iterable[dict[str, Any]]
+    size: int
     engine: Engine
 
 
@@ -117,11 +119,10 @@ class RunFolder:
         notes = Notes()
         with self._progress(stage, notes, expected_rows) as advance:
             made = make(notes)
-            number = (
-                self._grow(path, made, key, notes, advance)
-                if isinstance(made, PartsOfStage)
-                else (write_json_lines(path, _counted(made, advance)))
-            )
+            if isinstance(made, PartsOfStage):
+                number = self._grow(stage, made, key, notes, advance)
+            else:
+                number = write_json_lines(path, _counted(made, advance))
         if notes.statistics:
             notes.extra.update(notes.statistics.summary())
         seconds = time.perf_counter() - started
@@ -141,7 +142,7 @@ class RunFolder:
         self._console.print(f"  {stage:<11} {number:,} rows in {seconds:.1f} s")
 
     def _grow(
-        self, path: Path, made: "PartsOfStage", key: dict[str, Any], notes: Notes, advance: Callable[[int], None]
+        self, stage: str, made: "PartsOfStage", key: dict[str, Any], notes: Notes, advance: Callable[[int], None]
     ) -> int:
         """Write a stage part by part, behind those that an earlier build completed; returns the number of rows."""
         rows = 0
@@ -152,10 +153,14 @@ class RunFolder:
             part.note(notes)
             advance(part.rows)
 
-        with growing(path, key, note) as file:
-            for _, part in made.engine.run(made.work, islice(made.parts, file.parts, None)):
-                file.add(part)
-                note(part)
+        with growing(self.path(stage), {**key, "records of a part": made.size}, note) as file:
+            before = file.parts
+            try:
+                for _, part in made.engine.run(made.work, islice(made.parts, before, None)):
+                    file.add(part)
+                    note(part)
+            except ChunkFailed as error:
+                raise error.named(f"the stage {stage}", before) from error
         return rows
 
     @contextmanager

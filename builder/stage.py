@@ -72,7 +72,7 @@ class Stage:
         usage = materials.usage.stage(self.name)
         notes.status = lambda: _status(usage, notes)
         self._note_embedding(materials, notes)
-        return PartsOfStage(work, self.in_parts.cut(given), materials.engine)
+        return PartsOfStage(work, self.in_parts.cut(given), self.in_parts.size, materials.engine)
 
     def rows(self, materials: Materials, notes: Notes) -> Iterator[dict]:
         """Its rows. Beside its own notes, it gets those that every stage has: rows by fate, usage, texts embedded."""

@@ -44,7 +44,7 @@ def test_a_part_has_the_rows_of_its_records_and_what_was_counted_before():
 
 def do(folder, engine, texts, work=doubled, key=1):
     run = RunFolder(folder, ["first", "last"], Console(file=io.StringIO()))
-    made = partial(PartsOfStage, PartWork(work, {}, True), parts(texts), engine)
+    made = partial(PartsOfStage, PartWork(work, {}, True), parts(texts), 3, engine)
     run.do("first", lambda notes: made(), {"made of": key})
     return run
 
@@ -77,10 +77,10 @@ def test_parts_of_a_stopped_stage_are_not_done_again_unless_something_changed(tm
     assert [row["number"] for row in run.rows("first")] == list(range(7))
     assert run.manifest("first")["counts"] == {"accepted": 4, "rejected: odd": 3, "seen": 7}
 
-    with pytest.raises(InputError, match="part 3 of the work failed \\(ValueError: no\\)"):
+    with pytest.raises(InputError, match="part 3 of the stage first failed \\(ValueError: no\\)"):
         do(tmp_path, engine, [], partial(failing_at, "r6", ValueError("no")), key=2)
     assert len(list(run.rows("first"))) == 7  # what was complete before stays
-    with pytest.raises(InputError, match="part 1 of the work failed \\(AssertionError: done again\\)"):
+    with pytest.raises(InputError, match="part 1 of the stage first failed \\(AssertionError: done again\\)"):
         do(tmp_path, engine, [], partial(failing_at, "r1", AssertionError("done again")), key=3)
 
 

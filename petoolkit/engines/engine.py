@@ -36,14 +36,32 @@ class Engine(Protocol):
 
 
 class ChunkFailed(InputError):
-    """A chunk of work could not be done; says which, and why."""
+    """A chunk of work could not be done; says which, and why.
 
-    def __init__(self, number: int, why: str, next_step: str = "the same command goes on from what is finished"):
-        super().__init__(f"part {number + 1:,} of the work failed ({why}); {next_step}.")
-        self._arguments = (number, why, next_step)
+    Args:
+        number: of the chunk, from 0.
+        why: in parentheses.
+        next_step: what the user can do.
+        work: what the chunk is a part of.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        why: str,
+        next_step: str = "the same command goes on from what is finished",
+        work: str = "the work",
+    ):
+        super().__init__(f"part {number + 1:,} of {work} failed ({why}); {next_step}.")
+        self._arguments = (number, why, next_step, work)
 
     def __reduce__(self) -> tuple[Any, ...]:  # exceptions are pickled by their message else
         return type(self), self._arguments
+
+    def named(self, work: str, before: int) -> "ChunkFailed":
+        """The same with a name for the work, of which so many chunks were done before."""
+        number, why, next_step, _ = self._arguments
+        return ChunkFailed(number + before, why, next_step, work)
 
 
 def do_chunk(function: Callable[[Chunk], Result], number: int, chunk: Chunk) -> Result:

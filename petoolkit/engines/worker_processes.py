@@ -4,9 +4,10 @@ import os
 import signal
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -46,14 +47,13 @@ class WorkerProcesses:
                         yield self._end(in_flight, path)
                 while in_flight:
                     yield self._end(in_flight, path)
-            except GeneratorExit:  # nobody asks for more results
+            except KeyboardInterrupt:
+                self._executor().shutdown(kill_workers=True)
+                raise
+            finally:  # after an error, or if nobody asks for more results
                 for one in in_flight:
                     one.future.cancel()
                 wait([one.future for one in in_flight])
-                raise
-            except BaseException:  # an error, or Ctrl-C: what is being done is of no use any more
-                self._executor().shutdown(kill_workers=True)
-                raise
 
     def _executor(self) -> Any:
         from joblib.externals.loky import get_reusable_executor
@@ -62,7 +62,8 @@ class WorkerProcesses:
         return get_reusable_executor(max_workers=self.number_of_workers, timeout=_IDLE, env=threads)
 
     def _begin(self, path: Path, number: int, chunk: Any, trial: int = 1) -> "_InFlight":
-        return _InFlight(number, chunk, trial, self._executor().submit(_do, str(path), number, chunk))
+        with _without_interrupts():
+            return _InFlight(number, chunk, trial, self._executor().submit(_do, str(path), number, chunk))
 
     def _end(self, in_flight: "deque[_InFlight]", path: Path) -> tuple[int, Any]:
         """The result of the first chunk in flight; if a worker ended, all chunks in flight are begun again."""
@@ -91,8 +92,17 @@ class _InFlight:
     future: "Future[Any]"
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Let Ctrl-C wait until processes have started: they could not be ended in between. They take none themselves."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _do(path: str, number: int, chunk: Any) -> Any:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that began this one
     return do_chunk(_function(path), number, chunk)
 
 
