@@ -8,6 +8,7 @@ import pytest
 from selector_rows import SETTINGS_HERE, WAYS, WordVectors, call, candidate, made_row, made_rows
 
 from petoolbench import InputError
+from petoolkit.selector import fit_attribute_reader
 from petoolkit.selector.evidence import EVIDENCE
 from petoolkit.selector.fit_selector import FitOptions, fit_selector
 from petoolkit.selector.selector import Selector
@@ -16,7 +17,10 @@ from petoolkit.selector.selector_files import RECORD, WEIGHTS
 
 @pytest.fixture(scope="module")
 def fit(one_thread):
-    return fit_selector(made_rows(360), FitOptions("words", ladder=False), WordVectors())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit_attribute_reader, "_STEPS_OF_PROJECTION", 40)
+        patch.setattr(fit_attribute_reader, "_STEPS_OF_HEAD", 120)
+        return fit_selector(made_rows(360), FitOptions("words", ladder=False), WordVectors())
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ def fit_of_recipe(recipe: str, construction: bool, seed: int | None, out: Path, 
     options = FitOptions(
         checked.embedding_model,
         checked.construction or construction,
+        checked.descriptions,
         checked.asked_before,
         checked.seed if seed is None else seed,
     )

@@ -24,6 +24,7 @@ class SelectorRecipe(BaseModel):
     builds: Annotated[list[Annotated[str, AfterValidator(_known_recipe)]], Field(min_length=1)]  # recipes of builds
     embedding_model: str = DEFAULT_MODEL
     construction: bool = False  # whether what is true of how benchmarks are made only is weighed too
+    descriptions: bool = True  # whether it reads what providers are like; false for data that do not say it
     # In which share of the rows with dislikes a past call is added: of a rival, asked for the same and disliked.
     asked_before: Annotated[float, Field(ge=0, le=1)] = 0
     seed: int = 0

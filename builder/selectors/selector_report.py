@@ -28,6 +28,7 @@ def fit_facts(fit: Fit, datasets: Sequence[str], rows: Sequence[dict], options: 
         "rows_left_out": fit.rows_left_out,
         "users": len({row["user_id"] for row in rows}),
         "construction": options.construction,
+        "descriptions": options.descriptions,
         "asked_before": options.asked_before,
         "seed": options.seed,
         "held_out": _scores(fit.judged),

@@ -24,7 +24,7 @@ def attribute_word_evidence(row: RowReading, vectors: Mapping[str, np.ndarray]) 
 
 def need_evidence(row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
     """(candidates, 2): the nearest of the request's sentences to one of the provider's, and beside the row's mean."""
-    said = np.stack([vectors[text] for text in row.instruction_sentences or (row.instruction,)])
+    said = np.stack([vectors[text] for text in row.instruction_sentences])
     column = np.array(
         [
             float((np.stack([vectors[text] for text in one.sentences]) @ said.T).max()) if one.sentences else 0.0

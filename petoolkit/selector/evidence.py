@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,9 @@ class Evidence:
         width: number of columns.
         columns: given a row and vectors by text, (candidates, width); `None` if the attribute reader gives them.
         read: the same of an attribute reader.
+        is_preference: whether it is weighed in networks too, where kinds can depend on each other; what says that a
+            tool does the job is not, so that it holds for other ways to write than those of the training rows.
+        is_of_descriptions: whether it reads what providers are like.
         is_construction: whether it is true of how benchmarks are made only; such is left out unless asked for.
     """
 
@@ -35,36 +39,68 @@ class Evidence:
     width: int
     columns: Columns | None = None
     read: Callable[[AttributeReader], Columns] | None = None
+    is_preference: bool = False
+    is_of_descriptions: bool = False
     is_construction: bool = False
+
+
+def _read_of_descriptions(name: str, description: str, width: int, **how: Any) -> Evidence:
+    return Evidence(name, description, width, is_preference=True, is_of_descriptions=True, **how)
 
 
 EVIDENCE: dict[str, Evidence] = {
     one.name: one
     for one in (
-        Evidence("similarity", "the request is like its document", 6, function_evidence.similarity_evidence),
-        Evidence("words", "it has words of the request", 9, function_evidence.word_evidence),
+        Evidence("similarity", "the request is like its document", 15, function_evidence.similarity_evidence),
+        Evidence("words", "it has words of the request", 6, function_evidence.word_evidence),
         Evidence("values", "the request has its documented values", 5, function_evidence.value_evidence),
         Evidence("alike", "another tool that does the same fits the request", 3, function_evidence.alike_evidence),
+        Evidence("habit", "such requests called it, or tools with such a name", 10, identity_evidence.habit_evidence),
         Evidence(
-            "habit", "it was called for such requests, or has a name like it", 10, identity_evidence.habit_evidence
+            "tool",
+            "the user liked or disliked it before",
+            6,
+            identity_evidence.tool_evidence,
+            is_preference=True,
         ),
-        Evidence("tool", "the user liked or disliked it before", 6, identity_evidence.tool_evidence),
-        Evidence("provider", "the user liked or disliked its provider", 6, identity_evidence.provider_evidence),
-        Evidence("category", "the user liked or disliked its category", 6, identity_evidence.category_evidence),
         Evidence(
+            "provider",
+            "the user liked or disliked its provider",
+            6,
+            identity_evidence.provider_evidence,
+            is_preference=True,
+        ),
+        Evidence(
+            "category",
+            "the user liked or disliked its category",
+            6,
+            identity_evidence.category_evidence,
+            is_preference=True,
+        ),
+        _read_of_descriptions(
             "attribute words",
             "its provider is described in words of liked ones",
             12,
-            attribute_evidence.attribute_word_evidence,
+            columns=attribute_evidence.attribute_word_evidence,
         ),
-        Evidence("sentences", "sentences on its provider are near", 12, attribute_evidence.sentence_evidence),
-        Evidence("need", "the request states a need that its provider meets", 2, attribute_evidence.need_evidence),
-        Evidence("projection", "learned: sentences say the same", 12, read=lambda reader: reader.projected_evidence),
-        Evidence("traits", "learned: it has traits of liked providers", 12, read=lambda reader: reader.trait_evidence),
-        Evidence("needed traits", "learned: it has a needed trait", 2, read=lambda reader: reader.need_evidence),
+        _read_of_descriptions(
+            "sentences", "sentences on its provider are near", 12, columns=attribute_evidence.sentence_evidence
+        ),
+        _read_of_descriptions(
+            "need", "the request states a need that its provider meets", 2, columns=attribute_evidence.need_evidence
+        ),
+        _read_of_descriptions(
+            "projection", "learned: sentences say the same", 12, read=lambda reader: reader.projected_evidence
+        ),
+        _read_of_descriptions(
+            "traits", "learned: it has traits of liked providers", 12, read=lambda reader: reader.trait_evidence
+        ),
+        _read_of_descriptions(
+            "needed traits", "learned: it has a needed trait", 2, read=lambda reader: reader.need_evidence
+        ),
         Evidence(
             "twins",
-            "how many tools of the row do its job",
+            "how many tools of the row do its job, and what the user did with them",
             13,
             construction_evidence.twin_evidence,
             is_construction=True,
@@ -73,13 +109,23 @@ EVIDENCE: dict[str, Evidence] = {
 }
 
 
-def chosen_evidence(construction: bool = False, reader: bool = True) -> tuple[str, ...]:
-    """The names of the kinds that a selector weighs."""
+def chosen_evidence(construction: bool = False, descriptions: bool = True) -> tuple[str, ...]:
+    """The names of the kinds that a selector weighs.
+
+    Args:
+        construction: whether it weighs what is true of how benchmarks are made only.
+        descriptions: whether it reads what providers are like.
+    """
     return tuple(
         one.name
         for one in EVIDENCE.values()
-        if (construction or not one.is_construction) and (reader or one.read is None)
+        if (construction or not one.is_construction) and (descriptions or not one.is_of_descriptions)
     )
+
+
+def in_networks(names: Collection[str]) -> np.ndarray:
+    """(columns,) bool: which columns of these kinds are weighed in networks too."""
+    return np.concatenate([np.full(one.width, one.is_preference) for one in EVIDENCE.values() if one.name in names])
 
 
 def evidence_of(

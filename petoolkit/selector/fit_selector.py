@@ -12,7 +12,7 @@ from petoolbench import InputError, setting_of
 from petoolkit.selector.asked_before import with_rivals_asked
 from petoolkit.selector.attribute_reader import AttributeReader
 from petoolkit.selector.choice_model import ChoiceModel
-from petoolkit.selector.evidence import EVIDENCE, chosen_evidence, evidence_of, slices
+from petoolkit.selector.evidence import chosen_evidence, evidence_of, in_networks, slices
 from petoolkit.selector.fit_attribute_reader import fit_attribute_reader
 from petoolkit.selector.fit_choice_model import fit_choice_model
 from petoolkit.selector.row_reading import RowReading, provider_key, read_row
@@ -63,6 +63,7 @@ class FitOptions:
     Args:
         embedding_model: any sentence-transformers model.
         construction: whether it weighs what is true of how benchmarks are made only.
+        descriptions: whether it reads what providers are like; not for data that do not say it.
         asked_before: in which share of the rows with dislikes a past call is added in which the user asked the same of
             a rival and disliked it.
         seed: of the folds, the starting values and the order.
@@ -71,6 +72,7 @@ class FitOptions:
 
     embedding_model: str
     construction: bool = False
+    descriptions: bool = True
     asked_before: float = 0.0
     seed: int = 0
     ladder: bool = True
@@ -106,7 +108,7 @@ def fit_selector(
     ]
     folds = _folds(shown, options.seed)
     evidence: list[np.ndarray] = [np.zeros(0)] * len(shown)
-    names = chosen_evidence(construction=True)
+    names = chosen_evidence(construction=True, descriptions=options.descriptions)
     for fold in range(_FOLDS):
         with step(f"Learning to read providers, part {fold + 1} of {_FOLDS + 1}"):
             inner = np.flatnonzero(folds == fold).tolist()
@@ -117,32 +119,35 @@ def fit_selector(
                 for tool in shown[number]["candidate_tools"]
                 if tool["tool_name"] in shown[number]["same_function_tools"]
             }
-            reader = _reader(shown, readings, outer, known, held, options.seed)
+            reader = _reader(shown, readings, outer, known, held, options)
             for number in inner:
                 evidence[number] = evidence_of(readings[number], known, names, reader)
     with step(f"Learning to read providers, part {_FOLDS + 1} of {_FOLDS + 1}"):
-        reader = _reader(shown, readings, range(len(shown)), known, frozenset(), options.seed)
+        reader = _reader(shown, readings, range(len(shown)), known, frozenset(), options)
     columns = slices(names)
-    weighed = chosen_evidence(options.construction, reader is not None)
+    weighed = chosen_evidence(options.construction, options.descriptions and reader is not None)
 
     def part(kept: Collection[str]) -> list[np.ndarray]:
         index = np.concatenate([np.arange(one.start, one.stop) for name, one in columns.items() if name in kept])
         return [one[:, index] for one in evidence]
 
     with step("Weighing the evidence"):
-        judged = list(_held_out(part(weighed), right, folds, shown, readings, options.seed))
-        choice = fit_choice_model(part(weighed), right, options.seed)
+        judged = list(_held_out(part(weighed), right, folds, shown, readings, options.seed, in_networks(weighed)))
+        choice = fit_choice_model(part(weighed), right, options.seed, in_networks(weighed))
     ladder = []
     if options.ladder:
         kept: list[str] = []
         for title, of_step in LADDER:
-            added = [name for name in of_step if reader is not None or EVIDENCE[name].read is None]
+            added = [name for name in of_step if name in names]
             is_used = any(evidence_part.any() for name in added for evidence_part in part([name]))
             if not is_used:
                 continue
             kept += added
             with step(f"The ladder: {title}"):
-                ladder.append((title, list(_held_out(part(kept), right, folds, shown, readings, options.seed))))
+                rung = _held_out(
+                    part(kept), right, folds, shown, readings, options.seed, in_networks(kept), quick=True
+                )
+                ladder.append((title, list(rung)))
     fitted = FittedSelector(weighed, options.embedding_model, vectors.fingerprint, choice, reader)
     return Fit(replace(fitted), judged, ladder, len(rows) - len(chosen))
 
@@ -153,9 +158,12 @@ def _reader(
     numbers: Sequence[int],
     vectors: dict[str, np.ndarray],
     without: Collection[tuple[str, ...]],
-    seed: int,
+    options: FitOptions,
 ) -> AttributeReader | None:
-    return fit_attribute_reader([rows[n] for n in numbers], [readings[n] for n in numbers], vectors, without, seed)
+    if not options.descriptions:
+        return None
+    of_rows, of_readings = [rows[n] for n in numbers], [readings[n] for n in numbers]
+    return fit_attribute_reader(of_rows, of_readings, vectors, without, options.seed)
 
 
 def _sample(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
@@ -201,13 +209,16 @@ def _held_out(
     rows: Sequence[dict[str, Any]],
     readings: Sequence[RowReading],
     seed: int,
+    seen: np.ndarray,
+    quick: bool = False,
 ) -> Iterator[Judged]:
-    """What is chosen for each row by a model that was fitted on the other parts."""
-    for fold in sorted(set(folds.tolist())):
+    """What is chosen for each row by a model that was fitted on the other parts; if it is to be quick, for those of
+    the first part."""
+    for fold in sorted(set(folds.tolist()))[: 1 if quick else None]:
         inner, outer = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
         if not len(outer):
             continue
-        model = fit_choice_model([evidence[n] for n in outer], [right[n] for n in outer], seed)
+        model = fit_choice_model([evidence[n] for n in outer], [right[n] for n in outer], seed, seen)
         for number in inner.tolist():
             yield judge(model, evidence[number], rows[number], readings[number])
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from petoolkit.attribute_reading import word_similarities
 from petoolkit.selector.row_reading import RowReading
 from petoolkit.selector.spoken_values import value_shares
 
@@ -11,29 +12,31 @@ _ALIKE = 0.8  # cosine of documents from which two tools do the same job
 
 
 def similarity_evidence(row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(candidates, 6): cosines of the request with documents and with names; each also beside the row's best and
-    mean."""
+    """(candidates, 15): cosines of the request with documents, descriptions and names, and of documents with the
+    request without its values and with its nearest sentence; each also beside the row's best and mean."""
+    documents = np.stack([vectors[one.document] for one in row.candidates])
+    descriptions = np.stack([vectors[one.description] for one in row.candidates])
+    names = np.stack([vectors[one.name] for one in row.candidates])
     request = vectors[row.instruction]
-    columns = [
-        np.array([float(vectors[getattr(one, part)] @ request) for one in row.candidates])
-        for part in ("document", "name")
-    ]
-    return _beside_the_others(columns)
+    sentences = np.stack([vectors[text] for text in row.instruction_sentences])
+    nearest = (documents @ sentences.T).max(axis=1)
+    plain = vectors[row.plain_instruction]
+    return _beside_the_others(
+        [documents @ request, descriptions @ request, names @ request, documents @ plain, nearest]
+    )
 
 
 def word_evidence(row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(candidates, 9): shares of the request's words in descriptions, names and parameters, rare words counting more;
-    each also beside the row's best and mean."""
-    columns = []
-    for part in range(3):
-        found = [one.words[part] & row.words for one in row.candidates]
-        weights = {
-            word: np.log((len(found) + 1) / (sum(word in words for words in found) + 0.5))
-            for word in frozenset().union(*found)
-        }
-        total = sum(weights.values()) + 0.5 * np.log(len(found) + 1) * (len(row.words) - len(weights)) + 1e-6
-        columns.append(np.array([sum(weights[word] for word in words) / total for words in found]))
-    return _beside_the_others(columns)
+    """(candidates, 6): the same by words (TF-IDF within the row): documents and the request, and descriptions and the
+    request without its values."""
+    documents = [one.document for one in row.candidates]
+    descriptions = [one.description for one in row.candidates]
+    return _beside_the_others(
+        [
+            word_similarities(documents, [row.instruction])[:, 0],
+            word_similarities(descriptions, [row.plain_instruction])[:, 0],
+        ]
+    )
 
 
 def value_evidence(row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -14,6 +14,7 @@ _EARLY, _MIDDLE, _LATE = 0.2, 0.35, 0.5  # shares of a history whose dislikes co
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_SAID = re.compile(r"'[^']*'|\"[^\"]*\"|“[^”]*”|-?\d+(?:[.,:-]\d+)*")
 _LONGEST_STEM = 6
 _MOST_SENTENCES = 8
 _LONGEST_SENTENCE = 400  # characters
@@ -33,19 +34,18 @@ class Candidate:
 
     Args:
         tool: the entry of a row's `candidate_tools`.
-        document, name: texts that say what it does: all of it, and its name in words.
+        document, description, name: texts that say what it does: all of it; its description alone; its name in words.
         provider, category: keys that past calls are compared by; empty where they are not known.
         sentences: that say what its provider is like.
-        words: stems of its description, of its name, and of its parameters.
     """
 
     tool: dict[str, Any]
     document: str
+    description: str
     name: str
     provider: tuple[str, ...]
     category: str
     sentences: tuple[str, ...]
-    words: tuple[frozenset[str], frozenset[str], frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class RowReading:
     """
 
     instruction: str
+    plain_instruction: str  # without quoted texts and numbers
     instruction_sentences: tuple[str, ...]
     words: frozenset[str]
     candidates: tuple[Candidate, ...]
@@ -84,9 +85,9 @@ class RowReading:
 
     def texts(self) -> list[str]:
         """All texts whose vectors are needed."""
-        named = [text for one in self.candidates for text in (one.document, one.name)]
-        called = [call.name for call in self.calls]
-        return [self.instruction, *self.instruction_sentences, *named, *called, *self.provider_sentences()]
+        asked = [self.instruction, self.plain_instruction, *self.instruction_sentences]
+        named = [text for one in self.candidates for text in (one.document, one.description, one.name)]
+        return [*asked, *named, *(call.name for call in self.calls), *self.provider_sentences()]
 
     def provider_sentences(self) -> list[str]:
         """The sentences on the providers of candidates and of past calls."""
@@ -97,12 +98,12 @@ class RowReading:
 def read_row(row: dict[str, Any]) -> RowReading:
     """Read a row of the dataset; its gold call, `same_function_tools` and `taste` are not read."""
     tools = row["candidate_tools"]
-    is_described = any(tool["provider_description"] for tool in tools)
     keyed = sorted((_canonical(tool), number) for number, tool in enumerate(tools))
     order = tuple(number for _, number in keyed)
     return RowReading(
         row["instruction"],
-        sentences_of(row["instruction"]) if is_described else (),
+        plain(row["instruction"]),
+        sentences_of(row["instruction"]) or (row["instruction"],),
         stems(row["instruction"]),
         tuple(_read_candidate(text) for text, _ in keyed),
         _read_calls(row),
@@ -122,15 +123,14 @@ def _read_candidate(text: str) -> Candidate:
     name = words_of_name(ToolName.parse(tool["tool_name"]).api)
     parameters = [parameter for kind in PARAMETER_KINDS for parameter in tool[kind]]
     named = ", ".join(words_of_name(parameter["name"]) for parameter in parameters)
-    described = " ".join(f"{words_of_name(p['name'])} {p['description'] or ''}" for p in parameters)
     return Candidate(
         tool,
         f"{name}: {tool['tool_description']} ({named})",
+        tool["tool_description"] or name,
         name,
         provider_key(tool),
         ToolName.parse(tool["tool_name"]).category,
         sentences_of(tool["provider_description"] or ""),
-        (stems(tool["tool_description"] or name), stems(name), stems(described)),
     )
 
 
@@ -173,6 +173,11 @@ def provider_key(tool: dict[str, Any]) -> tuple[str, ...]:
 def words_of_name(name: str) -> str:
     """A name in words: `fetch front page` of `fetch_frontPage`; the name itself if it has none."""
     return " ".join(_WORD.findall(_CAMEL.sub(" ", name).replace("_", " "))).lower() or name
+
+
+def plain(text: str) -> str:
+    """A text without quoted parts and numbers, which say what a call is about and not which tool does it."""
+    return " ".join(_SAID.sub(" ", text).split()) or text
 
 
 @lru_cache(maxsize=50_000)

@@ -1,0 +1,154 @@
+"""What speaks for a value of a parameter: its kind and form beside the default's, and the words around it."""
+
+import re
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+
+from petoolkit.selector.row_reading import stems, words_of_name
+from petoolkit.selector.value_candidates import KINDS, LEFT_OUT, Asked, Candidate
+
+_WORD = re.compile(r"\w+")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+_NEGATED = re.compile(r"\b(?:no|not|without|skip|leave|left|omit|except|don't|needn't|never|exclude|ignore|hide)\b", re.I)
+_PREPOSITIONS = ("in", "for", "of", "to", "from", "at", "on", "with", "by", "about", "as", "is", "the", "a")
+COLUMNS = len(KINDS) + len(_PREPOSITIONS) + 35
+
+
+def value_evidence_of(
+    one: Asked, candidates: list[Candidate], request: str, tool: dict[str, Any], others: frozenset[str]
+) -> np.ndarray:
+    """(candidates, COLUMNS) of the values that a request may give for a parameter.
+
+    Args:
+        tool: whose parameter it is.
+        others: stems of the names of its other parameters.
+    """
+    name, described = stems(words_of_name(one.parameter["name"])), stems(one.parameter["description"] or "")
+    does = stems(tool["tool_description"] or "")
+    said = stems(request)
+    sentences = _sentences(request)
+    speaking = max((len((name | described) & stems(text) - does) for _, text in sentences), default=0)
+    mean_default = _form(one.default) if one.default is not None else None
+    rows = np.zeros((len(candidates), COLUMNS))
+    for number, candidate in enumerate(candidates):
+        rows[number, KINDS.index(candidate.kind)] = 1
+        text = candidate.value if isinstance(candidate.value, str) else str(candidate.value)
+        own = stems(text) if candidate.value is not LEFT_OUT else frozenset()
+        before, after = _around(request, candidate.start, candidate.end)
+        if before and before[-1] in _PREPOSITIONS:
+            rows[number, len(KINDS) + _PREPOSITIONS.index(before[-1])] = 1
+        near = [stem for word in before[-4:] for stem in stems(word)]
+        next_stems = [stem for word in after[:3] for stem in stems(word)]
+        sentence = next((text for start, text in reversed(sentences) if start <= candidate.start), "")
+        in_sentence = stems(sentence)
+        stands = candidate.start >= 0
+        is_default = candidate.value is not LEFT_OUT and candidate.value == one.default
+        form = _form(candidate.value) if candidate.value is not LEFT_OUT else None
+        truth = candidate.value if candidate.kind == "truth" else None
+        negated = bool(_NEGATED.search(_speaking_sentence(sentences, name | described, does)))
+        values = [
+            stands,
+            is_default,
+            is_default and stands,
+            is_default and not stands and one.is_optional,
+            form is not None and mean_default is not None and form[0] == mean_default[0],
+            form is not None and mean_default is not None and form[1] == mean_default[1],
+            -abs(np.log((len(text) + 1) / (len(str(one.default)) + 1))) if one.default is not None else -0.5,
+            bool(name & set(near)),
+            bool(name & set(near[-1:])),
+            bool(described & set(near)),
+            bool(others & set(near[-1:])),
+            bool(before and before[-1] in name),
+            bool(name & set(next_stems)),
+            bool(described & set(next_stems)),
+            bool(others & set(next_stems[:1])),
+            len(own & does) / max(len(own), 1),
+            len(own & (name | described)) / max(len(own), 1),
+            len(own & others) / max(len(own), 1),
+            len((name | described) & in_sentence - own) / (len(name) + 1),
+            candidate.start / max(len(request), 1) if stands else 0.5,
+            min(len(text), 120) / 40 if stands else 0,
+            len(_WORD.findall(text)) / 4 if stands else 0,
+            speaking if candidate.value is LEFT_OUT else 0,
+            len(sentences) if candidate.value is LEFT_OUT else 0,
+            float(bool(name & said)) if candidate.value is LEFT_OUT else 0,
+            (1 if negated else -1) * (1 if truth else -1) if truth is not None else 0,
+            speaking * (1 if truth else -1) if truth is not None else 0,
+            _ends_alone(request, candidate.start, candidate.end) if stands else 0,
+            one.is_number == (candidate.kind == "number") if stands else 0,
+            _is_named_before(one.parameter["name"], request, candidate.start) if stands else 0,
+            _is_named_after(one.parameter["name"], request, candidate.end) if stands else 0,
+            _starts_with_article(text) if stands else 0,
+            _starts_with_article(text) == _starts_with_article(str(one.default)) if stands else 0,
+            bool(before[-1:] and before[-1] in ("no", "not", "without")) if stands else 0,
+            len(own & stems(_speaking_sentence(sentences, name | described, does))) / max(len(own), 1),
+        ]
+        rows[number, len(KINDS) + len(_PREPOSITIONS) :] = values
+    return rows
+
+
+@lru_cache(maxsize=4_096)
+def _sentences(request: str) -> tuple[tuple[int, str], ...]:
+    found, start = [], 0
+    for text in _SENTENCE.split(request):
+        found.append((request.find(text, start), text))
+        start = found[-1][0] + len(text)
+    return tuple(found)
+
+
+def _speaking_sentence(sentences: tuple[tuple[int, str], ...], words: frozenset[str], does: frozenset[str]) -> str:
+    """The sentence that has most words of a parameter's document, beside those of what the tool does."""
+    scored = [(len(words & stems(text) - does), text) for _, text in sentences]
+    best = max(scored, key=lambda pair: pair[0], default=(0, ""))
+    return best[1] if best[0] else ""
+
+
+@lru_cache(maxsize=8_192)
+def _around(request: str, start: int, end: int) -> tuple[list[str], list[str]]:
+    """The words before and after a part of a request, in lower case."""
+    if start < 0:
+        return [], []
+    return [w.lower() for w in _WORD.findall(request[max(0, start - 60) : start])], [
+        w.lower() for w in _WORD.findall(request[end : end + 40])
+    ]
+
+
+def _form(value: Any) -> tuple[str, str]:
+    """The form of a value: letters and digits by their kind; and its kind of word."""
+    text = value if isinstance(value, str) else str(value)
+    form = re.sub(r"[a-z\u00df-\uffff]+", "a", re.sub(r"[A-Z]", "A", re.sub(r"\d+", "0", text)))
+    return form, "0" if form[:1] == "0" else "A" if form[:1] == "A" else "a" if form[:1] == "a" else "-"
+
+
+def _ends_alone(request: str, start: int, end: int) -> float:
+    """Whether a part is not cut out of a name or number that goes on."""
+    goes_on = request[end : end + 2].strip(" ")[:1]
+    begins = request[max(0, start - 2) : start].strip(" ")[-1:]
+    return float(not (goes_on[:1].isupper() or goes_on[:1].isdigit())) - float(begins.isupper() or begins.isdigit())
+
+
+def _starts_with_article(text: str) -> bool:
+    return text.lower().startswith(("a ", "an ", "the "))
+
+
+@cache
+def _name_patterns(name: str) -> tuple[re.Pattern, re.Pattern] | None:
+    """What stands right before a value, and right after it, if the request names the parameter there."""
+    words = r"[\W_]*".join(map(re.escape, words_of_name(name).split()))
+    if not words:
+        return None
+    before = re.compile(rf"\b{words}\W*(?:(?:is|are|of|as|to|with|being|set to|equal to)\s+)?\W{{0,3}}$", re.I)
+    after = re.compile(rf"^\W{{0,2}}\s*(?:as|for)?\s*(?:the|a|an|my)?\s*{words}\b", re.I)
+    return before, after
+
+
+def _is_named_before(name: str, request: str, start: int) -> bool:
+    patterns = _name_patterns(name)
+    return bool(patterns and patterns[0].search(request[max(0, start - 80) : start]))
+
+
+def _is_named_after(name: str, request: str, end: int) -> bool:
+    patterns = _name_patterns(name)
+    return bool(patterns and patterns[1].search(request[end : end + 80]))
