@@ -377,9 +377,9 @@ def _made_with_datasets() -> dict[str, Any]:
 
 
 # What else belongs to the public names of this module.
-_IN_PETOOLKIT = ("ToolCall", "audit", "breaches", "evaluate", "load", "parse_reply", "score")
+_IN_PETOOLKIT = ("Selector", "ToolCall", "audit", "breaches", "evaluate", "load", "parse_reply", "score")
 if TYPE_CHECKING:
-    from petoolkit.api import ToolCall, audit, breaches, evaluate, load, parse_reply, score  # noqa: F401
+    from petoolkit.api import Selector, ToolCall, audit, breaches, evaluate, load, parse_reply, score  # noqa: F401
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,7 @@
 """Fit the parameter filler that ships on the training rows of datasets, and print its Param Acc on their test rows.
 
-    python benchmarks/shipped_filler.py runs/selector/embedded runs/selector/rapidapi-rivals runs/selector/embedded-rivals
+    cd runs/selector
+    python ../../benchmarks/shipped_filler.py embedded rapidapi-rivals embedded-rivals
 
 Param Acc with the right tool given, of distinct calls. The weights are written into the package.
 """

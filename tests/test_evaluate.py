@@ -20,7 +20,7 @@ from petoolkit.evaluator.results_folder import evaluations_in, read_results
 from petoolkit.evaluator.table_rows import table_rows
 from petoolkit.hub_reading import why_not_read
 from petoolkit.scoring import error_reference
-from petoolkit.selector.parameter_filler import parameters_from_instruction
+from petoolkit.selector.parameter_filler import ParameterFiller
 
 DAYS = {"name": "days", "type": "NUMBER", "description": "", "default": '"1"'}
 
@@ -105,12 +105,13 @@ def test_no_baseline_reads_the_answer(name):
         ([DAYS, CITY], "City: 'Oslo'; days: 3.", {"days": 3, "city": "Oslo"}),
         ([{**CITY, "name": "fromCity"}], "from city 'Rome' to city 'Oslo'", {"fromCity": "Rome"}),
         ([{**CITY, "name": "on", "type": "BOOLEAN", "default": None}], "on: true", {"on": True}),
-        ([{**CITY, "default": None}], "nothing to find", {"city": ""}),
+        ([{**CITY, "default": None}], "?", {"city": ""}),
         ([{**CITY, "name": "***"}], "odd 'name'", {"***": "name"}),
     ],
 )
 def test_parameters_are_found_in_the_instruction_else_their_defaults(required, instruction, expected):
-    assert parameters_from_instruction(tool("A", "b", "c", "", required), instruction) == expected
+    asked = tool("A", "forecast", "Weather forecast for a city", "", required)
+    assert ParameterFiller({}).parameters(asked, instruction) == expected
 
 
 def test_the_evaluators_scores_are_those_of_the_metrics(dataset, tmp_path):

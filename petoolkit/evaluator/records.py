@@ -16,6 +16,7 @@ from petoolkit.scoring import ERROR_TYPES, METRICS
 from petoolkit.text import ALL
 
 _RULE = "baseline:"
+_SELECTOR = "selector:"  # begins a spec of a fitted selector
 MANIFEST, SCORES = "manifest.json", "scores.json"
 BREAKDOWNS = tuple(DIMENSIONS)
 
@@ -98,6 +99,11 @@ class Manifest(BaseModel):
     def is_rule(self) -> bool:
         """Whether the model is one of the toolkit's rules."""
         return self.model.startswith(_RULE)
+
+    @property
+    def is_opponent(self) -> bool:
+        """Whether the model is one that a language model has to beat: a rule or a selector, and no oracle."""
+        return (self.is_rule or self.model.startswith(_SELECTOR)) and not self.is_oracle
 
     @property
     def is_oracle(self) -> bool:

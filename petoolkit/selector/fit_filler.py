@@ -12,17 +12,19 @@ from petoolkit.selector.choice_model import ChoiceModel
 from petoolkit.selector.fit_choice_model import fit_choice_model
 from petoolkit.selector.parameter_filler import parameters_of
 from petoolkit.selector.row_reading import stems, words_of_name
-from petoolkit.selector.value_candidates import LEFT_OUT, candidates_for
+from petoolkit.selector.value_candidates import LEFT_OUT, candidates_for, does_words
 from petoolkit.selector.value_evidence import value_evidence_of
 
 _MOST_CALLS = 3_000
+_FEWEST_CALLS = 100  # of which a filler learns more than the one that ships knows
 _MOST_WRONG = 24  # candidates of a parameter in training, beside the right one
 
 
 def fit_filler(rows: Sequence[dict[str, Any]], seed: int = 0) -> ChoiceModel | None:
-    """Fit a filler; `None` if no gold call has parameters."""
+    """Fit a filler; `None` if there are few different calls, and the one that ships knows more."""
     evidence, right = [], []
-    for row in distinct_calls(rows, seed):
+    calls = distinct_calls(rows, seed)
+    for row in calls:
         name = row["tool_call"]["tool_name"]
         tool = next((one for one in row["candidate_tools"] if one["tool_name"] == name), None)
         if tool is None:
@@ -30,7 +32,7 @@ def fit_filler(rows: Sequence[dict[str, Any]], seed: int = 0) -> ChoiceModel | N
         gold = json.loads(row["tool_call"]["parameters"])
         rng = random.Random(f"{seed}:{row['id']}")
         for one in parameters_of(tool):
-            candidates = candidates_for(one, row["instruction"])
+            candidates = candidates_for(one, row["instruction"], does_words(tool))
             wanted = gold.get(one.parameter["name"], LEFT_OUT)
             is_right = [_same(candidate.value, wanted) for candidate in candidates]
             if not any(is_right) or len(candidates) < 2:
@@ -43,7 +45,11 @@ def fit_filler(rows: Sequence[dict[str, Any]], seed: int = 0) -> ChoiceModel | N
             chosen = [candidates[number] for number in kept]
             evidence.append(value_evidence_of(one, chosen, row["instruction"], tool, others))
             right.append(np.array([is_right[number] for number in kept]))
-    return fit_choice_model(evidence, right, seed, epochs=24, dropped=0.05, width=24) if evidence else None
+    return (
+        fit_choice_model(evidence, right, seed, epochs=24, dropped=0.05, width=24)
+        if evidence and len(calls) >= _FEWEST_CALLS
+        else None
+    )
 
 
 def distinct_calls(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,13 @@ from petoolkit.selector.choice_model import ChoiceModel
 from petoolkit.selector.evidence import chosen_evidence, evidence_of, in_networks, slices
 from petoolkit.selector.fit_attribute_reader import fit_attribute_reader
 from petoolkit.selector.fit_choice_model import fit_choice_model
+from petoolkit.selector.fit_filler import fit_filler
+from petoolkit.selector.parameter_filler import arrays_of
 from petoolkit.selector.row_reading import RowReading, provider_key, read_row
 from petoolkit.selector.row_vectors import RowVectors
 from petoolkit.selector.selector_files import FittedSelector
 
-_MOST_ROWS = 6_000
+_MOST_ROWS = 5_000
 _FOLDS = 4
 # What a ladder adds step by step.
 LADDER = (
@@ -134,6 +136,8 @@ def fit_selector(
     with step("Weighing the evidence"):
         judged = list(_held_out(part(weighed), right, folds, shown, readings, options.seed, in_networks(weighed)))
         choice = fit_choice_model(part(weighed), right, options.seed, in_networks(weighed))
+    with step("Learning to fill parameters"):
+        filler = fit_filler(rows, options.seed)
     ladder = []
     if options.ladder:
         kept: list[str] = []
@@ -148,8 +152,10 @@ def fit_selector(
                     part(kept), right, folds, shown, readings, options.seed, in_networks(kept), quick=True
                 )
                 ladder.append((title, list(rung)))
-    fitted = FittedSelector(weighed, options.embedding_model, vectors.fingerprint, choice, reader)
-    return Fit(replace(fitted), judged, ladder, len(rows) - len(chosen))
+    fitted = FittedSelector(
+        weighed, options.embedding_model, vectors.fingerprint, choice, reader, arrays_of(filler) if filler else {}
+    )
+    return Fit(fitted, judged, ladder, len(rows) - len(chosen))
 
 
 def _reader(

@@ -11,7 +11,7 @@ from petoolbench import PARAMETER_KINDS
 from petoolkit.schema_fit import ToolSchema, plain_schema
 from petoolkit.selector.choice_model import ChoiceModel
 from petoolkit.selector.row_reading import stems, words_of_name
-from petoolkit.selector.value_candidates import LEFT_OUT, Asked, Candidate, asked, candidates_for
+from petoolkit.selector.value_candidates import LEFT_OUT, Asked, Candidate, asked, candidates_for, does_words
 from petoolkit.selector.value_evidence import value_evidence_of
 
 SHIPPED = Path(__file__).with_name("parameter_filler.safetensors")  # `benchmarks/shipped_filler.py` writes it
@@ -48,7 +48,7 @@ class ParameterFiller:
         return {name: found[name] for name in order if name in found}
 
     def _ranked(self, one: Asked, tool: dict[str, Any], instruction: str) -> list[tuple[Candidate, float]]:
-        candidates = candidates_for(one, instruction)
+        candidates = candidates_for(one, instruction, does_words(tool))
         others = stems(" ".join(words_of_name(p["name"]) for kind in PARAMETER_KINDS for p in tool[kind]))
         others -= stems(words_of_name(one.parameter["name"]))
         evidence = value_evidence_of(one, candidates, instruction, tool, others)
@@ -103,7 +103,12 @@ def _listed(one: Asked, candidate: Candidate, instruction: str) -> list[Any]:
     """The items of an array: the candidate, and those that are joined to it by commas or `and`."""
     items = one.schema.get("items")
     items = items if isinstance(items, dict) else {}
-    item = {"name": one.parameter["name"], "type": str(items.get("type") or "string"), "description": "", "default": None}
+    item = {
+        "name": one.parameter["name"],
+        "type": str(items.get("type") or "string"),
+        "description": "",
+        "default": None,
+    }
     import json
 
     of_items = candidates_for(asked({**item, "schema": json.dumps(items) if items else None}, False), instruction)

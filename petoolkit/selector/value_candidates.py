@@ -1,4 +1,4 @@
-"""What a request may give as the value of a parameter: quoted texts, numbers, dates, names, phrases, documented values."""
+"""What a request may give as the value of a parameter: quoted texts, numbers, dates, names, phrases ..."""
 
 import json
 import re
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from petoolbench import default_of
+from petoolbench import ToolName, default_of
 from petoolkit.schema_fit import parameter_schema, plain_schema
+from petoolkit.selector.row_reading import stems, words_of_name
 
 Kind = Literal["quoted", "number", "date", "code", "name", "tail", "phrase", "allowed", "default", "truth", "left out"]
 KINDS: tuple[Kind, ...] = (
@@ -30,7 +31,9 @@ _MOST_ALLOWED = 60
 _QUOTED = re.compile(r"'([^'\n]+)'(?![\w])|\"([^\"\n]+)\"|“([^”\n]+)”|`([^`\n]+)`")
 _DATE = re.compile(r"(?<![\w-])\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?Z?)?(?![\w-])")
 _NUMBER = re.compile(r"(?<![\w.,/:-])-?\d+(?:,\d{3})*(?:\.\d+)?(?![\w/:-]|\.\d|,\d)")
-_CODE = re.compile(r"(?:https?://|@|#)?[^\s'\"“”,;!?()]*\d[^\s'\"“”,;!?()]*|https?://[^\s'\"“”,;!?()]+|[\w.+-]+@[\w.-]+|@[\w.]+")
+_CODE = re.compile(
+    r"(?:https?://|@|#)?[^\s'\"“”,;!?()]*\d[^\s'\"“”,;!?()]*|https?://[^\s'\"“”,;!?()]+|[\w.+-]+@[\w.-]+|@[\w.]+"
+)
 _NAME = re.compile(r"\b[A-Z][\w.&'-]*(?:\s+(?:(?:of|the|and|de|la|le|van|von|in)\s+)?[A-Z0-9][\w.&'-]*)*")
 _TAIL = re.compile(r":\s+(.+?)(?=[.?!]?\s*$|[.?!]\s+[A-Z])", re.MULTILINE)
 _WORD = re.compile(r"[\w][\w.+#'/&-]*|[^\W_]")
@@ -38,8 +41,8 @@ _NUMBER_TYPES = ("NUMBER", "INTEGER", "INT", "FLOAT", "DOUBLE")
 _EDGES = frozenset(
     re.findall(
         r"\w+",
-        """a an the of for in on at to from with and or by is are was be my me i you it this that as about please what which
-        how who when where do does can could would will should into than then if there any some no not please""",
+        """a an the of for in on at to from with and or by is are was be my me i you it this that as about please what
+        which how who when where do does can could would will should into than then if there any some no not""",
     )
 )
 
@@ -101,7 +104,15 @@ def asked(parameter: dict[str, Any], is_optional: bool, root: Any = None) -> Ask
     return Asked(parameter, kind, default_of(parameter), tuple(listed[:_MOST_ALLOWED]), is_optional, dict(plain))
 
 
-_ONE_OF = re.compile(r"(?:one of|:|either)\s+((?:[\w.+/-]+(?: [\w.+/-]+)?,\s*)+(?:(?:or|and)\s+)?[\w.+/-]+(?: or [\w.+/-]+)?)", re.I)
+def does_words(tool: dict[str, Any]) -> frozenset[str]:
+    """Stems of the words that say what a tool does."""
+    name = words_of_name(ToolName.parse(tool.get("tool_name", "")).api)
+    return stems(f"{name} {tool['tool_description'] or ''}")
+
+
+_ONE_OF = re.compile(
+    r"(?:one of|:|either)\s+((?:[\w.+/-]+(?: [\w.+/-]+)?,\s*)+(?:(?:or|and)\s+)?[\w.+/-]+(?: or [\w.+/-]+)?)", re.I
+)
 
 
 def _allowed_in_words(parameter: dict[str, Any], kind: str) -> list[Any]:
@@ -110,22 +121,41 @@ def _allowed_in_words(parameter: dict[str, Any], kind: str) -> list[Any]:
     return [part for part in re.split(r",\s*|\s+or\s+|\s+and\s+", found[1]) if part] if found else []
 
 
-def candidates_for(one: Asked, request: str) -> list[Candidate]:
-    """The values that a request may give for a parameter, at least one; texts are of its documented type."""
+def candidates_for(one: Asked, request: str, does: frozenset[str] = frozenset()) -> list[Candidate]:
+    """The values that a request may give for a parameter, at least one; texts are of its documented type.
+
+    Args:
+        does: stems of words that say what the tool does; a phrase of such words alone is not a value.
+    """
     found: list[Candidate] = []
     if one.kind in ("BOOLEAN", "BOOL"):
-        found = [Candidate(value, "truth") for value in (True, False)]
+        found = [_truth(one, value, request) for value in (True, False)]
     elif one.allowed:
         found = [_allowed(value, request) for value in one.allowed]
     elif one.is_number:
-        found = [Candidate(_number(text), kind, start, end) for text, kind, start, end in _parts(request) if kind == "number"]
+        found = [
+            Candidate(_number(text), kind, start, end)
+            for text, kind, start, end in _parts(request)
+            if kind == "number"
+        ]
     else:
-        found = [Candidate(text, kind, start, end) for text, kind, start, end in _parts(request)]
+        found = [
+            Candidate(text, kind, start, end)
+            for text, kind, start, end in _parts(request)
+            if kind not in ("name", "phrase") or not (own := stems(text)) or not own <= does or text == one.default
+        ]
     if one.default is not None and one.default not in [x.value for x in found if type(x.value) is type(one.default)]:
         found.append(Candidate(one.default, "default"))
     if one.is_optional:
         found.append(Candidate(LEFT_OUT, "left out"))
     return found or [Candidate(one.default if one.default is not None else "", "default")]
+
+
+def _truth(one: Asked, value: bool, request: str) -> Candidate:
+    """True or false, with what says it where a request does so literally: `adult: false`."""
+    name = r"[\W_]*".join(map(re.escape, words_of_name(one.parameter["name"]).split()))
+    found = re.search(rf"\b{name}\W+(?:\w+\s+)?({str(value).lower()})\b", request, re.I) if name else None
+    return Candidate(value, "truth", *(found.span(1) if found else (-1, -1)))
 
 
 def _allowed(value: Any, request: str) -> Candidate:
@@ -153,7 +183,9 @@ def _parts(request: str) -> tuple[tuple[str, Kind, int, int], ...]:
     for match in _QUOTED.finditer(request):
         text = next(group for group in match.groups() if group is not None)
         add(text, "quoted", match.start() + 1)
-    for pattern, kind in ((_DATE, "date"), (_NUMBER, "number"), (_CODE, "code"), (_NAME, "name")):
+    patterns: tuple[tuple[re.Pattern, Kind], ...]
+    patterns = ((_DATE, "date"), (_NUMBER, "number"), (_CODE, "code"), (_NAME, "name"))
+    for pattern, kind in patterns:
         for match in pattern.finditer(request):
             add(match.group(), kind, match.start())
     for match in _TAIL.finditer(request):
@@ -172,7 +204,7 @@ def _parts(request: str) -> tuple[tuple[str, Kind, int, int], ...]:
 
 
 # Kinds under which the same text is not found again.
-_BEFORE: dict[Kind, tuple[Kind, ...]] = {kind: () for kind in KINDS} | {
+_BEFORE: dict[Kind, tuple[Kind, ...]] = dict.fromkeys(KINDS, ()) | {
     "code": ("date", "quoted"),
     "phrase": ("name", "quoted", "code", "date", "number", "tail"),
     "name": ("quoted",),

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from petoolkit.selector.row_reading import stems, words_of_name
-from petoolkit.selector.value_candidates import KINDS, LEFT_OUT, Asked, Candidate
+from petoolkit.selector.value_candidates import KINDS, LEFT_OUT, Asked, Candidate, does_words
 
 _WORD = re.compile(r"\w+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
-_NEGATED = re.compile(r"\b(?:no|not|without|skip|leave|left|omit|except|don't|needn't|never|exclude|ignore|hide)\b", re.I)
+_NEGATED = re.compile(
+    r"\b(?:no|not|without|skip|leave|left|omit|except|don't|needn't|never|exclude|ignore|hide)\b", re.I
+)
 _PREPOSITIONS = ("in", "for", "of", "to", "from", "at", "on", "with", "by", "about", "as", "is", "the", "a")
 COLUMNS = len(KINDS) + len(_PREPOSITIONS) + 35
 
@@ -26,7 +28,7 @@ def value_evidence_of(
         others: stems of the names of its other parameters.
     """
     name, described = stems(words_of_name(one.parameter["name"])), stems(one.parameter["description"] or "")
-    does = stems(tool["tool_description"] or "")
+    does = does_words(tool)
     said = stems(request)
     sentences = _sentences(request)
     speaking = max((len((name | described) & stems(text) - does) for _, text in sentences), default=0)

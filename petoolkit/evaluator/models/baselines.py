@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from petoolbench import PARAMETER_KINDS, InputError, ToolName, check_choice, provider_of, to_json_text
 from petoolkit.block_rules import liked_calls, trait_counts
 from petoolkit.call_forms import ToolCall
-from petoolkit.selector.parameter_filler import parameters_from_instruction
+from petoolkit.selector.filled_calls import filled_parameters
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +66,7 @@ def predict(name: str, rows: Rows, train_rows: TrainRows, seed: int) -> Iterator
 
 def call_of(row: dict, tool: dict) -> ToolCall:
     """The call of `tool` with parameters found in the row's instruction."""
-    return ToolCall(tool["tool_name"], parameters_from_instruction(tool, row["instruction"]))
+    return ToolCall(tool["tool_name"], filled_parameters(to_json_text(tool), row["instruction"]))
 
 
 def _reply(call: ToolCall) -> str:

@@ -119,7 +119,7 @@ class RunGroup:
         rules = [BestRule(rule.name, rule.value) for rule in named if rule and rule.value is not None]
         for run in self.runs:
             value = run.result.score(setting, metric, reader).value
-            if run.result.is_rule and not run.result.is_oracle and value is not None:
+            if run.result.is_opponent and value is not None:
                 rules.append(BestRule(run.label, value))
         return max(rules, key=lambda rule: rule.value, default=None)
 
