@@ -11,7 +11,7 @@ from rows import past_call, row
 
 from petoolbench import SETTINGS, InputError, setting_of
 from petoolkit.audit.audit import audit_rows
-from petoolkit.audit.audit_rows import AuditRows
+from petoolkit.audit.audit_rows import RowsInMemory
 from petoolkit.audit.choices import Choices
 from petoolkit.audit.gates import check_gate_names, gate_names
 from petoolkit.audit.rating_order import rating_order
@@ -55,7 +55,7 @@ def same_providers():
 
 
 def audited(test, train=(), record=RECORD, **options):
-    rows = AuditRows()
+    rows = RowsInMemory()
     for split, some in (("test", test), ("train", train)):
         for one in some:
             rows.add(setting_of(one), split, one)

@@ -1,7 +1,7 @@
 """The rows of an import that are audited: all, or those of users drawn out of many."""
 
 from petoolbench import config_of
-from petoolkit.audit.audit_rows import AuditRows
+from petoolkit.audit.audit_rows import RowsInMemory
 
 from ..record_rng import record_rng
 
@@ -17,7 +17,7 @@ class AuditSample:
     """
 
     def __init__(self, expected: int, seed: int):
-        self.rows = AuditRows()
+        self.rows = RowsInMemory()
         self.numbers: dict[str, dict[str, int]] = {}  # of all rows, by config and split
         self.share = min(1.0, _MOST_ROWS / max(expected, 1))
         self._seed = seed

@@ -1,14 +1,14 @@
 """The audit of a dataset: rules that must fail are asked, readers that must not, and its rows are counted."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
 from petoolbench import SETTINGS, InputError
-from petoolkit.audit.audit_rows import AuditRows, read_rows
+from petoolkit.audit.audit_rows import AuditRows, CheckedRows, read_rows
 from petoolkit.audit.choices import Choices
 from petoolkit.audit.gates import FEWEST_CLUSTERS, RATING_ORDER, gate_results, order_passes, passes
 from petoolkit.audit.rating_order import rating_order
@@ -46,7 +46,10 @@ def audit(dataset: str, revision: str | None, console: Console, allowed: tuple[s
     folder = Path(dataset)
     with progress_bars(console) as progress:
         rows = read_rows(dataset, commit, progress)
-        bar = progress.add_task("Asking the solvers", total=len(SOLVERS) * len(rows.rows))
+        bar = progress.add_task(
+            "Asking the solvers",
+            total=len(SOLVERS) * sum(1 for setting in SETTINGS if setting in rows.checked.numbers),
+        )
         return audit_rows(
             rows,
             dataset,
@@ -78,52 +81,60 @@ def audit_rows(
     Raises:
         InputError: if no row can be asked.
     """
-    split = _split_to_ask(rows, name)
+    checked = rows.checked
+    split = _split_to_ask(checked, name)
     settings: dict[str, SettingAudit] = {}
-    asked_rows: list[dict] = []
+    clusters: list[str] = []
+    liked: dict[str, int] = {}
+    disliked: dict[str, int] = {}
     rights: dict[str, list[np.ndarray]] = defaultdict(list)  # by solver, for each setting where it was asked
     for setting in SETTINGS:
-        choices = Choices(rows.preference(setting, split))
+        choices = Choices(rows.to_ask(setting, split))
         if not choices.rows:
             continue
-        fitting = Choices(rows.preference(setting, "train")) if split == "test" else Choices([])
+        fitting = Choices(rows.to_ask(setting, "train")) if split == "test" else Choices([])
 
         def say(solver: str, setting: str = setting) -> None:
             on_solver(f"{setting_label(setting)}: {solver}")
 
         solved, not_asked = solve(choices, fitting if fitting.rows else None, say)
         settings[setting] = _setting_audit(choices, solved, not_asked)
-        asked_rows += choices.rows
+        clusters += [row["block_id"] or row["group_id"] for row in choices.rows]
+        liked[setting], disliked[setting] = (
+            sum(int((sign * liking > 0).sum()) for liking in choices.liking) for sign in (1, -1)
+        )
         for one in solved:
             rights[one.solver.name].append(one.right)
     split_by = record.split if record else None
-    shared = overlaps(rows.sound("test"), rows.sound("train")) if split == "test" and rows.sound("train") else []
-    asked = rows.sound(split)
-    blocks = _by_block(rows)
+    has_train = checked.sound["train"] > 0
+    shared = overlaps(rows.sound("test"), rows.sound("train")) if split == "test" and has_train else []
+    facts = _Facts(rows.sound(split))
+    all_blocks, broken = _broken_rules(rows.blocks(), record)
     return AuditRecord(
         rows_hash=rows_hash,
         split=split,
-        fitted_on="train" if rows.sound("train") and split == "test" else "other blocks",
+        fitted_on="train" if has_train and split == "test" else "other blocks",
         split_by=split_by,
-        row_numbers=rows.numbers,
-        users=len({row["user_id"] for row in asked}),
-        blocks=len({row["block_id"] for row in asked} - {""}),
-        groups=len({row["group_id"] for row in asked} - {""}),
+        row_numbers=checked.numbers,
+        users=len(facts.users),
+        blocks=len(facts.blocks - {""}),
+        groups=len(facts.groups - {""}),
         settings=settings,
         resolution=resolution(
-            Choices(asked_rows).clusters,
+            np.unique(clusters, return_inverse=True)[1],
             {solver: np.concatenate(right) for solver, right in rights.items() if len(right) == len(settings)},
         ),
         counts=[
-            CountedRows(name=one.name, description=one.description, rows=sum(map(one.holds, asked)), of=len(asked))
+            CountedRows(name=one.name, description=one.description, rows=facts.counts[one.name], of=facts.rows)
             for one in COUNTS
         ],
-        **_liked_and_disliked(rows, split),
-        breaches=rows.breaches,
-        broken_rules=_broken_rules(blocks, record),
-        all_blocks=len(blocks),
+        liked_calls=liked,
+        disliked_calls=disliked,
+        breaches=checked.breaches,
+        broken_rules=broken,
+        all_blocks=all_blocks,
         overlaps=shared,
-        notes=_notes(rows, split),
+        notes=_notes(checked, split),
         gates=gate_results(settings, shared, split_by),
         allowed=sorted({*allowed, *_allowed_by_recipe(record)}),
     )
@@ -133,37 +144,53 @@ def _allowed_by_recipe(record: DatasetRecord | None) -> list[str]:
     return list((((record.recipe if record else None) or {}).get("audit") or {}).get("allow") or [])
 
 
-def _split_to_ask(rows: AuditRows, dataset: str) -> str:
+class _Facts:
+    """What rows have, counted in one go."""
+
+    def __init__(self, rows: Iterable[dict]):
+        self.rows = 0
+        self.users: set[str] = set()
+        self.blocks: set[str] = set()
+        self.groups: set[str] = set()
+        self.counts = dict.fromkeys((one.name for one in COUNTS), 0)
+        for row in rows:
+            self.rows += 1
+            self.users.add(row["user_id"])
+            self.blocks.add(row["block_id"])
+            self.groups.add(row["group_id"])
+            for one in COUNTS:
+                self.counts[one.name] += one.holds(row)
+
+
+def _split_to_ask(checked: CheckedRows, dataset: str) -> str:
     for split in ("test", "train"):
-        if any(rows.preference(setting, split) for setting in SETTINGS):
+        if any(checked.to_ask[setting, split] for setting in SETTINGS):
             return split
     raise InputError(
         f"{dataset} cannot be audited: no row of the splits test and train keeps the contract and has two candidates "
-        f"that do the job ({counted(len(rows.all), 'row')} read"
-        + "".join(f"; {counted(number, 'row')}: {rule}" for rule, number in rows.breaches.items())
+        f"that do the job ({counted(sum(map(sum, (one.values() for one in checked.numbers.values()))), 'row')} read"
+        + "".join(f"; {counted(number, 'row')}: {rule}" for rule, number in checked.breaches.items())
         + "); check its same_function_tools."
     )
 
 
-def _notes(rows: AuditRows, split: str) -> list[str]:
+def _notes(checked: CheckedRows, split: str) -> list[str]:
     """What cannot be asked, or is asked in another way."""
     notes = []
     if split == "train":
         notes.append("There is no test split; the training split is asked, and what the splits share cannot be.")
-    elif not rows.sound("train"):
+    elif not checked.sound["train"]:
         notes.append(
             "There is no training split: solvers are fitted on the rows without the blocks, else the users, that they "
             "solve, and what the splits share cannot be asked."
         )
     for setting in SETTINGS:
-        if not rows.preference(setting, split):
+        if not checked.to_ask[setting, split]:
             notes.append(f"There are no rows to ask in {setting_label(setting)}.")
-    sound = [row for row in rows.sound(split) if row["id"].rpartition("/")[2] in SETTINGS]
-    alone = sum(len(row["same_function_tools"]) < 2 for row in sound)
-    if alone:
+    if alone := checked.alone[split]:
         notes.append(f"Not asked: {counted(alone, 'row')} in which only one candidate does the job.")
-    if rows.broken_ids:
-        notes.append(f"Not asked, since they break the contract: {counted(len(rows.broken_ids), 'row')}.")
+    if checked.broken_ids:
+        notes.append(f"Not asked, since they break the contract: {counted(len(checked.broken_ids), 'row')}.")
     return notes
 
 
@@ -194,30 +221,15 @@ def _setting_audit(choices: Choices, solved: list[Solved], not_asked: dict[str, 
     )
 
 
-def _liked_and_disliked(rows: AuditRows, split: str) -> dict[str, dict[str, int]]:
-    numbers: dict[str, dict[str, int]] = {"liked_calls": {}, "disliked_calls": {}}
-    for setting in SETTINGS:
-        choices = Choices(rows.preference(setting, split))
-        if choices.rows:
-            numbers["liked_calls"][setting] = sum(int((liking > 0).sum()) for liking in choices.liking)
-            numbers["disliked_calls"][setting] = sum(int((liking < 0).sum()) for liking in choices.liking)
-    return numbers
-
-
-def _by_block(rows: AuditRows) -> dict[str, list[dict]]:
-    blocks: dict[str, list[dict]] = defaultdict(list)
-    for row in rows.all:
-        if row["block_id"]:
-            blocks[row["block_id"]].append(row)
-    return blocks
-
-
-def _broken_rules(blocks: dict[str, list[dict]], record: DatasetRecord | None) -> dict[str, int]:
+def _broken_rules(blocks: Iterable[list[dict]], record: DatasetRecord | None) -> tuple[int, dict[str, int]]:
+    """The number of blocks, and of those that break a rule by the rule."""
     is_crossed = record is not None and record.is_crossed
     broken: Counter[str] = Counter()
-    for block in blocks.values():
+    number = 0
+    for block in blocks:
+        number += 1
         try:
             broken.update(broken_rules(block, is_crossed))
         except (ValueError, KeyError, TypeError, AttributeError):
             broken[_NO_TASTE] += 1
-    return dict(broken)
+    return number, dict(broken)

@@ -1,18 +1,26 @@
 """What the test split shares with training rows."""
 
+from collections.abc import Iterable
+
 from petoolkit.audit_record import Overlap
 from petoolkit.split_rules import SHAREABLE
 
 
-def overlaps(test: list[dict], train: list[dict]) -> list[Overlap]:
+def overlaps(test: Iterable[dict], train: Iterable[dict]) -> list[Overlap]:
     """For each kind of values, how many of the test rows' the training rows have too."""
-    found = []
-    for kind in SHAREABLE:
-        known = {value for row in train for value in kind.of_train(row)}
-        by_row = [set(kind.of_test(row)) for row in test]
-        own = set().union(*by_row)
-        if own:
-            shared = own & known
-            rows = sum(not shared.isdisjoint(values) for values in by_row)
-            found.append(Overlap(name=kind.name, shared=len(shared), of=len(own), test_rows=rows))
-    return found
+    known: list[set[str]] = [set() for _ in SHAREABLE]
+    for row in train:
+        for values, kind in zip(known, SHAREABLE, strict=True):
+            values.update(kind.of_train(row))
+    own: list[set[str]] = [set() for _ in SHAREABLE]
+    sharing = [0] * len(SHAREABLE)
+    for row in test:
+        for number, kind in enumerate(SHAREABLE):
+            values = set(kind.of_test(row))
+            own[number] |= values
+            sharing[number] += not known[number].isdisjoint(values)
+    return [
+        Overlap(name=kind.name, shared=len(mine & theirs), of=len(mine), test_rows=rows)
+        for kind, mine, theirs, rows in zip(SHAREABLE, own, known, sharing, strict=True)
+        if mine
+    ]

@@ -12,30 +12,42 @@ _ROWS_AT_ONCE = 2_000
 def table_rows(table: pa.Table) -> list[dict]:
     """The rows of a table, as `table.to_pylist()` gives them, in a tenth of the memory where rows repeat tools.
 
-    Equal texts are one object, and so are equal documents of candidate tools: do not change them.
+    Equal texts are one object, and so are equal documents of candidate tools and equal past calls: do not change them.
     """
-    texts: dict[str, str] = {}
-    tools: dict[str, list[dict]] = {}
-    rows: list[dict] = []
-    for start in range(0, table.num_rows, _ROWS_AT_ONCE):
-        part = table.slice(start, _ROWS_AT_ONCE)
-        columns = [_values(part[name].combine_chunks(), texts) for name in table.column_names]
-        for values in zip(*columns, strict=True):
-            row = dict(zip(table.column_names, values, strict=True))
-            if isinstance(candidates := row.get("candidate_tools"), list):
-                row["candidate_tools"] = [_shared(tool, tools) for tool in candidates]
-            rows.append(row)
-    return rows
+    return SharingRows().rows_of(table)
 
 
-def _shared(tool: dict, tools: dict[str, list[dict]]) -> dict:
-    """The first document that equals this one."""
-    known = tools.setdefault(tool["tool_name"], [])
-    for one in known:
-        if one == tool:
-            return one
-    known.append(tool)
-    return tool
+class SharingRows:
+    """Makes rows of tables that share what is equal in them, as `table_rows` does for those of one table."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._tools: dict[str, list[dict]] = {}
+        self._calls: dict[tuple, dict] = {}
+
+    def rows_of(self, table: pa.Table) -> list[dict]:
+        """The rows of a table."""
+        rows: list[dict] = []
+        for start in range(0, table.num_rows, _ROWS_AT_ONCE):
+            part = table.slice(start, _ROWS_AT_ONCE)
+            columns = [_values(part[name].combine_chunks(), self._texts) for name in table.column_names]
+            for values in zip(*columns, strict=True):
+                row = dict(zip(table.column_names, values, strict=True))
+                if isinstance(candidates := row.get("candidate_tools"), list):
+                    row["candidate_tools"] = [self._shared_tool(tool) for tool in candidates]
+                if isinstance(history := row.get("history"), list):
+                    row["history"] = [self._calls.setdefault(tuple(call.values()), call) for call in history]
+                rows.append(row)
+        return rows
+
+    def _shared_tool(self, tool: dict) -> dict:
+        """The first document that equals this one."""
+        known = self._tools.setdefault(tool["tool_name"], [])
+        for one in known:
+            if one == tool:
+                return one
+        known.append(tool)
+        return tool
 
 
 def _values(array: pa.Array, texts: dict[str, str]) -> list[Any]:
