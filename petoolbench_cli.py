@@ -16,6 +16,7 @@ from petoolkit.builder.survey.catalogue_command import NAMES, catalogue, given_c
 from petoolbench import InputError
 from petoolkit.audit.audit_commands import audit
 from petoolkit.console import make_console
+from petoolkit.engines.engine_options import engine_options
 from petoolkit.evaluator.evaluate_commands import compare, dataset_option, evaluate, report, revision_option, score
 from petoolkit.exporter.export_commands import export
 from petoolkit.files import DISK_ERRORS
@@ -117,9 +118,7 @@ def main() -> None:
     "--batch", is_flag=True, default=None, help="Send the provider's batch files: cheaper, answered within a day."
 )
 @click.option("--max-cost", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop at this cost.")
-@click.option(
-    "--workers", type=click.IntRange(1), default=1, help="Processes that share the work; the dataset stays the same."
-)
+@engine_options
 @click.option(
     "--run",
     "run_folder",
@@ -130,7 +129,7 @@ def main() -> None:
 @written_dataset
 @replace_option
 def build(
-    recipe, users, seed, author, workers, run_folder, dataset_folder, replace, preview, catalogue, **options
+    recipe, users, seed, author, engine, run_folder, dataset_folder, replace, preview, catalogue, **options
 ) -> None:
     """Build a benchmark from tool documents. Options go over the recipe's keys.
 
@@ -149,7 +148,7 @@ def build(
         _show_preview(checked, preview)
         return
     run_folder = run_folder or Path("runs") / path.stem
-    run_build(checked, run_folder, dataset_folder, make_console(stderr=True), replace=replace, workers=workers)
+    run_build(checked, run_folder, dataset_folder, make_console(stderr=True), replace=replace, engine=engine)
 
 
 def _show_preview(recipe, number: int) -> None:

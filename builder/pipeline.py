@@ -12,7 +12,7 @@ from petoolkit.audit_record import check_gates
 from petoolkit.audit_tables import verdict
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.endpoint.usage import Usage
-from petoolkit.engines.engine import make_engine
+from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator import chat_rows
 from petoolkit.files import content_hash, write_json
 from petoolkit.folder_lock import check_outside, locked
@@ -44,7 +44,7 @@ def build(
     usage: Usage | None = None,
     on_reply: Callable = lambda request, reply: None,
     replace: bool = False,
-    workers: int = 1,
+    engine: Engine = HERE,
 ) -> RunFolder:
     """Build a dataset, doing only what has changed since the run folder's last build.
 
@@ -59,7 +59,7 @@ def build(
         usage: counts what is asked of a language model, if an author asks one.
         on_reply: gets each request to it and its reply.
         replace: whether the dataset may replace an imported one.
-        workers: processes of this machine that share the work; the dataset is the same with any number.
+        engine: does what can be done in parts; the dataset is the same with any.
 
     Raises:
         InputError: for a mistake in the recipe, a catalogue or a folder, or if another process writes one of the
@@ -73,7 +73,7 @@ def build(
         run = RunFolder(run_folder, list(stages), console)
         console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_folder}/)")
         usage = usage or Usage(recipe.llm.chat_prices)
-        materials = Materials(recipe, run, usage, on_reply, make_engine(workers))
+        materials = Materials(recipe, run, usage, on_reply, engine)
         try:
             do_stages(materials)
         except NoGroup as error:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, Protocol, TypeVar
 
-from petoolbench import InputError
+from petoolbench import InputError, check_choice
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
@@ -17,7 +17,9 @@ class Engine(Protocol):
     each process once, for they may be large.
     """
 
-    number_of_workers: int
+    @property
+    def number_of_workers(self) -> int:
+        """How many chunks are done at once."""
 
     def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Numbered[Result]:
         """Do all chunks.
@@ -63,6 +65,11 @@ class ChunkFailed(InputError):
         number, why, next_step, _ = self._arguments
         return ChunkFailed(number + before, why, next_step, work)
 
+    def on(self, node: str) -> "ChunkFailed":
+        """The same with the name of the machine that it happened on."""
+        number, why, *others = self._arguments
+        return ChunkFailed(number, f"{why}, on {node}", *others)
+
 
 def do_chunk(function: Callable[[Chunk], Result], number: int, chunk: Chunk) -> Result:
     """The result of one chunk; raises what `Engine.run` raises."""
@@ -88,9 +95,28 @@ class Here:
 HERE = Here()
 
 
-def make_engine(workers: int) -> Engine:
-    """The engine for a number of processes on this machine."""
-    if workers <= 1:
+LOCAL, RAY = "local", "ray"
+
+
+def make_engine(workers: int | None = None, name: str = LOCAL, address: str | None = None) -> Engine:
+    """Make an engine.
+
+    Args:
+        workers: processes that share the work; by default one, or with Ray as many as the cluster has processors.
+        name: `local` for processes of this machine, or `ray`.
+        address: of a Ray cluster.
+
+    Raises:
+        InputError: for an unknown name, an address without Ray, or if Ray is not installed.
+    """
+    check_choice(name, (LOCAL, RAY), "engine")
+    if name == RAY:
+        from petoolkit.engines.ray_engine import RayEngine
+
+        return RayEngine(address, workers)
+    if address:
+        raise InputError("--address is the address of a Ray cluster; add --engine ray.")
+    if workers is None or workers <= 1:
         return HERE
     from petoolkit.engines.worker_processes import WorkerProcesses
 
