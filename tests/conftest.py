@@ -37,6 +37,7 @@ WHOLE = {
         "test_explorer_page",
         "test_exports",
         "test_fast_training",
+        "test_fit_selector",
         "test_hf_model",
     ),
     *("test_openai_author", "test_openai_model", "test_pairs", "test_push", "test_push_adapter", "test_push_faults"),

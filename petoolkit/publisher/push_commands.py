@@ -146,6 +146,23 @@ def adapter(folder, repo_id, dry_run, **target_options) -> None:
 
 
 @push.command()
+@_folder
+@_repo_id
+@_target_options
+def selector(folder, repo_id, dry_run, **target_options) -> None:
+    """Publish a selector with its card.
+
+    DIR is the folder that `petoolbench fit selector --out` wrote. Afterwards, `--model selector:USER/NAME` asks it.
+    """
+    from petoolkit.publisher.pack_selector import pack_selector
+
+    def pack(console: "Console") -> "Package":
+        return pack_selector(folder, repo_id)
+
+    _publish("model", folder, repo_id, dry_run, pack, is_locked=True, **target_options)
+
+
+@push.command()
 @click.argument("metric", metavar="METRIC")
 @_repo_id
 @_target_options

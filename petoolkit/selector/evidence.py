@@ -28,8 +28,9 @@ class Evidence:
         width: number of columns.
         columns: given a row and vectors by text, (candidates, width); `None` if the attribute reader gives them.
         read: the same of an attribute reader.
-        is_preference: whether it is weighed in networks too, where kinds can depend on each other; what says that a
-            tool does the job is not, so that it holds for other ways to write than those of the training rows.
+        is_preference: whether it is weighed in networks too, where kinds can depend on each other, if no provider is
+            described; what says that a tool does the job is not then, so that it holds for other ways to write than
+            those of the training rows.
         is_of_descriptions: whether it reads what providers are like.
         is_construction: whether it is true of how benchmarks are made only; such is left out unless asked for.
     """

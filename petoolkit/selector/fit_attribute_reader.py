@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from petoolbench import KINDS
 from petoolkit.selector.attribute_reader import AttributeReader
 from petoolkit.selector.row_reading import LIKINGS, RowReading, sentences_of
 
@@ -37,8 +38,8 @@ def fit_attribute_reader(
         without: providers that are not looked at, so that the reader can be tested on what it has not seen.
         seed: of the starting values and the order.
     """
-    texts = sorted({text for one in readings for text in one.provider_sentences()})
-    if not texts:
+    texts = sorted({text for one in readings for text in (*one.provider_sentences(), *one.instruction_sentences)})
+    if not any(one.provider_sentences() for one in readings):
         return None
     matrix = np.stack([vectors[text] for text in texts])
     numbers = {text: number for number, text in enumerate(texts)}
@@ -61,7 +62,23 @@ def _labelled(rows: Sequence[dict[str, Any]], without: Providers) -> dict[str, f
         for one, traits in shown:
             if traits is not None and one["provider_description"] and provider_key(one) not in without:
                 found.setdefault(one["provider_description"], set()).update(traits)
-    return {text: frozenset(traits) for text, traits in found.items()}
+    return {text: frozenset(traits) for text, traits in found.items()} | _needs(rows)
+
+
+def _needs(rows: Sequence[dict[str, Any]]) -> dict[str, frozenset[str]]:
+    """The traits that requests state a need for in their last sentence: in each row, the right tool has it, and no
+    rival."""
+    found: dict[str, frozenset[str]] = {}
+    for row in rows:
+        sentences = sentences_of(row["instruction"])
+        if row["kind"] != KINDS[1] or not row["taste"] or len(sentences) < 2:
+            continue
+        shown = json.loads(row["taste"]).get("tool_traits", {})
+        right = {trait for name in row["acceptable_tools"] for trait in shown.get(name, ())}
+        rivals = set(row["same_function_tools"]) - set(row["acceptable_tools"])
+        own = frozenset(right - {trait for name in rivals for trait in shown.get(name, ())})
+        found[sentences[-1]] = found.get(sentences[-1], own) & own
+    return {text: traits for text, traits in found.items() if traits}
 
 
 def _fit_head(

@@ -24,6 +24,8 @@ def fit_filler(rows: Sequence[dict[str, Any]], seed: int = 0) -> ChoiceModel | N
     """Fit a filler; `None` if there are few different calls, and the one that ships knows more."""
     evidence, right = [], []
     calls = distinct_calls(rows, seed)
+    if len(calls) < _FEWEST_CALLS:
+        return None
     for row in calls:
         name = row["tool_call"]["tool_name"]
         tool = next((one for one in row["candidate_tools"] if one["tool_name"] == name), None)
