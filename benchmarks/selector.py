@@ -22,7 +22,7 @@ from petoolkit.embedding import DEFAULT_MODEL
 from petoolkit.evaluator.dataset_rows import load_rows, load_split, present_configs
 from petoolkit.selector.fit_selector import FitOptions, fit_selector
 from petoolkit.selector.row_vectors import RowVectors
-from petoolkit.selector.selector import Selector
+from petoolkit.selector.tool_selector import Selector
 
 _DRAWS = 3
 

@@ -14,7 +14,7 @@ from petoolbench import InputError
 from petoolbench_cli import main
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.publisher.pack_selector import pack_selector
-from petoolkit.selector import fit_attribute_reader, fit_choice_model, fit_selector, selector
+from petoolkit.selector import fit_attribute_reader, fit_choice_model, fit_selector, tool_selector
 from petoolkit.shipped import recipe_path, recipes
 
 
@@ -26,7 +26,7 @@ def patched(one_thread):
         patch.setattr(fit_choice_model, "_FEWEST_STEPS", 100)
         patch.setattr(fit_choice_model, "_MEMBERS", 2)
         patch.setattr(fit_attribute_reader, "_STEPS_OF_HEAD", 60)
-        for module in (fit_selector, selector):
+        for module in (fit_selector, tool_selector):
             patch.setattr(module, "RowVectors", WordVectors)
         yield
 

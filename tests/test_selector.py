@@ -11,8 +11,8 @@ from petoolbench import InputError
 from petoolkit.selector import fit_attribute_reader, fit_choice_model
 from petoolkit.selector.evidence import EVIDENCE
 from petoolkit.selector.fit_selector import FitOptions, fit_selector
-from petoolkit.selector.selector import Selector
 from petoolkit.selector.selector_files import RECORD, WEIGHTS
+from petoolkit.selector.tool_selector import Selector
 
 
 @pytest.fixture(scope="module")

@@ -156,7 +156,7 @@ def selector(folder, repo_id, dry_run, **target_options) -> None:
     """
     from petoolkit.publisher.pack_selector import pack_selector
 
-    def pack(console: "Console") -> "Package":
+    def pack(console: "Console", seen: "Seen") -> "Package":
         return pack_selector(folder, repo_id)
 
     _publish("model", folder, repo_id, dry_run, pack, is_locked=True, **target_options)

@@ -106,7 +106,9 @@ def fit_selector(
     vectors = vectors or RowVectors(options.embedding_model)
     readings = [read_row(row) for row in shown]
     with step(f"Reading {len(shown):,} rows"):
-        known = vectors.of({text for reading in readings for text in reading.texts()}, "texts of rows")
+        known = vectors.of(
+            {text for reading in readings for text in reading.texts(options.descriptions)}, "texts of rows"
+        )
     right = [
         np.array([one.tool["tool_name"] in row["acceptable_tools"] for one in reading.candidates])
         for row, reading in zip(shown, readings, strict=True)

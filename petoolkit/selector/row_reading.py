@@ -83,11 +83,16 @@ class RowReading:
     calls: tuple[PastCall, ...]
     order: tuple[int, ...]
 
-    def texts(self) -> list[str]:
-        """All texts whose vectors are needed."""
+    def texts(self, descriptions: bool = True) -> list[str]:
+        """All texts whose vectors are needed; those on providers only if `descriptions` are read."""
         asked = [self.instruction, self.plain_instruction, *self.instruction_sentences]
         named = [text for one in self.candidates for text in (one.document, one.description, one.name)]
-        return [*asked, *named, *(call.name for call in self.calls), *self.provider_sentences()]
+        return [
+            *asked,
+            *named,
+            *(call.name for call in self.calls),
+            *(self.provider_sentences() if descriptions else ()),
+        ]
 
     def provider_sentences(self) -> list[str]:
         """The sentences on the providers of candidates and of past calls."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from petoolbench import to_json_text
 from petoolkit.evaluator.models.model import Answer, Prompt
-from petoolkit.selector.selector import Selector
+from petoolkit.selector.tool_selector import Selector
 
 if TYPE_CHECKING:
     from petoolkit.evaluator.models.model_kinds import ModelSetup

@@ -10,7 +10,7 @@ import numpy as np
 
 from petoolbench import SETTINGS, InputError, check_choice
 from petoolkit.selector.choice_reasons import Reason, reasons_of
-from petoolkit.selector.evidence import evidence_of
+from petoolkit.selector.evidence import EVIDENCE, evidence_of
 from petoolkit.selector.given_rows import given_row
 from petoolkit.selector.parameter_filler import ParameterFiller
 from petoolkit.selector.row_reading import RowReading, read_row
@@ -127,4 +127,7 @@ class Selector:
                 "here; fetch the same weights, or fit it again."
             )
         self._is_checked = True
-        return self._vectors.of({text: None for reading in readings for text in reading.texts()}, "texts of rows")
+        descriptions = any(EVIDENCE[name].is_of_descriptions for name in self.fitted.evidence)
+        return self._vectors.of(
+            {text: None for reading in readings for text in reading.texts(descriptions)}, "texts of rows"
+        )
