@@ -9,6 +9,7 @@ from petoolkit.builder.authors import AUTHORS
 from petoolkit.builder.dataset_options import DATASET, written_dataset
 from petoolkit.builder.dataset_options import replace as replace_option
 from petoolkit.builder.import_commands import import_
+from petoolkit.builder.plan.plan_command import plan
 from petoolkit.builder.selectors.fit_commands import fit
 from petoolkit.builder.snapshot_command import snapshot
 from petoolkit.builder.survey.catalogue_command import NAMES, catalogue, given_catalogues, name_options
@@ -299,7 +300,9 @@ def quickstart(context) -> None:
     console.print(what_was_made(DATASET), highlight=False, soft_wrap=True)
 
 
-for command in (catalogue, snapshot, import_, audit, fit, evaluate, score, compare, report, leaderboard, export, push):
+for command in (plan, catalogue, snapshot, import_, audit, fit, evaluate, score, compare, report, leaderboard):
+    main.add_command(command)
+for command in (export, push):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -167,11 +167,11 @@ def _why_rejected(run: RunFolder, drawing: tuple[str, ...]) -> str:
     return "; ".join(f"{number:,} {why}" for why, number in reasons.most_common(3))
 
 
-def _write_dataset(materials: Materials, folder: Path, console: Console) -> None:
+def record_of(materials: Materials) -> DatasetRecord:
+    """The record of the dataset that finished stages make."""
     recipe, run = materials.recipe, materials.run
     manifests = {stage: run.manifest(stage) for stage in DESIGNS[recipe.design].stages}
-    exported = manifests["export"]
-    record = DatasetRecord(
+    return DatasetRecord(
         origin="build",
         author=recipe.authors,
         split=recipe.export.split,
@@ -179,8 +179,13 @@ def _write_dataset(materials: Materials, folder: Path, console: Console) -> None
         counts={stage: {"rows": known["rows"], **known["counts"]} for stage, known in manifests.items()},
         asked={stage: known["extra"]["asked"] for stage, known in manifests.items() if "asked" in known["extra"]},
         embeddings=made_with(materials),
-        statistics=exported["extra"],
+        statistics=manifests["export"]["extra"],
     )
+
+
+def _write_dataset(materials: Materials, folder: Path, console: Console) -> None:
+    run = materials.run
+    exported, record = run.manifest("export"), record_of(materials)
     key = {
         "export": exported["sha256"],
         "card": content_hash(CARD_TEMPLATE),

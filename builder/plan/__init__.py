@@ -1,0 +1,1 @@
+"""What a build and an evaluation of some size would take, from a short measurement on this machine."""
