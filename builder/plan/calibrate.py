@@ -114,12 +114,13 @@ def _in_a_process(function: Callable[[BuildToMeasure], Result], task: BuildToMea
 def _task(recipe: Recipe, folder: Path, copies: int, users: int, is_first: bool) -> BuildToMeasure:
     catalogue = folder / f"copies{copies}.jsonl"
     tools = write_copies(catalogue, copies)
+    agree = "required" if recipe.group.uniform == "function" else recipe.group.uniform  # what rules can build
     small = recipe.model_copy(
         update={
             "catalogue": [CatalogueSettings(path=str(catalogue))],
             "users": users,
             "author": AuthorSettings(),
-            "group": recipe.group.model_copy(update={"model": DEFAULT_MODEL}),
+            "group": recipe.group.model_copy(update={"model": DEFAULT_MODEL, "uniform": agree}),
             "candidates": recipe.candidates.model_copy(update={"retriever": None}),
         }
     )
@@ -131,6 +132,7 @@ def _task(recipe: Recipe, folder: Path, copies: int, users: int, is_first: bool)
         results_folder=folder / f"results-{copies}-{users}",
         cache=folder / "cache",
         counts_calls=is_first,
+        uniform=recipe.group.uniform,
     )
 
 

@@ -46,6 +46,7 @@ class BuildToMeasure:
         run_folder, dataset_folder, results_folder: stages that an earlier build left in the first are not done again.
         cache: the folder for embeddings.
         counts_calls: whether to count what a model would be asked.
+        uniform: in what groups agree, of the recipe that is planned for; rules can't build some of them.
     """
 
     recipe: Recipe
@@ -55,6 +56,7 @@ class BuildToMeasure:
     results_folder: Path
     cache: Path
     counts_calls: bool = False
+    uniform: str = "parameters"
 
 
 @dataclass
@@ -229,6 +231,7 @@ def _asked(stage: Stage, materials: Materials, task: BuildToMeasure) -> AskedOfM
     assert stage.in_parts is not None
     given = {name: one.value(materials, Notes()) for name, one in stage.arguments.items()}
     rehearsal = Rehearsal(given["author"])
+    given |= {"uniform": task.uniform} if "uniform" in given else {}
     part = next(stage.in_parts.cut(given))
     records = stage.in_parts.rows[0]
     for _ in stage.make(**{**given, **part, "author": rehearsal}):

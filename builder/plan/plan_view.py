@@ -28,7 +28,7 @@ def plan_view(
     """What to print: the machines' work, what a language model is asked, and what the figures rest on."""
     where = f"{counted(machines.number, 'machine')} with {counted(machines.cores, 'core')}"
     title = f"{counted(recipe.users, 'user')} and {counted(tools, 'tool')} on {where}"
-    table = FittedTable("", ["records", "CPU hours", "hours", "most memory", "disk"])
+    table = FittedTable("", ["records", "CPU", "time", "most memory", "disk"])
     for line in found.build:
         _add(table, line)
     total = Line(
@@ -57,16 +57,19 @@ def _add(table: FittedTable, line: Line, style: str = "") -> None:
     table.add_row(
         line.name,
         amount(line.records) if line.records else "",
-        _hours(line.cpu_seconds),
-        _hours(line.wall_seconds),
+        _duration(line.cpu_seconds),
+        _duration(line.wall_seconds),
         f"{line.memory / _GB:,.1f} GB",
         disk,
         style=style,
     )
 
 
-def _hours(seconds: float) -> str:
-    return f"{seconds / 3600:,.1f}" if seconds >= 360 else f"{seconds / 3600:.3f}"
+def _duration(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{seconds:.1f} s"
 
 
 def _assumptions(calibration: Calibration, found: SizeEstimate, seconds_a_call: float) -> list[str]:
@@ -78,7 +81,7 @@ def _assumptions(calibration: Calibration, found: SizeEstimate, seconds_a_call: 
         "Each part is taken to grow in proportion to tools, to users, and where the builds show it to both "
         "multiplied; `group` and `blocks` also with the square of the tools, by the time of a product of two vectors. "
         "A catalogue with longer documents, or with fewer tools that do the same job, differs.",
-        "Hours divide the work of the stages that processes share by all cores; embedding, the dataset's files and "
+        "Time divides the work of the stages that processes share by all cores; embedding, the dataset's files and "
         "the audit are counted for one core. Memory is that of the process that leads; it is taken as constant where "
         "it grew by less than 15 %.",
         f"A user gives {counted(len(SETTINGS), 'preference row')}; users who are drawn in vain are counted as often "
