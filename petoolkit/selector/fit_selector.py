@@ -21,7 +21,7 @@ from petoolkit.selector.row_reading import RowReading, provider_key, read_row
 from petoolkit.selector.row_vectors import RowVectors
 from petoolkit.selector.selector_files import FittedSelector
 
-_MOST_ROWS = 5_000
+_MOST_ROWS = 4_000
 _FOLDS = 4
 # Names decide alike however a request is worded, which short fits keep; what is read of sentences takes longer ones.
 _SHORT: dict[str, Any] = {"epochs": 8, "dropped": 0.3}
