@@ -249,3 +249,22 @@ def test_the_gold_tools_rivals_can_be_all_that_is_disliked():
             others += sum(provider_of(name) not in rivals for name in user["not_preferred"])
             liked += sum(provider_of(name) in rivals for name in user["preferred"])
         assert (others == 0, liked == 0) == (dislike_rivals, dislike_rivals)
+
+
+def test_with_own_provider_the_history_shows_whom_a_user_prefers():
+    tools = tool_set(
+        tool("Data.Gold.scores", "see scores", "free open"),
+        tool("Data.Gold.news", "get news", "free open"),
+        tool("Data.Near.maps", "draw maps", "free open source"),
+        tool("Data.Other.news", "get news", "fast"),
+    )
+    groups = [{"group_id": "g1", "category": "Data", "tools": [full("Data.Gold.news"), full("Data.Other.news")]}]
+
+    def first_neighbours(share):
+        history = HistorySettings(min_length=1, max_length=1)
+        users = prefer(tools, groups, PreferSettings(neighbours=1, own_provider=share), history, USERS, 1)
+        return [user["gold_neighbours"] for user in users if user["gold_tool"] == full("Data.Gold.news")]
+
+    assert {tuple(names) for names in first_neighbours(0)} == {(full("Data.Near.maps"),)}
+    assert {tuple(names) for names in first_neighbours(1)} == {(full("Data.Gold.scores"),)}
+    assert len({tuple(names) for names in first_neighbours(0.5)}) == 2
