@@ -61,7 +61,8 @@ def parses(words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", commands())
 def test_every_command_is_one_that_the_programs_take(words, tmp_path, monkeypatch):
-    for folder in ("petoolbench", "results", "runs/sft", "runs/selector/mine", "metrics/tool_acc"):  # of which click asks whether they exist
+    # Of which click asks whether they exist.
+    for folder in ("petoolbench", "results", "runs/sft", "runs/selector/mine", "metrics/tool_acc"):
         (tmp_path / folder).mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     program, *rest = words
