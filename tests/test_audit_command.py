@@ -159,6 +159,7 @@ def test_a_recipe_names_gates(tmp_path):
         load_recipe(path)
 
 
+@pytest.mark.slow
 def test_a_build_ends_with_exit_code_1_if_a_gate_fails(tmp_path, monkeypatch):
     """The embedded catalogue passes; a solver that is given the gold tool stands for a leak."""
     from dataclasses import replace
@@ -182,6 +183,7 @@ def test_a_build_ends_with_exit_code_1_if_a_gate_fails(tmp_path, monkeypatch):
     assert "| allowed |" in (tmp_path / "ds" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_released_part_fails_as_it_was_found_to(official_part, tmp_path):
     """The figures of the findings, within 2 points: preferred, rating, chronological."""
     from petoolkit.builder.released_import import import_released

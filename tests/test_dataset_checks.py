@@ -328,6 +328,7 @@ def test_without_matplotlib_the_card_has_no_pictures_and_the_command_says_so(tmp
     assert f"they need the package matplotlib: {command}" in " ".join((tmp_path / "shown").read_text().split())
 
 
+@pytest.mark.slow
 def test_the_rule_models_are_scored_on_the_test_split(tmp_path, monkeypatch):
     monkeypatch.setattr("petoolkit.embedding.Encoder", WordEncoder)
     rows = [made(user, setting) for user in ("u1", "u2", "u3") for setting in SETTINGS]
@@ -360,6 +361,7 @@ def test_scores_need_test_rows_in_all_settings(tmp_path):
         pack(folder, scores=tuple(folders(tmp_path / "scores", scores())))
 
 
+@pytest.mark.slow
 def test_a_dataset_of_two_settings_has_scores_of_both(tmp_path):
     rows = [made(user, setting) for user in ("u1", "u2") for setting in ("chronological", "preferred_only")]
     folder = build(tmp_path, rows[:2], rows[2:])
