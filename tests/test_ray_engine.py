@@ -11,6 +11,7 @@ import textwrap
 
 import pytest
 from conftest import ROOT
+from tiny_model import make_tiny_model
 
 from petoolbench import InputError
 from petoolkit.engines.engine import make_engine
@@ -108,21 +109,42 @@ def test_results_come_in_order_and_failed_chunks_are_named(in_loopback, tmp_path
 
 
 @pytest.mark.slow
-def test_a_build_has_the_bytes_of_one_process(in_loopback, tmp_path):
+def test_a_build_and_an_evaluation_have_the_results_of_one_process(in_loopback, tmp_path):
+    def run(*command):
+        done = in_loopback("-m", "petoolbench_cli", *command)
+        assert done.returncode == 0, done.stderr
+
     def build(name, *options):
         folder = tmp_path / name
-        done = in_loopback(
-            *("-m", "petoolbench_cli", "build", "--recipe", "quickstart", "--users", 150, *options),
+        run(
+            *("build", "--recipe", "quickstart", "--users", 100, *options),
             *("--run", folder / "run", "--dataset", folder / "dataset"),
         )
-        assert done.returncode == 0, done.stderr
         return {
             file.relative_to(folder): file.read_bytes()
             for file in folder.rglob("*")
             if file.suffix in (".jsonl", ".parquet", ".arrow", ".npy")
         }
 
-    assert build("here") == build("ray", "--engine", "ray", "--workers", 2)
+    def evaluate(name, *options):
+        run(
+            *("evaluate", "--dataset", tmp_path / "here" / "dataset", "--window", 600),
+            *("--model", f"hf:{tmp_path / 'model'}", "--max-new-tokens", 8, "--out", tmp_path / name, *options),
+        )
+        lines = [json.loads(line) for line in (tmp_path / name / "predictions.jsonl").read_text().splitlines()]
+        scores = json.loads((tmp_path / name / "scores.json").read_text())
+        not_compared = {"usage", "started", "versions"}
+        return (
+            {line["id"]: (line["reply"], line["prompt_tokens"]) for line in lines},
+            {key: value for key, value in scores.items() if key not in not_compared},
+        )
+
+    ray = ("--engine", "ray", "--workers", 2)
+    assert build("here") == build("ray", *ray)
+    make_tiny_model(tmp_path / "model", ["a call of a tool with its parameters"] * 20, 300)
+    replies, scores = evaluate("results-here")
+    assert len(replies) > 64 and scores["best_rule"]
+    assert (replies, scores) == evaluate("results-ray", *ray)
 
 
 @pytest.mark.slow
@@ -130,7 +152,7 @@ def test_a_missing_cluster_and_other_code_are_one_sentence(in_loopback):
     script = f"""
         import json, sys
         from petoolbench import InputError
-        from petoolkit.engines import ray_engine
+        from petoolkit.engines import ray_tasks
         from petoolkit.engines.engine import make_engine
 
         def said(address=None):
@@ -140,7 +162,7 @@ def test_a_missing_cluster_and_other_code_are_one_sentence(in_loopback):
                 return str(error)
 
         missing = said("127.0.0.1:1")
-        ray_engine.installed_here = lambda: {{"Python": "3.0"}}
+        ray_tasks.installed_here = lambda: {{"Python": "3.0"}}
         print("{OUT}" + json.dumps([missing, said()]))
     """
     missing, other = printed(in_loopback("-c", textwrap.dedent(script)))

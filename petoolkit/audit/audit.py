@@ -20,6 +20,7 @@ from petoolkit.audit.split_overlap import overlaps
 from petoolkit.audit_record import AuditRecord, CountedRows, SettingAudit, SolverScore, rows_hash
 from petoolkit.block_rules import broken_rules
 from petoolkit.dataset_record import DatasetRecord, read_dataset_record
+from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.dataset_rows import resolved_revision
 from petoolkit.progress_bars import progress_bars
 from petoolkit.text import counted, setting_label
@@ -27,7 +28,9 @@ from petoolkit.text import counted, setting_label
 _NO_TASTE = "`taste` does not say what decided"
 
 
-def audit(dataset: str, revision: str | None, console: Console, allowed: tuple[str, ...] = ()) -> AuditRecord:
+def audit(
+    dataset: str, revision: str | None, console: Console, allowed: tuple[str, ...] = (), engine: Engine = HERE
+) -> AuditRecord:
     """Audit a dataset of the contract's columns: one that was built, imported, or made elsewhere.
 
     The test split is asked; where there is none, the training split is. Solvers are fitted on the training split;
@@ -38,6 +41,7 @@ def audit(dataset: str, revision: str | None, console: Console, allowed: tuple[s
         revision: branch, tag or commit of a dataset on the Hub.
         console: for bars.
         allowed: names of gates that may fail, beside those that the recipe of a build names.
+        engine: asks the solvers.
 
     Raises:
         InputError: if the dataset cannot be read, or has no row that can be asked.
@@ -57,6 +61,7 @@ def audit(dataset: str, revision: str | None, console: Console, allowed: tuple[s
             read_dataset_record(dataset, commit),
             allowed,
             lambda what: progress.update(bar, advance=1, description=what),
+            engine,
         )
 
 
@@ -67,6 +72,7 @@ def audit_rows(
     record: DatasetRecord | None,
     allowed: tuple[str, ...] = (),
     on_solver: Callable[[str], None] = lambda what: None,
+    engine: Engine = HERE,
 ) -> AuditRecord:
     """The audit of rows in memory.
 
@@ -77,6 +83,7 @@ def audit_rows(
         record: of how the dataset was made, if it is known.
         allowed: names of gates that may fail, beside those that the recipe of a build names.
         on_solver: gets the setting and the solver that is asked.
+        engine: asks the solvers.
 
     Raises:
         InputError: if no row can be asked.
@@ -97,7 +104,7 @@ def audit_rows(
         def say(solver: str, setting: str = setting) -> None:
             on_solver(f"{setting_label(setting)}: {solver}")
 
-        solved, not_asked = solve(choices, fitting if fitting.rows else None, say)
+        solved, not_asked = solve(choices, fitting if fitting.rows else None, say, engine)
         settings[setting] = _setting_audit(choices, solved, not_asked)
         clusters += [row["block_id"] or row["group_id"] for row in choices.rows]
         liked[setting], disliked[setting] = (

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from petoolkit.engines.engine_options import engine_options
+
 
 @click.command()
 @click.argument("dataset", metavar="DATASET")
@@ -17,7 +19,8 @@ import click
 )
 @click.option("--gate", is_flag=True, help="End with exit code 1 if a gate fails, and name it.")
 @click.option("--allow", "allowed", multiple=True, metavar="NAME", help="A gate that may fail. Repeatable.")
-def audit(dataset, revision, out, gate, allowed) -> None:
+@engine_options
+def audit(dataset, revision, out, gate, allowed, engine) -> None:
     """Ask a dataset what it lets through: rules that know no preference must score no more than chance.
 
     DATASET is a folder, or an id on the Hub, of any dataset with the columns of this project; an imported one too.
@@ -31,7 +34,7 @@ def audit(dataset, revision, out, gate, allowed) -> None:
 
     check_gate_names(allowed)
     messages = make_console(stderr=True, soft_wrap=True)
-    record = run_audit(dataset, revision, messages, allowed)
+    record = run_audit(dataset, revision, messages, allowed, engine)
     console = make_console()
     for part in audit_view(record):
         console.print(part)

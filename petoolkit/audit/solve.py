@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from petoolbench import InputError
 from petoolkit.audit.choices import Choices
 from petoolkit.audit.solver import Solver, share_right
 from petoolkit.audit.solvers import SOLVERS
+from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.scores.bootstrap import cluster_sums, ratio_intervals
 
 FOLDS = 10  # where there are no other rows to fit on: whole blocks are left out in turn
@@ -34,7 +36,10 @@ class Solved:
 
 
 def solve(
-    choices: Choices, fitting: Choices | None, on_solver: Callable[[str], None] = lambda name: None
+    choices: Choices,
+    fitting: Choices | None,
+    on_solver: Callable[[str], None] = lambda name: None,
+    engine: Engine = HERE,
 ) -> tuple[list[Solved], dict[str, str]]:
     """Ask all solvers that can be asked.
 
@@ -43,28 +48,41 @@ def solve(
         fitting: rows of the same setting to fit on, such as the training split; `None` if there are none: then the
             solvers are fitted on the rows themselves, without the blocks (or users) that they solve.
         on_solver: gets the name of each solver before it is asked.
+        engine: asks the solvers; each of its processes holds the rows.
 
     Returns:
         The scores, and for each solver that was not asked, why.
     """
+
+    def names() -> Iterator[str]:
+        for name in SOLVERS:
+            on_solver(name)
+            yield name
+
     solved, not_asked = [], {}
-    for solver in SOLVERS.values():
-        on_solver(solver.name)
-        if reason := _why_not(solver, choices, fitting):
-            not_asked[solver.name] = reason
-            continue
-        try:
-            right = _right(solver, choices, fitting)
-        except InputError as error:  # a model that cannot be loaded
-            not_asked[solver.name] = str(error)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            if "a taste" not in solver.needs:
-                raise
-            not_asked[solver.name] = f"the rows' `taste` is not that of a build ({type(error).__name__})"
+    solvers = list(SOLVERS.values())
+    for number, right in engine.run(partial(_right_or_why_not, choices, fitting), names()):
+        if isinstance(right, str):
+            not_asked[solvers[number].name] = right
         else:
             value, low, high = mean_with_interval(right, choices.clusters)
-            solved.append(Solved(solver, right, value, low, high))
+            solved.append(Solved(solvers[number], right, value, low, high))
     return solved, not_asked
+
+
+def _right_or_why_not(choices: Choices, fitting: Choices | None, name: str) -> np.ndarray | str:
+    """(rows,) probabilities that a solver is right, or why it cannot be asked."""
+    solver = SOLVERS[name]
+    if reason := _why_not(solver, choices, fitting):
+        return reason
+    try:
+        return _right(solver, choices, fitting)
+    except InputError as error:  # a model that cannot be loaded
+        return str(error)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if "a taste" not in solver.needs:
+            raise
+        return f"the rows' `taste` is not that of a build ({type(error).__name__})"
 
 
 def _right(solver: Solver, choices: Choices, fitting: Choices | None) -> np.ndarray:

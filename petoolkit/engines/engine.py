@@ -111,7 +111,7 @@ def make_engine(workers: int | None = None, name: str = LOCAL, address: str | No
     """
     check_choice(name, (LOCAL, RAY), "engine")
     if name == RAY:
-        from petoolkit.engines.ray_engine import RayEngine
+        from petoolkit.engines.ray_tasks import RayEngine
 
         return RayEngine(address, workers)
     if address:

@@ -13,6 +13,7 @@ from petoolkit.console import make_console
 from petoolkit.dataset_record import is_of_logs
 from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
+from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.counterfactuals.changed_rows import (
     changed_rows,
     check_made,
@@ -25,6 +26,7 @@ from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACT
 from petoolkit.evaluator.dataset_rows import chosen_settings, load_split, load_split_if_any, resolved_revision
 from petoolkit.evaluator.models.model import Answer, Prompt
 from petoolkit.evaluator.models.model_kinds import check_options, make_chat, make_model
+from petoolkit.evaluator.models.model_replica import ModelReplica
 from petoolkit.evaluator.models.processes import Rank, started_processes, this_rank, wait_for_all
 from petoolkit.evaluator.models.reply_limit import ReplyLimit, find_reply_limit
 from petoolkit.evaluator.options import Connection, Options
@@ -72,6 +74,7 @@ def evaluate(
     console: Console | None = None,
     given: Collection[str] = (),
     counterfactuals: str = "",
+    engine: Engine = HERE,
 ) -> Scores | None:
     """Ask a model about the test split, and score its replies; an evaluation that was stopped continues.
 
@@ -91,6 +94,8 @@ def evaluate(
         counterfactuals: names of `petoolkit.evaluator.counterfactuals.counterfactual_table.COUNTERFACTUALS`, with
             commas between them, or `all` that the dataset has rows for. Their rows are asked beside the dataset's own,
             also in a folder that has the replies to these already, and scored apart.
+        engine: runs copies of a model that this command would load itself, and the rules that it is compared with; it
+            stands in no manifest.
 
     Returns:
         The content of `scores.json`; `None` in all but the first of several processes.
@@ -181,13 +186,17 @@ def evaluate(
                 )
 
             usage = Usage(connection.prices)
-            loaded_model = make_model(model, options, connection, usage, all_rows, train_rows, chat, limit, on_growth)
-            if kind.reads_rows:  # so nothing is rendered
-                prompts: Iterator[Prompt] = (Prompt(row["id"], repeat, [], [], row=row) for row, repeat in share)
+            if kind.has_replicas and engine is not HERE:
+                answers = ModelReplica(model, options, manifest.chat_date, limit, released).answers(share, engine)
             else:
-                prompts = make_prompts(share, loaded_model, options, released)
+                loaded = make_model(model, options, connection, usage, all_rows, train_rows, chat, limit, on_growth)
+                if kind.reads_rows:  # so nothing is rendered
+                    prompts: Iterator[Prompt] = (Prompt(row["id"], repeat, [], [], row=row) for row, repeat in share)
+                else:
+                    prompts = make_prompts(share, loaded, options, released)
+                answers = loaded.answer_all(prompts)
             with appending(out, rank) as write:
-                for answer in with_progress(loaded_model.answer_all(prompts), number_of_share, console):
+                for answer in with_progress(answers, number_of_share, console):
                     write(prediction_line(answer))
         wait_for_all(rank)
         if rank.index > 0:
@@ -195,7 +204,7 @@ def evaluate(
         finish_results(out, row_ids, options.repeat)
         if sent := {name: value for name, value in sent_otherwise(read_results(out)).items() if value}:
             update_manifest(out, **sent)
-        return score_folder(out, console, rows)
+        return score_folder(out, console, rows, engine)
 
 
 def _check_counterfactuals(choice: str, options: Options) -> None:

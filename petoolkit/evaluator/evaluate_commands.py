@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from petoolkit.console import make_console
 from petoolkit.decoding import decode_json
+from petoolkit.engines.engine_options import engine_options
 from petoolkit.evaluator.models.model_kinds import model_help
 from petoolkit.evaluator.report.report_forms import DEFAULT_FORMS, FORMS, chosen_forms
 
@@ -202,6 +203,7 @@ class _EvaluateCommand(click.Command):
     help="Variable of the chat template, as enable_thinking=false; may be repeated (hf:, vllm:).",
 )
 @click.option("--any-base", is_flag=True, help="Take an adapter that was trained on another base (hf:, vllm:).")
+@engine_options
 @click.pass_context
 def evaluate(
     context,
@@ -216,6 +218,7 @@ def evaluate(
     headers,
     timeout,
     counterfactuals,
+    engine,
     **options,
 ) -> None:
     """Ask a model about the test split and score its replies, with both readers, intervals and chance.
@@ -245,6 +248,7 @@ def evaluate(
         make_console(stderr=True),
         given,
         counterfactuals,
+        engine,
     )
     if scores:  # of several processes, only the first one has them
         _show_scores(scores, out)

@@ -56,6 +56,7 @@ class ModelKind:
         reads: names of the options (fields of `Options` and `Connection`) that models of this kind read.
         make: loads the model, or connects to it.
         shares_rows: whether several processes (`accelerate launch`) divide the rows among them.
+        has_replicas: whether an engine may load it in several processes, each of which answers a share of the prompts.
         check_packages: for models whose chat template is rendered here: given the spec without its kind, checks that
             the packages that run the model are installed.
         is_rule: whether it is a rule of the toolkit.
@@ -70,6 +71,7 @@ class ModelKind:
     reads: frozenset[str]
     make: Callable[[ModelSetup], Model]
     shares_rows: bool = False
+    has_replicas: bool = False
     check_packages: Callable[[str], None] | None = None
     is_rule: bool = False
     reads_rows: bool = False
@@ -228,6 +230,7 @@ MODEL_KINDS: dict[str, ModelKind] = {
             _CHAT_READ,
             _make_hf,
             shares_rows=True,
+            has_replicas=True,
             check_packages=_check_hf,
         ),
         ModelKind(
@@ -236,6 +239,7 @@ MODEL_KINDS: dict[str, ModelKind] = {
             "a model that vLLM runs in this process",
             _CHAT_READ,
             _make_vllm,
+            has_replicas=True,
             check_packages=_check_vllm,
         ),
         ModelKind(

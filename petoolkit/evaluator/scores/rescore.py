@@ -11,6 +11,7 @@ from rich.console import Console
 from petoolbench import InputError
 from petoolkit.endpoint.llm_settings import Prices
 from petoolkit.endpoint.usage import Usage
+from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.dataset_rows import load_split_if_any
 from petoolkit.evaluator.models.baselines import BASELINES, predict
 from petoolkit.evaluator.records import Manifest, ReplyUsage, Scores
@@ -24,13 +25,14 @@ _CUT_BELOW = 0.7  # a prompt of which a smaller share was read was cut; lengths 
 _LOWEST_SCALE = 0.85  # tokens of a prompt as a share of our estimate, of which there are 3.8 characters each
 
 
-def score_folder(folder: Path, console: Console, rows: Sequence[dict] | None = None) -> Scores:
+def score_folder(folder: Path, console: Console, rows: Sequence[dict] | None = None, engine: Engine = HERE) -> Scores:
     """Score the stored replies of an evaluation, and write `scores.json`.
 
     Args:
         folder: the evaluation's folder.
         console: for messages.
         rows: the rows of the evaluation; by default, they are read again.
+        engine: asks the rules that a model is compared with.
 
     Raises:
         InputError: if the folder does not hold an evaluation, or its dataset has changed since the evaluation.
@@ -43,7 +45,7 @@ def score_folder(folder: Path, console: Console, rows: Sequence[dict] | None = N
         judged = judge(rows, results.predictions, repeats)
         found = scores_of(rows, judged)
         found |= preference_scores(rows, judged, changed, results.of_counterfactuals, repeats)
-        best = {} if results.manifest.is_rule else best_rule(_rule_values(rows, results.manifest, console))
+        best = {} if results.manifest.is_rule else best_rule(_rule_values(rows, results.manifest, console, engine))
     scores = Scores(
         **results.manifest.model_dump(exclude={"left_out", "length_option"}),
         **found,
@@ -56,23 +58,41 @@ def score_folder(folder: Path, console: Console, rows: Sequence[dict] | None = N
     return scores
 
 
-def _rule_values(rows: Sequence[dict], manifest: Manifest, console: Console) -> dict[str, dict]:
+def _rule_values(rows: Sequence[dict], manifest: Manifest, console: Console, engine: Engine) -> dict[str, dict]:
     """Metric values of the rules on the same rows; a rule that cannot run is left out, and a message names it."""
-
-    def train_rows() -> Sequence[dict]:
-        return load_split_if_any(manifest.dataset, manifest.setting, "train", manifest.revision)
-
+    names = [name for name, rule in BASELINES.items() if not rule.is_oracle]
     found = {}
-    for name in (name for name, rule in BASELINES.items() if not rule.is_oracle):
+    for number, values in engine.run(_ValuesOfRule(manifest, rows), names):
+        if isinstance(values, str):
+            message = f"baseline:{names[number]} is left out of the scores: {values}"
+            console.print(message, style="dim", markup=False, highlight=False)
+        else:
+            found[names[number]] = values
+    return found
+
+
+class _ValuesOfRule:
+    """Metric values of a rule by its name, or why it cannot run. Another process reads the rows itself."""
+
+    def __init__(self, manifest: Manifest, rows: Sequence[dict] | None):
+        self._manifest, self._rows = manifest, rows
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_rows": None}
+
+    def __call__(self, name: str) -> dict | str:
+        manifest = self._manifest
+        rows = self._rows = rows_of(manifest) if self._rows is None else self._rows
+
+        def train_rows() -> Sequence[dict]:
+            return load_split_if_any(manifest.dataset, manifest.setting, "train", manifest.revision)
+
         try:
             replies = predict(name, rows, train_rows, seed=0)
         except InputError as error:
-            message = f"baseline:{name} is left out of the scores: {error}"
-            console.print(message, style="dim", markup=False, highlight=False)
-            continue
+            return str(error)
         predictions = ({"id": row["id"], "repeat": 0, "reply": r} for row, r in zip(rows, replies, strict=True))
-        found[name] = metric_values(rows, predictions)
-    return found
+        return metric_values(rows, predictions)
 
 
 def sent_otherwise(results: Results) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class RayEngine:
         number_of_workers = self.number_of_workers
         is_limited = self._address and self._workers  # Ray itself limits what runs at once on a cluster of ours
         most = number_of_workers if is_limited else _IN_FLIGHT * number_of_workers
-        sent = _Sent(function)
+        sent = _Sent(function, number_of_workers)
         in_flight: deque[_InFlight] = deque()
         try:
             for number, chunk in enumerate(chunks):
@@ -103,6 +103,8 @@ class RayEngine:
         except BaseException:  # an error, or nobody asks for more results
             sent.drop(in_flight)
             raise
+        finally:
+            sent.end_actors()
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,15 @@ class _InFlight:
 
 
 class _Sent:
-    """A function that the cluster holds: what it holds is sent to each node once, however many chunks there are."""
+    """A function that the cluster holds: what it holds is sent to each node once, however many chunks there are.
 
-    def __init__(self, function: Callable[[Any], Any]):
+    Args:
+        function: what makes a model when it is first called has an attribute `holds_a_model`; it is held by actors,
+            one for each GPU of the cluster, or for each worker where there is none.
+        number_of_workers: of the engine.
+    """
+
+    def __init__(self, function: Callable[[Any], Any], number_of_workers: int):
         import cloudpickle  # takes functions and classes of a notebook, too
         import numpy as np
         import ray
@@ -125,12 +133,21 @@ class _Sent:
         pickled = cloudpickle.dumps(function, protocol=5, buffer_callback=buffers.append)
         arrays = [np.frombuffer(buffer.raw(), np.uint8) for buffer in buffers]
         self._function = ray.put((pickled, arrays))
-        self._task = ray.remote(num_cpus=1, max_retries=3, scheduling_strategy="SPREAD")(_do)
+        self._actors: list[Any] = []
+        self._task: Any = None
+        if getattr(function, "holds_a_model", False):
+            gpus = int(ray.cluster_resources().get("GPU", 0))
+            options: dict[str, Any] = {"num_cpus": 1, "num_gpus": 1 if gpus else 0}
+            options |= {"max_restarts": 3, "max_task_retries": 3, "scheduling_strategy": "SPREAD"}
+            replica = ray.remote(**options)(_Replica)
+            self._actors = [replica.remote() for _ in range(gpus or number_of_workers)]
+        else:
+            self._task = ray.remote(num_cpus=1, max_retries=3, scheduling_strategy="SPREAD")(_do)
 
     def begin(self, number: int, chunk: Any, trial: int = 1) -> _InFlight:
-        return _InFlight(
-            number, chunk, trial, self._task.remote([self._function], self._function.hex(), os.getcwd(), number, chunk)
-        )
+        task = self._actors[number % len(self._actors)].do if self._actors else self._task
+        given = ([self._function], self._function.hex(), os.getcwd(), number, chunk)
+        return _InFlight(number, chunk, trial, task.remote(*given))
 
     def end(self, in_flight: deque[_InFlight]) -> tuple[int, Any]:
         """The result of the first chunk in flight, which is begun again if it failed for the first time."""
@@ -156,8 +173,15 @@ class _Sent:
         import ray
 
         for one in in_flight:
-            if ray.is_initialized():  # it is not if the cluster was lost
+            if ray.is_initialized() and not self._actors:  # it is not initialized if the cluster was lost
                 ray.cancel(one.result, force=force)
+
+    def end_actors(self) -> None:
+        """End the processes that hold models."""
+        import ray
+
+        for actor in self._actors if ray.is_initialized() else ():
+            ray.kill(actor)
 
 
 def _lost(number: int, error: Exception) -> ChunkFailed:
@@ -189,6 +213,13 @@ def _do(held: list[Any], name: str, folder: str, number: int, chunk: Any) -> Any
         return do_chunk(lambda given: _function(_Held(held, name), folder)(given), number, chunk)
     except ChunkFailed as error:
         raise error.on(os.uname().nodename) from None
+
+
+class _Replica:
+    """A process that keeps what its function made, such as a model."""
+
+    def do(self, *given: Any) -> Any:
+        return _do(*given)
 
 
 class _Held:
