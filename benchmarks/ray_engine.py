@@ -134,14 +134,17 @@ class Trials:
                 kill([process.pid])
                 process.wait()
                 wait_until(lambda: len(processes()) == 1, 120)  # its cluster ends with it
-                parts, rows = self.parts_done(name), self.rows_done(name)
-                again = subprocess.run(
-                    self.command(name, "--engine", "ray", "--workers", "2"), cwd=ROOT, capture_output=True, text=True
-                )
-            unchanged = again.stderr.count("unchanged")
+                parts = self.parts_done(name)
+                again = self.begin(name, "--engine", "ray", "--workers", "2")
+                fewest = parts
+                while again.poll() is None:
+                    found = self.parts_done(name)
+                    if self.journal(name).is_file():  # it is removed when the export is complete
+                        fewest = min(fewest, found)
+                    time.sleep(0.02)
             note = (
-                f"killed behind part {parts} of the export ({rows:,} bytes); again: ended with {again.returncode}, "
-                f"{unchanged} stages unchanged, {self.went_on(name, rows)}"
+                f"killed behind part {parts} of the export; again: ended with {again.returncode}, its journal "
+                f"never had fewer than {fewest} parts"
             )
             lines.append(self.line(name, time.perf_counter() - started, cpu.seconds, note))
         return lines
@@ -156,20 +159,15 @@ class Trials:
             sys.exit(f"{name} ended too early; take more --users")
         return self.parts_done(name)
 
+    def journal(self, name: str) -> Path:
+        return self._folder / name / "run" / ".export.jsonl.parts"
+
     def parts_done(self, name: str) -> int:
-        journal = self._folder / name / "run" / ".export.jsonl.parts"
-        return max(0, len(journal.read_bytes().splitlines()) - 1) if journal.is_file() else 0
-
-    def rows_done(self, name: str) -> int:
-        """Bytes of the parts of the export, and a copy of the file beside which the second build is held."""
-        partial = self._folder / name / "run" / ".export.jsonl.partial"
-        self._inode = partial.stat().st_ino
-        return partial.stat().st_size
-
-    def went_on(self, name: str, size: int) -> str:
-        """Whether the finished export is the file that was begun before."""
-        finished = self._folder / name / "run" / "export.jsonl"
-        return "same file grown" if finished.stat().st_ino == self._inode else f"A NEW FILE instead of {size} bytes"
+        """Number of the export's parts in its journal, whose first line is the key."""
+        try:
+            return max(0, len(self.journal(name).read_bytes().splitlines()) - 1)
+        except FileNotFoundError:  # not begun, or complete
+            return 0
 
 
 class Cpu:
