@@ -169,12 +169,15 @@ class _Sent:
                 return first.number, result
 
     def drop(self, in_flight: Iterable[_InFlight], force: bool = False) -> None:
-        """Let go of chunks whose results nobody wants; by force, their workers are ended."""
+        """Let go of chunks whose results nobody wants: they end by themselves; by force, their workers are ended.
+
+        Without force nothing is cancelled: Ray 2.60 ends this process if a task is done while it is being cancelled.
+        """
         import ray
 
-        for one in in_flight:
+        for one in in_flight if force else ():
             if ray.is_initialized() and not self._actors:  # it is not initialized if the cluster was lost
-                ray.cancel(one.result, force=force)
+                ray.cancel(one.result, force=True)
 
     def end_actors(self) -> None:
         """End the processes that hold models."""
