@@ -142,7 +142,7 @@ class EngineOfBuild(Argument):
         return materials.engine
 
 
-class StoredRows:
+class StageRows:
     """Rows of a stage, read from its file each time that they are asked for."""
 
     def __init__(self, run: RunFolder, stage: str):
@@ -178,7 +178,7 @@ class RowsOf(Argument):
 
     def value(self, materials: Materials, notes: Notes) -> Any:
         """See `Argument`."""
-        rows = StoredRows(materials.run, self._stage)
+        rows = StageRows(materials.run, self._stage)
         return list(rows) if self._as_list else rows
 
 

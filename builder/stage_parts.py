@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from petoolbench import to_json_text
+from petoolkit.chunks import in_chunks
 
 from .row_statistics import RowStatistics
 from .stage_notes import Notes
@@ -42,8 +42,7 @@ class InParts:
         records, *others = self.rows
         streams = {name: _Stream(given[name], self.key) for name in others}
         before = 0
-        all_records = iter(given[records])
-        while part := list(islice(all_records, self.size)):
+        for part in in_chunks(given[records], self.size):
             rows: dict[str, Rows] = {records: part}
             if streams:
                 names = {record[self.key] for record in part}

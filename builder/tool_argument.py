@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from .stage_arguments import Argument, Materials, StoredRows
+from .stage_arguments import Argument, Materials, StageRows
 from .stage_notes import Notes
 from .tool_table import ToolTable, write_tools
 from .tools import understood_tools
@@ -32,6 +32,6 @@ def _made(materials: Materials) -> ToolTable:
     path = run.folder / _FILE
     key = {stage: run.manifest(stage)["sha256"] for stage in ("collect", "understand")}
     if not path.is_file() or not run.is_recorded("tools", key):
-        write_tools(path, understood_tools(StoredRows(run, "collect"), StoredRows(run, "understand")))
+        write_tools(path, understood_tools(StageRows(run, "collect"), StageRows(run, "understand")))
         run.record("tools", key)
     return ToolTable(path)

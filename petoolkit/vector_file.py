@@ -4,14 +4,14 @@ Embedding models give other last bits on other processors, so a build's vectors 
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from petoolbench import InputError
+from petoolkit.chunks import in_chunks
 from petoolkit.exact_products import on_grid
 from petoolkit.files import replacing
 
@@ -41,7 +41,7 @@ def write_vectors(path: Path, texts: Iterable[str], encoder: "TextEncoder", noun
                 np.save(file, np.empty(0, _row(0)))
         table = None
         start = 0
-        for part in _parts(hashes.tolist()):
+        for part in in_chunks(hashes.tolist(), _AT_ONCE):
             vectors = on_grid(encoder.encode([by_hash[one] for one in part], noun))
             if table is None:
                 form = _row(vectors.shape[1])
@@ -130,12 +130,6 @@ class KeptEncoder:
 
 def _row(dimension: int) -> np.dtype:
     return np.dtype([("text", "<u8"), ("vector", "<f4", (dimension,))])
-
-
-def _parts(hashes: list[int]) -> Iterator[list[int]]:
-    waiting = iter(hashes)
-    while part := list(islice(waiting, _AT_ONCE)):
-        yield part
 
 
 def _hash(text: str) -> int:

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from functools import partial
-from itertools import count, islice
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from petoolbench import PARAMETER_KINDS, InputError
+from petoolkit.chunks import in_chunks
 from petoolkit.engines.engine import HERE, Engine
 from petoolkit.text import counted
 
@@ -95,7 +96,7 @@ def blocks(
     parts = (
         part
         for round_number in rounds
-        for part in _in_parts(_tasks_of_round(tools, groups, pools, round_number, seed))
+        for part in in_chunks(_tasks_of_round(tools, groups, pools, round_number, seed), _TASKS_AT_ONCE)
     )
     results = engine.run(partial(_draw_all, draw, seed), parts)
     with closing(results):
@@ -141,11 +142,6 @@ def _tasks_of_round(
         known = {key: group[key] for key in ("group_id", "category", "functionality")}
         known |= {"block_id": block_id, "split": pools.split_of(group["group_id"], block_id), "rejected": None}
         yield _Task(round_number, group["tools"], known)
-
-
-def _in_parts(tasks: Iterator[_Task]) -> Iterator[list[_Task]]:
-    while part := list(islice(tasks, _TASKS_AT_ONCE)):
-        yield part
 
 
 def _draw_all(draw: "_Draw", seed: int, tasks: list[_Task]) -> "list[tuple[_Task, dict | Refusal]]":

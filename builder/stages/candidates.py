@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from petoolbench import InputError
+from petoolkit.chunks import in_chunks
 from petoolkit.exact_products import on_grid
 
 from ..record_rng import record_rng
@@ -94,9 +95,9 @@ def _with_queries(
 
     Both kinds of rows stand in the same order.
     """
-    waiting, rows = iter(users), iter(instructions)
+    waiting = iter(users)
     documents = tools.documents(retriever)
-    while part := list(islice(rows, _QUERIES_AT_ONCE)):
+    for part in in_chunks(instructions, _QUERIES_AT_ONCE):
         users_of_part = [next(user for user in waiting if user["user_id"] == row["user_id"]) for row in part]
         tools.find_near(user["gold_tool"] for user in users_of_part)
         queries = on_grid(retriever.encode([row["instruction"] for row in part], "instructions"))

@@ -10,10 +10,8 @@ from typing import IO, Any
 
 from petoolbench import InputError, to_json_text
 from petoolkit.evaluator.dataset_rows import load_setting, present_configs, resolved_revision, unchanged
-from petoolkit.evaluator.table_rows import table_rows
+from petoolkit.evaluator.stored_rows import StoredRows
 from petoolkit.folder_lock import check_outside
-
-_ROWS_AT_ONCE = 500
 
 
 class ExportedDataset:
@@ -50,9 +48,7 @@ class ExportedDataset:
         """
         for name, rows in load_setting(self.name, config, self.revision).items():
             if split in (None, name):
-                for start in range(0, rows.num_rows, _ROWS_AT_ONCE):
-                    part = rows.data.table.slice(start, _ROWS_AT_ONCE)
-                    yield from ((str(name), row) for row in table_rows(part))
+                yield from ((str(name), row) for row in StoredRows([rows]))
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import importlib.util
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
+from petoolkit.chunks import in_chunks
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.evaluator.models.model import Answer, Prompt, finish_reason_of, reply_seed, split_spec
 from petoolkit.extras import missing_package
@@ -84,8 +84,7 @@ class HfModel:
         length. The `seconds` of an answer are those of its batch, divided by the number of answers. A prompt that does
         not fit into the model or, even alone, into the memory has no reply.
         """
-        waiting = iter(prompts)
-        while part := list(islice(waiting, _PROMPTS_IN_MEMORY)):
+        for part in in_chunks(prompts, _PROMPTS_IN_MEMORY):
             yield from self._answer_part(part)
 
     def _answer_part(self, prompts: list[Prompt]) -> Iterator[Answer]:

@@ -2,9 +2,9 @@
 
 import datetime
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any
 
+from petoolkit.chunks import in_chunks
 from petoolkit.endpoint.usage import Usage
 from petoolkit.engines.engine import Engine
 from petoolkit.evaluator.models.model import Answer, Model
@@ -13,9 +13,8 @@ from petoolkit.evaluator.models.reply_limit import ReplyLimit
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.prompts.row_prompts import make_prompts
 
-_ROWS_AT_ONCE = (
-    64  # sent to a copy, and kept when they are answered: a killed command asks for no more than those again
-)
+# Sent to a copy, and kept when they are answered: a killed command asks for no more than those again.
+_ROWS_AT_ONCE = 64
 
 Asked = tuple[dict, int]  # a row, and the number of its repeat
 
@@ -52,6 +51,5 @@ class ModelReplica:
 
     def answers(self, asked: Iterable[Asked], engine: Engine) -> Iterator[Answer]:
         """The answers to all rows, which come when those before them are there."""
-        waiting = iter(asked)
-        chunks = iter(lambda: list(islice(waiting, _ROWS_AT_ONCE)), [])
+        chunks = in_chunks(asked, _ROWS_AT_ONCE)
         return (answer for _, part in engine.run(self, chunks) for answer in part)

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from petoolbench import to_json_text
+from petoolkit.chunks import in_chunks
 from petoolkit.evaluator.models.model import Answer, Prompt
 from petoolkit.selector.tool_selector import Selector
 
@@ -27,8 +27,7 @@ class SelectorModel:
 
     def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`."""
-        waiting = iter(prompts)
-        while part := list(islice(waiting, _ROWS_AT_ONCE)):
+        for part in in_chunks(prompts, _ROWS_AT_ONCE):
             self._selector.prepare([prompt.row for prompt in part])
             for prompt in part:
                 began = time.perf_counter()

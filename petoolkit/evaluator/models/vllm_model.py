@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from petoolbench import InputError
+from petoolkit.chunks import in_chunks
 from petoolkit.decoding import read_json
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.evaluator.models.model import Answer, Prompt, reply_seed, split_spec
@@ -85,8 +85,7 @@ class VllmModel:
         model's context has no reply.
         """
         context = self._llm.llm_engine.model_config.max_model_len
-        waiting = iter(prompts)
-        while part := list(islice(waiting, _PROMPTS_PER_CALL)):
+        for part in in_chunks(prompts, _PROMPTS_PER_CALL):
             fitting = []
             for prompt in part:
                 ids = self._chat.encode(prompt.messages)

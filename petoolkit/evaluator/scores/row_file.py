@@ -2,12 +2,12 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from petoolbench import InputError
+from petoolkit.chunks import in_chunks
 from petoolkit.evaluator.scores.judged_rows import JUDGED_COLUMNS
 from petoolkit.files import replacing
 from petoolkit.text import listing
@@ -35,23 +35,23 @@ def write_row_file(lines: Iterable[dict[str, Any]], path: Path) -> int:
     """
     check_row_file(path)
     with replacing(path) as temporary:
-        return _WRITERS[path.suffix.lower()](iter(lines), temporary)
+        return _WRITERS[path.suffix.lower()](lines, temporary)
 
 
-def _write_parquet(lines: Iterator[dict[str, Any]], path: Path) -> int:
+def _write_parquet(lines: Iterable[dict[str, Any]], path: Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in JUDGED_COLUMNS.items()])
     number = 0
     with pq.ParquetWriter(path, schema) as writer:
-        while part := list(islice(lines, _LINES_AT_ONCE)):
+        for part in in_chunks(lines, _LINES_AT_ONCE):
             writer.write_table(pa.Table.from_pylist(part, schema=schema))
             number += len(part)
     return number
 
 
-def _write_csv(lines: Iterator[dict[str, Any]], path: Path) -> int:
+def _write_csv(lines: Iterable[dict[str, Any]], path: Path) -> int:
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(JUDGED_COLUMNS)
@@ -66,4 +66,4 @@ def csv_cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
-_WRITERS: dict[str, Callable[[Iterator[dict[str, Any]], Path], int]] = {".parquet": _write_parquet, ".csv": _write_csv}
+_WRITERS: dict[str, Callable[[Iterable[dict[str, Any]], Path], int]] = {".parquet": _write_parquet, ".csv": _write_csv}
