@@ -1,6 +1,6 @@
 """Which differences of Tool Acc between the runs of a group a test supports, where rows and replies are at hand."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,12 +61,21 @@ def tested_differences(group: "RunGroup") -> TestedDifferences:
         return TestedDifferences({}, "there is nothing to compare")
     if not Path(group.first.dataset).is_dir():
         return TestedDifferences({}, "the dataset is not a folder of this machine")
+    import numpy as np
+
     from petoolkit.evaluator.results_folder import read_results, rows_of
-    from petoolkit.evaluator.scores.paired_tests import paired_differences
+    from petoolkit.evaluator.scores.bootstrap import clusters_of
+    from petoolkit.evaluator.scores.judgements import judge
+    from petoolkit.evaluator.scores.paired_tests import paired_differences, tool_acc_counts
+    from petoolkit.evaluator.stored_rows import facts_of
 
     try:
         rows = rows_of(group.first)
-        counts = {run.label: _counts(rows, read_results(run.result.path).predictions) for run in runs}
+        clusters, numbers = clusters_of(facts_of(rows)), np.arange(len(rows))
+        counts = {}
+        for run in runs:
+            judged = judge(rows, read_results(run.result.path).predictions, run.result.options.repeat)
+            counts[run.label] = tool_acc_counts(judged, numbers, clusters)
     except InputError as error:
         return TestedDifferences({}, str(error).rstrip("."))
     return TestedDifferences(paired_differences(counts))
@@ -123,17 +132,3 @@ def _parts(name: str, higher: "list[Run]", lower: "list[Run]", unclear: "list[Ru
 
 def _tested(group: "RunGroup") -> "list[Run]":
     return [run for run in group.runs if not run.result.is_oracle]
-
-
-def _counts(rows: Sequence[dict], predictions: Iterable[dict]) -> tuple:
-    """Right calls and asked replies of each cluster, each (clusters,)."""
-    import numpy as np
-
-    from petoolkit.evaluator.scores.bootstrap import cluster_sums, clusters_of
-    from petoolkit.evaluator.scores.judgements import judge
-    from petoolkit.evaluator.stored_rows import facts_of
-
-    judged, clusters, numbers = judge(rows, predictions), clusters_of(facts_of(rows)), np.arange(len(rows))
-    right = judged.right(READERS[0], "tool_acc").sum(axis=1)
-    asked = np.full(len(rows), judged.repeats)
-    return cluster_sums(right, numbers, clusters), cluster_sums(asked, numbers, clusters)

@@ -5,9 +5,11 @@ from itertools import combinations
 
 import numpy as np
 
-from petoolkit.evaluator.scores.bootstrap import difference_intervals
+from petoolkit.evaluator.scores.bootstrap import cluster_sums, difference_intervals
 from petoolkit.evaluator.scores.dependence import holm
+from petoolkit.evaluator.scores.judgements import Judgements
 from petoolkit.evaluator.scores.preference import Counts
+from petoolkit.replies import READERS
 
 LEVEL = 0.05
 _ROUNDS, _PERMUTATIONS, _SEED = 1000, 9_999, 0
@@ -59,6 +61,19 @@ def paired_differences(counts: dict[str, Counts]) -> dict[tuple[str, str], Paire
         is_known = not np.isnan(low)
         found[a, b] = PairedDifference(float(value), low if is_known else None, high if is_known else None, p_value)
     return found
+
+
+def tool_acc_counts(judged: Judgements, numbers: np.ndarray, clusters: np.ndarray) -> Counts:
+    """(clusters,) right calls and asked replies, of Tool Acc by the robust reader.
+
+    Args:
+        judged: replies to all rows.
+        numbers: of the rows that count.
+        clusters: (rows,) number of the cluster of each row.
+    """
+    right = judged.right(READERS[0], "tool_acc").sum(axis=1)
+    asked = np.full(len(right), judged.repeats)
+    return cluster_sums(right, numbers, clusters), cluster_sums(asked, numbers, clusters)
 
 
 def _p_values(pairs: list[tuple[Counts, Counts]]) -> list[float]:

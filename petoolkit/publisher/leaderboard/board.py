@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-
 from petoolbench import SETTINGS, InputError
 from petoolkit.audit_record import AUDIT_FILE, AuditRecord, SolverScore
 from petoolkit.decoding import read_json
@@ -14,16 +12,15 @@ from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.records import Difference, Score, Scores
 from petoolkit.evaluator.report.run_groups import Run, group_runs
 from petoolkit.evaluator.results_folder import fingerprint
-from petoolkit.evaluator.scores.bootstrap import cluster_sums, clusters_of
+from petoolkit.evaluator.scores.bootstrap import clusters_of
 from petoolkit.evaluator.scores.breakdowns import by_setting
 from petoolkit.evaluator.scores.judgements import Judgements, judge
-from petoolkit.evaluator.scores.paired_tests import PairedDifference, paired_differences
+from petoolkit.evaluator.scores.paired_tests import PairedDifference, paired_differences, tool_acc_counts
 from petoolkit.evaluator.scores.preference import Counts, pair_counts
 from petoolkit.evaluator.stored_rows import facts_of
 from petoolkit.hub_reading import fetch_file
 from petoolkit.publisher.leaderboard.leaderboard_sources import BoardEvaluation
 from petoolkit.publisher.local_paths import is_hub_id, without_folders
-from petoolkit.replies import READERS
 from petoolkit.text import ALL, counted, listing
 
 _OVERRIDE = "override"  # the counterfactual that over-personalisation is measured with
@@ -222,10 +219,8 @@ def _counts(rows: Sequence[dict], judged: dict[str, Judgements], setting: str, h
         if has_pairs:
             pairs, right = pair_counts(rows, one, numbers, clusters)
             found[label] = (right, pairs)
-            continue
-        asked = np.full(len(rows), one.repeats)
-        right = one.right(READERS[0], "tool_acc").sum(axis=1)
-        found[label] = (cluster_sums(right, numbers, clusters), cluster_sums(asked, numbers, clusters))
+        else:
+            found[label] = tool_acc_counts(one, numbers, clusters)
     return found
 
 
