@@ -16,7 +16,12 @@ from petoolkit.evaluator.dataset_rows import chosen_settings, load_split
 from petoolkit.evaluator.models.processes import Rank
 from petoolkit.evaluator.models.reply_limit import ReplyLimit
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest
-from petoolkit.evaluator.stored_predictions import Prediction, StoredPredictions, index_predictions
+from petoolkit.evaluator.stored_predictions import (
+    Prediction,
+    StoredPredictions,
+    checked_predictions,
+    index_predictions,
+)
 from petoolkit.files import write_json_lines
 from petoolkit.folder_lock import locked
 from petoolkit.text import listing
@@ -99,7 +104,7 @@ def read_results(folder: Path) -> Results:
             line.
     """
     manifest = Manifest.read(folder)
-    files = [folder / PREDICTIONS, *_rank_files(folder)]
+    files = _prediction_files(folder)
     parts = index_predictions(files, lambda row_id: bool(counterfactual_of(row_id)), manifest.options.repeat)
     return Results(manifest, *parts)
 
@@ -188,8 +193,12 @@ def stored_limit(folder: Path) -> ReplyLimit | None:
 
 
 def _has_replies(folder: Path) -> bool:
-    """Whether a folder holds an evaluation with at least one reply."""
-    return (folder / MANIFEST).exists() and any(line["reply"] is not None for line in read_results(folder).predictions)
+    """Whether a folder holds an evaluation with at least one reply; raises `InputError` if the manifest is damaged."""
+    if not (folder / MANIFEST).exists():
+        return False
+    Manifest.read(folder)
+    lines = (line for file in _prediction_files(folder) for line in checked_predictions(file))
+    return any(line["reply"] is not None and not counterfactual_of(line["id"]) for line in lines)
 
 
 def update_manifest(folder: Path, options: Mapping[str, Any] | None = None, **fields: Any) -> None:
@@ -289,6 +298,11 @@ def _in_order(results: Results, row_ids: Iterable[str], repeats: int) -> Iterato
 def _remove_rank_files(folder: Path) -> None:
     for file in _rank_files(folder):
         file.unlink()
+
+
+def _prediction_files(folder: Path) -> list[Path]:
+    """The files with predictions; none before the first reply, as the manifest is written first."""
+    return [file for file in (folder / PREDICTIONS, *_rank_files(folder)) if file.exists()]
 
 
 def _rank_files(folder: Path) -> list[Path]:

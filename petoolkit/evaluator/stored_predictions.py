@@ -84,21 +84,20 @@ def by_row(predictions: Iterable[Prediction]) -> PredictionsByRow:
 
 
 def index_predictions(
-    files: Iterable[Path], part_of: Callable[[str], bool], repeats: int
+    files: list[Path], part_of: Callable[[str], bool], repeats: int
 ) -> tuple[StoredPredictions, StoredPredictions]:
     """Check the lines of files, and index them; an incomplete last line, left by an interruption, is ignored.
 
     Args:
-        files: of predictions; those that do not exist are left out.
+        files: of predictions.
         part_of: takes a row id; false puts its lines into the first result, true into the second.
         repeats: number of replies asked to each row.
 
     Raises:
         InputError: if a line is not a prediction, or is of a repeat that was not asked; names the file and the line.
     """
-    found = [file for file in files if file.exists()]  # the manifest is written before the predictions
     parts: tuple[dict[str, list[tuple[int, int]]], ...] = ({}, {})
-    for number, file in enumerate(found):
+    for number, file in enumerate(files):
         for offset, line in _checked_lines(file):
             if line["repeat"] >= repeats:
                 raise InputError(
@@ -106,7 +105,7 @@ def index_predictions(
                     f"the evaluation has only {repeats}; remove the line, and evaluate again."
                 )
             parts[part_of(line["id"])].setdefault(line["id"], []).append((number, offset))
-    return StoredPredictions(found, parts[0]), StoredPredictions(found, parts[1])
+    return StoredPredictions(files, parts[0]), StoredPredictions(files, parts[1])
 
 
 @contextmanager
@@ -125,6 +124,11 @@ def _reading(files: list[Path]) -> Iterator[Callable[[tuple[int, int]], Predicti
             return prediction
 
         yield read
+
+
+def checked_predictions(path: Path) -> Iterator[Prediction]:
+    """The predictions of a file as `index_predictions` checks them; what comes behind those asked for is not read."""
+    return (prediction for _, prediction in _checked_lines(path))
 
 
 def _checked_lines(path: Path) -> Iterator[tuple[int, Prediction]]:
