@@ -1,9 +1,10 @@
 """The rows that an audit is about: in memory, or of a dataset, from which they are read when they are needed."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from petoolbench import KINDS, SELECTIVITY, SETTINGS, breaches
 from petoolkit.evaluator.dataset_rows import load_setting, present_configs
@@ -56,50 +57,51 @@ class CheckedRows:
         return row["kind"] == KINDS[0] and len(row["same_function_tools"]) > 1 and row["id"] not in self.broken_ids
 
 
-class AuditRows(Protocol):
+class AuditRows(ABC):
     """Rows to be audited."""
-
-    checked: CheckedRows
-
-    def to_ask(self, setting: str, split: str) -> list[dict]:
-        """The rows of a setting and split with a choice to make."""
-
-    def sound(self, split: str) -> Iterator[dict]:
-        """The rows of all settings of a split that keep the contract."""
-
-    def blocks(self) -> Iterator[list[dict]]:
-        """The rows of each block, of all configs and splits."""
-
-
-class RowsInMemory:
-    """Rows that are added one by one."""
 
     def __init__(self) -> None:
         self.checked = CheckedRows()
-        self._rows: dict[tuple[str, str], list[dict]] = {}
+
+    @abstractmethod
+    def _rows(self, config: str, split: str, sharing: SharingRows | None = None) -> Iterator[dict]:
+        """All rows of a config and split; equal parts are shared with those that were made by `sharing` before."""
+
+    @abstractmethod
+    def blocks(self) -> Iterator[list[dict]]:
+        """The rows of each block, of all configs and splits."""
+
+    def to_ask(self, setting: str, split: str) -> list[dict]:
+        """The rows of a setting and split with a choice to make, in memory."""
+        return [row for row in self._rows(setting, split, SharingRows()) if self.checked.is_to_ask(row)]
+
+    def sound(self, split: str) -> Iterator[dict]:
+        """The rows of all settings of a split that keep the contract."""
+        for setting in SETTINGS:
+            yield from (row for row in self._rows(setting, split) if row["id"] not in self.checked.broken_ids)
+
+
+class RowsInMemory(AuditRows):
+    """Rows that are added one by one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._added: dict[tuple[str, str], list[dict]] = {}
 
     def add(self, config: str, split: str, row: dict) -> None:
         """Take a row of a config and split."""
         self.checked.add(config, split, row)
-        self._rows.setdefault((config, split), []).append(row)
+        self._added.setdefault((config, split), []).append(row)
 
-    def to_ask(self, setting: str, split: str) -> list[dict]:
-        """See `AuditRows`."""
-        return [row for row in self._rows.get((setting, split), []) if self.checked.is_to_ask(row)]
-
-    def sound(self, split: str) -> Iterator[dict]:
-        """See `AuditRows`."""
-        for setting in SETTINGS:
-            for row in self._rows.get((setting, split), []):
-                if row["id"] not in self.checked.broken_ids:
-                    yield row
+    def _rows(self, config: str, split: str, sharing: SharingRows | None = None) -> Iterator[dict]:
+        return iter(self._added.get((config, split), []))
 
     def blocks(self) -> Iterator[list[dict]]:
         """See `AuditRows`."""
-        return _whole_blocks([iter([rows]) for rows in self._rows.values()], self.checked.in_blocks)
+        return _whole_blocks([iter([rows]) for rows in self._added.values()], self.checked.in_blocks)
 
 
-class DatasetRows:
+class DatasetRows(AuditRows):
     """The rows of a dataset, of which one setting at most is in memory at a time.
 
     Args:
@@ -111,7 +113,7 @@ class DatasetRows:
     """
 
     def __init__(self, dataset: str, revision: str | None, on_rows: Callable[[int], None] = lambda number: None):
-        self.checked = CheckedRows()
+        super().__init__()
         self._parts: dict[tuple[str, str], datasets.Dataset] = {}
         configs = present_configs(dataset, revision)
         for config in [name for name in (*SETTINGS, SELECTIVITY) if name in configs]:
@@ -126,20 +128,10 @@ class DatasetRows:
     def __len__(self) -> int:
         return sum(part.num_rows for part in self._parts.values())
 
-    def to_ask(self, setting: str, split: str) -> list[dict]:
-        """See `AuditRows`."""
-        if (setting, split) not in self._parts:
-            return []
-        sharing = SharingRows()
-        tables = tables_of(self._parts[setting, split])
-        return [row for table in tables for row in sharing.rows_of(table) if self.checked.is_to_ask(row)]
-
-    def sound(self, split: str) -> Iterator[dict]:
-        """See `AuditRows`."""
-        for setting in SETTINGS:
-            if (setting, split) in self._parts:
-                for table in tables_of(self._parts[setting, split]):
-                    yield from (row for row in table_rows(table) if row["id"] not in self.checked.broken_ids)
+    def _rows(self, config: str, split: str, sharing: SharingRows | None = None) -> Iterator[dict]:
+        if part := self._parts.get((config, split)):
+            for table in tables_of(part):
+                yield from (sharing or SharingRows()).rows_of(table)
 
     def blocks(self) -> Iterator[list[dict]]:
         """See `AuditRows`; few wait for their other rows where all configs have the blocks in one order."""
