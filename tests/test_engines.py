@@ -12,22 +12,12 @@ from itertools import count, islice
 import numpy as np
 import psutil
 import pytest
+from chunk_functions import added, failing
 from conftest import ROOT
 
 from petoolbench import InputError
 from petoolkit.engines.engine import HERE, ChunkFailed, make_engine
 from petoolkit.engines.mapped_pickle import load_mapped, store_mapped
-
-
-def added(array, chunk):
-    time.sleep(0.05 / (chunk + 1))  # later chunks are done first
-    return float(array.sum()) + chunk
-
-
-def failing(why, chunk):
-    if chunk == 2:
-        raise why
-    return chunk
 
 
 def ended(folder, chunk):

@@ -40,7 +40,12 @@ def in_loopback():
         pytest.skip(why)
 
     def run(*command, **environment):
-        given = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", **environment}
+        given = {
+            **os.environ,
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            **environment,
+        }
         return subprocess.run(
             [*IN_LOOPBACK, sys.executable, *map(str, command)], env=given, capture_output=True, text=True, timeout=300
         )
@@ -58,21 +63,13 @@ def printed(done):
 @pytest.mark.slow
 def test_results_come_in_order_and_failed_chunks_are_named(in_loopback, tmp_path):
     script = f"""
-        import json, os, sys, time
+        import json, os, sys
         from functools import partial
         from itertools import count, islice
         import numpy as np
+        from chunk_functions import added, failing
         from petoolbench import InputError
         from petoolkit.engines.engine import make_engine
-
-        def added(array, chunk):
-            time.sleep(0.05 / (chunk + 1))  # later chunks are done first
-            return float(array.sum()) + chunk
-
-        def failing(why, chunk):
-            if chunk == 2:
-                raise why
-            return chunk
 
         def failing_once(folder, chunk):
             if chunk == 1 and not os.path.exists(f"{{folder}}/was here"):
