@@ -7,11 +7,12 @@ from pathlib import Path
 
 import yaml
 
+from petoolkit.words import CLAUSE_END
+
 _FEWEST_WORDS = 2  # in common with a wording, by which a sentence speaks of its trait
 _LEAST_LETTERS = 4  # of a content word
 _STEM = 5  # letters by which words are compared: "refreshed" and "refreshes" are one
 _WORD = re.compile(r"[^\W_]+")
-_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def other_traits(text: str, allowed: Collection[str] = ()) -> dict[str, str]:
     A sentence speaks of a trait if it has two content words of one of the trait's wordings.
     """
     found: dict[str, str] = {}
-    for sentence in _SENTENCE_END.split(" ".join(text.split())):
+    for sentence in CLAUSE_END.split(" ".join(text.split())):
         words = content_words(sentence)
         for name, wordings in _WORDS.items():
             if name not in allowed and any(len(words & wording) >= _FEWEST_WORDS for wording in wordings):

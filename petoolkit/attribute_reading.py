@@ -8,8 +8,9 @@ from functools import cache, lru_cache
 
 import numpy as np
 
+from petoolkit.words import SENTENCE_END
+
 _WORD = re.compile(r"[^\W_]{2,}")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 def word_similarities(own: Sequence[str], called: Sequence[str]) -> np.ndarray:
@@ -50,7 +51,7 @@ class SentenceReader:
     def __init__(self, texts: Iterable[str]):
         from petoolkit.embedding import Encoder
 
-        sentences = {text: _SENTENCE_END.split(text) for text in dict.fromkeys(texts) if text}
+        sentences = {text: SENTENCE_END.split(text) for text in dict.fromkeys(texts) if text}
         distinct = list(dict.fromkeys(sentence for found in sentences.values() for sentence in found))
         vectors = dict(zip(distinct, Encoder().encode(distinct, "sentences of descriptions"), strict=True))
         self._vectors = {

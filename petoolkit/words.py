@@ -1,7 +1,9 @@
-"""Words of a text, also in scripts that have no blanks between them."""
+"""Words of a text, also in scripts that have no blanks between them, and where its sentences end."""
 
 import re
 
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+CLAUSE_END = re.compile(r"(?<=[.!?;])\s+")  # parts of a sentence that could stand alone, too
 # Chinese characters, kana, Thai, Lao, Burmese and Khmer letters: a word is about two of them.
 _WITHOUT_BLANKS = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"

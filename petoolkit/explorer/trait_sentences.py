@@ -9,7 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
+from petoolkit.words import CLAUSE_END
+
 _WORD = re.compile(r"[^\W_]{4,}")
 _STEM = 5  # letters by which words are compared: "refreshed" and "refreshes" are one
 _LEAST = 1.5  # of a score, by which a sentence speaks of a trait
@@ -18,7 +19,7 @@ _NAMED = 3.0  # for a word of the trait's own name
 
 def sentences_of(text: str) -> list[str]:
     """The sentences of a text; joined with blanks they are the text but for its white space."""
-    return [sentence for sentence in _SENTENCE_END.split(text) if sentence.strip()]
+    return [sentence for sentence in CLAUSE_END.split(text) if sentence.strip()]
 
 
 class TraitSentences:

@@ -6,12 +6,12 @@ from functools import lru_cache
 from typing import Any
 
 from petoolbench import PARAMETER_KINDS, SETTINGS, ToolName, provider_of, setting_of, to_json_text
+from petoolkit.words import CLAUSE_END
 
 # What is known of whether the user liked a past call: yes; no; and, where only the order tells, how early it stands.
 LIKINGS = ("liked", "disliked", "early", "middle")
 _EARLY, _MIDDLE, _LATE = 0.2, 0.35, 0.5  # shares of a history whose dislikes come first
 
-_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SAID = re.compile(r"'[^']*'|\"[^\"]*\"|“[^”]*”|-?\d+(?:[.,:-]\d+)*")
@@ -188,7 +188,7 @@ def plain(text: str) -> str:
 @lru_cache(maxsize=50_000)
 def sentences_of(text: str) -> tuple[str, ...]:
     """The first sentences of a text, each as far as it can be read at once."""
-    return tuple(part[:_LONGEST_SENTENCE] for part in _SENTENCE_END.split(text.strip()) if part)[:_MOST_SENTENCES]
+    return tuple(part[:_LONGEST_SENTENCE] for part in CLAUSE_END.split(text.strip()) if part)[:_MOST_SENTENCES]
 
 
 @lru_cache(maxsize=50_000)

@@ -8,9 +8,9 @@ import numpy as np
 
 from petoolkit.selector.row_reading import stems, words_of_name
 from petoolkit.selector.value_candidates import KINDS, LEFT_OUT, Asked, Candidate, does_words
+from petoolkit.words import SENTENCE_END
 
 _WORD = re.compile(r"\w+")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _NEGATED = re.compile(
     r"\b(?:no|not|without|skip|leave|left|omit|except|don't|needn't|never|exclude|ignore|hide)\b", re.I
 )
@@ -94,7 +94,7 @@ def value_evidence_of(
 @lru_cache(maxsize=4_096)
 def _sentences(request: str) -> tuple[tuple[int, str], ...]:
     found, start = [], 0
-    for text in _SENTENCE.split(request):
+    for text in SENTENCE_END.split(request):
         found.append((request.find(text, start), text))
         start = found[-1][0] + len(text)
     return tuple(found)
