@@ -49,11 +49,11 @@ def headline_cells(result: "Preference") -> list[str]:
     """Pair accuracy given the function, its gain over no history, and the share of overrides not heeded, in %."""
     pairs = result.pairs.get(ALL)
     gain = pairs.gain.value if pairs and pairs.gain else None
-    override = result.counterfactual_scores.get("override", {}).get(ALL)
+    followed = result.taste_followed()
     return [
         with_interval(pairs.score) if pairs else UNKNOWN,
         UNKNOWN if gain is None else points(gain),
-        with_interval(override.other) if override and override.other else UNKNOWN,
+        with_interval(followed) if followed else UNKNOWN,
     ]
 
 

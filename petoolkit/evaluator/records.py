@@ -256,6 +256,11 @@ class Preference(BaseModel):
     history_gain: dict[str, Difference] = {}
     counterfactual_scores: dict[str, dict[str, CounterfactualScore]] = {}
 
+    def taste_followed(self, setting: str = ALL) -> Score | None:
+        """The share of override rows in which the taste's tool was called all the same; `None` if not asked."""
+        found = self.counterfactual_scores.get("override", {}).get(setting)
+        return found.other if found else None
+
 
 class Scores(Preference, Manifest):
     """The manifest and the scores of an evaluation: `scores.json`.

@@ -50,13 +50,13 @@ def preference_headline(group: RunGroup) -> Table:
 
 def _headline_cells(run: Run) -> list[Cell]:
     pairs, unknown = run.result.pairs.get(ALL), Cell(UNKNOWN)
-    override = run.result.counterfactual_scores.get("override", {}).get(ALL)
+    followed = run.result.taste_followed()
     return [
         score_cell(pairs.score) if pairs else unknown,
         count_cell(pairs.counted, f"of {pairs.pairs:,}") if pairs else unknown,
         difference_cell(pairs.gain if pairs else None),
         difference_cell(run.result.history_gain.get(ALL)),
-        score_cell(override.other) if override and override.other else unknown,
+        score_cell(followed) if followed else unknown,
     ]
 
 

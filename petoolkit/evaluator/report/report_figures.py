@@ -136,7 +136,7 @@ def _gains(group: RunGroup) -> Figure:
 
 def _overrides(group: RunGroup) -> Figure:
     runs = findings.asked_overrides(group)
-    scores = [run.result.counterfactual_scores["override"][ALL].other for run in runs]
+    scores = [run.result.taste_followed() for run in runs]
     return dot_plot(runs, [Panel("", scores)], "override rows in which the taste was followed, % (0 is best)")
 
 

@@ -72,8 +72,7 @@ def asked_without_history(group: RunGroup) -> list[Run]:
 
 def asked_overrides(group: RunGroup) -> list[Run]:
     """Runs that were asked the counterfactual `override`."""
-    found = ((run, run.result.counterfactual_scores.get("override", {}).get(ALL)) for run in group.runs)
-    return [run for run, score in found if score and score.other and score.other.value is not None]
+    return [run for run in group.runs if (share := run.result.taste_followed()) and share.value is not None]
 
 
 def with_tokens(group: RunGroup) -> list[Run]:

@@ -23,8 +23,6 @@ from petoolkit.publisher.leaderboard.leaderboard_sources import BoardEvaluation
 from petoolkit.publisher.local_paths import is_hub_id, without_folders
 from petoolkit.text import ALL, counted, listing
 
-_OVERRIDE = "override"  # the counterfactual that over-personalisation is measured with
-
 
 @dataclass(frozen=True)
 class BoardRow:
@@ -141,7 +139,7 @@ def make_board(
         notes.append("The dataset's audit cannot be read here, so the ceiling and the shortcuts are not shown.")
     if not has_pairs:
         notes.append("These rows are of no blocks, so there is no pair accuracy: models are ranked by Tool Acc.")
-    if lacking := [run.label for run in models if not _over_personalisation(run.result, ALL)]:
+    if lacking := [run.label for run in models if not run.result.taste_followed()]:
         notes.append(f"Not asked how often taste is followed against the request: {listing(lacking)}.")
     settings = [ALL, *(name for name in SETTINGS if name in first.rows)] if len(first.rows) > 2 else [ALL]
     boards = []
@@ -241,7 +239,7 @@ def _row(
         rank=_rank(run.label, differences) if is_ranked else "",
         pairs=pairs.score if pairs else None,
         gain=pairs.gain if pairs else None,
-        taste_followed=_over_personalisation(scores, setting),
+        taste_followed=scores.taste_followed(setting),
         preference=scores.score(setting, "preference_acc"),
         tool_acc=scores.score(setting, "tool_acc"),
         ahead_of=ahead,
@@ -249,11 +247,6 @@ def _row(
         link=evaluation.link,
         folder=scores.folder,
     )
-
-
-def _over_personalisation(scores: Scores, setting: str) -> Score | None:
-    found = scores.counterfactual_scores.get(_OVERRIDE, {}).get(setting)
-    return found.other if found else None
 
 
 def _rank(label: str, differences: dict[tuple[str, str], PairedDifference]) -> str:
