@@ -91,6 +91,19 @@ def test_calls_tokens_and_dollars(calibration):
     assert free.asked == []
 
 
+@pytest.mark.parametrize("option", ["--users", "--tools"])
+def test_memory_far_beyond_what_was_measured_is_called_the_least(option, calibration, monkeypatch, tmp_path):
+    monkeypatch.setenv("PETOOLBENCH_CACHE", str(tmp_path))
+    sizes = {
+        f"--{name}": max(getattr(build, name) for build in calibration.builds) * 10 for name in ("users", "tools")
+    }
+    near = run(calibration, monkeypatch, *(str(one) for size in sizes.items() for one in size))
+    assert near.exit_code == 0 and "the least" not in near.output and "over " not in near.output
+    sizes[option] += 1
+    far = run(calibration, monkeypatch, *(str(one) for size in sizes.items() for one in size))
+    assert "the least" in far.output and "over " in far.output
+
+
 def test_noise_does_not_grow_with_users_times_tools(calibration):
     calibration.builds[3].parts["audit"].cpu += 0.05
     found = estimate(calibration, recipe_for(1_000_000), 1_000_000, Machines(1, 1), None)

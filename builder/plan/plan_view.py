@@ -14,6 +14,7 @@ from ..recipe import Recipe
 from .calibration import Calibration
 from .size_estimate import Line, Machines, SizeEstimate
 
+_FAR = 10  # times the largest size that was measured
 _GB = 1e9
 
 
@@ -29,8 +30,9 @@ def plan_view(
     where = f"{counted(machines.number, 'machine')} with {counted(machines.cores, 'core')}"
     title = f"{counted(recipe.users, 'user')} and {counted(tools, 'tool')} on {where}"
     table = FittedTable("", ["records", "CPU", "time", "most memory", "disk"])
+    is_far = _is_far(calibration, recipe.users, tools)
     for line in found.build:
-        _add(table, line)
+        _add(table, line, is_far)
     total = Line(
         "build",
         None,
@@ -39,27 +41,33 @@ def plan_view(
         found.memory,
         sum(line.disk for line in found.build),
     )
-    _add(table, total, "bold")
+    _add(table, total, is_far, "bold")
     table.add_section()
-    _add(table, found.evaluation)
+    _add(table, found.evaluation, is_far)
     views: list[RenderableType] = [Text(title, "bold"), "", table, ""]
     if found.asked:
         views += [Text("Of a language model", "bold"), *_of_estimate(found.asked), ""]
-    return [*views, Text("What this rests on", "bold"), *_assumptions(calibration, found, seconds_a_call)]
+    return [*views, Text("What this rests on", "bold"), *_assumptions(calibration, found, seconds_a_call, is_far)]
 
 
 def _of_estimate(asked: list[dict]) -> Iterable[RenderableType]:
     return estimate_table(asked).renderables[2:]
 
 
-def _add(table: FittedTable, line: Line, style: str = "") -> None:
+def _is_far(calibration: Calibration, users: int, tools: int) -> bool:
+    """Whether memory that grows too little to be seen in what was measured could decide at this size."""
+    builds = calibration.builds
+    return users > _FAR * max(build.users for build in builds) or tools > _FAR * max(build.tools for build in builds)
+
+
+def _add(table: FittedTable, line: Line, is_far: bool, style: str = "") -> None:
     disk = f"{line.disk / _GB:,.1f} GB" if line.disk else ""
     table.add_row(
         line.name,
         amount(line.records) if line.records else "",
         _duration(line.cpu_seconds),
         _duration(line.wall_seconds),
-        f"{line.memory / _GB:,.1f} GB",
+        f"{'over ' if is_far else ''}{line.memory / _GB:,.1f} GB",
         disk,
         style=style,
     )
@@ -72,7 +80,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def _assumptions(calibration: Calibration, found: SizeEstimate, seconds_a_call: float) -> list[str]:
+def _assumptions(calibration: Calibration, found: SizeEstimate, seconds_a_call: float, is_far: bool) -> list[str]:
     sizes = ", ".join(f"{build.users:,} users and {build.tools:,} tools" for build in calibration.builds)
     said = [
         f"Measured on this machine on {calibration.date} in {calibration.seconds:,.0f} s of CPU: builds of {sizes} "
@@ -87,6 +95,11 @@ def _assumptions(calibration: Calibration, found: SizeEstimate, seconds_a_call: 
         f"A user gives {counted(len(SETTINGS), 'preference row')}; users who are drawn in vain are counted as often "
         "as in the small builds.",
     ]
+    if is_far:
+        said.append(
+            f"This size is more than {_FAR} times what was measured. Memory is the least to be expected: what grows "
+            "too little to be seen there, such as the vectors of tools, is not in it."
+        )
     if found.asked:
         said.append(
             f"A call is taken to last {seconds_a_call:g} s, and no reply to be invalid. Tokens are the characters of "
