@@ -36,7 +36,9 @@ def parse(path: Path, *more: str, name: str | None = None) -> tuple:
 
 
 def test_there_is_a_recipe_for_every_model_and_stage():
-    models = {"llama3-8b-authors", "llama3.1-8b", "llama3.1-8b-qlora", "qwen2.5-7b", "tiny"}
+    models = {
+        "llama3-8b-authors", "llama3.1-8b", "llama3.1-8b-qlora", "qwen2.5-7b", "qwen3-1.7b", "qwen3-8b", "tiny",
+    }  # fmt: skip
     assert {path.stem for path in TRAINING if path.parent.name == "sft"} == models
     assert {path.stem for path in TRAINING if path.parent.name == "dpo"} == {*models, "without-sft"}
 
@@ -90,6 +92,21 @@ def test_the_papers_recipe_has_the_papers_numbers():
     assert training.warmup_steps == 0.1
     assert data.settings == ["all"]
     assert data.max_unfit_rows == 0
+
+
+def test_todays_recipes_have_the_rates_of_adapters_and_one_chat_template_in_all_stages():
+    for name in ("qwen3-1.7b", "qwen3-8b"):
+        _, sft_training, sft_adapter = parse(RECIPES / "sft" / f"{name}.yaml")
+        (pair_options,) = parse(RECIPES / "pairs" / f"{name}.yaml")
+        data, dpo_training, dpo_adapter = parse(RECIPES / "dpo" / f"{name}.yaml")
+        assert (sft_training.learning_rate, dpo_training.learning_rate) == (2e-4, 1e-5)
+        assert sft_training.per_device_train_batch_size * sft_training.gradient_accumulation_steps < 32
+        assert sft_adapter.lora_target_modules == dpo_adapter.lora_target_modules == "all-linear"
+        templates = [each.chat_template_args for each in (sft_adapter, pair_options, dpo_adapter)]
+        assert templates == [{"enable_thinking": False}] * 3
+        assert data.sft_adapter == sft_training.output_dir
+        assert data.dataset_name == pair_options.output_dir
+        assert pair_options.model.endswith(f"{sft_adapter.model_name_or_path}+{sft_training.output_dir}")
 
 
 def test_the_command_line_goes_over_the_recipe():
