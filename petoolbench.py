@@ -201,12 +201,12 @@ Copy the tool's full name from the candidates. Give every required parameter, an
 asks for it. Without parameters, write "parameters": {}."""
 
 
-def render_messages(row: dict, history: bool = True, native_tools: bool = False) -> list[dict[str, str]]:
+def render_messages(row: dict, history: bool | str = True, native_tools: bool = False) -> list[dict[str, str]]:
     """The one prompt of builder, evaluation and training.
 
     Args:
         row: a row of the dataset (columns of `COLUMNS`; the gold call is not read).
-        history: `False` leaves the interaction history out, to measure what it is worth.
+        history: `False` leaves the interaction history out, to measure what it is worth; a text replaces it.
         native_tools: `True` leaves candidates and output format out: they go as an endpoint's native functions.
 
     Returns:
@@ -214,32 +214,33 @@ def render_messages(row: dict, history: bool = True, native_tools: bool = False)
         calls and tools are one JSON object a line, so that other people's text cannot break out of its line.
     """
     parts = [_NATIVE_TASK if native_tools else _TASK]
+    if history is True:
+        history = "\n".join([SETTINGS[setting_of(row)].introduction, *map(render_interaction, row["history"])])
     if history:
-        introduction = SETTINGS[setting_of(row)].introduction
-        parts.append("\n".join([introduction, *map(_render_interaction, row["history"])]))
+        parts.append(history)
     if not native_tools:
         parts.append("\n".join(["Candidate tools:", *map(_render_tool, row["candidate_tools"])]))
         parts.append(_OUTPUT_FORMAT)
     return [{"role": "system", "content": "\n\n".join(parts)}, {"role": "user", "content": row["instruction"]}]
 
 
-def _render_interaction(interaction: dict) -> str:
+def render_interaction(interaction: dict) -> str:
+    """A past call as a prompt shows it, on one line."""
     shown = {"instruction": interaction["instruction"]}
     if interaction["rating"] is not None:  # before the tool's name: who reads the name knows the rating already
         shown["rating"] = interaction["rating"]
     shown["tool_name"] = interaction["tool_name"]
     if interaction.get("provider_description"):  # rows of earlier versions have none
         shown["provider_description"] = interaction["provider_description"]
-    return _on_one_line({**shown, "parameters": json.loads(interaction["parameters"])})
+    return on_one_line({**shown, "parameters": json.loads(interaction["parameters"])})
 
 
 def _render_tool(tool: dict) -> str:
     shown: dict[str, Any] = {"tool_name": tool["tool_name"], "tool_description": tool["tool_description"]}
     if tool["provider_description"]:
         shown["provider_description"] = tool["provider_description"]
-    for kind in PARAMETER_KINDS:
-        shown[kind] = [_shown_parameter(parameter) for parameter in tool[kind]]
-    return _on_one_line({**shown, **shown_schema(tool)})
+    parameters = {kind: list(map(_shown_parameter, tool[kind])) for kind in PARAMETER_KINDS}
+    return on_one_line({**shown, **parameters, **shown_schema(tool)})
 
 
 def _shown_parameter(parameter: dict) -> dict[str, Any]:
@@ -262,7 +263,7 @@ def _without_titles(schema: Any) -> Any:
     return {key: part if key in ("enum", "const") else _without_titles(part) for key, part in kept.items()}
 
 
-def _on_one_line(value: Any) -> str:
+def on_one_line(value: Any) -> str:
     """JSON text in which characters that could end the line or hide text are escaped."""
     return _UNSEEN.sub(lambda unseen: json.dumps(unseen.group())[1:-1], to_json_text(value))
 
@@ -314,8 +315,7 @@ def _written_rows(file: Path, split: str) -> Iterator[dict]:
                 if row.pop("split") == split:
                     yield row
     else:
-        released = importlib.import_module("petoolkit.released")
-        yield from (row for row, _ in released.read_released(file))
+        yield from (row for row, _ in importlib.import_module("petoolkit.released").read_released(file))
 
 
 def _made_with_datasets() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from petoolkit.scoring import ACCURACIES, ERROR_TYPES, METRICS
 from petoolkit.text import ALL
 
 SETTINGS_AND_ALL = [*SETTINGS, ALL]
-OPTIONS = {"history": True, "prompt": "petoolbench", "truncate": "oldest", "window": 4000, "temperature": 0.1}
+OPTIONS = {"history": "full", "prompt": "petoolbench", "truncate": "oldest", "window": 4000, "temperature": 0.1}
 
 
 def scores(

@@ -14,6 +14,7 @@ from petoolkit.evaluator.counterfactuals.counterfactual import changed_id, count
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 from petoolkit.evaluator.counterfactuals.row_changes import other_name
 from petoolkit.evaluator.evaluate import evaluate
+from petoolkit.evaluator.history_methods.shown_rows import ShownRow
 from petoolkit.evaluator.models.baselines import predict
 from petoolkit.evaluator.options import Options
 from petoolkit.evaluator.prompts.row_prompts import make_prompts
@@ -164,7 +165,7 @@ def test_prompts_of_changed_rows_show_what_was_changed(protocol):
     """Without past calls, a prompt has no heading for them; a twin's prompt is that of the twin's own row."""
 
     def system_text(one):
-        (prompt,) = make_prompts([(one, 0)], Counting(), Options(protocol=protocol), {})
+        (prompt,) = make_prompts([(ShownRow(one), 0)], Counting(), Options(protocol=protocol), {})
         assert prompt.row_id == one["id"]
         return prompt.messages[0]["content"]
 
@@ -300,8 +301,8 @@ def test_rows_that_are_not_those_that_were_asked_are_refused(dataset, tmp_path):
 def test_what_cannot_be_asked_is_said(dataset, tmp_path):
     with pytest.raises(InputError, match=r"what the counterfactual swap needs \(a setting with ratings\)"):
         evaluate(dataset, "chronological", "baseline:random", tmp_path / "out", counterfactuals="swap,reverse")
-    with pytest.raises(InputError, match="leave out --no-history"):
-        evaluate(dataset, "all", "openai:x", tmp_path / "out", Options(history=False), counterfactuals="swap")
+    with pytest.raises(InputError, match="leave out --history none"):
+        evaluate(dataset, "all", "openai:x", tmp_path / "out", Options(history="none"), counterfactuals="swap")
     with pytest.raises(InputError, match="leave out --prompt released"):
         evaluate(dataset, "all", "openai:x", tmp_path / "out", Options(prompt="released"), counterfactuals="swap")
     scores = evaluate(dataset, "chronological", "baseline:random", tmp_path / "out", counterfactuals="all")

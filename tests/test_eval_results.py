@@ -60,7 +60,7 @@ def test_pushed_results_hold_a_file_for_the_leaderboard(tmp_path):
         ({"dataset": "petoolbench"}, "its rows are a folder's"),
         ({"dataset": 'me/ben"ch\n- dataset: {id: other/one}'}, "its rows are a folder's"),
         ({"setting": "chronological"}, "it is of chronological, test rows"),
-        ({"options": {**OPTIONS, "history": False}}, "it left out the history"),
+        ({"options": {**OPTIONS, "history": "none"}}, "it left out the history"),
     ],
 )
 def test_what_is_not_for_a_leaderboard_is_named_with_the_reason(tmp_path, changes, why):

@@ -147,13 +147,13 @@ def test_an_evaluation_leaves_predictions_and_scores(dataset, tmp_path):
         ({"model": "Qwen/Qwen3-8B"}, "did you mean hf:Qwen/Qwen3-8B?"),
         ({"model": "lexical"}, "did you mean baseline:lexical?"),
         (
-            {"options": Options(history=False)},
-            "baseline:random does not read --no-history; leave out what has no effect",
+            {"options": Options(protocol="tools")},
+            "baseline:random does not read --protocol; leave out what has no effect",
         ),
         ({"options": Options(window=100, temperature=0)}, "does not read --window, --temperature"),
         (
             {"given": {"window"}},
-            "baseline:random does not read --window; leave out what has no effect. It reads: --seed,",
+            "baseline:random does not read --window; leave out what has no effect. It reads: --history, --seed,",
         ),
         ({"connection": Connection(base_url="http://x")}, "does not read --base-url"),
         ({"model": "hf:x", "options": Options(protocol="tools")}, "hf:x does not read --protocol"),

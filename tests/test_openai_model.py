@@ -83,7 +83,7 @@ def test_a_second_run_asks_nothing_and_another_model_dataset_or_option_is_refuse
         for change, what in (
             ({"model": "openai:n"}, "model is 'openai:m' there and 'openai:n' here"),
             ({"temperature": 0.5}, "options.temperature is 0.1 there and 0.5 here"),
-            ({"history": False}, "options.history|prompt_fingerprint"),
+            ({"history": "none"}, "options.history|prompt_fingerprint"),
             ({"dataset": str(tmp_path / "other")}, "dataset|fingerprint"),
         ):
             with pytest.raises(InputError, match=f"holds another evaluation: ({what})"):
@@ -150,7 +150,7 @@ def test_repeats_ask_each_row_again_with_another_seed(dataset, tmp_path):
 def test_without_history_no_past_call_is_shown(dataset, tmp_path):
     with ScriptedServer(right) as server:
         run(dataset, tmp_path / "with", server)
-        run(dataset, tmp_path / "without", server, history=False)
+        run(dataset, tmp_path / "without", server, history="none")
         shown = ["<Aerwyn>.<other>" in body["messages"][0]["content"] for body in server.requests]
     assert shown == [True] * len(ROWS) + [False] * len(ROWS)
 
@@ -234,7 +234,10 @@ def test_a_parameters_schema_goes_to_the_endpoint_with_its_description():
         (["--model", "baseline:best"], "unknown model 'baseline:best'"),
         (["--model", "baseline:random", "--protocol", "tools"], "baseline:random does not read --protocol"),
         (["--model", "openai:m", "--prompt", "released"], "only a dataset made by `petoolbench import`"),
-        (["--model", "openai:m", "--prompt", "released", "--no-history"], "the released prompts show the history"),
+        (
+            ["--model", "openai:m", "--prompt", "released", "--no-history"],
+            "the released prompts show the whole history",
+        ),
         (["--model", "openai:m", "--revision", "main"], "is a folder here and has no revisions"),
     ],
 )

@@ -242,8 +242,8 @@ def test_the_options_are_those_of_the_tables():
     """One that is added there is typed here."""
     known = [field.name for kind in (Options, Connection) for field in fields(kind)]
     assert list(AskOptions.__annotations__) == known
-    options, connection = split_options({"history": False, "prices": (0.5, 1), "max_new_tokens": "paper"})
-    assert options == Options(history=False, max_new_tokens="paper")
+    options, connection = split_options({"history": "last:5", "prices": (0.5, 1), "max_new_tokens": "paper"})
+    assert options == Options(history="last:5", max_new_tokens="paper")
     assert connection.prices is not None and (connection.prices.input, connection.prices.output) == (0.5, 1)
 
 

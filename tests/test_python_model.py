@@ -105,11 +105,11 @@ def test_what_a_function_of_rows_gets_can_be_rendered(folder):
 
 
 def test_a_function_of_messages_gets_the_prompt_as_options_make_it(folder):
-    assert run("--model", "python:method:talks", "--no-history", "--repeat", "2").exit_code == 0
+    assert run("--model", "python:method:talks", "--history", "none", "--repeat", "2").exit_code == 0
     seen = sys.modules["method"].SEEN
     assert seen == [render_messages(one, history=False) for one in ROWS] * 2
     manifest = json.loads(Path("out/manifest.json").read_text())
-    assert manifest["options"] == {"history": False, "repeat": 2, "prompt": "petoolbench", "truncate": "oldest"} | {
+    assert manifest["options"] == {"history": "none", "repeat": 2, "prompt": "petoolbench", "truncate": "oldest"} | {
         "window": 4000
     }
     assert stored("out")["u1"]["reply"] == "Hello."
@@ -236,7 +236,6 @@ def test_what_cannot_be_asked_is_said_in_one_sentence(folder, spec, message):
 @pytest.mark.parametrize(
     ("function", "options", "unread"),
     [
-        ("first", ["--no-history"], "--no-history"),
         ("first", ["--window", "100"], "--window"),
         ("talks", ["--seed", "1"], "--seed"),
         ("talks", ["--temperature", "0"], "--temperature"),

@@ -237,7 +237,7 @@ def test_a_run_without_a_reply_claims_nothing(dataset, tmp_path):
         assert command(dataset, tmp_path / "out", server, "--model", "openai:o3")[0] == 2
     assert (tmp_path / "out" / "manifest.json").is_file()
     with ScriptedServer(lambda body: answer(ANSWER)) as server:
-        code, output = command(dataset, tmp_path / "out", server, "--no-history")
+        code, output = command(dataset, tmp_path / "out", server, "--history", "none")
         assert code == 0, output
         assert [body["max_tokens"] for body in server.requests] == [256] * 8
     assert Manifest.read(tmp_path / "out").model == "openai:m" and len(lines(tmp_path / "out")) == 8

@@ -41,9 +41,9 @@ def written(tmp_path_factory):
     missing["counts"]["all"]["missing"] = 7
     results = [
         scores("openai:gpt-4o"),
-        scores("openai:gpt-4o", options=OPTIONS | {"history": False}),
+        scores("openai:gpt-4o", options=OPTIONS | {"history": "none"}),
         missing,
-        scores("baseline:popularity", options={"history": True, "seed": 0, "repeat": 1}, best_rule={}),
+        scores("baseline:popularity", options={"history": "full", "seed": 0, "repeat": 1}, best_rule={}),
     ]
     page = write_report(folders(path, *results), path / "out")
     return page, results, Page(page.read_text())
@@ -254,7 +254,7 @@ def test_cost_counts_and_what_was_run_are_in_the_tables(tmp_path):
         "run-0",
         "some-dataset v1 revision, test split, all",
         "0123456789abcdef",
-        "history yes, repeat 2, prompt petoolbench, truncate oldest, window 4000, temperature 0.1",
+        "history full, repeat 2, prompt petoolbench, truncate oldest, window 4000, temperature 0.1",
         "petoolbench 0.1.0",
     ]
 
@@ -292,7 +292,7 @@ def test_a_pair_with_and_without_history_is_found_and_drawn(written, tmp_path):
     assert group["pairs"] == [{"with_history": "openai:gpt-4o", "without_history": "openai:gpt-4o, no history"}]
     assert any("(The paper's Figure 5)" in figure["alt"] for figure in parsed.figures)
     blind = with_tool_acc(
-        with_tool_acc(scores(options=OPTIONS | {"history": False}), 0.3, "preferred_only"), 0.6, "chronological"
+        with_tool_acc(scores(options=OPTIONS | {"history": "none"}), 0.3, "preferred_only"), 0.6, "chronological"
     )
     seeing = with_tool_acc(with_tool_acc(scores(), 0.5, "preferred_only"), 0.4, "chronological")
     (group,) = groups_of(tmp_path, blind, seeing)
@@ -303,7 +303,7 @@ def test_a_pair_with_and_without_history_is_found_and_drawn(written, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "other", [OPTIONS, OPTIONS | {"history": False, "prompt": "released"}], ids=["history", "another prompt"]
+    "other", [OPTIONS, OPTIONS | {"history": "none", "prompt": "released"}], ids=["history", "another prompt"]
 )
 def test_runs_that_differ_in_more_than_history_are_no_pair(tmp_path, other):
     (group,) = groups_of(tmp_path, scores(), scores(options=other))
@@ -312,7 +312,7 @@ def test_runs_that_differ_in_more_than_history_are_no_pair(tmp_path, other):
 
 def test_without_a_pair_the_report_says_how_to_get_one(tmp_path):
     page = write_report(folders(tmp_path, scores()), tmp_path / "out")
-    assert "petoolbench evaluate ... --no-history" in page.read_text()
+    assert "petoolbench evaluate ... --history none" in page.read_text()
     assert not (page.parent / "figures" / "1-history.png").exists()
 
 

@@ -223,7 +223,7 @@ def test_differences_between_models_are_stated_where_rows_and_replies_let_a_test
     write_dataset(Path(data), [("test", one) for one in rows], lambda: DATASET_FACTS)
     about = {"dataset": data, "fingerprint": fingerprint(load_split(data, "all", "test", None))}
     results = [scores(name, settings=["chronological", "all"], users=12, **about) for name in ("hf:a", "hf:b", "hf:c")]
-    results[2] |= {"model": "hf:a", "options": OPTIONS | {"history": False}}
+    results[2] |= {"model": "hf:a", "options": OPTIONS | {"history": "none"}}
     results.append(scores("baseline:trait-oracle", settings=["chronological", "all"], users=12, **about))
     made = folders(tmp_path / "runs", *results)
     for folder, called in zip(made, ("Cirrox", "Cirrox", "Aerwyn", "Cirrox"), strict=True):

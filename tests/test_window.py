@@ -40,8 +40,8 @@ def text(messages: list[dict[str, str]]) -> str:
 
 
 def without(dropped: int) -> list[dict[str, str]]:
-    whole = row()
-    return render_messages({**whole, "history": whole["history"][dropped:]})
+    left = row()["history"][dropped:]
+    return render_messages({**row(), "history": left}, history=bool(left))
 
 
 def test_a_prompt_that_fits_is_sent_whole_and_counted_once():
@@ -66,14 +66,14 @@ def test_the_fewest_oldest_interactions_are_dropped(dropped):
 @pytest.mark.parametrize("setting", ["rating_integrated", "chronological"])
 def test_history_alone_goes_never_the_instruction_the_candidates_or_the_format(setting):
     prompt = prompt_for(row(setting=setting), 0, Characters(), 10)
-    empty = render_messages(row(0, setting))
+    empty = render_messages(row(0, setting), history=False)
     assert (prompt.messages, prompt.dropped_interactions, prompt.over_window) == (empty, 8, True)
 
 
 def test_without_history_there_is_nothing_to_drop():
     bare = render_messages(row(), history=False)
-    fitting = prompt_for(row(), 0, Characters(), len(text(bare)), history=False)
-    too_long = prompt_for(row(), 0, Characters(), len(text(bare)) - 1, history=False)
+    fitting = prompt_for(row(0), 0, Characters(), len(text(bare)))
+    too_long = prompt_for(row(0), 0, Characters(), len(text(bare)) - 1)
     assert fitting.messages == too_long.messages == bare
     assert (fitting.dropped_interactions, fitting.over_window) == (0, False)
     assert (too_long.dropped_interactions, too_long.over_window) == (0, True)
@@ -122,13 +122,12 @@ def released(history: list[dict]) -> str:
 )
 def test_a_released_prompt_is_sent_as_it_is_but_for_the_oldest_of_its_list(short_by, left):
     window = len(released(HISTORY)) + len("Who is there?") - short_by
-    for history in (True, False):  # it always shows its history
-        prompt = prompt_for(row(2), 0, Characters(), window, history=history, released_prompt=released(HISTORY))
-        assert prompt.messages == [
-            {"role": "system", "content": released(left)},
-            {"role": "user", "content": "Who is there?"},
-        ]
-        assert (prompt.dropped_interactions, prompt.over_window) == (2 - len(left), short_by == 9_999)
+    prompt = prompt_for(row(2), 0, Characters(), window, released_prompt=released(HISTORY))
+    assert prompt.messages == [
+        {"role": "system", "content": released(left)},
+        {"role": "user", "content": "Who is there?"},
+    ]
+    assert (prompt.dropped_interactions, prompt.over_window) == (2 - len(left), short_by == 9_999)
 
 
 def test_a_released_prompt_can_be_cut_the_papers_way():

@@ -4,11 +4,12 @@ from dataclasses import fields
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic brings it, and takes no other before Python 3.12
 
 from petoolbench import InputError
 from petoolkit.endpoint.llm_settings import Prices
+from petoolkit.evaluator.history_methods.method_table import history_spec
 from petoolkit.evaluator.options import Connection, Options
 
 _Positive = Annotated[int, Field(ge=1)]
@@ -20,7 +21,7 @@ class AskOptions(TypedDict, total=False):
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
-    history: bool
+    history: Annotated[str, BeforeValidator(history_spec)]
     prompt: Literal["petoolbench", "released"]
     truncate: Literal["oldest", "paper"]
     window: _Positive

@@ -64,7 +64,7 @@ def evaluate(
             stored, and what was answered is lost if the evaluation is stopped.
         revision: branch, tag or commit of a dataset on the Hub.
         counterfactuals: names of counterfactuals, or `all`, whose rows are asked and scored too.
-        options: options of the command by their names (`--no-history` is `history=False`), such as `temperature=0`.
+        options: options of the command by their names, such as `temperature=0` or `history="last:5"`.
 
     Raises:
         InputError: for an unknown model, dataset or option, a folder that holds another evaluation, or an endpoint

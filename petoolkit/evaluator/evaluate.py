@@ -24,6 +24,8 @@ from petoolkit.evaluator.counterfactuals.changed_rows import (
 from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 from petoolkit.evaluator.dataset_rows import chosen_settings, load_split, load_split_if_any, resolved_revision
+from petoolkit.evaluator.history_methods.method_table import NONE, parse_history_method
+from petoolkit.evaluator.history_methods.shown_rows import HistoryView, RowsInView
 from petoolkit.evaluator.models.model import Answer, Prompt
 from petoolkit.evaluator.models.model_kinds import check_options, make_chat, make_model
 from petoolkit.evaluator.models.model_replica import ModelReplica
@@ -138,9 +140,7 @@ def evaluate(
         split=SPLIT,
         setting=setting,
         base_url=without_login(connection.base_url),
-        options=AskedOptions(
-            **{name: value for name, value in asked.items() if name in kind.reads or name == "history"}
-        ),
+        options=AskedOptions(**{name: value for name, value in asked.items() if name in kind.reads}),
         prompt_fingerprint=prompt_fingerprint(_first_rows(rows), options, released),
         chat_template_hash=chat.renderer.fingerprint if chat else None,
         chat_date=chat.renderer.date if chat else None,
@@ -166,7 +166,8 @@ def evaluate(
             for row in all_rows
             if (row["id"], repeat) not in answered
         )
-        share = islice(missing, rank.index, None, rank.count)
+        view = HistoryView(parse_history_method(options.history))
+        share = view.of_asked(islice(missing, rank.index, None, rank.count))
         if number_of_share := len(range(rank.index, number, rank.count)):
 
             def train_rows() -> Sequence[dict]:
@@ -189,9 +190,13 @@ def evaluate(
             if kind.has_replicas and engine is not HERE:
                 answers = ModelReplica(model, options, manifest.chat_date, limit, released).answers(share, engine)
             else:
-                loaded = make_model(model, options, connection, usage, all_rows, train_rows, chat, limit, on_growth)
+                in_view = RowsInView(view, all_rows)
+                loaded = make_model(model, options, connection, usage, in_view, train_rows, chat, limit, on_growth)
                 if kind.reads_rows:  # so nothing is rendered
-                    prompts: Iterator[Prompt] = (Prompt(row["id"], repeat, [], [], row=row) for row, repeat in share)
+                    rows_alone = ((shown.row, repeat) for shown, repeat in share)
+                    prompts: Iterator[Prompt] = (
+                        Prompt(row["id"], repeat, [], [], row=row) for row, repeat in rows_alone
+                    )
                 else:
                     prompts = make_prompts(share, loaded, options, released)
                 answers = loaded.answer_all(prompts)
@@ -209,8 +214,8 @@ def evaluate(
 
 def _check_counterfactuals(choice: str, options: Options) -> None:
     """Raise `InputError` for an unknown counterfactual, or options that exclude them."""
-    if chosen_counterfactuals(choice) and not options.history:
-        raise InputError("counterfactuals change the history; leave out --no-history (`no-history` is one of them).")
+    if chosen_counterfactuals(choice) and options.history == NONE:
+        raise InputError("counterfactuals change the history; leave out --history none (`no-history` is one of them).")
     if chosen_counterfactuals(choice) and options.prompt == "released":
         raise InputError("counterfactuals change the prompt; leave out --prompt released.")
 

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from petoolkit.console import make_console
 from petoolkit.decoding import decode_json
 from petoolkit.engines.engine_options import engine_options
+from petoolkit.evaluator.history_methods.method_table import FULL, METHOD_KINDS, NONE
 from petoolkit.evaluator.models.model_kinds import model_help
 from petoolkit.evaluator.report.report_forms import DEFAULT_FORMS, FORMS, chosen_forms
 
@@ -82,14 +83,20 @@ class _ReplyTokens(click.ParamType):
 
 
 class _EvaluateCommand(click.Command):
-    """A command whose help lists the kinds of models, and the counterfactuals."""
+    """A command whose help lists the kinds of models, the history methods and the counterfactuals."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the spelling that `--history none` had in earlier versions, too."""
+        return super().parse_args(ctx, [f"--history={NONE}" if one == "--no-history" else one for one in args])
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write both before the options."""
+        """Write them before the options."""
         from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 
         with formatter.section("Models (--model)"):
             formatter.write_dl(model_help())
+        with formatter.section("Past calls (--history)"):
+            formatter.write_dl([(kind.spec, kind.shows) for kind in METHOD_KINDS.values()])
         with formatter.section("Counterfactuals (--counterfactual)"):
             formatter.write_dl([(one.name, one.changes) for one in COUNTERFACTUALS.values()])
         super().format_options(ctx, formatter)
@@ -151,11 +158,7 @@ class _EvaluateCommand(click.Command):
     help="US dollars for a million tokens (openai:), to compute the cost.",
 )
 @click.option(
-    "--no-history",
-    "history",
-    flag_value=False,
-    default=True,
-    help="Leave the interaction history out of the prompts.",
+    "--history", default=FULL, show_default=True, metavar="METHOD", help="What the model is shown of the past calls."
 )
 @click.option(
     "--counterfactual",

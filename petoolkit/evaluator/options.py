@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from petoolbench import InputError, check_choice
 from petoolkit.endpoint.llm_settings import Prices, own_fields
+from petoolkit.evaluator.history_methods.method_table import FULL, parse_history_method
 from petoolkit.evaluator.prompts.window import TRUNCATIONS
 
 PROMPTS = ("petoolbench", "released")
@@ -16,7 +17,7 @@ class Options:
     """Options that change a model's answers; they are stored in the manifest.
 
     Args:
-        history: whether prompts show the interaction history.
+        history: what is shown of the interaction history (`petoolkit.evaluator.history_methods.method_table`).
         prompt: `petoolbench` is this project's prompt, `released` is the authors' own text (imported datasets only).
         truncate: how a prompt is shortened to fit (`petoolkit.evaluator.prompts.window`).
         window: most tokens of a prompt.
@@ -35,7 +36,7 @@ class Options:
         InputError: for an unknown choice, or for choices that exclude each other.
     """
 
-    history: bool = True
+    history: str = FULL
     prompt: str = "petoolbench"
     truncate: str = "oldest"
     window: int = 4000
@@ -55,8 +56,9 @@ class Options:
         check_choice(self.protocol, PROTOCOLS, "protocol")
         if own := own_fields(self.extra_body or {}):
             raise InputError(f"--extra-body cannot set {', '.join(own)}; use petoolbench's own options for them.")
-        if self.prompt == "released" and not self.history:
-            raise InputError("the released prompts show the history; leave out --no-history or --prompt released.")
+        parse_history_method(self.history)
+        if self.prompt == "released" and self.history != FULL:
+            raise InputError("the released prompts show the whole history; leave out --history or --prompt released.")
         if self.prompt == "released" and self.protocol == "tools":
             raise InputError("the released prompts hold the tools as text; leave out --protocol or --prompt released.")
 

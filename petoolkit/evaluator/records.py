@@ -4,10 +4,11 @@ import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from petoolbench import InputError
 from petoolkit.decoding import read_json
+from petoolkit.evaluator.history_methods.method_table import FULL, history_spec
 from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
 from petoolkit.files import write_json
@@ -31,7 +32,7 @@ class AskedOptions(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    history: bool = True
+    history: Annotated[str, BeforeValidator(history_spec)] = FULL
     repeat: Annotated[int, Field(ge=1)] = 1
 
 

@@ -86,9 +86,12 @@ def comparison_table(comparison: "Comparison") -> Group:
         for reader in READERS:
             differences = (comparison.differences[setting][reader][metric] for setting in settings)
             table.add_row(reader, *map(_difference, differences))
+    manifests = comparison.manifest_a, comparison.manifest_b
+    differ = len({manifest.options.history for manifest in manifests}) > 1
+    a, b = (f"{_model(one)} (history {one.options.history})" if differ else _model(one) for one in manifests)
     heading = (
-        f"A is {_model(comparison.manifest_a)}, B is {_model(comparison.manifest_b)}; {comparison.rows:,} rows. The "
-        "table has B minus A in percentage points, with 95 % intervals and two-sided p-values."
+        f"A is {a}, B is {b}; {comparison.rows:,} rows. The table has B minus A in percentage points, with 95 % "
+        "intervals and two-sided p-values."
     )
     return Group(Text(heading), "", table)
 

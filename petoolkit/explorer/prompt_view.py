@@ -3,10 +3,13 @@
 import json
 from dataclasses import dataclass
 
-from petoolbench import SETTINGS, InputError, render_messages, setting_of
+from petoolbench import SETTINGS, InputError, setting_of
+from petoolkit.evaluator.history_methods.method_table import parse_history_method
+from petoolkit.evaluator.history_methods.shown_rows import HistoryView
 from petoolkit.evaluator.models.native_tools import NativeTools
 from petoolkit.evaluator.options import Options
 from petoolkit.evaluator.prompts.row_prompts import prompt_fingerprint
+from petoolkit.evaluator.prompts.window import shown_messages
 from petoolkit.evaluator.records import Manifest
 from petoolkit.explorer.content import Content
 from petoolkit.explorer.judged_evaluations import JudgedEvaluation
@@ -54,8 +57,9 @@ def prompt_view(content: Content, row: dict, evaluation: JudgedEvaluation, line:
         notes.append("The prompt's wording was another one when this model was asked; this is today's.")
     if options.get("prompt") == "released":
         return PromptView(_released(content, row), "", notes)
-    shown = {**row, "history": row["history"][dropped:]}
-    messages = render_messages(shown, evaluation.manifest.options.history and bool(row["history"]), native)
+    view = HistoryView(parse_history_method(evaluation.manifest.options.history))
+    shown = view.of(row)
+    messages = shown_messages({**shown.row, "history": shown.row["history"][dropped:]}, shown.text, native)
     functions = json.dumps(NativeTools(row["candidate_tools"]).functions(), indent=1, ensure_ascii=False)
     return PromptView(messages, functions if native else "", notes)
 

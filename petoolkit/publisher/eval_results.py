@@ -10,6 +10,7 @@ import yaml
 
 from petoolbench import InputError
 from petoolkit.evaluator.evaluate import SPLIT
+from petoolkit.evaluator.history_methods.method_table import FULL, NONE
 from petoolkit.evaluator.records import Scores
 from petoolkit.publisher.eval_yaml import TASK_ID
 from petoolkit.publisher.local_paths import is_hub_id
@@ -91,7 +92,7 @@ def _unfit(scores: Scores) -> str:
         )
     if scores.setting != ALL or scores.split != SPLIT:
         return f"it is of {scores.setting}, {scores.split} rows, and the leaderboard of the test rows of all settings"
-    if not scores.options.history:
+    if scores.options.history == NONE:
         return "it left out the history, which the leaderboard's task has"
     return ""
 
@@ -101,6 +102,7 @@ def _notes(scores: Scores) -> str:
     score, asked = scores.score(ALL, _METRIC.name), scores.options.model_dump()
     interval = f"95 % interval {score.low:.4f} to {score.high:.4f}" if score.low is not None else "no interval"
     parts = [f"{_METRIC.label} over all settings", interval, counted(scores.rows[ALL], "row"), "reader robust"]
+    parts += [f"history {asked['history']}"] if asked["history"] != FULL else []
     parts += [f"{name} {asked[name]}" for name in ("protocol", "temperature") if asked.get(name) is not None]
     if scores.options.repeat > 1:
         parts.append(f"mean of {scores.options.repeat} replies to each row")

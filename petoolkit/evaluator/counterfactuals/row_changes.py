@@ -54,12 +54,12 @@ def with_shuffled_history(row: dict, neighbours: Neighbours) -> ChangedRow:
     history = row["history"]
     order = sorted(range(len(history)), key=lambda number: to_json_text(history[number]))
     random.Random(f"shuffle:{block_or_row(row)}").shuffle(order)
-    return ChangedRow(_with_order(row, order))
+    return ChangedRow(with_order(row, order))
 
 
 def with_reversed_history(row: dict, neighbours: Neighbours) -> ChangedRow:
     """The newest call first."""
-    return ChangedRow(_with_order(row, range(len(row["history"]))[::-1]))
+    return ChangedRow(with_order(row, range(len(row["history"]))[::-1]))
 
 
 def with_history_of_a_stranger(row: dict, neighbours: Neighbours) -> ChangedRow | None:
@@ -156,10 +156,12 @@ def _with_history(row: dict, history: list[dict], of: dict | None = None) -> dic
     }
 
 
-def _with_order(row: dict, order: Sequence[int]) -> dict:
+def with_order(row: dict, order: Sequence[int]) -> dict:
+    """A row with some of its past calls, in an order of their numbers."""
     return {
         **row,
         "history": [row["history"][number] for number in order],
+        "history_length": len(order),
         "taste": _taste(row, lambda taste: {"call_traits": [taste["call_traits"][number] for number in order]}),
     }
 

@@ -79,8 +79,8 @@ class ModelKind:
     with_name: "Callable[[ModelKind, str], ModelKind] | None" = None
 
 
-_ALL_READ = frozenset({"seed", "repeat"})
-_PROMPT_READ = frozenset({"history", "prompt", "truncate", "window"})
+_ALL_READ = frozenset({"history", "seed", "repeat"})
+_PROMPT_READ = frozenset({"prompt", "truncate", "window"})
 _PROMPTED_READ = _ALL_READ | _PROMPT_READ | {"temperature", "max_new_tokens"}
 _CHAT_READ = _PROMPTED_READ | {"chat_template", "chat_template_args", "any_base"}
 _ENDPOINT_READS = _PROMPTED_READ | {
@@ -93,7 +93,7 @@ _ENDPOINT_READS = _PROMPTED_READ | {
     "timeout",
 }
 # Options whose command-line form is not their name with dashes.
-_COMMAND_LINE = {"history": "--no-history", "headers": "--header"}
+_COMMAND_LINE = {"headers": "--header"}
 
 
 def _make_openai(setup: ModelSetup) -> Model:
@@ -246,7 +246,7 @@ MODEL_KINDS: dict[str, ModelKind] = {
             "python",
             "python:FILE_OR_MODULE:FUNCTION",
             "a function of yours that returns the reply to its `row` or `messages`, as in python:my_model.py:answer",
-            _PROMPT_READ | {"repeat"},
+            _PROMPT_READ | {"history", "repeat"},
             _make_python,
             with_name=_python_kind,
         ),
@@ -254,7 +254,7 @@ MODEL_KINDS: dict[str, ModelKind] = {
             "selector",
             "selector:DIR_OR_ID",
             "a selector that `petoolbench fit selector` wrote; no language model",
-            frozenset({"repeat"}),
+            frozenset({"history", "repeat"}),
             _make_selector,
             reads_rows=True,
             with_name=_selector_kind,

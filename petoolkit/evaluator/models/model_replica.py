@@ -7,6 +7,7 @@ from typing import Any
 from petoolkit.chunks import in_chunks
 from petoolkit.endpoint.usage import Usage
 from petoolkit.engines.engine import Engine
+from petoolkit.evaluator.history_methods.shown_rows import ShownRow
 from petoolkit.evaluator.models.model import Answer, Model
 from petoolkit.evaluator.models.model_kinds import make_chat, make_model
 from petoolkit.evaluator.models.reply_limit import ReplyLimit
@@ -16,7 +17,7 @@ from petoolkit.evaluator.prompts.row_prompts import make_prompts
 # Sent to a copy, and kept when they are answered: a killed command asks for no more than those again.
 _ROWS_AT_ONCE = 64
 
-Asked = tuple[dict, int]  # a row, and the number of its repeat
+Asked = tuple[ShownRow, int]  # a row as the model is shown it, and the number of its repeat
 
 
 class ModelReplica:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from petoolbench import render_messages
 from petoolkit.evaluator.dataset_rows import chosen_settings
+from petoolkit.evaluator.history_methods.method_table import FULL, NONE
+from petoolkit.evaluator.history_methods.shown_rows import ShownRow
 from petoolkit.evaluator.models.model import Model, Prompt
 from petoolkit.evaluator.options import Options
 from petoolkit.evaluator.prompts.window import prompt_for
@@ -21,26 +23,30 @@ def released_texts(dataset: str, setting: str, options: Options, revision: str |
 
 
 def prompt_fingerprint(rows: Iterable[dict], options: Options, released: dict[str, str]) -> str:
-    """A hash that changes with the wording of the prompt, 16 hexadecimal digits.
+    """A hash that changes with the wording of the prompt and with the history method, 16 hexadecimal digits.
 
     Args:
         rows: the first row of each setting, the last setting first.
         options: of the evaluation.
         released: the authors' own prompts by row id.
     """
-    prompts = [
-        released.get(row["id"]) or render_messages(row, options.history, native_tools=options.protocol == "tools")
+    prompts: list = [
+        released.get(row["id"])
+        or render_messages(row, options.history != NONE, native_tools=options.protocol == "tools")
         for row in rows
     ]
+    if options.history not in (FULL, NONE):
+        prompts.append(options.history)
     return hashlib.sha256(json.dumps(prompts).encode()).hexdigest()[:16]
 
 
 def make_prompts(
-    asked: Iterable[tuple[dict, int]], model: Model, options: Options, released: dict[str, str]
+    asked: Iterable[tuple[ShownRow, int]], model: Model, options: Options, released: dict[str, str]
 ) -> Iterator[Prompt]:
     """A prompt for each row and number of its repeat, shortened if it does not fit into the window."""
     native_tools = options.protocol == "tools"
-    for row, repeat in asked:
+    for shown, repeat in asked:
+        row = shown.row
         function_tokens = 0
         if native_tools:
             from petoolkit.evaluator.models.openai_model import tokens_of_functions
@@ -51,7 +57,7 @@ def make_prompts(
             repeat,
             model.count_tokens,
             options.window - function_tokens,
-            history=options.history and bool(row["history"]),  # without any call, no heading either
+            text=shown.text,
             truncate=options.truncate,
             released_prompt=released.get(row["id"]),
             native_tools=native_tools,

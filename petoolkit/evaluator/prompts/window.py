@@ -21,7 +21,7 @@ def prompt_for(
     count_tokens: Callable[[Messages], int],
     window: int,
     *,
-    history: bool = True,
+    text: str | None = None,
     truncate: str = "oldest",
     released_prompt: str | None = None,
     native_tools: bool = False,
@@ -34,12 +34,11 @@ def prompt_for(
         count_tokens: returns the number of tokens of a prompt as the model reads it; called once for a prompt that
             fits, and about 5 times more for one that does not (with `paper`, 15 times).
         window: most tokens of a prompt.
-        history: `False` leaves the interaction history out of `render_messages`; without effect on `released_prompt`,
-            which always holds the history.
+        text: stands in the stead of past calls, and is never shortened (`--history profile`, for one).
         truncate: `oldest` drops as few of the oldest interactions as possible, and never the instruction, a candidate
             or the output format. `paper` keeps the beginning of the text and cuts the rest, as the authors' code does,
             so that the instruction is lost first; their code also cuts the marks of the turns, which stay here.
-        released_prompt: the authors' own system prompt for this row, used instead of ours.
+        released_prompt: the authors' own system prompt for this row, used instead of ours; it holds the history.
         native_tools: whether the candidates are sent as native functions, beside the prompt.
 
     Returns:
@@ -50,13 +49,13 @@ def prompt_for(
         InputError: for an unknown `truncate`.
     """
     check_choice(truncate, TRUNCATIONS, "truncation")
-    interactions = len(row["history"]) if history or released_prompt is not None else 0
+    interactions = 0 if text is not None else len(row["history"])
 
     def messages_without(dropped: int) -> Messages:
         if released_prompt is not None:
             system = _without_oldest(released_prompt, dropped)
             return [{"role": "system", "content": system}, {"role": "user", "content": row["instruction"]}]
-        return render_messages({**row, "history": row["history"][dropped:]}, history, native_tools)
+        return shown_messages({**row, "history": row["history"][dropped:]}, text, native_tools)
 
     def fits(messages: Messages) -> bool:
         return count_tokens(messages) <= window
@@ -74,6 +73,17 @@ def prompt_for(
             dropped, over_window = min(fewer + 1, interactions), fewer == interactions
             messages = messages_without(dropped)
     return Prompt(row["id"], repeat, messages, row["candidate_tools"], dropped, cut, over_window, row)
+
+
+def shown_messages(row: dict, text: str | None = None, native_tools: bool = False) -> Messages:
+    """The messages of a row as it is shown: without any call or text, there is no heading either.
+
+    Args:
+        row: with the past calls that are shown.
+        text: stands in their stead.
+        native_tools: whether the candidates are sent as native functions, beside the prompt.
+    """
+    return render_messages(row, text or bool(row["history"]), native_tools)
 
 
 def _start_of(messages: Messages, kept: int) -> Messages:

@@ -34,8 +34,8 @@ from petoolkit.text import ALL, percent, points, setting_label, shortened
 _TOOL_ACC = METRICS["tool_acc"].label
 _MOST_MODELS = 10  # in figures that compare lines
 _HOW_TO_PAIR = (
-    "no model was evaluated with its history and without (petoolbench evaluate ... --no-history --out ANOTHER_FOLDER, "
-    "then both folders in one report)"
+    "no model was evaluated with its history and without (petoolbench evaluate ... --history none --out "
+    "ANOTHER_FOLDER, then both folders in one report)"
 )
 _FONT_SIZE = 10
 _METADATA: dict[str, Callable[[str, str], dict]] = {  # no dates: the same figure has the same bytes

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from petoolbench import SETTINGS, InputError
 from petoolkit.audit_record import AuditRecord, read_audit
+from petoolkit.evaluator.history_methods.method_table import FULL, NONE
 from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.evaluator.records import BREAKDOWNS, Score, Scores
 from petoolkit.replies import READERS
@@ -105,8 +106,8 @@ class RunGroup:
     @cached_property
     def pairs(self) -> list[HistoryPair]:
         """Pairs of runs that differ only in the history, in the order of the models."""
-        with_history = [run for run in self.runs if run.result.options.history]
-        without_history = [run for run in self.runs if not run.result.options.history]
+        with_history = [run for run in self.runs if run.result.options.history == FULL]
+        without_history = [run for run in self.runs if run.result.options.history == NONE]
         return [
             HistoryPair(a.label, a, b)
             for a, b in product(with_history, without_history)
@@ -181,8 +182,8 @@ def _labels(results: list[Scores]) -> Iterator[str]:
 
 def _label(result: Scores, same_model: list[Scores]) -> str:
     label = [result.model.removeprefix("baseline:")]
-    if not result.options.history:
-        label.append("no history")
+    if result.options.history != FULL:
+        label.append("no history" if result.options.history == NONE else f"history {result.options.history}")
     others = [other.options.model_dump() for other in same_model]
     for name, value in result.options.model_dump(exclude={"history"}).items():
         if any(other.get(name) != value for other in others):
