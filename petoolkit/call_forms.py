@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
+from petoolkit.quoted_arguments import quoted_arguments
+
 AS_ASKED, OWN_FORM, MENDED = "as asked", "own form", "mended"
 
 
@@ -111,15 +113,21 @@ def _decoded(parameters: Any) -> dict[str, Any] | None:
 
 # --- a name with arguments behind it, not in one JSON object ---
 
-# What stands between: `<function=NAME>{`, `[TOOL_CALLS]NAME[ARGS]{`, `NAME:0<|tool_call_argument_begin|>{`, a fence.
+# What stands between: `<function=NAME>{`, `[TOOL_CALLS]NAME[ARGS]{`, `NAME:0<|tool_call_argument_begin|>{`, a fence,
+# `to=functions.NAME<|channel|>commentary json<|message|>{`.
 _BETWEEN = re.compile(
-    r"(?:<(?!parameter=|arg_key>)[^<>{}\n]{0,40}>|\[ARGS\]|```(?:json)?|json|:\d{1,4}|[\s:>\])\"'`,|=]){0,40}"
+    r"(?:<(?!parameter=|(?:\w{1,20}:)?parameter |arg_key>)[^<>{}\n]{0,40}>|\[ARGS\]|\[CALL_ID\]\w{1,40}|```(?:json)?"
+    r"|(?:commentary\s{0,4})?json|:\d{1,4}|[\s:>\])\"'`,|=]){0,40}"
 )
 _ARGUMENT = re.compile(
     r"\s*(?:<parameter=(?P<a>[^<>\n]{1,200})>(?P<va>[\s\S]{0,20000}?)</parameter>"
+    r"|<(?:\w{1,20}:)?parameter name=\"(?P<c>[^<>\"\n]{1,200})\"[^<>\n]{0,40}>(?P<vc>[\s\S]{0,20000}?)"
+    r"</(?:\w{1,20}:)?parameter>"
     r"|<arg_key>(?P<b>[^<>\n]{1,200})</arg_key>\s{0,20}<arg_value>(?P<vb>[\s\S]{0,20000}?)</arg_value>)"
 )
+_WITHOUT_ARGUMENTS = re.compile(r"\"?>?\s{0,20}</(?:function|tool_call|(?:\w{1,20}:)?invoke)>")
 _MOST_NAMES = 20  # occurrences of a name that are looked at
+_JSON_WORDS = {"true": True, "false": False, "null": None}
 _LONGEST_CALL = 4000  # characters of `NAME(key=value, ...)`
 
 
@@ -143,6 +151,12 @@ def calls_by_name(text: str, tools: Collection[str]) -> Iterator[tuple[int, str,
                 if arguments is not None:
                     yield start, name, arguments
                     continue
+            if _WITHOUT_ARGUMENTS.match(text, end):
+                yield start, name, {}
+                continue
+            if text.startswith("{", end) and (arguments := quoted_arguments(text, end)) is not None:
+                yield start, name, arguments
+                continue
             between = _BETWEEN.match(text, end)
             behind = between.end() if between else end
             if text.startswith("{", behind):
@@ -160,9 +174,19 @@ def _tagged_arguments(text: str, position: int) -> dict[str, Any]:
     arguments = {}
     while argument := _ARGUMENT.match(text, position):
         position = argument.end()
-        key, value = (argument["a"], argument["va"]) if argument["a"] else (argument["b"], argument["vb"])
-        arguments[key.strip()] = _value(value)
+        key, value = _key_and_text(argument)
+        arguments[key] = _value(value)
     return arguments
+
+
+def tagged_texts(text: str) -> dict[str, str]:
+    """The arguments that are written between tags in a reply, as text, which has no types: `<parameter=KEY>...`."""
+    return dict(map(_key_and_text, _ARGUMENT.finditer(text)))
+
+
+def _key_and_text(argument: re.Match[str]) -> tuple[str, str]:
+    key, value = next((argument[one], argument[f"v{one}"]) for one in "abc" if argument[one])
+    return key.strip(), value.strip("\n")
 
 
 def _keyword_arguments(text: str) -> dict[str, Any] | None:
@@ -176,6 +200,7 @@ def _keyword_arguments(text: str) -> dict[str, Any] | None:
             call = ast.parse(f"f{text[: position + 1]}", mode="eval").body
             if not isinstance(call, ast.Call) or call.args or any(keyword.arg is None for keyword in call.keywords):
                 return None
+            call = _JsonWords().visit(call)
             arguments = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
             return json.loads(json.dumps(arguments))  # tuples become lists; sets and bytes raise a TypeError
         except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
@@ -183,9 +208,17 @@ def _keyword_arguments(text: str) -> dict[str, Any] | None:
     return None
 
 
+class _JsonWords(ast.NodeTransformer):
+    """Puts values in the stead of the words that JSON has for them."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """See `ast.NodeTransformer`."""
+        return ast.Constant(_JSON_WORDS[node.id]) if node.id in _JSON_WORDS else node
+
+
 def _value(text: str) -> Any:
     """An argument written between tags: JSON if it can be decoded, else text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        return text.strip("\n")
+        return text

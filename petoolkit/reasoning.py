@@ -15,10 +15,11 @@ REASONING_MARKS = {
 OPENING_MARK = "|".join(map(re.escape, REASONING_MARKS))  # a regular expression
 CLOSING_MARK = "|".join(map(re.escape, REASONING_MARKS.values()))
 _MARK = re.compile(f"(?P<opens>{OPENING_MARK})|(?P<closes>{CLOSING_MARK})")
-# The channels of gpt-oss: with its special tokens, and as most servers write them when they drop these.
+# The channels of gpt-oss: with its special tokens, and as most servers write them when they drop these. A call names
+# its function before or behind the channel.
 _ANSWER = re.compile(
     r"<\|channel\|>final(?:\s*<\|constrain\|>\w+)?<\|message\|>|assistantfinal(?:json)?"
-    r"|(?:<\|channel\|>|assistant)commentary(?=\s+to=)"
+    r"|(?:<\|channel\|>|assistant)commentary(?=\s+to=)|(?:<\|start\|>assistant|\A)\s{0,4}to=(?=functions\.)"
 )
 _ANALYSIS = re.compile(r"\s*(?:<\|channel\|>analysis|analysis(?=[A-Z\s]))")
 

@@ -156,7 +156,7 @@ def test_rename_gives_other_names_of_the_same_form_in_the_whole_row():
 class Counting:
     """A model of which only the counting of tokens is asked."""
 
-    def count_tokens(self, messages):
+    def count_tokens(self, messages, candidate_tools=()):
         return 1
 
 

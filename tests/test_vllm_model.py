@@ -7,13 +7,17 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from conftest import ROOT
+from rows import reply, row
 from tiny_model import make_tiny_model
+from tool_templates import FAMILIES
 
-from petoolbench import InputError
+from petoolbench import InputError, render_messages
 from petoolkit.evaluator.models import vllm_model
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.evaluator.models.model import Prompt, reply_seed
+from petoolkit.evaluator.models.model_kinds import check_options, make_chat
 from petoolkit.evaluator.models.vllm_model import VllmModel
+from petoolkit.evaluator.options import Connection, Options
 
 CONTEXT = 60  # tokens that the model takes
 PROMPTS = [
@@ -30,6 +34,8 @@ def tiny(tmp_path_factory) -> Path:
 class LLM:
     """As vLLM documents it; remembers what it was asked."""
 
+    reply: list[int] = []  # noqa: RUF012 (token ids of every reply, or some of their own)
+
     def __init__(self, **options):
         self.options, self.asked = options, []
         self.llm_engine = SimpleNamespace(model_config=SimpleNamespace(max_model_len=CONTEXT))
@@ -38,7 +44,7 @@ class LLM:
     def generate(self, prompts, sampling_params, *, lora_request=None, use_tqdm=True):
         self.asked.append((prompts, sampling_params, lora_request, use_tqdm))
         return [
-            SimpleNamespace(outputs=[SimpleNamespace(token_ids=[7, len(one["prompt_token_ids"]), 1])])
+            SimpleNamespace(outputs=[SimpleNamespace(token_ids=self.reply or [7, len(one["prompt_token_ids"]), 1])])
             for one in prompts
         ]
 
@@ -73,6 +79,25 @@ def test_prompts_go_token_by_token_as_hf_gives_them_each_with_its_own_seed(vllm,
         (one, chat.tokenizer.decode([7, len(own)]), len(own), 3) for one, own in zip(PROMPTS, ids, strict=True)
     ]
     assert model.count_tokens(PROMPTS[0].messages) == len(ids[0])
+
+
+def test_native_tools_go_into_the_prompt_and_a_call_comes_back(vllm, tiny, tmp_path, monkeypatch):
+    (tmp_path / "qwen.jinja").write_text(FAMILIES["qwen"][0])
+    chat = make_chat(f"vllm:{tiny}", Options(protocol="tools", chat_template=str(tmp_path / "qwen.jinja")), None)
+    asked = row("u1", "chronological", "Aerwyn")
+    prompt = Prompt(asked["id"], 0, render_messages(asked, native_tools=True), asked["candidate_tools"])
+    called = '<tool_call>\n{"name": "Weather_Aerwyn_forecast", "arguments": {"city": "Oslo"}}\n</tool_call></s>'
+    ids = chat.tokenizer(called, add_special_tokens=False)["input_ids"]
+    monkeypatch.setattr("test_vllm_model.CONTEXT", 8_000)
+    monkeypatch.setattr(LLM, "reply", ids)
+    model = VllmModel(str(tiny), 0, 256, 0, chat)
+    [answer] = model.answer_all([prompt])
+    assert answer.reply == reply("Aerwyn")
+    [(prompts, *_)] = LLM.last.asked
+    shown = chat.tokenizer.decode(prompts[0]["prompt_token_ids"])
+    assert '"name": "Weather_Cirrox_forecast"' in shown and "Candidate tools:" not in shown
+    assert model.count_tokens(prompt.messages, prompt.candidate_tools) == answer.prompt_tokens
+    assert check_options("vllm:m", Options(protocol="tools"), Connection()).name == "vllm"
 
 
 def test_replies_come_a_part_at_a_time(vllm, tiny, monkeypatch):

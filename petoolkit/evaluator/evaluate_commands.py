@@ -126,7 +126,7 @@ class _EvaluateCommand(click.Command):
     type=click.Choice(["prompt", "tools"]),
     default="prompt",
     show_default=True,
-    help="Calls as JSON in text, as in the paper, or as the endpoint's native function calls.",
+    help="Calls as JSON in text, as in the paper, or as the model's native function calls.",
 )
 @click.option(
     "--concurrency", type=click.IntRange(1), default=32, show_default=True, help="Requests in flight (openai:)."

@@ -21,7 +21,7 @@ class Options:
         prompt: `petoolbench` is this project's prompt, `released` is the authors' own text (imported datasets only).
         truncate: how a prompt is shortened to fit (`petoolkit.evaluator.prompts.window`).
         window: most tokens of a prompt.
-        protocol: `prompt` asks for JSON in text, as the paper does; `tools` sends native functions (endpoints only).
+        protocol: `prompt` asks for JSON in text, as the paper does; `tools` sends native functions.
         extra_body: further fields of each request, such as `reasoning_effort` (endpoints only).
         temperature: 0 or more; 0 is greedy.
         max_new_tokens: most tokens of a reply; `paper` for 256, `auto` for 256 or, if the model reasons before it

@@ -313,5 +313,5 @@ def _rank_files(folder: Path) -> list[Path]:
 def _by_key(manifest: Manifest) -> dict[str, Any]:
     """The fields that must be equal for an evaluation to continue; options have names such as `options.window`."""
     values = manifest.model_dump(mode="json", exclude=set(_MAY_DIFFER))
-    options = values.pop("options")
+    options = {"protocol": "prompt"} | values.pop("options")  # older manifests name it for endpoints only
     return values | {f"options.{name}": value for name, value in options.items()}

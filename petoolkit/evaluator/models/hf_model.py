@@ -3,7 +3,7 @@
 import importlib.util
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from petoolkit.chunks import in_chunks
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
@@ -73,9 +73,9 @@ class HfModel:
             pad_token_id=min(ends, default=0) if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
         )
 
-    def count_tokens(self, messages: list[dict[str, str]]) -> int:
+    def count_tokens(self, messages: list[dict[str, str]], candidate_tools: Sequence[dict] = ()) -> int:
         """See `petoolkit.evaluator.models.model.Model`."""
-        return len(self._chat.encode(messages))
+        return len(self._chat.encode(messages, candidate_tools))
 
     def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`.
@@ -88,7 +88,7 @@ class HfModel:
             yield from self._answer_part(part)
 
     def _answer_part(self, prompts: list[Prompt]) -> Iterator[Answer]:
-        lengths = [(prompt, self.count_tokens(prompt.messages)) for prompt in prompts]
+        lengths = [(prompt, self.count_tokens(prompt.messages, prompt.candidate_tools)) for prompt in prompts]
         # The repeats of a row are neighbours, so that a batch reads their prompt once.
         waiting = deque(sorted(lengths, key=lambda item: (-item[1], item[0].row_id)))
         context = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
@@ -117,7 +117,7 @@ class HfModel:
         from petoolkit.evaluator.models.hf_batch import generate_replies
 
         started = time.perf_counter()
-        ids = [self._chat.encode(prompt.messages) for prompt in batch]
+        ids = [self._chat.encode(prompt.messages, prompt.candidate_tools) for prompt in batch]
         seeds = [reply_seed(self._seed, prompt) for prompt in batch]
         try:
             new_tokens = generate_replies(self._model, ids, seeds, self._temperature, self._config)
@@ -132,7 +132,7 @@ class HfModel:
         return [
             Answer(
                 prompt,
-                self._chat.decode(reply_ids),
+                self._chat.read(reply_ids, prompt.candidate_tools),
                 None,
                 len(prompt_ids),
                 len(reply_ids),

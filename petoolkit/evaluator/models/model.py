@@ -45,8 +45,13 @@ class Answer:
 class Model(Protocol):
     """A model that answers prompts."""
 
-    def count_tokens(self, messages: list[dict[str, str]]) -> int:
-        """Number of tokens of a prompt as the model reads it, chat template included."""
+    def count_tokens(self, messages: list[dict[str, str]], candidate_tools: Sequence[dict] = ()) -> int:
+        """Number of tokens of a prompt as the model reads it, chat template included.
+
+        Args:
+            messages: of the prompt.
+            candidate_tools: documents of its row, for a model that takes them as native functions.
+        """
 
     def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """One answer for each prompt, in any order."""

@@ -1,7 +1,7 @@
 """The kinds of models that can be evaluated, and the options that each kind reads."""
 
 import datetime
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,7 +82,7 @@ class ModelKind:
 _ALL_READ = frozenset({"history", "seed", "repeat"})
 _PROMPT_READ = frozenset({"prompt", "truncate", "window"})
 _PROMPTED_READ = _ALL_READ | _PROMPT_READ | {"temperature", "max_new_tokens"}
-_CHAT_READ = _PROMPTED_READ | {"chat_template", "chat_template_args", "any_base"}
+_CHAT_READ = _PROMPTED_READ | {"protocol", "chat_template", "chat_template_args", "any_base"}
 _ENDPOINT_READS = _PROMPTED_READ | {
     "protocol",
     "extra_body",
@@ -183,7 +183,7 @@ class BaselineModel:
     def __init__(self, setup: ModelSetup):
         self._setup = setup
 
-    def count_tokens(self, messages: list[dict[str, str]]) -> int:
+    def count_tokens(self, messages: list[dict[str, str]], candidate_tools: Sequence[dict] = ()) -> int:
         """See `petoolkit.evaluator.models.model.Model`; a rule has no window."""
         return 0
 
@@ -359,7 +359,9 @@ def make_chat(spec: str, options: "Options", date: datetime.date | None) -> "Cha
     model, adapter = split_spec(name)
     if adapter and not options.any_base:
         check_adapter_base(model, adapter)
-    return ChatTokenizer(model, adapter, options.chat_template, options.chat_template_args, date)
+    return ChatTokenizer(
+        model, adapter, options.chat_template, options.chat_template_args, date, options.protocol == "tools"
+    )
 
 
 def make_model(

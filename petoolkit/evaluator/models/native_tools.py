@@ -1,7 +1,8 @@
-"""Candidate tools as native functions of an endpoint (`--protocol tools`), and native function calls as replies.
+"""Candidate tools as native functions of a model (`--protocol tools`), and native function calls as replies.
 
 Endpoints take names of at most 64 letters, digits, `_` and `-`: each tool and parameter is sent under a short name,
-which is replaced by its full name in the reply.
+which is replaced by its full name in the reply. Models that this process runs get the same functions through their
+chat template.
 """
 
 import json
@@ -10,10 +11,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from petoolbench import to_json_text
+from petoolkit.call_forms import MENDED, ToolCall, tagged_texts
+from petoolkit.replies import read_reply
 
 _REFUSED = re.compile(r"[^A-Za-z0-9_-]+")
 _REFUSED_AT_ENDS = re.compile(rf"^{_REFUSED.pattern}|{_REFUSED.pattern}$")
 _LONGEST_NAME = 64
+CALL_ID = "call00001"  # nine letters and digits: templates of Mistral's models take no other
 _TYPES = {
     "STRING": "string",
     "NUMBER": "number",
@@ -30,7 +34,7 @@ class NativeTools:
         candidate_tools: the documents of the row's candidate tools.
     """
 
-    def __init__(self, candidate_tools: list[dict]):
+    def __init__(self, candidate_tools: Iterable[dict]):
         self._tools = _by_short_name(candidate_tools, lambda tool: tool["tool_name"])
         self._parameters = {
             name: _by_short_name(tool["required_parameters"] + tool["optional_parameters"], lambda p: p["name"])
@@ -77,6 +81,42 @@ class NativeTools:
         name = next(short for short, tool in self._tools.items() if tool["tool_name"] == tool_name)
         return name, {parameter["name"]: short for short, parameter in self._parameters[name].items()}
 
+    def message_of(self, call: ToolCall) -> dict[str, Any]:
+        """The assistant's message with a native function call, as chat templates and TRL take it.
+
+        Args:
+            call: with full names; one of a tool that is not a candidate keeps its names.
+        """
+        name, parameters = call
+        if any(tool["tool_name"] == name for tool in self._tools.values()):
+            name, short_names = self.short_names(name)
+            parameters = {short_names.get(key, key): value for key, value in parameters.items()}
+        return call_message({"name": name, "arguments": parameters})
+
+    def reply_in_text(self, text: str) -> str:
+        """The native function call that a model wrote in its own form, as `reply_of` gives it; else the text itself.
+
+        A client would get the same: JSON that needs mending is not a call, and a call of a function that does not
+        exist is one.
+
+        Args:
+            text: the reply, with the special tokens that mark calls.
+        """
+        names = [*self._tools, *(tool["tool_name"] for tool in self._tools.values())]
+        for known in (names, None):
+            call, how = read_reply(text, tools=known)
+            if call and how != MENDED:
+                return self.reply_of(call.tool_name, to_json_text(self._with_texts(call, text)))
+        return text
+
+    def _with_texts(self, call: ToolCall, reply: str) -> dict[str, Any]:
+        """Arguments of a call; a text of digits that stands between tags, without type, is a text if documented so."""
+        known, texts = self._parameters.get(call.tool_name, {}), tagged_texts(reply)
+        return {
+            key: texts[key] if key in texts and key in known and _is_text(known[key]) else value
+            for key, value in call.parameters.items()
+        }
+
     def reply_of(self, name: str, arguments: str) -> str:
         """A native function call as the JSON text of a tool call, with full names.
 
@@ -93,6 +133,15 @@ class NativeTools:
             known = self._parameters[name]
             parameters = {known[key]["name"] if key in known else key: value for key, value in parameters.items()}
         return to_json_text({"tool_name": tool["tool_name"] if tool else name, "parameters": parameters})
+
+
+def call_message(function: dict[str, Any]) -> dict[str, Any]:
+    """The assistant's message with a call: `name` and `arguments` of a function."""
+    return {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": CALL_ID, "type": "function", "function": function}],
+    }
 
 
 def _by_short_name(items: Iterable[dict], full_name: Callable[[dict], str]) -> dict[str, dict]:
@@ -125,3 +174,8 @@ def _property(parameter: dict) -> Any:
     if parameter["default"] is not None:
         described["default"] = json.loads(parameter["default"])
     return described
+
+
+def _is_text(parameter: dict) -> bool:
+    described = _property(parameter)
+    return isinstance(described, dict) and described.get("type") == "string"

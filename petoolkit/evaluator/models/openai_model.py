@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from petoolkit.endpoint.ask import Endpoint
@@ -60,9 +60,12 @@ class OpenAIModel:
         self._seconds_for_room = seconds_for_room
         self._on_growth = on_growth
 
-    def count_tokens(self, messages: list[dict[str, str]]) -> int:
+    def count_tokens(self, messages: list[dict[str, str]], candidate_tools: Sequence[dict] = ()) -> int:
         """See `petoolkit.evaluator.models.model.Model`; estimated from the number of characters."""
-        return round(sum(len(message["content"]) for message in messages) / CHARACTERS_A_TOKEN)
+        characters = sum(len(message["content"]) for message in messages)
+        if self._native_tools:
+            characters += len(json.dumps(NativeTools(candidate_tools).functions()))
+        return round(characters / CHARACTERS_A_TOKEN)
 
     def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`; a second answer to a prompt replaces the first.
@@ -131,7 +134,7 @@ class OpenAIModel:
             reply.completion_tokens,
             reply.seconds,
             finish_reason=reply.finish_reason,
-            estimated_prompt_tokens=self.count_tokens(prompt.messages),
+            estimated_prompt_tokens=self.count_tokens(prompt.messages, prompt.candidate_tools),
             left_out=reply.left_out,
             length_option=reply.length_option,
             cut_at=max_tokens if reply.finish_reason == "length" else None,
@@ -145,8 +148,3 @@ def _with_discarded(answer: Answer, cut: Answer) -> Answer:
         discarded_prompt_tokens=answer.discarded_prompt_tokens + (cut.prompt_tokens or 0),
         discarded_completion_tokens=answer.discarded_completion_tokens + (cut.completion_tokens or 0),
     )
-
-
-def tokens_of_functions(candidate_tools: list[dict]) -> int:
-    """Estimated number of tokens that candidate tools add to a prompt as native functions."""
-    return round(len(json.dumps(NativeTools(candidate_tools).functions())) / CHARACTERS_A_TOKEN)

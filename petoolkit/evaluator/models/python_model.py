@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from petoolkit.evaluator.models.model import Answer, Prompt
@@ -25,7 +25,7 @@ class PythonModel:
         self._call = function.call
         self._reads_rows = function.reads == ROW
 
-    def count_tokens(self, messages: list[dict[str, str]]) -> int:
+    def count_tokens(self, messages: list[dict[str, str]], candidate_tools: Sequence[dict] = ()) -> int:
         """See `petoolkit.evaluator.models.model.Model`; estimated from the number of characters."""
         return round(sum(len(message["content"]) for message in messages) / CHARACTERS_A_TOKEN)
 

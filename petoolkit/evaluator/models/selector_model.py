@@ -1,7 +1,7 @@
 """A fitted selector as a model (`selector:DIR_OR_ID`); it reads rows."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from petoolbench import to_json_text
@@ -21,7 +21,7 @@ class SelectorModel:
     def __init__(self, setup: "ModelSetup"):
         self._selector = Selector.load(setup.name)
 
-    def count_tokens(self, messages: list[dict[str, str]]) -> int:
+    def count_tokens(self, messages: list[dict[str, str]], candidate_tools: Sequence[dict] = ()) -> int:
         """See `petoolkit.evaluator.models.model.Model`; a selector has no window."""
         return 0
 

@@ -8,6 +8,7 @@ from petoolbench import InputError, to_json_text
 from petoolkit.decoding import read_json
 from petoolkit.hub_reading import fetch_file
 
+TEXT, TOOLS = "text", "tools"  # formats of training rows: tools and calls as text, or as native functions
 TRAINING_RECORD = "training.json"  # beside the adapter
 
 
@@ -19,15 +20,22 @@ class TrainedChat:
         adapter: a Hub id or a local folder.
         template_hash: hash of the chat template, 16 hexadecimal digits; `None` if it is not known.
         arguments: further variables of the template; `None` if they are not known.
+        native_tools: whether its calls were native function calls; `None` if it is not known.
     """
 
     adapter: str
     template_hash: str | None = None
     arguments: dict[str, Any] | None = None
+    native_tools: bool | None = None
 
-    def notes(self, template_hash: str, arguments: Mapping[str, Any]) -> list[str]:
+    def notes(self, template_hash: str, arguments: Mapping[str, Any], native_tools: bool) -> list[str]:
         """Sentences on how prompts that are rendered with this template and these variables differ."""
         notes = []
+        if self.native_tools not in (None, native_tools):
+            trained, asked = "in text", "as native functions"
+            if self.native_tools:
+                trained, asked = asked, trained
+            notes.append(f"{self.adapter} was trained with tools and calls {trained}, and is asked with them {asked}.")
         if self.template_hash not in (None, template_hash):
             notes.append(f"{self.adapter} was trained with another chat template than its prompts are written with.")
         if self.arguments is not None and self.arguments != arguments:
@@ -52,4 +60,5 @@ def trained_chat(adapter: str) -> TrainedChat:
         adapter,
         template_hash if isinstance(template_hash, str) else None,
         arguments if isinstance(arguments, dict) else None,
+        record.get("format") == TOOLS,  # records without it are of calls in text
     )

@@ -1,7 +1,7 @@
 """Models that vLLM runs in this process (`vllm:MODEL[+ADAPTER]`)."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,9 @@ class VllmModel:
         self._sampling_params = SamplingParams
         self._temperature, self._max_new_tokens, self._seed = temperature, max_new_tokens, seed
 
-    def count_tokens(self, messages: list[dict[str, str]]) -> int:
+    def count_tokens(self, messages: list[dict[str, str]], candidate_tools: Sequence[dict] = ()) -> int:
         """See `petoolkit.evaluator.models.model.Model`."""
-        return len(self._chat.encode(messages))
+        return len(self._chat.encode(messages, candidate_tools))
 
     def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`; 256 answers come at a time.
@@ -88,7 +88,7 @@ class VllmModel:
         for part in in_chunks(prompts, _PROMPTS_PER_CALL):
             fitting = []
             for prompt in part:
-                ids = self._chat.encode(prompt.messages)
+                ids = self._chat.encode(prompt.messages, prompt.candidate_tools)
                 if len(ids) < context:
                     fitting.append((prompt, ids))
                 else:
@@ -116,7 +116,7 @@ class VllmModel:
         seconds = (time.perf_counter() - started) / len(encoded)
         for (prompt, ids), output in zip(encoded, outputs, strict=True):
             reply = output.outputs[0]
-            text = self._chat.decode(reply.token_ids)
+            text = self._chat.read(reply.token_ids, prompt.candidate_tools)
             # vLLM ends a reply at the model's context, too, so its own word counts.
             finish_reason = getattr(reply, "finish_reason", None)
             yield Answer(prompt, text, None, len(ids), len(reply.token_ids), seconds, finish_reason)

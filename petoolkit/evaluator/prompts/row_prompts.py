@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from petoolbench import render_messages
 from petoolkit.evaluator.dataset_rows import chosen_settings
@@ -47,16 +48,11 @@ def make_prompts(
     native_tools = options.protocol == "tools"
     for shown, repeat in asked:
         row = shown.row
-        function_tokens = 0
-        if native_tools:
-            from petoolkit.evaluator.models.openai_model import tokens_of_functions
-
-            function_tokens = tokens_of_functions(row["candidate_tools"])
         yield prompt_for(
             row,
             repeat,
-            model.count_tokens,
-            options.window - function_tokens,
+            partial(model.count_tokens, candidate_tools=row["candidate_tools"]),
+            options.window,
             text=shown.text,
             truncate=options.truncate,
             released_prompt=released.get(row["id"]),
