@@ -186,7 +186,7 @@ def recipes() -> None:
     from petoolkit.shipped import recipes as shipped_recipes
 
     table = Table("for", Column("name", no_wrap=True), "what it is", box=None, pad_edge=False)
-    for kind in ("build", "selector", "sft", "pairs", "dpo", "accelerate"):
+    for kind in ("build", "selector", "sft", "pairs", "dpo", "grpo", "accelerate"):
         for number, path in enumerate(shipped_recipes(kind)):
             table.add_row(kind if not number else "", path.stem, recipe_title(path))
     make_console().print(table)

@@ -14,10 +14,10 @@ from conftest import ROOT
 from petoolkit.builder.recipe import load_recipe
 
 from petoolbench import InputError
-from trainer import dpo, pairs, sft
+from trainer import dpo, grpo, pairs, sft
 
 RECIPES = ROOT / "recipes"
-SCRIPTS = {"base": base, "sft": sft, "pairs": pairs, "dpo": dpo}
+SCRIPTS = {"base": base, "sft": sft, "pairs": pairs, "dpo": dpo, "grpo": grpo}
 TRAINING = [path for stage in SCRIPTS for path in sorted((RECIPES / stage).glob("*.yaml"))]
 PROOF = sorted((ROOT / "benchmarks" / "tiny" / "recipes").glob("*.yaml"))
 EVERY = TRAINING + [path for path in PROOF if not path.stem.startswith("build")]
@@ -31,7 +31,7 @@ def script(path: Path) -> str:
 
 
 def parse(path: Path, *more: str, name: str | None = None) -> tuple:
-    words = ["--config", name or str(path), *(ANYWHERE if script(path) in ("sft", "dpo") else []), *more]
+    words = ["--config", name or str(path), *(ANYWHERE if script(path) in ("sft", "dpo", "grpo") else []), *more]
     return SCRIPTS[script(path)].make_parser().parse_args_and_config(words)
 
 

@@ -370,7 +370,7 @@ def test_a_model_that_cannot_be_loaded_is_named_in_one_sentence(base, dataset, t
         sft.main(*options(damaged, dataset, tmp_path / "run"))
     adapter = options(damaged, dataset, tmp_path / "run")[2]
     with pytest.raises(InputError, match=r"the model \S+/damaged cannot be loaded"):
-        model_loading.load_dpo_model(SimpleNamespace(model_init_kwargs=None), adapter, None)
+        model_loading.load_policy(SimpleNamespace(model_init_kwargs=None), adapter, None)
 
 
 def test_rows_too_long_are_refused_before_training(base, dataset, tmp_path):

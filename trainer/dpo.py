@@ -18,7 +18,7 @@ from petoolkit.folder_lock import check_outside
 from petoolkit.training.adapter_folder import write_adapter_folder
 from petoolkit.training.arguments import AdapterArguments, DPOArguments, PreferenceArguments
 from petoolkit.training.dpo_trainer import ReferenceDPOTrainer, describe_dpo, dpo_dataset
-from petoolkit.training.model_loading import load_dpo_model, set_model_init_kwargs
+from petoolkit.training.model_loading import load_policy, set_model_init_kwargs
 from petoolkit.training.option_checks import check_dpo_options, check_options
 from petoolkit.training.pair_dataset import answers_of, count_origins, read_pairs
 from petoolkit.training.push_adapter import prepare_push
@@ -68,7 +68,7 @@ def train_adapter(script_args: PreferenceArguments, training_args: DPOArguments,
     trainer = ReferenceDPOTrainer(
         reference=script_args.reference,
         starts_at_reference=script_args.starts_at_reference,
-        model=load_dpo_model(training_args, model_args, script_args.sft_adapter),
+        model=load_policy(training_args, model_args, script_args.sft_adapter),
         args=training_args,
         train_dataset=dpo_dataset(train_rows),
         eval_dataset=dpo_dataset(eval_rows) if eval_rows else None,

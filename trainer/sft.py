@@ -18,7 +18,7 @@ from petoolkit.folder_lock import check_outside
 from petoolkit.training.adapter_folder import write_adapter_folder
 from petoolkit.training.arguments import AdapterArguments, DataArguments, SFTArguments
 from petoolkit.training.model_loading import explain_loading_errors, set_model_init_kwargs
-from petoolkit.training.option_checks import check_options, check_sft_options, why_not_packed
+from petoolkit.training.option_checks import check_evaluation, check_options, why_not_packed
 from petoolkit.training.push_adapter import prepare_push
 from petoolkit.training.row_fitting import FittedRow, fit_rows
 from petoolkit.training.script import RecipeParser, run_script, say
@@ -37,7 +37,7 @@ def main(script_args: DataArguments, training_args: SFTArguments, model_args: Ad
     """
     folder = Path(str(training_args.output_dir))
     check_options(training_args, model_args)
-    check_sft_options(script_args, training_args)
+    check_evaluation(script_args, training_args)
     check_outside(folder, script_args.dataset_name, "--output_dir")
     with writing(folder, Rank(training_args.process_index)):
         train_adapter(script_args, training_args, model_args)

@@ -34,7 +34,7 @@ def pack_adapter(folder: Path, repo_id: str, say: Callable[[str], None]) -> Pack
     """Collect the files of an adapter's folder, without the names of this machine's folders.
 
     Args:
-        folder: that trainer/sft.py, trainer/dpo.py or `save_pretrained` of peft wrote.
+        folder: that trainer/sft.py, trainer/dpo.py, trainer/grpo.py or `save_pretrained` of peft wrote.
         repo_id: `USER/NAME`; the card calls the adapter by it.
         say: gets a message if the base model is a folder, which other people do not have.
 

@@ -135,7 +135,7 @@ def dataset(folder, repo_id, dry_run, private, branch, create_pr, **options) -> 
 def adapter(folder, repo_id, dry_run, **target_options) -> None:
     """Publish an adapter with its tokenizer and card.
 
-    DIR is the output_dir of trainer/sft.py or trainer/dpo.py. Checkpoints and logs in it are not sent.
+    DIR is the output_dir of trainer/sft.py, dpo.py or grpo.py. Checkpoints and logs in it are not sent.
     """
     from petoolkit.publisher.pack_adapter import pack_adapter
 

@@ -14,7 +14,7 @@ from petoolkit.evaluator.results_folder import fingerprint
 from petoolkit.publisher.hub import Target
 from petoolkit.publisher.local_paths import without_folders
 from petoolkit.training.adapter_card import write_card
-from petoolkit.training.arguments import AdapterArguments, DataArguments, PreferenceArguments
+from petoolkit.training.arguments import AdapterArguments, DataArguments, PolicyArguments, PreferenceArguments
 from petoolkit.training.curves import draw_curves
 from petoolkit.training.push_adapter import push_adapter
 from petoolkit.training.script import say
@@ -42,7 +42,7 @@ def write_adapter_folder(
     Args:
         trainer: after its training.
         chat: the tokenizer and chat template that the rows were written with.
-        stage: `SFT` or `DPO`.
+        stage: `SFT`, `DPO` or `GRPO`.
         method: what was done, in a sentence or two.
         data: the options that chose the rows.
         adapter: the options of model and adapter.
@@ -99,7 +99,7 @@ def _record(
     counts: dict[str, int],
     numbers: dict[str, float],
 ) -> TrainingRecord:
-    if isinstance(data, PreferenceArguments) and data.sft_adapter:
+    if isinstance(data, PreferenceArguments | PolicyArguments) and data.sft_adapter:
         data = replace(data, sft_adapter=without_folders(data.sft_adapter))
     args = trainer.args
     return TrainingRecord(

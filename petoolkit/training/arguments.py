@@ -12,7 +12,7 @@ from petoolkit.extras import missing_package
 from petoolkit.text import ALL
 
 try:  # here, since all training scripts import this module before others that need trl
-    from trl import DPOConfig, ModelConfig, SFTConfig, get_peft_config, get_quantization_config
+    from trl import DPOConfig, GRPOConfig, ModelConfig, SFTConfig, get_peft_config, get_quantization_config
 except ModuleNotFoundError:
     raise SystemExit(f"Error: {missing_package('training needs', 'trl', 'train')}") from None
 
@@ -41,6 +41,19 @@ def _variables(given: Any) -> dict[str, Any] | None:
     if not isinstance(variables, dict) or not all(isinstance(name, str) for name in variables):
         raise ValueError(f'chat_template_args is {given!r}; give a JSON object, such as {{"enable_thinking": false}}.')
     return variables
+
+
+def _sft_adapter(without_it: str) -> Any:
+    return field(
+        default=None, metadata={"help": f"Adapter of trainer/sft.py to train further; without it, {without_it}."}
+    )
+
+
+def _share_prompt(answers: str) -> Any:
+    return field(
+        default=True,
+        metadata={"help": f"Read a prompt once for {answers}, where a check at the start finds no difference."},
+    )
 
 
 def _max_unfit_rows() -> Any:
@@ -121,10 +134,7 @@ class PreferenceArguments:
     )
     dataset_revision: str | None = _dataset_revision()
     max_unfit_rows: int = _max_unfit_rows()
-    sft_adapter: str | None = field(
-        default=None,
-        metadata={"help": "Adapter of trainer/sft.py to train further; without it, DPO trains a new adapter."},
-    )
+    sft_adapter: str | None = _sft_adapter("DPO trains a new adapter")
     any_base: bool = _any_base()
     reference: str = field(
         default="sft",
@@ -135,6 +145,14 @@ class PreferenceArguments:
     def starts_at_reference(self) -> bool:
         """Whether the model before DPO is the reference. If so, the first step's loss is ln 2."""
         return (self.reference == "sft") == (self.sft_adapter is not None)
+
+
+@dataclass
+class PolicyArguments(DataArguments):
+    """Rows to sample replies to, and the adapter that GRPO starts from."""
+
+    sft_adapter: str | None = _sft_adapter("GRPO trains a new adapter")
+    any_base: bool = _any_base()
 
 
 @dataclass
@@ -191,12 +209,37 @@ class DPOArguments(DPOConfig):
     """TRL's `DPOConfig` for rows of about 3,000 tokens, in bfloat16 on GPUs that support it."""
 
     max_length: int = _max_length()
-    share_prompt: bool = field(
-        default=True,
-        metadata={"help": "Read a prompt once for both answers, where a check at the start finds no difference."},
-    )
+    share_prompt: bool = _share_prompt("both answers")
 
     def __post_init__(self):
         if self.bf16 is None:
             self.bf16 = _default_bf16(self)
         super().__post_init__()
+
+
+@dataclass
+class GRPOArguments(GRPOConfig):
+    """TRL's `GRPOConfig` for rows of about 3,000 tokens, in bfloat16 on GPUs that support it, without dropout."""
+
+    max_length: int = field(
+        default=4096,
+        metadata={"help": "The most tokens of a row with its gold call, as in SFT; histories are shortened to fit."},
+    )
+    max_completion_length: int = field(default=256, metadata={"help": "The most tokens of a sampled reply."})
+    disable_dropout: bool = field(
+        default=True, metadata={"help": "Without dropout, replies are scored by the model that they are sampled from."}
+    )
+    share_prompt: bool = _share_prompt("all replies sampled from it")
+
+    def __post_init__(self):
+        if self.bf16 is None:
+            self.bf16 = _default_bf16(self)
+        try:
+            super().__post_init__()
+        except ValueError as error:
+            if "divisible" not in str(error):
+                raise
+            raise ValueError(
+                f"{error} Change num_generations, per_device_train_batch_size or per_device_eval_batch_size; a batch "
+                "of replies is one process's, times gradient_accumulation_steps and processes."
+            ) from None

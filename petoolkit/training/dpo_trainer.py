@@ -1,9 +1,7 @@
 """The trainer of the DPO stage, which checks its reference (formula 3 of the paper), and its pairs as token ids."""
 
 import math
-import shutil
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
@@ -11,17 +9,15 @@ from datasets import Dataset
 from petoolbench import InputError
 from petoolkit.training.arguments import DPOArguments, PreferenceArguments
 from petoolkit.training.fast_steps import FastDPOTrainer
-from petoolkit.training.model_loading import TRAINED_ADAPTER
 from petoolkit.training.row_fitting import FittedRow
-from petoolkit.training.trainer_mixins import FiniteLossMixin, NoReportMixin
+from petoolkit.training.trainer_mixins import REFERENCE_ADAPTER, FiniteLossMixin, NoReportMixin, ReferenceAdapterMixin
 
-_REFERENCE_ADAPTER = "ref"  # the name that TRL gives to its copy of the adapter before training
 # How far the first loss may be from ln 2. Log-probabilities that were computed beforehand come from other batches, so
 # they are rounded differently.
 _TOLERANCE, _TOLERANCE_PRECOMPUTED = 1e-3, 0.05
 
 
-class ReferenceDPOTrainer(FiniteLossMixin, NoReportMixin, FastDPOTrainer):
+class ReferenceDPOTrainer(ReferenceAdapterMixin, FiniteLossMixin, NoReportMixin, FastDPOTrainer):
     """TRL's DPO trainer with fast steps, for datasets of `dpo_dataset`. It saves the trained adapter only.
 
     Where training starts at the reference, the first step's loss must be ln 2. Another value means that TRL compares
@@ -46,13 +42,8 @@ class ReferenceDPOTrainer(FiniteLossMixin, NoReportMixin, FastDPOTrainer):
         super().__init__(args=args, **others)
         self._first_loss_is_ln_2 = starts_at_reference and args.loss_type == ["sigmoid"]
         policy: Any = self.model
-        if reference == "base" and _REFERENCE_ADAPTER in policy.peft_config:
-            policy.delete_adapter(_REFERENCE_ADAPTER)  # TRL then switches the adapter off for the reference
-        for name, weight in policy.named_parameters():
-            # On a quantized model, TRL lowers the precision of the trained adapter but not of its copy.
-            if f".{_REFERENCE_ADAPTER}." in name:
-                trained = policy.get_parameter(name.replace(f".{_REFERENCE_ADAPTER}.", f".{TRAINED_ADAPTER}."))
-                weight.data = weight.data.to(trained.dtype)
+        if reference == "base" and REFERENCE_ADAPTER in policy.peft_config:
+            policy.delete_adapter(REFERENCE_ADAPTER)  # TRL then switches the adapter off for the reference
 
     def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
         return dataset  # the rows are token ids already
@@ -75,12 +66,6 @@ class ReferenceDPOTrainer(FiniteLossMixin, NoReportMixin, FastDPOTrainer):
                     "model that training starts from."
                 )
         return computed
-
-    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
-        super()._save(output_dir, state_dict)
-        folder = output_dir or self.args.output_dir
-        if folder and self.args.should_save:
-            shutil.rmtree(Path(folder, _REFERENCE_ADAPTER), ignore_errors=True)
 
 
 def dpo_dataset(rows: Iterable[FittedRow]) -> Dataset:

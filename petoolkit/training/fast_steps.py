@@ -45,7 +45,8 @@ class FastSFTTrainer(SFTTrainer):
             obstacle = "score_answers_only is off"
         elif options.packing or self.padding_free:
             obstacle = "rows are packed"
-        with _fast_steps(self, obstacle, "the head scores answers only, and there is no attention mask"):
+        description = "the head scores answers only, and there is no attention mask"
+        with fast_steps(self, read_rows, obstacle, description, partial(_two_rows, self)):
             return super().train(*args, **kwargs)
 
 
@@ -54,45 +55,57 @@ class FastDPOTrainer(DPOTrainer):
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Run TRL's training, and say whether its steps are fast or why they are not."""
-        options: Any = self.args
-        config: Any = self.model.config.get_text_config()  # type: ignore[union-attr, operator]
-        layer_types = getattr(config, "layer_types", None) or []
-        checkpointing = (options.activation_checkpointing_kwargs or {}) if options.activation_checkpointing else {}
-        obstacle = None
-        if not options.share_prompt:
-            obstacle = "share_prompt is off"
-        elif checkpointing.get("use_reentrant"):
-            obstacle = "reentrant activation checkpointing loses the gradients of a shared prompt"
-        elif config._attn_implementation != "sdpa":
-            obstacle = f"a shared prompt needs the attention sdpa, and it is {config._attn_implementation}"
-        elif getattr(config, "sliding_window", None) or any(one != "full_attention" for one in layer_types):
-            obstacle = "a shared prompt needs full attention in all layers, and this model has other layers"
-        elif (getattr(config, "rope_parameters", None) or {}).get("rope_type") in ("dynamic", "longrope"):
-            obstacle = "the model encodes positions by the row's length, which differs where a prompt is shared"
-        with _fast_steps(self, obstacle, "a pair's prompt is read once, and the head scores answers only"):
+        description = "a pair's prompt is read once, and the head scores answers only"
+        with fast_steps(self, _read_pairs, why_prompts_are_not_shared(self), description, partial(_two_rows, self)):
             return super().train(*args, **kwargs)
 
 
+def why_prompts_are_not_shared(trainer: Any) -> str | None:
+    """Why a trainer with the option `share_prompt` cannot read a prompt once for several answers; `None` if it can."""
+    options: Any = trainer.args
+    config: Any = trainer.model.config.get_text_config()
+    layer_types = getattr(config, "layer_types", None) or []
+    checkpointing = (options.activation_checkpointing_kwargs or {}) if options.activation_checkpointing else {}
+    if not options.share_prompt:
+        return "share_prompt is off"
+    if checkpointing.get("use_reentrant"):
+        return "reentrant activation checkpointing loses the gradients of a shared prompt"
+    if config._attn_implementation != "sdpa":
+        return f"a shared prompt needs the attention sdpa, and it is {config._attn_implementation}"
+    if getattr(config, "sliding_window", None) or any(one != "full_attention" for one in layer_types):
+        return "a shared prompt needs full attention in all layers, and this model has other layers"
+    if (getattr(config, "rope_parameters", None) or {}).get("rope_type") in ("dynamic", "longrope"):
+        return "the model encodes positions by the row's length, which differs where a prompt is shared"
+    return None
+
+
 @contextmanager
-def _fast_steps(trainer: Any, obstacle: str | None, description: str) -> Iterator[None]:
+def fast_steps(
+    trainer: Any, read: Callable, obstacle: str | None, description: str, rows: Callable[[], dict[str, torch.Tensor]]
+) -> Iterator[bool]:
     """Make a trainer's steps fast in the block, unless there is an obstacle, and say so.
 
     Args:
-        trainer: a `FastSFTTrainer` or a `FastDPOTrainer`.
-        obstacle: why its steps cannot be fast, if that is known already.
+        trainer: one of TRL's, with a fused head.
+        read: how the model's body reads rows: `read_rows`, or another function with its arguments and result.
+        obstacle: why the steps cannot be fast, if that is known already.
         description: what makes them fast.
+        rows: makes `input_ids`, `attention_mask` and `labels` of a few rows, on which both ways are compared.
+
+    Yields:
+        Whether the steps are fast.
     """
-    model, share_prompt = trainer.model.get_base_model(), isinstance(trainer, DPOTrainer)
-    obstacle = obstacle or _known_obstacle(trainer, model) or _difference_on_two_rows(trainer, model, share_prompt)
+    model = trainer.model.get_base_model()
+    obstacle = obstacle or _known_obstacle(trainer, model) or _difference(trainer, model, read, rows())
     if obstacle:
         say(f"Steps are TRL's plain ones: {obstacle}.")
-        yield
+        yield False
         return
-    say(f"Steps are fast: {description}; loss and gradient of two rows are those of TRL's plain step.")
+    say(f"Steps are fast: {description}; loss and gradient of a few rows are those of TRL's plain step.")
     if model.device.type == "cpu" and not keep_freed_memory():
         say("Memory that a step frees is not kept for the next one, which takes longer: this needs glibc.")
-    with fast_forward(model, share_prompt):
-        yield
+    with fast_forward(model, read):
+        yield True
 
 
 def _known_obstacle(trainer: Any, model: Any) -> str | None:
@@ -108,17 +121,15 @@ def _known_obstacle(trainer: Any, model: Any) -> str | None:
     return None
 
 
-def _difference_on_two_rows(trainer: Any, model: Any, share_prompt: bool) -> str | None:
-    """How fast and plain steps differ on two rows, in any of the processes; `None` if they are equal."""
-    batch = trainer._prepare_inputs(trainer.data_collator(_short_rows(trainer.train_dataset)))
-    inputs = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": _labels(batch)}
+def _difference(trainer: Any, model: Any, read: Callable, inputs: dict[str, torch.Tensor]) -> str | None:
+    """How fast and plain steps differ on some rows, in any of the processes; `None` if they are equal."""
     if trainer.args.activation_checkpointing:
         trainer.model.activation_checkpointing_enable()  # as the training does later
     difference = None
     try:
         with _without_dropout(trainer.model):
             loss, gradient = _loss_and_gradient(trainer, inputs)
-            with fast_forward(model, share_prompt):
+            with fast_forward(model, read):
                 fast_loss, fast_gradient = _loss_and_gradient(trainer, inputs)
     except Exception as error:  # code of any model may raise anything; plain steps may still work
         if should_reduce_batch_size(error):
@@ -131,9 +142,15 @@ def _difference_on_two_rows(trainer: Any, model: Any, share_prompt: bool) -> str
         in_gradient = ((fast_gradient - gradient).norm() / gradient.norm()).item()
         if not (in_loss <= most_in_loss and in_gradient <= most_in_gradient):  # also for nan
             difference = (
-                f"fast ones differ on two rows by {in_loss:.1e} in the loss and {in_gradient:.1e} in the gradient"
+                f"fast ones differ on a few rows by {in_loss:.1e} in the loss and {in_gradient:.1e} in the gradient"
             )
     return next(filter(None, gather_object([difference])), None)
+
+
+def _two_rows(trainer: Any) -> dict[str, torch.Tensor]:
+    """Two shortened rows of an SFT or a DPO trainer as a batch."""
+    batch = trainer._prepare_inputs(trainer.data_collator(_short_rows(trainer.train_dataset)))
+    return {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": _labels(batch)}
 
 
 def _short_rows(dataset: Any) -> list[dict]:
@@ -180,21 +197,21 @@ def _without_dropout(model: Any) -> Iterator[None]:
 
 
 @contextmanager
-def fast_forward(model: Any, share_prompt: bool) -> Iterator[None]:
+def fast_forward(model: Any, read: Callable) -> Iterator[None]:
     """Let a causal language model with TRL's fused head skip what the answers' scores do not need.
 
     Args:
-        model: without PEFT's wrapper. Its rows are padded on the right, and the answer comes last.
-        share_prompt: whether the rows are pairs as TRL's collator makes them: the prompts with the chosen answers,
-            followed by the same prompts with the rejected ones.
+        model: without PEFT's wrapper. The answer comes last in its rows.
+        read: how the body reads rows, with the arguments and the result of `read_rows`. Other functions put two cache
+            layers into each layer: one of a prompt, and one of its answers.
     """
     body = model.base_model
     plain = model.forward, body.forward
     layers = [module for module in body.modules() if isinstance(module, GradientCheckpointingLayer)]
     model.forward = partial(_score_answers, model.forward)
-    body.forward = partial(_read_pairs if share_prompt else _read_rows, body.forward)
+    body.forward = partial(read, body.forward)
     for layer in layers:  # activation checkpointing runs a layer twice; the two cache layers below allow that
-        layer._can_checkpoint_with_cache = share_prompt
+        layer._can_checkpoint_with_cache = read is not read_rows
     try:
         yield
     finally:
@@ -207,7 +224,6 @@ def _score_answers(fused_head: Callable, *args: Any, fused_lm_head: bool = False
     """Call TRL's fused head for the positions that have a label. Its outputs keep their usual shape."""
     if not fused_lm_head:
         return fused_head(*args, **kwargs)
-    del kwargs["attention_mask"]
     labels = kwargs.pop("labels")[:, 1:]
     scored = labels != -100
     outputs = fused_head(**kwargs, shift_labels=labels[scored][None], scored=scored, fused_lm_head=True)
@@ -217,8 +233,10 @@ def _score_answers(fused_head: Callable, *args: Any, fused_lm_head: bool = False
     return outputs
 
 
-def _read_rows(body: Callable, *args: Any, scored: torch.Tensor | None = None, **kwargs: Any) -> Any:
+def read_rows(body: Callable, *args: Any, scored: torch.Tensor | None = None, **kwargs: Any) -> Any:
     """The body's outputs with the states of scored positions only, (1, positions of all rows, width).
+
+    The rows are padded on the right, so no mask is needed.
 
     Args:
         body: the forward pass of the model without its head.
@@ -226,14 +244,19 @@ def _read_rows(body: Callable, *args: Any, scored: torch.Tensor | None = None, *
         scored: (rows, length - 1), the positions to keep; all without it.
         kwargs: its further arguments.
     """
+    if scored is None:
+        return body(*args, **kwargs)
+    del kwargs["attention_mask"]
     outputs = body(*args, **kwargs)
-    if scored is not None:
-        outputs.last_hidden_state = outputs.last_hidden_state[:, :-1][scored][None]
+    outputs.last_hidden_state = outputs.last_hidden_state[:, :-1][scored][None]
     return outputs
 
 
 def _read_pairs(body: Callable, *args: Any, scored: torch.Tensor | None = None, **kwargs: Any) -> Any:
-    """The same as `_read_rows`, with each pair's prompt read once.
+    """The same as `read_rows`, with each pair's prompt read once.
+
+    The rows are pairs as TRL's collator makes them: the prompts with the chosen answers, followed by the same prompts
+    with the rejected ones.
 
     The scored positions of an answer are the prompt's last token and all tokens of the answer except its last. They
     are the answer's part. The shared part is the prompt without its last token.
@@ -241,10 +264,11 @@ def _read_pairs(body: Callable, *args: Any, scored: torch.Tensor | None = None, 
     if scored is None:
         return body(*args, **kwargs)
     ids = kwargs.pop("input_ids")
+    del kwargs["attention_mask"]
     pairs = len(ids) // 2
     starts, lengths = scored.int().argmax(1), scored.sum(1)
     longest_shared = int(starts.max())
-    prompt = Cache(layer_class_to_replicate=_PromptLayer)
+    prompt = Cache(layer_class_to_replicate=PromptLayer)
     body(input_ids=ids[:pairs, :longest_shared], past_key_values=prompt, **kwargs)
 
     parts = [_answer_part(ids[side], starts[side], lengths[side]) for side in (slice(pairs), slice(pairs, None))]
@@ -259,7 +283,7 @@ def _read_pairs(body: Callable, *args: Any, scored: torch.Tensor | None = None, 
         input_ids=tokens,
         position_ids=positions,
         attention_mask=torch.cat(mask, dim=2)[:, None],
-        past_key_values=Cache([_AnswersLayer(layer) for layer in prompt.layers]),
+        past_key_values=Cache([AnswersLayer(layer) for layer in prompt.layers]),
         **kwargs,
     )
     chosen = parts[0][0].size(1)  # length of the chosen answers' parts
@@ -282,7 +306,7 @@ def _answer_part(ids: torch.Tensor, starts: torch.Tensor, lengths: torch.Tensor)
     return ids.gather(1, positions.clamp(max=ids.size(1) - 1)), positions, steps < lengths[:, None]
 
 
-class _PromptLayer(DynamicLayer):
+class PromptLayer(DynamicLayer):
     """Cache of a layer's keys and values of the prompt, which gradients can flow through."""
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -290,7 +314,7 @@ class _PromptLayer(DynamicLayer):
         return key_states, value_states
 
 
-class _AnswersLayer(DynamicLayer):
+class AnswersLayer(DynamicLayer):
     """Cache that puts the prompt's keys and values before those of the answers, and keeps nothing."""
 
     def __init__(self, prompt: Any):

@@ -10,12 +10,12 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from petoolbench import InputError
 from petoolkit.hub_reading import LOADING_ERRORS, why_not_read
-from petoolkit.training.arguments import AdapterArguments, DPOArguments, SFTArguments
+from petoolkit.training.arguments import AdapterArguments, DPOArguments, GRPOArguments, SFTArguments
 
 TRAINED_ADAPTER = "default"  # the name that TRL's trainers expect
 
 
-def set_model_init_kwargs(training: SFTArguments | DPOArguments, adapter: AdapterArguments) -> None:
+def set_model_init_kwargs(training: SFTArguments | DPOArguments | GRPOArguments, adapter: AdapterArguments) -> None:
     """Put the model's options where TRL reads them when it loads a model by its name."""
     given: Any = training.model_init_kwargs or {}
     training.model_init_kwargs = {
@@ -44,7 +44,7 @@ def explain_loading_errors(adapter: AdapterArguments) -> Iterator[None]:
         raise _cannot_load(name, error) from None
 
 
-def load_dpo_model(training: DPOArguments, adapter: AdapterArguments, sft_adapter: str | None) -> Any:
+def load_policy(training: DPOArguments | GRPOArguments, adapter: AdapterArguments, sft_adapter: str | None) -> Any:
     """The base model, with the SFT stage's adapter on it to be trained further, if there is one.
 
     Args:

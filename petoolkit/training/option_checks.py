@@ -1,19 +1,27 @@
 """Options that cannot work, found before a model is loaded."""
 
+from trl.import_utils import is_vllm_available
+
 from petoolbench import InputError, check_choice
 from petoolkit.evaluator.models.adapter_base import check_adapter_base
+from petoolkit.extras import missing_package
+from petoolkit.text import listing
 from petoolkit.training.arguments import (
     REFERENCES,
     AdapterArguments,
     DataArguments,
     DPOArguments,
+    GRPOArguments,
+    PolicyArguments,
     PreferenceArguments,
     SFTArguments,
 )
+from petoolkit.training.rewards import REWARDS
 
 # TRL's options without effect here, since its trainers get the rows as token ids; each with its default.
 _WITHOUT_EFFECT = {
     "assistant_only_loss": False,
+    "chat_template_kwargs": None,
     "chat_template_path": None,
     "completion_only_loss": None,
     "eos_token": None,
@@ -21,8 +29,8 @@ _WITHOUT_EFFECT = {
 }
 
 
-def check_options(training: SFTArguments | DPOArguments, adapter: AdapterArguments) -> None:
-    """Check the options that SFT and DPO share.
+def check_options(training: SFTArguments | DPOArguments | GRPOArguments, adapter: AdapterArguments) -> None:
+    """Check the options that SFT, DPO and GRPO share.
 
     Raises:
         InputError: naming the first option that cannot work or has no effect.
@@ -43,8 +51,8 @@ def check_options(training: SFTArguments | DPOArguments, adapter: AdapterArgumen
         raise InputError("push_to_hub needs the name of a repository; give --hub_model_id USER/NAME.")
 
 
-def check_sft_options(data: DataArguments, training: SFTArguments) -> None:
-    """Check that SFT has rows for the evaluations that are asked for.
+def check_evaluation(data: DataArguments, training: SFTArguments | GRPOArguments) -> None:
+    """Check that there are rows for the evaluations that are asked for.
 
     Raises:
         InputError: if it has none.
@@ -63,8 +71,31 @@ def check_dpo_options(preferences: PreferenceArguments, model: str) -> None:
     check_choice(preferences.reference, REFERENCES, "reference")
     if preferences.reference == "sft" and not preferences.sft_adapter:
         raise InputError("no SFT model to be the reference; give --sft_adapter, or --reference base to go without.")
-    if preferences.sft_adapter and not preferences.any_base:
-        check_adapter_base(model, preferences.sft_adapter)
+    _check_base(preferences, model)
+
+
+def check_grpo_options(policy: PolicyArguments, training: GRPOArguments, model: str) -> None:
+    """Check that GRPO has a weight for each reward, rows for its evaluations, vLLM if it is asked for, and a fitting
+    adapter.
+
+    Raises:
+        InputError: if not.
+    """
+    weights = training.reward_weights
+    if weights is not None and (len(weights) != len(REWARDS) or not any(weights)):
+        given = ", ".join(f"{weight:g}" for weight in weights)
+        raise InputError(
+            f"reward_weights is {given}; give a number for each of {listing(list(REWARDS))}, of which one is not 0."
+        )
+    if training.use_vllm and not is_vllm_available():
+        raise missing_package("use_vllm needs", "vllm", "vllm")
+    check_evaluation(policy, training)
+    _check_base(policy, model)
+
+
+def _check_base(start: PreferenceArguments | PolicyArguments, model: str) -> None:
+    if start.sft_adapter and not start.any_base:
+        check_adapter_base(model, start.sft_adapter)
 
 
 def why_not_packed(training: SFTArguments, adapter: AdapterArguments) -> str | None:

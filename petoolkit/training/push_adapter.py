@@ -17,7 +17,7 @@ def prepare_push(training: Any) -> Target | None:
     the token either, which it would write into that folder.
 
     Args:
-        training: an `SFTArguments` or a `DPOArguments`.
+        training: an `SFTArguments`, a `DPOArguments` or a `GRPOArguments`.
 
     Returns:
         The repository, or `None` if nothing is to be pushed.

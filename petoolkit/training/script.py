@@ -20,7 +20,7 @@ class RecipeParser(TrlParser):
     """TRL's parser, whose `--config` takes a file's path or the bare name of a shipped recipe.
 
     Args:
-        kind: the folder in `recipes/` that holds the script's recipes: `sft`, `pairs` or `dpo`.
+        kind: the folder in `recipes/` that holds the script's recipes: `sft`, `pairs`, `dpo` or `grpo`.
         dataclass_types: the dataclasses whose fields are the script's options.
     """
 

@@ -21,7 +21,7 @@ def checkpoint_to_resume(training: Any) -> str | None:
     A checkpoint counts if it is complete: a run that was killed while it wrote one goes on from the one before.
 
     Args:
-        training: an `SFTArguments` or a `DPOArguments`.
+        training: an `SFTArguments`, a `DPOArguments` or a `GRPOArguments`.
 
     Returns:
         `None` if the training begins at its first step.

@@ -1,10 +1,15 @@
-"""Changes to TRL's trainers that SFT and DPO share."""
+"""Changes to TRL's trainers that several stages share."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from petoolbench import InputError
+from petoolkit.training.model_loading import TRAINED_ADAPTER
+
+REFERENCE_ADAPTER = "ref"  # the name that TRL gives to its copy of the adapter before training
 
 
 class FiniteLossMixin:
@@ -33,3 +38,23 @@ class NoReportMixin:
 
     def _send_telemetry(self) -> None:
         """Send nothing, so that nothing leaves the machine without --push_to_hub."""
+
+
+class ReferenceAdapterMixin:
+    """Keeps TRL's copy of the adapter before training, the reference, exact and out of what is saved."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        policy: Any = self.model  # type: ignore[attr-defined]
+        for name, weight in policy.named_parameters():
+            # On a quantized model, TRL lowers the precision of the trained adapter but not of its copy.
+            if f".{REFERENCE_ADAPTER}." in name:
+                trained = policy.get_parameter(name.replace(f".{REFERENCE_ADAPTER}.", f".{TRAINED_ADAPTER}."))
+                weight.data = weight.data.to(trained.dtype)
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        super()._save(output_dir, state_dict)  # type: ignore[misc]
+        args: Any = self.args  # type: ignore[attr-defined]
+        folder = output_dir or args.output_dir
+        if folder and args.should_save:
+            shutil.rmtree(Path(folder, REFERENCE_ADAPTER), ignore_errors=True)

@@ -44,7 +44,7 @@ class TrainingRecord:
     """A training run. A field is `None` where its value is not known or does not exist.
 
     Args:
-        stage: `SFT` or `DPO`.
+        stage: `SFT`, `DPO` or `GRPO`.
         method: what was done, in a sentence or two.
         base_model: a folder or a Hub id.
         base_revision: its branch, tag or commit on the Hub.
@@ -104,7 +104,7 @@ def changed_options(training: Any, data: Any, adapter: Any) -> dict[str, Any]:
     """Options whose value is not the default, by name. For subclasses of TRL's classes, TRL's defaults count.
 
     Args:
-        training: an `SFTArguments` or a `DPOArguments`.
+        training: an `SFTArguments`, a `DPOArguments` or a `GRPOArguments`.
         data: a `DataArguments` or a `PreferenceArguments`.
         adapter: an `AdapterArguments`.
     """
