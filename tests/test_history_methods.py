@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from fakes import WordEncoder
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import CITY, DATASET_FACTS, reply, row, tool
 from scripted_server import ScriptedServer
@@ -53,8 +54,24 @@ BY_ID = {one["id"]: one for one in ROWS}
 
 
 @pytest.fixture(autouse=True)
-def _key(monkeypatch):
+def _quick(monkeypatch):
+    """A key, and no rules to compare with, which take seconds."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    monkeypatch.setattr("petoolkit.evaluator.scores.rescore._rule_values", lambda *asked: {})
+
+
+@pytest.fixture
+def words(monkeypatch) -> list[str]:
+    """Sentence vectors are sets of words; returns the texts that were embedded."""
+    embedded = []
+
+    class Encoder(WordEncoder):
+        def encode(self, texts, what="texts"):
+            embedded.extend(texts)
+            return super().encode(texts, what)
+
+    monkeypatch.setattr("petoolkit.selector.row_vectors.Encoder", lambda model: Encoder())
+    return embedded
 
 
 @pytest.fixture(scope="module")
@@ -119,15 +136,35 @@ def test_manifests_of_earlier_versions_are_read(dataset, tmp_path):
 def test_rules_read_the_calls_that_are_shown(dataset, tmp_path):
     evaluate(dataset, "all", "baseline:lexical", tmp_path, Options(history="last:2"))
     cut = [with_calls(one, (3, 4)) for one in ROWS]
-    assert [line["reply"] for line in lines(tmp_path)] == list(predict("baseline:lexical"[9:], cut, list, seed=0))
+    assert [line["reply"] for line in lines(tmp_path)] == list(predict("lexical", cut, list, seed=0))
 
 
 def test_what_calls_show_goes_with_them():
     taste = json.dumps({"call_traits": [[str(number)] for number in range(5)]})
     view = HistoryView(parse_history_method("last:2"))
-    shown = view.of({**ROWS[0], "taste": taste})
+    (shown,) = view.of([{**ROWS[0], "taste": taste}])
     assert json.loads(shown.row["taste"])["call_traits"] == [["3"], ["4"]]
     assert (shown.row["history"], shown.row["history_length"]) == (ROWS[0]["history"][3:], 2)
+
+
+def test_retrieved_shows_the_calls_nearest_to_the_request_in_the_order_of_time(dataset, tmp_path, words):
+    with ScriptedServer(lambda body: reply("Aerwyn")) as server:
+        run(dataset, tmp_path / "model", server, "retrieved:2")
+    # The request shares five words with the second call's, four with the fourth's, and at most two with the others'.
+    cut = [with_calls(one, (1, 3)) for one in ROWS]
+    assert set(systems(server)) == {render_messages(one)[0]["content"] for one in cut}
+    assert Manifest.read(tmp_path / "model").history_fingerprint == "words"
+    evaluate(dataset, "all", "baseline:lexical", tmp_path / "rule", Options(history="retrieved:2"))
+    assert [line["reply"] for line in lines(tmp_path / "rule")] == list(predict("lexical", cut, list, seed=0))
+
+
+def test_each_distinct_text_is_embedded_once_and_of_equally_near_calls_the_latest_are_shown(words):
+    history = [call(number, text) for number, text in enumerate(["a song", "the weather", "a song", "a song"])]
+    rows = [{**ROWS[number], "history": history, "instruction": "the weather"} for number in range(3)]
+    view = HistoryView(parse_history_method("retrieved:3"))
+    view.prepare(rows)
+    assert [one.row["history"] for one in view.of(rows)] == [history[1:]] * 3
+    assert sorted(words) == ["a song", "the weather"]
 
 
 @pytest.mark.parametrize(

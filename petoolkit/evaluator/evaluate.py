@@ -129,6 +129,7 @@ def evaluate(
         options = replace(options, chat_template_args=chat.arguments or None)
     limit = find_reply_limit(model, options, chat.renderer if chat else None, stored_limit(out))
     asked = {**asdict(options), "max_new_tokens": limit.tokens}
+    view = HistoryView(parse_history_method(options.history))
     manifest = Manifest(
         model=model,
         function_fingerprint=kind.fingerprint,
@@ -142,6 +143,7 @@ def evaluate(
         base_url=without_login(connection.base_url),
         options=AskedOptions(**{name: value for name, value in asked.items() if name in kind.reads}),
         prompt_fingerprint=prompt_fingerprint(_first_rows(rows), options, released),
+        history_fingerprint=view.fingerprint,
         chat_template_hash=chat.renderer.fingerprint if chat else None,
         chat_date=chat.renderer.date if chat else None,
         prices=connection.prices.model_dump(include={"input", "output"}) if connection.prices else None,
@@ -160,20 +162,23 @@ def evaluate(
         number = sum((one, repeat) not in answered for one in row_ids for repeat in range(options.repeat))
         if answered and rank.index == 0:
             console.print(f"{len(answered):,} replies are there already, {number:,} are asked for.")
-        missing = (
-            (row, repeat)
-            for repeat in range(options.repeat)
-            for row in all_rows
-            if (row["id"], repeat) not in answered
-        )
-        view = HistoryView(parse_history_method(options.history))
-        share = view.of_asked(islice(missing, rank.index, None, rank.count))
+
+        def share() -> Iterator[tuple[dict, int]]:
+            """What this process asks: rows, and numbers of their repeats."""
+            missing = (
+                (row, repeat)
+                for repeat in range(options.repeat)
+                for row in all_rows
+                if (row["id"], repeat) not in answered
+            )
+            return islice(missing, rank.index, None, rank.count)
+
         if number_of_share := len(range(rank.index, number, rank.count)):
 
             def train_rows() -> Sequence[dict]:
                 return load_split_if_any(dataset, setting, "train", read_revision)
 
-            for note in chat.notes if chat and rank.index == 0 else ():
+            for note in chat.notes_on(options.history) if chat and rank.index == 0 else ():
                 console.print(note, markup=False, highlight=False)
             if limit.note and manifest.max_new_tokens_reason and rank.index == 0:
                 console.print(limit.note, highlight=False)
@@ -186,19 +191,21 @@ def evaluate(
                     highlight=False,
                 )
 
+            view.prepare(row for row, _ in share())
             usage = Usage(connection.prices)
             if kind.has_replicas and engine is not HERE:
-                answers = ModelReplica(model, options, manifest.chat_date, limit, released).answers(share, engine)
+                replica = ModelReplica(model, options, manifest.chat_date, limit, released)
+                answers = replica.answers(view.of_asked(share()), engine)
             else:
                 in_view = RowsInView(view, all_rows)
                 loaded = make_model(model, options, connection, usage, in_view, train_rows, chat, limit, on_growth)
                 if kind.reads_rows:  # so nothing is rendered
-                    rows_alone = ((shown.row, repeat) for shown, repeat in share)
                     prompts: Iterator[Prompt] = (
-                        Prompt(row["id"], repeat, [], [], row=row) for row, repeat in rows_alone
+                        Prompt(shown.row["id"], repeat, [], [], row=shown.row)
+                        for shown, repeat in view.of_asked(share())
                     )
                 else:
-                    prompts = make_prompts(share, loaded, options, released)
+                    prompts = make_prompts(view.of_asked(share()), loaded, options, released)
                 answers = loaded.answer_all(prompts)
             with appending(out, rank) as write:
                 for answer in with_progress(answers, number_of_share, console):

@@ -53,6 +53,8 @@ class Manifest(BaseModel):
         base_url: address of an endpoint, without user name and password.
         options: options that change the model's answers.
         prompt_fingerprint: hash of the prompt's wording, 16 hexadecimal digits.
+        history_fingerprint: hash of what the history method works with: an embedding model, or the source of a memory;
+            `None` where it needs nothing.
         chat_template_hash: hash of the chat template of a model that the evaluation ran, 16 hexadecimal digits.
         chat_date: the date that this template writes; `None` if it writes none.
         prices: `input` and `output` in US dollars for a million tokens.
@@ -78,6 +80,7 @@ class Manifest(BaseModel):
     base_url: str | None = None
     options: AskedOptions
     prompt_fingerprint: str | None = None
+    history_fingerprint: str | None = None
     chat_template_hash: str | None = None
     chat_date: datetime.date | None = None
     prices: dict[str, Amount] | None = None

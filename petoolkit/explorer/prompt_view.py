@@ -58,7 +58,7 @@ def prompt_view(content: Content, row: dict, evaluation: JudgedEvaluation, line:
     if options.get("prompt") == "released":
         return PromptView(_released(content, row), "", notes)
     view = HistoryView(parse_history_method(evaluation.manifest.options.history))
-    shown = view.of(row)
+    (shown,) = view.of([row])
     messages = shown_messages({**shown.row, "history": shown.row["history"][dropped:]}, shown.text, native)
     functions = json.dumps(NativeTools(row["candidate_tools"]).functions(), indent=1, ensure_ascii=False)
     return PromptView(messages, functions if native else "", notes)

@@ -19,6 +19,7 @@ from petoolkit.training.curves import draw_curves
 from petoolkit.training.push_adapter import push_adapter
 from petoolkit.training.script import say
 from petoolkit.training.training_chat import TrainingChat
+from petoolkit.training.training_history import history_of
 from petoolkit.training.training_record import TrainingRecord, changed_options, logged_numbers
 
 _PACKAGES = ("petoolbench", "trl", "peft", "transformers", "torch")
@@ -117,6 +118,7 @@ def _record(
         options=changed_options(args, data, adapter),
         numbers=numbers,
         versions={package: version(package) for package in _PACKAGES},
+        history=history_of(data),
         chat_template_hash=chat.renderer.fingerprint,
         chat_template_args=chat.arguments,
     )

@@ -8,8 +8,10 @@ from transformers.utils import is_torch_bf16_gpu_available
 
 from petoolbench import all_configs
 from petoolkit.decoding import decode_json
+from petoolkit.evaluator.history_methods.method_table import FULL
 from petoolkit.extras import missing_package
 from petoolkit.text import ALL
+from petoolkit.training.training_history import training_methods
 
 try:  # here, since all training scripts import this module before others that need trl
     from trl import DPOConfig, GRPOConfig, ModelConfig, SFTConfig, get_peft_config, get_quantization_config
@@ -81,6 +83,10 @@ class DataArguments:
     settings: list[str] = field(
         default_factory=lambda: [ALL],
         metadata={"help": f"Any of {', '.join(all_configs())}; by default, all that the dataset has."},
+    )
+    history: str = field(
+        default=FULL,
+        metadata={"help": f"What prompts show of the past calls: {', '.join(training_methods())}."},
     )
     max_samples: int | None = field(
         default=None, metadata={"help": "Train on at most this many rows, the settings mixed evenly; by default, all."}

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from petoolbench import FEATURES, InputError, all_configs, config_of, render_messages
+from petoolbench import FEATURES, InputError, all_configs, config_of
 from petoolkit.evaluator.chat_rows import gold_call
 from petoolkit.evaluator.dataset_rows import cache_of
+from petoolkit.evaluator.prompts.window import shown_messages
 from petoolkit.evaluator.terminal_layout import FittedTable
 from petoolkit.files import content_version, replacing, write_json
 from petoolkit.hub_reading import why_not_read
@@ -97,7 +98,7 @@ def pair_record(row: dict, pair: Pair) -> dict:
     """
     return {
         **row,
-        "prompt": render_messages(row),
+        "prompt": shown_messages(row),
         "chosen": [{"role": "assistant", "content": pair.chosen}],
         "rejected": [{"role": "assistant", "content": pair.rejected}],
         "chosen_from": pair.chosen_from,

@@ -50,6 +50,7 @@ def sampling_options(args: PairArguments) -> Options:
     }
     check_options(args.model, Options(**chat), Connection(args.base_url))  # the tiny recipe samples from a rule
     return Options(
+        history=args.history,
         window=args.window,
         temperature=args.temperature,
         max_new_tokens=args.max_new_tokens,
@@ -86,7 +87,7 @@ def sample_replies(chosen: TrainingRows, args: PairArguments, options: Options, 
             f"{len(chosen.rows) - len(rows):,} rows have their replies already, {len(rows):,} are asked about."
         )
     if share := rows[rank.index :: rank.count]:
-        for note in chat.notes if chat and rank.index == 0 else ():
+        for note in chat.notes_on(options.history) if chat and rank.index == 0 else ():
             console.print(note, markup=False, highlight=False)
         model = make_model(
             args.model,
@@ -132,6 +133,7 @@ def describe_sampling(args: PairArguments, chosen: TrainingRows) -> dict[str, An
         "samples a row": args.samples,
         "temperature": args.temperature,
         "window, in tokens": args.window,
+        "past calls that prompts show (history)": without_folders(args.history),
         "seed": args.seed,
         "fingerprint of the rows": fingerprint(chosen.rows),
     }

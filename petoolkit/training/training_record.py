@@ -21,6 +21,7 @@ _OPTIONS_LEFT_OUT = {
     "dataset_revision",
     "gradient_checkpointing",
     "gradient_checkpointing_kwargs",
+    "history",
     "logging_dir",
     "model_init_kwargs",
     "model_name_or_path",
@@ -60,6 +61,7 @@ class TrainingRecord:
         versions: of the software, by package.
         chat_template_hash: of the chat template that prompts were written with, 16 hexadecimal digits.
         chat_template_args: its further variables.
+        history: what prompts showed of past calls (`--history`).
     """
 
     stage: str
@@ -78,6 +80,7 @@ class TrainingRecord:
     versions: dict[str, str]
     chat_template_hash: str | None = None
     chat_template_args: dict[str, Any] | None = None
+    history: str | None = None
 
     def write(self, folder: Path) -> None:
         """Write the record into an adapter's folder."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from petoolbench import InputError
 
-FULL, NONE, LAST = "full", "none", "last"
+FULL, NONE, LAST, RETRIEVED = "full", "none", "last", "retrieved"
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,14 @@ class MethodKind:
         spec: the form of a spec, for `--help`.
         shows: what a model is shown, for `--help`.
         takes: what stands after the colon: nothing, a `number` of calls, or a `function`.
+        is_written: whether the model that is asked writes a text, which it is shown in the stead of calls.
     """
 
     name: str
     spec: str
     shows: str
     takes: str = ""
+    is_written: bool = False
 
 
 METHOD_KINDS: dict[str, MethodKind] = {
@@ -31,6 +33,12 @@ METHOD_KINDS: dict[str, MethodKind] = {
         MethodKind(FULL, "full", "all past calls"),
         MethodKind(NONE, "none", "no past call, to measure what the history is worth"),
         MethodKind(LAST, "last:K", "the K latest past calls", takes="number"),
+        MethodKind(
+            RETRIEVED,
+            "retrieved:K",
+            "the K past calls whose requests are nearest to this one, by sentence embedding, in the order of time",
+            takes="number",
+        ),
     )
 }
 

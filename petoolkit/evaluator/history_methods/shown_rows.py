@@ -1,13 +1,16 @@
 """Rows as a model is shown them: with the past calls that a history method leaves."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from petoolkit.chunks import in_chunks
 from petoolkit.evaluator.counterfactuals.row_changes import with_order
-from petoolkit.evaluator.history_methods.method_table import LAST, NONE, HistoryMethod
+from petoolkit.evaluator.history_methods.method_table import LAST, NONE, RETRIEVED, HistoryMethod
+from petoolkit.evaluator.history_methods.nearest_calls import NearestCalls
 
 Repeat = TypeVar("Repeat")
+_ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,31 @@ class HistoryView:
 
     def __init__(self, method: HistoryMethod):
         self._method = method
+        self._nearest = NearestCalls(method.number) if method.name == RETRIEVED else None
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Identifies what the method works with beside the rows: the embedding model; `None` if nothing."""
+        return self._nearest.fingerprint if self._nearest else None
+
+    def prepare(self, rows: Iterable[dict]) -> None:
+        """Do once, with a progress bar, what takes time for all rows."""
+        if self._nearest:
+            self._nearest.prepare(rows)
 
     def of_asked(self, asked: Iterable[tuple[dict, Repeat]]) -> Iterator[tuple[ShownRow, Repeat]]:
         """Rows with the numbers of their repeats, in their order."""
-        for row, repeat in asked:
-            yield self.of(row), repeat
+        for part in in_chunks(asked, _ROWS_AT_ONCE):
+            shown = self.of([row for row, _ in part])
+            yield from ((one, repeat) for one, (_, repeat) in zip(shown, part, strict=True))
 
-    def of(self, row: dict) -> ShownRow:
-        """One row."""
+    def of(self, rows: Sequence[dict]) -> list[ShownRow]:
+        """Some rows."""
+        if self._nearest:
+            return [ShownRow(with_order(*one)) for one in zip(rows, self._nearest.numbers(rows), strict=True)]
+        return list(map(self._shown, rows))
+
+    def _shown(self, row: dict) -> ShownRow:
         length = len(row["history"])
         if self._method.name == NONE:
             return ShownRow(with_order(row, ()))

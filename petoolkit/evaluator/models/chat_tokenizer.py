@@ -58,6 +58,10 @@ class ChatTokenizer:
         folded = [self.renderer.note] if self.renderer.note else []
         return folded + self._trained.notes(self.renderer.fingerprint, self.arguments, self.native_tools)
 
+    def notes_on(self, history: str) -> list[str]:
+        """The same, and whether prompts show what the adapter's training showed of past calls (`--history`)."""
+        return self.notes + self._trained.history_notes(history)
+
     def encode(self, messages: Messages, candidate_tools: Sequence[dict] = ()) -> list[int]:
         """Token ids of a prompt, up to the start of the reply; they begin with one BOS if the tokenizer adds BOS.
 
