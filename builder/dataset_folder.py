@@ -1,6 +1,5 @@
 """Writing a dataset folder in Hub layout: README.md with its YAML, parquet files by config and split, and a record."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pyarrow.parquet as pq
 
 from petoolbench import FEATURES, InputError, config_of
 from petoolkit.audit_record import AUDIT_FILE
-from petoolkit.dataset_files import ROWS_AT_ONCE, SplitWriter, split_file
+from petoolkit.dataset_files import SplitWriter, split_file
 from petoolkit.dataset_record import CHAT, RECORD_FILE, DatasetRecord, Origin, read_dataset_record
 from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.chat_rows import write_chat
@@ -143,20 +142,11 @@ def write_dataset(
     check_replaceable(folder)
     with replacing(folder) as beside:
         writers: dict[tuple[str, str], SplitWriter] = {}  # by config and split
-        buffers: dict[tuple[str, str], list[dict]] = defaultdict(list)
-
-        def flush(config: str, split: str) -> None:
-            if (config, split) not in writers:
-                writers[config, split] = SplitWriter(split_file(beside, config, split), FEATURES)
-            writers[config, split].write(buffers.pop((config, split)))
-
         for split, row in rows:
-            config = config_of(row)
-            buffers[config, split].append(row)
-            if len(buffers[config, split]) == ROWS_AT_ONCE:
-                flush(config, split)
-        for config, split in list(buffers):
-            flush(config, split)
+            key = config_of(row), split
+            if key not in writers:
+                writers[key] = SplitWriter(split_file(beside, *key), FEATURES)
+            writers[key].add(row)
         splits = {key: writer.close() for key, writer in writers.items()}
         if not splits:
             raise InputError("no row is left to write; see the run's report for what was dropped.")

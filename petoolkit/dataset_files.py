@@ -1,19 +1,23 @@
 """Parquet files of a dataset's configs, and what its card's YAML says of them."""
 
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from petoolkit.chunks import in_chunks
 from petoolkit.files import content_version
 
 if TYPE_CHECKING:
     import datasets
 
-ROWS_AT_ONCE = 500  # rows a row group; also what is held in memory
+_ROWS_OF_GROUP = 500
+_ROWS_AT_ONCE = 50  # that are objects of Python, which take several times the memory of a table
 _PAGE_BYTES = 64 * 2**20  # of a column in a row group: what repeats in its rows is compressed away in one page only
 
 
@@ -31,8 +35,26 @@ class WrittenSplit:
     num_bytes: int = 0
 
 
+def table_of(rows: Iterable[dict], schema: pa.Schema) -> pa.Table:
+    """A table of rows, each column in one piece; only some of the rows are in memory at a time."""
+    return _in_one_piece([pa.RecordBatch.from_pylist(part, schema) for part in in_chunks(rows, _ROWS_AT_ONCE)], schema)
+
+
+def _in_one_piece(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """A table of batches, which are emptied column by column."""
+    if not batches:
+        return schema.empty_table()
+    pieces = [[batch.column(number) for batch in batches] for number in range(len(schema))]
+    batches.clear()
+    columns = []
+    for column in pieces:
+        columns.append(pa.concat_arrays(column))
+        column.clear()
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
 class SplitWriter:
-    """Writes one parquet file, each `write` a row group; a thread compresses it while the next one is made.
+    """Writes one parquet file; a thread, one for all files, compresses a row group while the next one is made.
 
     Args:
         path: of the file.
@@ -47,24 +69,36 @@ class SplitWriter:
         self._written = WrittenSplit(path)
         pages = {"data_page_size": _PAGE_BYTES, "use_dictionary": False} if one_page else {}
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", compression_level=9, **pages)
-        self._thread = ThreadPoolExecutor(1)
+        self._rows: list[dict] = []  # of the next batch
+        self._batches: list[pa.RecordBatch] = []  # of the next row group
         self._being_written: Future[None] | None = None
 
-    def write(self, rows: list[dict]) -> None:
-        """Add rows as a row group."""
-        self.write_table(pa.Table.from_pylist(rows, schema=self._schema))
+    def add(self, row: dict) -> None:
+        """Add a row; so many make a row group."""
+        self._rows.append(row)
+        if len(self._rows) == _ROWS_AT_ONCE:
+            self._end_batch()
+            if len(self._batches) * _ROWS_AT_ONCE == _ROWS_OF_GROUP:
+                self.write_table(_in_one_piece(self._batches, self._schema))
+
+    def _end_batch(self) -> None:
+        if self._rows:
+            self._batches.append(pa.RecordBatch.from_pylist(self._rows, self._schema))
+            self._rows = []
 
     def write_table(self, table: pa.Table) -> None:
         """Add a table of the features' columns as a row group."""
         self._finish_group()
-        self._being_written = self._thread.submit(self._writer.write_table, table)
+        self._being_written = _compressing().submit(self._writer.write_table, table)
         self._written.num_examples += table.num_rows
         self._written.num_bytes += table.nbytes
 
     def close(self) -> WrittenSplit:
         """Finish the file."""
+        self._end_batch()
+        if self._batches:
+            self.write_table(_in_one_piece(self._batches, self._schema))
         self._finish_group()
-        self._thread.shutdown()
         self._writer.close()
         return self._written
 
@@ -72,6 +106,13 @@ class SplitWriter:
         """Wait until the last row group is written; raises what went wrong with it."""
         if self._being_written is not None:
             self._being_written.result()
+            self._being_written = None
+
+
+@cache
+def _compressing() -> ThreadPoolExecutor:
+    """One thread: each further one would keep memory of its own."""
+    return ThreadPoolExecutor(1)
 
 
 def config_entry(folder: Path, config: str, splits: dict[str, WrittenSplit], default: bool = False) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from petoolbench import SETTINGS, SPLITS, render_messages, setting_of, to_json_text
-from petoolkit.dataset_files import SplitWriter, WrittenSplit, split_file
+from petoolkit.dataset_files import SplitWriter, WrittenSplit, split_file, table_of
 from petoolkit.dataset_record import CHAT
 from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.models.native_tools import NativeTools
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import datasets
 
 _ROWS_AT_ONCE = 2_000  # a row group: users of a block share most of a prompt, which is compressed away within one
-_ROWS_READ = 200
+_ROWS_READ = 50
 
 
 def chat_features() -> "datasets.Features":
@@ -136,7 +136,7 @@ def _row_group(folder: Path, split: str, start: int) -> pa.Table:
 
 
 def _table(rows: Iterable[dict]) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=chat_features().arrow_schema.remove_metadata())
+    return table_of(rows, chat_features().arrow_schema.remove_metadata())
 
 
 def chat_agrees(folder: Path) -> bool:
