@@ -205,7 +205,7 @@ def _write_dataset(materials: Materials, folder: Path, console: Console) -> None
                 engine=materials.engine,
             )
         console.print(f"Wrote {exported['rows']:,} rows to {folder}/; kept and dropped: {run.folder}/report.md")
-    audited = audit_folder(folder, console)
+    audited = audit_folder(folder, console, materials.engine)
     run.record("dataset", {**key, "fingerprint": fingerprint(folder)})
     console.print(f"Audit: {verdict(audited)} See `petoolbench audit {folder}`.", markup=False)
     for split in SPLITS:

@@ -11,6 +11,7 @@ import numpy as np
 from petoolkit.words import SENTENCE_END
 
 _WORD = re.compile(r"[^\W_]{2,}")
+_MOST_PAIRS = 50_000  # of texts whose similarity is kept
 
 
 def word_similarities(own: Sequence[str], called: Sequence[str]) -> np.ndarray:
@@ -29,7 +30,7 @@ def word_similarities(own: Sequence[str], called: Sequence[str]) -> np.ndarray:
     return similarities
 
 
-@lru_cache(maxsize=65_536)  # rows of one block have the same texts
+@lru_cache(maxsize=8_192)  # rows of one block have the same texts
 def _words(text: str) -> Counter[str]:
     return Counter(word for word in _WORD.findall(text.lower()) if word not in _stop_words())
 
@@ -51,12 +52,9 @@ class SentenceReader:
     def __init__(self, texts: Iterable[str]):
         from petoolkit.embedding import Encoder
 
-        sentences = {text: SENTENCE_END.split(text) for text in dict.fromkeys(texts) if text}
-        distinct = list(dict.fromkeys(sentence for found in sentences.values() for sentence in found))
-        vectors = dict(zip(distinct, Encoder().encode(distinct, "sentences of descriptions"), strict=True))
-        self._vectors = {
-            text: np.stack([vectors[sentence] for sentence in found]) for text, found in sentences.items()
-        }
+        sentences = (sentence for text in texts if text for sentence in SENTENCE_END.split(text))
+        self._numbers = {sentence: number for number, sentence in enumerate(dict.fromkeys(sentences))}
+        self._vectors = Encoder().encode(list(self._numbers), "sentences of descriptions")
         self._nearest: dict[tuple[str, str], float] = {}
 
     def similarities(self, own: Sequence[str], called: Sequence[str]) -> np.ndarray:
@@ -69,5 +67,11 @@ class SentenceReader:
         if not left or not right:
             return 0.0
         if (left, right) not in self._nearest:
-            self._nearest[left, right] = float((self._vectors[left] @ self._vectors[right].T).max())
+            while len(self._nearest) >= _MOST_PAIRS:  # the pair that was compared first
+                del self._nearest[next(iter(self._nearest))]
+            self._nearest[left, right] = float((self._sentences(left) @ self._sentences(right).T).max())
         return self._nearest[left, right]
+
+    def _sentences(self, text: str) -> np.ndarray:
+        """(sentences, dimension) of a text."""
+        return self._vectors[[self._numbers[sentence] for sentence in SENTENCE_END.split(text)]]

@@ -19,7 +19,7 @@ UNCATEGORISED = (
 )
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_096)
 def word_runs(text: str) -> frozenset[tuple[str, ...]]:
     """All runs of five words of a text; two texts that share one have a sentence, or most of it, in common."""
     words = _WORD.findall(text.lower())

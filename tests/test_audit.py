@@ -14,11 +14,10 @@ from petoolkit.audit.audit import audit_rows
 from petoolkit.audit.audit_rows import RowsInMemory
 from petoolkit.audit.choices import Choices
 from petoolkit.audit.gates import check_gate_names, gate_names
-from petoolkit.audit.rating_order import rating_order
+from petoolkit.audit.rating_order import shares_later
 from petoolkit.audit.resolution import resolution
 from petoolkit.audit.row_counts import COUNTS
-from petoolkit.audit.solve import solve
-from petoolkit.audit.solver import share_right
+from petoolkit.audit.solver import FittingRows, share_right
 from petoolkit.audit.solvers import SOLVERS
 from petoolkit.dataset_record import DatasetRecord
 
@@ -193,8 +192,12 @@ def test_providers_may_be_shared_unless_the_split_is_by_provider():
 
 def choice(name, one, fitted=()):
     """The tool that a solver calls; `None` where several have the highest score."""
-    choices = Choices([one])
-    scores = SOLVERS[name].score(Choices(list(fitted)), choices)[0]
+    choices, solver = Choices([one]), SOLVERS[name]
+    learned = solver.learner and solver.learner(FittingRows(len(fitted), frozenset(one["same_function_tools"])))
+    if learned:
+        learned.add(Choices(list(fitted)), 0)
+        learned.fit()
+    scores = solver.score(learned, choices)[0]
     best = np.flatnonzero(scores >= scores.max() - 1e-9)
     return choices.tools[0][best[0]]["tool_name"] if len(best) == 1 else None
 
@@ -254,16 +257,13 @@ def test_the_oracle_counts_traits():
 def test_equal_scores_share_the_choice():
     choices = Choices([row("u", RATED, "Aerwyn")])
     assert share_right([np.array([1.0, 1.0])], choices).tolist() == [0.5]
-    assert choices.ceiling == 0.5
 
 
 def test_without_training_rows_whole_blocks_are_left_out():
     """Leaving single rows out reads 0 % on balanced blocks: the row left out is the one whose tool is missing."""
-    scores = {
-        one.solver.name: one.value
-        for one in solve(Choices([r for r in blocks(9, "t") if setting_of(r) == RATED]), None)[0]
-    }
-    assert scores["popularity"] == 0.5
+    record = audited([one for one in blocks(9, "t") if setting_of(one) == RATED])
+    scores = {one.solver: one.value for one in record.settings[RATED].scores}
+    assert scores["popularity"] == record.settings[RATED].ceiling == 0.5
 
 
 # --- counts --------------------------------------------------------------------------------------------------------
@@ -319,13 +319,13 @@ def test_overlap_of_the_splits():
 
 def test_order_of_ratings():
     def order(*ratings):
-        one = rating_order(Choices([row("u", RATED, "Aerwyn", [past_call("Zed", rating) for rating in ratings])]))
-        return one and one.value
+        one = row("u", RATED, "Aerwyn", [past_call("Zed", rating) for rating in ratings])
+        return shares_later(Choices([one]))[0]
 
     assert order(0, 1) == 1
     assert order(1, 0) == 0
     assert order(1, 0, 1) == 0.5
-    assert order(1, 1) is None
+    assert np.isnan(order(1, 1))
 
 
 def test_likes_and_dislikes():

@@ -1,164 +1,205 @@
-"""The rows that an audit is about: in memory, or of a dataset, from which they are read when they are needed."""
+"""The rows that an audit is about, in parts: in memory, or of a dataset, from which they are read when needed."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import compress, groupby
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from petoolbench import KINDS, SELECTIVITY, SETTINGS, breaches
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from petoolbench import KINDS, SELECTIVITY, SETTINGS
+from petoolkit.chunks import in_chunks
 from petoolkit.evaluator.dataset_rows import load_setting, present_configs
 from petoolkit.evaluator.stored_rows import tables_of
-from petoolkit.evaluator.table_rows import SharingRows, table_rows
-from petoolkit.progress_bars import Bars
+from petoolkit.evaluator.table_rows import table_rows
 
 if TYPE_CHECKING:
     import datasets
 
+Part: TypeAlias = "list[dict] | pa.Table"  # some rows; a table can be sent to another process for little
+_ROWS_OF_PART = 250
 
-@dataclass
-class CheckedRows:
-    """What was counted of rows as they went by.
 
-    Args:
-        numbers: of rows, by config and split.
-        breaches: number of rows by the rule of the contract that they break.
-        broken_ids: of the rows that break one.
-        to_ask: number of rows with a choice to make, by setting and split.
-        sound: number of rows of all settings that keep the contract, by split.
-        alone: those of them in which only one candidate does the job.
-        in_blocks: number of rows by block.
-    """
+def rows_of(part: Part) -> list[dict]:
+    """The rows of a part; do not change them, since equal values are one object."""
+    return part if isinstance(part, list) else table_rows(part)
 
-    numbers: dict[str, dict[str, int]] = field(default_factory=dict)
-    breaches: dict[str, int] = field(default_factory=dict)
-    broken_ids: set[str] = field(default_factory=set)
-    to_ask: Counter[tuple[str, str]] = field(default_factory=Counter)
-    sound: Counter[str] = field(default_factory=Counter)
-    alone: Counter[str] = field(default_factory=Counter)
-    in_blocks: Counter[str] = field(default_factory=Counter)
 
-    def add(self, config: str, split: str, row: dict) -> None:
-        """Count a row of a config and split."""
-        numbers = self.numbers.setdefault(config, {})
-        numbers[split] = numbers.get(split, 0) + 1
-        if row["block_id"]:
-            self.in_blocks[row["block_id"]] += 1
-        for breach in breaches(row):
-            self.breaches[breach] = self.breaches.get(breach, 0) + 1
-            self.broken_ids.add(row["id"])
-        if config in SETTINGS and row["id"] not in self.broken_ids:
-            self.sound[split] += 1
-            self.alone[split] += len(row["same_function_tools"]) < 2
-            self.to_ask[config, split] += self.is_to_ask(row)
+def column_of(part: Part, name: str) -> list[Any]:
+    """The values of one column of a part."""
+    return [row[name] for row in part] if isinstance(part, list) else part[name].to_pylist()
 
-    def is_to_ask(self, row: dict) -> bool:
-        """Whether a row is of the kind `preference`, keeps the contract and has a choice to make."""
-        return row["kind"] == KINDS[0] and len(row["same_function_tools"]) > 1 and row["id"] not in self.broken_ids
+
+@dataclass(frozen=True)
+class RowsOfSplit:
+    """Some rows of one config and split."""
+
+    config: str
+    split: str
+    part: Part
 
 
 class AuditRows(ABC):
     """Rows to be audited."""
 
-    def __init__(self) -> None:
-        self.checked = CheckedRows()
+    @abstractmethod
+    def sizes(self) -> dict[tuple[str, str], int]:
+        """The number of rows by config and split."""
 
     @abstractmethod
-    def _rows(self, config: str, split: str, sharing: SharingRows | None = None) -> Iterator[dict]:
-        """All rows of a config and split; equal parts are shared with those that were made by `sharing` before."""
+    def parts(self, config: str, split: str) -> Iterator[Part]:
+        """All rows of a config and split, in their order."""
 
     @abstractmethod
-    def blocks(self) -> Iterator[list[dict]]:
-        """The rows of each block, of all configs and splits."""
+    def _block_sizes(self) -> Counter[str]:
+        """The number of rows by block, of all configs and splits."""
 
-    def to_ask(self, setting: str, split: str) -> list[dict]:
-        """The rows of a setting and split with a choice to make, in memory."""
-        return [row for row in self._rows(setting, split, SharingRows()) if self.checked.is_to_ask(row)]
+    def to_ask(self, setting: str, split: str, broken_ids: Collection[str]) -> Iterator[Part]:
+        """The rows of the kind `preference` that keep the contract and have a choice to make.
 
-    def sound(self, split: str) -> Iterator[dict]:
-        """The rows of all settings of a split that keep the contract."""
-        for setting in SETTINGS:
-            yield from (row for row in self._rows(setting, split) if row["id"] not in self.checked.broken_ids)
+        Args:
+            setting, split: of the rows.
+            broken_ids: of the rows that break the contract.
+        """
+        for part in self.parts(setting, split):
+            if isinstance(part, list):
+                kinds, numbers = column_of(part, "kind"), [len(row["same_function_tools"]) for row in part]
+            else:
+                kinds = column_of(part, "kind")
+                numbers = pc.fill_null(pc.list_value_length(part["same_function_tools"]), 0).to_pylist()
+            ids = column_of(part, "id")
+            is_asked = [
+                kind == KINDS[0] and number > 1 and row_id not in broken_ids
+                for kind, number, row_id in zip(kinds, numbers, ids, strict=True)
+            ]
+            if all(is_asked):
+                yield part
+            elif any(is_asked):
+                yield list(compress(part, is_asked)) if isinstance(part, list) else part.filter(pa.array(is_asked))
+
+    def in_whole_blocks(self) -> Iterator[list[RowsOfSplit]]:
+        """All rows, so many at a time, and those of one block together.
+
+        Few rows wait for others of their block where all configs have the blocks in one order.
+        """
+        missing, waiting = self._block_sizes(), dict[str, list[RowsOfSplit]]()
+        streams = [_Stream(*key, self.parts(*key), size) for key, size in self.sizes().items() if size]
+        ready: list[RowsOfSplit] = []
+        while streams:
+            stream = min(streams, key=lambda one: one.share_read)
+            part = next(stream.parts, None)
+            if part is None:
+                streams.remove(stream)
+                continue
+            stream.read += len(part)
+            for block, piece in _by_block(part):
+                pieces = [RowsOfSplit(stream.config, stream.split, piece)]
+                if block:
+                    missing[block] -= len(piece)
+                    waiting.setdefault(block, []).extend(pieces)
+                    if missing[block]:
+                        continue
+                    pieces = waiting.pop(block)
+                ready += pieces
+                if sum(len(one.part) for one in ready) >= _ROWS_OF_PART:
+                    yield _joined(ready)
+                    ready = []
+        if ready:
+            yield _joined(ready)
+
+
+@dataclass
+class _Stream:
+    config: str
+    split: str
+    parts: Iterator[Part]
+    size: int
+    read: int = 0
+
+    @property
+    def share_read(self) -> float:
+        return self.read / self.size
+
+
+def _by_block(part: Part) -> Iterator[tuple[str, Part]]:
+    """Rows of one block that follow each other; rows without a block too."""
+    start = 0
+    for block, rows in groupby(column_of(part, "block_id")):
+        number = sum(1 for _ in rows)
+        yield block, part[start : start + number] if isinstance(part, list) else part.slice(start, number)
+        start += number
+
+
+def _joined(pieces: list[RowsOfSplit]) -> list[RowsOfSplit]:
+    """One part for each config and split; tables without what they were cut out of."""
+    by_split: dict[tuple[str, str], list[Part]] = {}
+    for one in pieces:
+        by_split.setdefault((one.config, one.split), []).append(one.part)
+    return [RowsOfSplit(*key, _concatenated(parts)) for key, parts in by_split.items()]
+
+
+def _concatenated(parts: list[Part]) -> Part:
+    if isinstance(parts[0], list):
+        return [row for part in parts for row in part]
+    return pa.concat_tables(parts).combine_chunks()
 
 
 class RowsInMemory(AuditRows):
     """Rows that are added one by one."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._added: dict[tuple[str, str], list[dict]] = {}
 
     def add(self, config: str, split: str, row: dict) -> None:
         """Take a row of a config and split."""
-        self.checked.add(config, split, row)
         self._added.setdefault((config, split), []).append(row)
 
-    def _rows(self, config: str, split: str, sharing: SharingRows | None = None) -> Iterator[dict]:
-        return iter(self._added.get((config, split), []))
-
-    def blocks(self) -> Iterator[list[dict]]:
+    def sizes(self) -> dict[tuple[str, str], int]:
         """See `AuditRows`."""
-        return _whole_blocks([iter([rows]) for rows in self._added.values()], self.checked.in_blocks)
+        return {key: len(rows) for key, rows in self._added.items()}
+
+    def parts(self, config: str, split: str) -> Iterator[Part]:
+        """See `AuditRows`."""
+        return in_chunks(self._added.get((config, split), []), _ROWS_OF_PART)
+
+    def _block_sizes(self) -> Counter[str]:
+        return Counter(row["block_id"] for rows in self._added.values() for row in rows)
 
 
 class DatasetRows(AuditRows):
-    """The rows of a dataset, of which one setting at most is in memory at a time.
+    """The rows of a dataset.
 
     Args:
         dataset: a folder or a Hub id.
         revision: branch, tag or commit of a dataset on the Hub.
-        on_rows: gets the number of rows that were read and checked.
 
     Raises what `load_setting` raises.
     """
 
-    def __init__(self, dataset: str, revision: str | None, on_rows: Callable[[int], None] = lambda number: None):
-        super().__init__()
-        self._parts: dict[tuple[str, str], datasets.Dataset] = {}
+    def __init__(self, dataset: str, revision: str | None):
+        self._splits: dict[tuple[str, str], datasets.Dataset] = {}
         configs = present_configs(dataset, revision)
         for config in [name for name in (*SETTINGS, SELECTIVITY) if name in configs]:
-            for split, part in load_setting(dataset, config, revision).items():
-                self._parts[config, str(split)] = part
-        for (config, split), part in self._parts.items():
-            for rows in map(table_rows, tables_of(part)):
-                for row in rows:
-                    self.checked.add(config, split, row)
-                on_rows(len(rows))
+            for split, rows in load_setting(dataset, config, revision).items():
+                self._splits[config, str(split)] = rows
 
-    def __len__(self) -> int:
-        return sum(part.num_rows for part in self._parts.values())
+    def sizes(self) -> dict[tuple[str, str], int]:
+        """See `AuditRows`."""
+        return {key: rows.num_rows for key, rows in self._splits.items()}
 
-    def _rows(self, config: str, split: str, sharing: SharingRows | None = None) -> Iterator[dict]:
-        if part := self._parts.get((config, split)):
-            for table in tables_of(part):
-                yield from (sharing or SharingRows()).rows_of(table)
+    def parts(self, config: str, split: str) -> Iterator[Part]:
+        """See `AuditRows`."""
+        if (config, split) in self._splits:
+            for table in tables_of(self._splits[config, split]):
+                for start in range(0, table.num_rows, _ROWS_OF_PART):
+                    yield table.slice(start, _ROWS_OF_PART)
 
-    def blocks(self) -> Iterator[list[dict]]:
-        """See `AuditRows`; few wait for their other rows where all configs have the blocks in one order."""
-        streams: list[Iterator[list[dict]]] = [map(table_rows, tables_of(part)) for part in self._parts.values()]
-        return _whole_blocks(streams, self.checked.in_blocks)
-
-
-def read_rows(dataset: str, revision: str | None, progress: Bars) -> DatasetRows:
-    """The rows of all configs of a dataset; raises what `load_setting` raises."""
-    bar = progress.add_task("Reading the rows", total=None)
-    rows = DatasetRows(dataset, revision, lambda number: progress.advance(bar, number))
-    progress.update(bar, total=len(rows))
-    return rows
-
-
-def _whole_blocks(streams: list[Iterator[list[dict]]], numbers: Counter[str]) -> Iterator[list[dict]]:
-    """Each block as soon as all its rows are there; parts of the streams are read in turn."""
-    waiting: dict[str, list[dict]] = {}
-    while streams:
-        for stream in list(streams):
-            rows = next(stream, None)
-            if rows is None:
-                streams.remove(stream)
-                continue
-            for row in rows:
-                if not (block := row["block_id"]):
-                    continue
-                waiting.setdefault(block, []).append(row)
-                if len(waiting[block]) == numbers[block]:
-                    yield waiting.pop(block)
+    def _block_sizes(self) -> Counter[str]:
+        numbers: Counter[str] = Counter()
+        for rows in self._splits.values():
+            for chunk in rows.data.table["block_id"].chunks:
+                numbers.update(chunk.to_pylist())
+        return numbers

@@ -1,17 +1,19 @@
 """Shortcuts that know no preference: who stands in the history, and where a tool stands among its rivals."""
 
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from petoolkit.audit.choices import Choices
-from petoolkit.audit.solver import Solver
+from petoolkit.audit.solver import FittingRows, Score, Solver
 
 
-def _by_provider(value: Callable[[np.ndarray, np.ndarray], float]) -> Callable[[Choices, Choices], list[np.ndarray]]:
+def _by_provider(value: Callable[[np.ndarray, np.ndarray], float]) -> Score:
     """Score a candidate by the past calls of its provider: `value` takes their positions (from 1) and liking."""
 
-    def score(fitted: Choices, choices: Choices) -> list[np.ndarray]:
+    def score(learned: Any, choices: Choices) -> list[np.ndarray]:
         scores = []
         for providers, called, liking in zip(choices.providers, choices.called_providers, choices.liking, strict=True):
             found = []
@@ -24,8 +26,8 @@ def _by_provider(value: Callable[[np.ndarray, np.ndarray], float]) -> Callable[[
     return score
 
 
-def _tool_seen(sign: float) -> Callable[[Choices, Choices], list[np.ndarray]]:
-    def score(fitted: Choices, choices: Choices) -> list[np.ndarray]:
+def _tool_seen(sign: float) -> Score:
+    def score(learned: Any, choices: Choices) -> list[np.ndarray]:
         scores = []
         for row, tools in zip(choices.rows, choices.tools, strict=True):
             called = {call["tool_name"] for call in row["history"]}
@@ -35,15 +37,39 @@ def _tool_seen(sign: float) -> Callable[[Choices, Choices], list[np.ndarray]]:
     return score
 
 
-def _position(fitted: Choices, choices: Choices) -> list[np.ndarray]:
-    """How often the gold tool stood first, second ... among the same-function tools of the fitted rows."""
-    counts = np.zeros(1 + max((len(tools) for tools in [*fitted.tools, *choices.tools]), default=0))
-    for acceptable in fitted.acceptable:
-        counts[np.flatnonzero(acceptable)] += 1 / max(acceptable.sum(), 1)
-    return [counts[: len(tools)] for tools in choices.tools]
+class Positions:
+    """How often an acceptable tool stood first, second ... among the same-function tools.
+
+    Args:
+        rows: that it is fitted on.
+    """
+
+    def __init__(self, rows: FittingRows):
+        self._rows: Counter[tuple[int, ...]] = Counter()  # number of rows by the positions of their acceptable tools
+        self._counts = np.zeros(0)
+
+    def add(self, choices: Choices, first: int) -> None:
+        """See `Learner`."""
+        self._rows.update(tuple(np.flatnonzero(acceptable).tolist()) for acceptable in choices.acceptable)
+
+    def merge(self, other: "Positions") -> None:
+        """See `Learner`."""
+        self._rows.update(other._rows)
+
+    def fit(self) -> None:
+        """See `Learner`."""
+        self._counts = np.zeros(1 + max((max(positions, default=0) for positions in self._rows), default=0))
+        for positions, rows in sorted(self._rows.items()):
+            self._counts[list(positions)] += rows / max(len(positions), 1)
+
+    def scores(self, choices: Choices) -> list[np.ndarray]:
+        """For each row, (same-function tools,) scores."""
+        most = max(map(len, choices.tools), default=0)
+        counts = np.pad(self._counts, (0, max(0, most - len(self._counts))))
+        return [counts[: len(tools)] for tools in choices.tools]
 
 
-def _longest(fitted: Choices, choices: Choices) -> list[np.ndarray]:
+def _longest(learned: Any, choices: Choices) -> list[np.ndarray]:
     """The longest description of a provider: what an eager writer says more about."""
     return [np.array([len(tool["provider_description"]) for tool in tools], float) for tools in choices.tools]
 
@@ -79,8 +105,8 @@ IDENTITY_SOLVERS = (
         "position",
         "the position among its rivals where the gold tool most often stands",
         "shortcut",
-        _position,
-        ("fitting rows",),
+        Positions.scores,
+        learner=Positions,
     ),
     Solver("longest", "the provider with the longest description", "shortcut", _longest, ("provider descriptions",)),
 )

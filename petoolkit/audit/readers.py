@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from petoolkit.block_rules import trait_counts
 Similarities = Callable[[Choices], list[np.ndarray]]
 
 
-def _read(fitted: Choices, choices: Choices, similarities: Similarities, is_blind: bool) -> list[np.ndarray]:
+def _read(learned: Any, choices: Choices, similarities: Similarities, is_blind: bool) -> list[np.ndarray]:
     """Sum of a candidate's similarities to liked calls less those to disliked ones; blind, all count as liked."""
     return [
         similarity @ (np.ones(len(liking)) if is_blind else liking)
@@ -37,11 +38,11 @@ def _by_words(choices: Choices) -> list[np.ndarray]:
 @lru_cache(maxsize=1)
 def _by_sentences(choices: Choices) -> list[np.ndarray]:
     pairs = _descriptions(choices)
-    reader = SentenceReader(text for own, called in pairs for text in [*own, *called])
+    reader = choices.reader or SentenceReader(text for own, called in pairs for text in [*own, *called])
     return [reader.similarities(own, called) for own, called in pairs]
 
 
-def _oracle(fitted: Choices, choices: Choices) -> list[np.ndarray]:
+def _oracle(learned: Any, choices: Choices) -> list[np.ndarray]:
     scores = []
     for row, tools in zip(choices.rows, choices.tools, strict=True):
         counts = trait_counts(row)

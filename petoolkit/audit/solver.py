@@ -2,16 +2,42 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from petoolkit.audit.choices import Choices
 
 Kind = Literal["shortcut", "blind reader", "reader", "oracle"]
-Needs = Literal["fitting rows", "provider descriptions", "a taste"]
-# From rows that a solver is fitted on, and rows to be solved: for each of these, (same-function tools,) scores.
-Score = Callable[[Choices, Choices], list[np.ndarray]]
+Needs = Literal["provider descriptions", "a taste"]
+# From what was learned, and rows to be solved: for each of these, (same-function tools,) scores.
+Score = Callable[[Any, Choices], list[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class FittingRows:
+    """What is known of the rows that a solver is fitted on before it sees them.
+
+    Args:
+        number: of the rows.
+        tools: names of those that the rows to be solved choose among.
+    """
+
+    number: int
+    tools: frozenset[str]
+
+
+class Learner(Protocol):
+    """What a solver learns of rows, which it is given in parts; other processes learn of some of them."""
+
+    def add(self, choices: Choices, first: int) -> None:
+        """Learn of some rows; `first` is the number of the first one."""
+
+    def merge(self, other: Any) -> None:
+        """Learn what another one has learned of the rows that come next."""
+
+    def fit(self) -> None:
+        """Make of it what scores need; all rows have been given."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +49,10 @@ class Solver:
         description: what it chooses, for people.
         kind: a `shortcut` and a `blind reader` know no preference and must fail; a `reader` reads the history; the
             `oracle` is given what decided, and must succeed.
-        score: gives the candidates' scores; the highest is chosen, and equal ones share the choice.
+        score: gives the candidates' scores; the highest is chosen, and equal ones share the choice. Its first argument
+            is what `learner` made, or `None`.
         needs: without this, it is not asked.
+        learner: makes what learns of other rows; `None` if nothing is learned.
     """
 
     name: str
@@ -32,6 +60,7 @@ class Solver:
     kind: Kind
     score: Score
     needs: tuple[Needs, ...] = ()
+    learner: Callable[[FittingRows], Learner] | None = None
 
     @property
     def must_fail(self) -> bool:

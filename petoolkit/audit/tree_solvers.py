@@ -1,26 +1,59 @@
 """Shortcuts that gradient-boosted trees learn from features of the history, with and without who is who."""
 
-from functools import partial
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from petoolbench import PARAMETER_KINDS
-from petoolkit.audit.choices import Choices
-from petoolkit.audit.solver import Solver
+from petoolkit.audit.choices import Choices, Provider
+from petoolkit.audit.solver import FittingRows, Solver
 
 _MOST_FITTED = 6_000  # rows
 
 
-def _features(choices: Choices, names: dict | None) -> np.ndarray:
-    """(same-function tools of all rows, features): what the history, blind to meaning, says of each candidate."""
-    table = []
+class _Values(NamedTuple):
+    """What the history, blind to meaning, says of each same-function tool.
+
+    Args:
+        apart: (tools of all rows, values) of each by itself.
+        lengths: (tools of all rows, values) of its document: they tell tools apart, and so are a part of who is who.
+        providers: of these tools.
+        numbers: of tools in each row.
+        is_gold: (tools of all rows,).
+    """
+
+    apart: np.ndarray
+    lengths: np.ndarray
+    providers: list[Provider]
+    numbers: list[int]
+    is_gold: np.ndarray
+
+    def features(self, names: dict[Provider, int] | None) -> np.ndarray:
+        """(tools of all rows, features): what matters is a candidate beside its rivals.
+
+        Args:
+            names: numbers of providers; without them, the features do not say who is who.
+        """
+        values = self.apart
+        if names is not None:
+            who = np.array([[names.get(provider, -1)] for provider in self.providers], float).reshape(-1, 1)
+            values = np.hstack([values, who, self.lengths])
+        ends = np.cumsum(self.numbers)[:-1]
+        return np.vstack([np.hstack([one, one - one.mean(axis=0)]) for one in np.split(values, ends)])
+
+
+@lru_cache(maxsize=1)  # asked twice, with identities too
+def _values(choices: Choices) -> _Values:
+    apart: list[list[float]] = []
+    lengths: list[list[int]] = []
+    is_gold: list[bool] = []
     for row, tools, providers, called, liking in zip(
         choices.rows, choices.tools, choices.providers, choices.called_providers, choices.liking, strict=True
     ):
         length = max(len(called), 1)
         tool_names = [call["tool_name"] for call in row["history"]]
         categories = [provider[0] for provider in called]
-        apart = []
         for position, (tool, provider) in enumerate(zip(tools, providers, strict=True)):
             own = np.array([n for n, other in enumerate(called) if other == provider], int)
             liked, seen = liking[own], len(own)
@@ -43,44 +76,80 @@ def _features(choices: Choices, names: dict | None) -> np.ndarray:
                     len(tools),
                     position,
                     row["candidate_tools"].index(tool),
-                    *([] if names is None else [names.get(provider, -1), *_lengths(tool)]),
                 ]
             )
-        # What matters is a candidate beside its rivals.
-        values = np.array(apart, float)
-        table.append(np.hstack([values, values - values.mean(axis=0)]))
-    return np.vstack(table)
+            lengths.append(_lengths(tool))
+            is_gold.append(tool["tool_name"] == row["tool_call"]["tool_name"])
+    return _Values(
+        np.array(apart, float),
+        np.array(lengths, float),
+        [provider for providers in choices.providers for provider in providers],
+        [len(tools) for tools in choices.tools],
+        np.array(is_gold),
+    )
+
+
+@lru_cache(maxsize=1)
+def _sampled(choices: Choices, first: int, step: int) -> Choices:
+    """Every so many of all rows, of which these are some."""
+    return choices if step == 1 else choices.at(range(-first % step, len(choices.rows), step))
 
 
 def _lengths(tool: dict) -> list[int]:
-    """They tell tools apart, and so are a part of who is who."""
     texts = [len(tool[field]) for field in ("tool_name", "tool_description", "provider_description")]
     return [*texts, *(len(tool[kind]) for kind in PARAMETER_KINDS)]
 
 
-def _trees(fitted: Choices, choices: Choices, with_identity: bool) -> list[np.ndarray]:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
+class Trees:
+    """Gradient-boosted trees.
 
-    if len(fitted.rows) > _MOST_FITTED:
-        fitted = fitted.at(range(0, len(fitted.rows), -(-len(fitted.rows) // _MOST_FITTED)))
-    names = None
-    if with_identity:
-        known = sorted({provider for providers in [*fitted.providers] for provider in providers})
-        names = {provider: number for number, provider in enumerate(known)}
-    is_gold = np.concatenate(
-        [
-            [tool["tool_name"] == row["tool_call"]["tool_name"] for tool in tools]
-            for row, tools in zip(fitted.rows, fitted.tools, strict=True)
-        ]
-    )
-    model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, random_state=0)
-    # On a busy machine, the threads of so small a model would wait for each other for minutes.
-    with threadpool_limits(1):
-        model.fit(_features(fitted, names), is_gold)
-        probabilities = model.predict_proba(_features(choices, names))[:, 1]
-    ends = np.cumsum([len(tools) for tools in choices.tools])[:-1]
-    return np.split(probabilities, ends)
+    Args:
+        rows: that they are fitted on; of many, some evenly spread ones are taken.
+        with_identity: whether they learn who is who.
+    """
+
+    def __init__(self, rows: FittingRows, with_identity: bool):
+        self._step = -(-rows.number // _MOST_FITTED) if rows.number > _MOST_FITTED else 1
+        self._with_identity = with_identity
+        self._learned: list[_Values] = []
+        self._names: dict[Provider, int] | None = None
+        self._model: Any = None
+
+    def add(self, choices: Choices, first: int) -> None:
+        """See `Learner`."""
+        sample = _sampled(choices, first, self._step)
+        if sample.rows:
+            self._learned.append(_values(sample))
+
+    def merge(self, other: "Trees") -> None:
+        """See `Learner`."""
+        self._learned += other._learned
+
+    def fit(self) -> None:
+        """See `Learner`."""
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from threadpoolctl import threadpool_limits
+
+        if self._with_identity:
+            known = sorted({provider for one in self._learned for provider in one.providers})
+            self._names = {provider: number for number, provider in enumerate(known)}
+        self._model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, random_state=0)
+        # On a busy machine, the threads of so small a model would wait for each other for minutes.
+        with threadpool_limits(1):
+            self._model.fit(
+                np.vstack([one.features(self._names) for one in self._learned]),
+                np.concatenate([one.is_gold for one in self._learned]),
+            )
+        self._learned.clear()
+
+    def scores(self, choices: Choices) -> list[np.ndarray]:
+        """For each row, (same-function tools,) scores."""
+        from threadpoolctl import threadpool_limits
+
+        values = _values(choices)
+        with threadpool_limits(1):
+            probabilities = self._model.predict_proba(values.features(self._names))[:, 1]
+        return np.split(probabilities, np.cumsum(values.numbers)[:-1])
 
 
 TREE_SOLVERS = (
@@ -88,14 +157,14 @@ TREE_SOLVERS = (
         "trees",
         "what trees learn from counts and positions, without who is who",
         "shortcut",
-        partial(_trees, with_identity=False),
-        ("fitting rows",),
+        Trees.scores,
+        learner=partial(Trees, with_identity=False),
     ),
     Solver(
         "trees-identity",
         "what trees learn from counts, positions, lengths of documents, and who is who",
         "shortcut",
-        partial(_trees, with_identity=True),
-        ("fitting rows",),
+        Trees.scores,
+        learner=partial(Trees, with_identity=True),
     ),
 )

@@ -8,6 +8,7 @@ from petoolkit.audit.audit import audit
 from petoolkit.audit_figure import draw_audit
 from petoolkit.audit_record import AUDIT_FILE, AuditRecord, read_audit
 from petoolkit.audit_tables import audit_section
+from petoolkit.engines.engine import HERE, Engine
 from petoolkit.extras import missing_package
 from petoolkit.files import replacing
 
@@ -55,18 +56,19 @@ def with_audit(card: str, section: str) -> str:
     return f"{before.rstrip()}\n\n{section}\n{heading}{rest}"
 
 
-def audit_folder(folder: Path, console: Console) -> AuditRecord:
+def audit_folder(folder: Path, console: Console, engine: Engine = HERE) -> AuditRecord:
     """Audit the rows of a dataset's folder, unless that was done, and write the record and the card's section.
 
     Args:
         folder: that `petoolbench build` or `petoolbench import` wrote.
         console: for bars.
+        engine: does the work.
 
     Returns:
         The record; its gates are not enforced (`petoolkit.audit_record.check_gates`).
     """
     known = read_audit(folder)
-    record = known or audit(str(folder), None, console)
+    record = known or audit(str(folder), None, console, engine=engine)
     if known is None:
         record.write(folder)
     card = folder / "README.md"
