@@ -6,32 +6,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 from huggingface_hub import HfApi
-from peft import LoraConfig, PeftModel, get_peft_model
-from petoolkit.builder.dataset_folder import write_dataset
-from rows import DATASET_FACTS, past_call, row
+from learnt_calls import REPLY_TOKENS, make_adapter, make_base, write_rows
+from peft import PeftModel
 from safetensors.torch import load_file
-from tiny_model import make_tiny_model
 from transformers import AutoModelForCausalLM
 
 import petoolkit.training.adapter_folder
-from petoolbench import SETTINGS, InputError, render_messages
-from petoolkit.evaluator.chat_rows import gold_call
-from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
+from petoolbench import InputError
 from petoolkit.training.rewards import REWARDS
 from trainer import grpo
 
-
-def example(number, setting):
-    """Two users of a block prefer different tools."""
-    provider = ("Aerwyn", "Cirrox")[number % 2]
-    history = [past_call(provider, 1 if setting == "rating_integrated" else None)] * 2
-    return {**row(f"u{number}", setting, provider, history), "block_id": f"b{number // 2}"}
-
-
-TRAIN = [example(number, setting) for number in range(6) for setting in SETTINGS]
-TEST = [example(6, "chronological")]
-REPLY_TOKENS = 60
-LEARNING_STEPS = 60
 WEIGHTS = "adapter_model.safetensors"
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -39,44 +23,17 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory) -> Path:
-    """A model that has learnt by heart to write one of the two gold calls, and not which."""
-    texts = [message["content"] for each in TRAIN for message in render_messages(each)] * 2
-    folder = tmp_path_factory.mktemp("base")
-    make_tiny_model(folder, texts + [gold_call(each) for each in TRAIN] * 20, 500, hidden_size=32)
-    model, chat = AutoModelForCausalLM.from_pretrained(folder), ChatTokenizer(str(folder))
-    optimizer = torch.optim.Adam(model.parameters(), 2e-2)
-    prompts = [chat.encode(render_messages(each)) for each in TRAIN[:6]]
-    answers = [chat.tokenizer(gold_call(each) + "</s>", add_special_tokens=False)["input_ids"] for each in TRAIN[:6]]
-    for _ in range(LEARNING_STEPS):
-        for prompt, answer in zip(prompts[:2], answers[:2], strict=True):
-            labels = [-100] * len(prompt) + answer
-            model(torch.tensor([prompt + answer]), labels=torch.tensor([labels])).loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    model.save_pretrained(folder)
-    return folder
+    return make_base(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")
 def sft(base, tmp_path_factory) -> Path:
-    """An adapter that changes the base a little, with a dropout that GRPO must not use."""
-    torch.manual_seed(1)
-    model = get_peft_model(
-        AutoModelForCausalLM.from_pretrained(base), LoraConfig(r=4, target_modules="all-linear", lora_dropout=0.2)
-    )
-    for name, weight in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=0.003)
-    folder = tmp_path_factory.mktemp("sft")
-    model.save_pretrained(folder)
-    return folder
+    return make_adapter(base, tmp_path_factory.mktemp("sft"))
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    write_dataset(folder, [("train", one) for one in TRAIN] + [("test", one) for one in TEST], lambda: DATASET_FACTS)
-    return folder
+    return write_rows(tmp_path_factory.mktemp("data"))
 
 
 def options(base: Path, dataset: Path, out: Path, *more: object) -> tuple:

@@ -18,6 +18,7 @@ from petoolkit.folder_lock import check_outside
 from petoolkit.training.adapter_folder import write_adapter_folder
 from petoolkit.training.arguments import AdapterArguments, DPOArguments, PreferenceArguments
 from petoolkit.training.dpo_trainer import ReferenceDPOTrainer, describe_dpo, dpo_dataset
+from petoolkit.training.held_out_calls import held_out_calls
 from petoolkit.training.model_loading import load_policy, set_model_init_kwargs
 from petoolkit.training.option_checks import check_dpo_options, check_options
 from petoolkit.training.pair_dataset import answers_of, count_origins, read_pairs
@@ -58,8 +59,9 @@ def train_adapter(script_args: PreferenceArguments, training_args: DPOArguments,
     pairs = read_pairs(script_args.dataset_name, "train", revision)
     train_rows, counts = fit_rows([(pair, answers_of(pair)) for pair in pairs], chat, *limits)
     say(f"Training: {counts}")
+    eval_pairs: list[dict] = []
     eval_rows: list[FittedRow] = []
-    if training_args.eval_strategy != "no":
+    if training_args.eval_strategy != "no" or training_args.eval_tool_acc_steps:
         eval_pairs = read_pairs(script_args.dataset_name, "validation", revision)
         eval_rows, eval_counts = fit_rows([(pair, answers_of(pair)) for pair in eval_pairs], chat, *limits)
         say(f"Validation: {eval_counts}")
@@ -72,6 +74,7 @@ def train_adapter(script_args: PreferenceArguments, training_args: DPOArguments,
         args=training_args,
         train_dataset=dpo_dataset(train_rows),
         eval_dataset=dpo_dataset(eval_rows) if eval_rows else None,
+        held_out=held_out_calls(training_args, eval_pairs, eval_rows, chat),
         processing_class=chat.tokenizer,
         peft_config=None if script_args.sft_adapter else model_args.peft_config(),
     )

@@ -17,6 +17,7 @@ from petoolkit.evaluator.results_folder import writing
 from petoolkit.folder_lock import check_outside
 from petoolkit.training.adapter_folder import write_adapter_folder
 from petoolkit.training.arguments import AdapterArguments, DataArguments, SFTArguments
+from petoolkit.training.held_out_calls import held_out_calls
 from petoolkit.training.model_loading import explain_loading_errors, set_model_init_kwargs
 from petoolkit.training.option_checks import check_evaluation, check_options, why_not_packed
 from petoolkit.training.push_adapter import prepare_push
@@ -71,6 +72,7 @@ def train_adapter(script_args: DataArguments, training_args: SFTArguments, model
             args=training_args,
             train_dataset=sft_dataset(train_rows),
             eval_dataset=sft_dataset(eval_rows) if eval_rows else None,
+            held_out=held_out_calls(training_args, rows.validation, eval_rows, chat),
             processing_class=chat.tokenizer,
             quantization_config=model_args.quantization_config(),
             peft_config=model_args.peft_config(),

@@ -60,6 +60,8 @@ def write_adapter_folder(
     folder, is_first = Path(trainer.args.output_dir), trainer.is_world_process_zero()
     if is_first:
         numbers, warning = logged_numbers(trainer.state.log_history)
+        if trainer.args.load_best_model_at_end and trainer.state.best_global_step:
+            numbers["step of the checkpoint that was kept as the best"] = trainer.state.best_global_step
         if warning:
             say(warning)
         _record(trainer, chat, stage, method, data, adapter, revision, rows, counts, numbers).write(folder)

@@ -45,6 +45,19 @@ def _variables(given: Any) -> dict[str, Any] | None:
     return variables
 
 
+def _eval_tool_acc_steps() -> Any:
+    return field(
+        default=None,
+        metadata={
+            "help": "Steps between two evaluations of calls for held-out rows: Tool Acc, pairs; by default, none."
+        },
+    )
+
+
+def _eval_tool_acc_rows() -> Any:
+    return field(default=64, metadata={"help": "The most held-out rows to ask calls for, in whole blocks."})
+
+
 def _sft_adapter(without_it: str) -> Any:
     return field(
         default=None, metadata={"help": f"Adapter of trainer/sft.py to train further; without it, {without_it}."}
@@ -200,6 +213,8 @@ class SFTArguments(SFTConfig):
     """TRL's `SFTConfig` for rows of about 3,000 tokens, in bfloat16 on GPUs that support it."""
 
     max_length: int = _max_length()
+    eval_tool_acc_steps: int | None = _eval_tool_acc_steps()
+    eval_tool_acc_rows: int = _eval_tool_acc_rows()
     score_answers_only: bool = field(
         default=True, metadata={"help": "Fast steps, where a check at the start finds them equal to TRL's plain ones."}
     )
@@ -215,6 +230,8 @@ class DPOArguments(DPOConfig):
     """TRL's `DPOConfig` for rows of about 3,000 tokens, in bfloat16 on GPUs that support it."""
 
     max_length: int = _max_length()
+    eval_tool_acc_steps: int | None = _eval_tool_acc_steps()
+    eval_tool_acc_rows: int = _eval_tool_acc_rows()
     share_prompt: bool = _share_prompt("both answers")
 
     def __post_init__(self):
@@ -235,6 +252,8 @@ class GRPOArguments(GRPOConfig):
     disable_dropout: bool = field(
         default=True, metadata={"help": "Without dropout, replies are scored by the model that they are sampled from."}
     )
+    eval_tool_acc_steps: int | None = _eval_tool_acc_steps()
+    eval_tool_acc_rows: int = _eval_tool_acc_rows()
     share_prompt: bool = _share_prompt("all replies sampled from it")
 
     def __post_init__(self):

@@ -1,17 +1,26 @@
-"""Loss and reward curves of a training run as a picture."""
+"""Curves of a training run as a picture: loss, rewards, and scores of held-out calls."""
 
 from pathlib import Path
 
 from petoolkit.extras import missing_package
 from petoolkit.files import replacing
+from petoolkit.training.held_out_calls import CALL_SCORES
+from petoolkit.training.rewards import REWARDS, logged_reward
 
 CURVES = "curves.png"
 _MOST_POINTS_MARKED = 30
-# Panels: title, and the names of the lines in the trainer's log.
-_PANELS = (
-    ("loss", ("loss", "eval_loss")),
-    ("reward margin, chosen over rejected", ("rewards/margins", "eval_rewards/margins")),
-    ("share of pairs with the chosen ahead", ("rewards/accuracies", "eval_rewards/accuracies")),
+_TRAINING, _VALIDATION = "training", "validation"
+# Panels: title, and the lines: their labels by their names in the trainer's log.
+_PANELS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("loss", {"loss": _TRAINING, "eval_loss": _VALIDATION}),
+    ("reward margin, chosen over rejected", {"rewards/margins": _TRAINING, "eval_rewards/margins": _VALIDATION}),
+    (
+        "share of pairs with the chosen ahead",
+        {"rewards/accuracies": _TRAINING, "eval_rewards/accuracies": _VALIDATION},
+    ),
+    ("mean reward", {"reward": _TRAINING, "eval_reward": _VALIDATION}),
+    ("mean of each reward, training", {logged_reward(name): name.replace("_", " ") for name in REWARDS}),
+    ("held-out calls", CALL_SCORES),
 )
 
 
@@ -30,15 +39,14 @@ def draw_curves(history: list[dict], folder: Path) -> str | None:
     except ImportError:
         return f"No loss curves were drawn: {missing_package('they need', 'matplotlib', 'report')}"
     logged = {name for entry in history for name in entry}
-    panels = [(title, [name for name in names if name in logged]) for title, names in _PANELS]
-    panels = [(title, names) for title, names in panels if names]
+    panels = [(title, {name: label for name, label in lines.items() if name in logged}) for title, lines in _PANELS]
+    panels = [(title, lines) for title, lines in panels if lines]
     if not panels:
         return "No loss curves were drawn, since nothing was logged; lower logging_steps."
     figure = Figure(figsize=(5 * len(panels), 3.5), layout="constrained")
-    for axes, (title, names) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        for name in names:
+    for axes, (title, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for name, label in lines.items():
             points = [(entry["step"], entry[name]) for entry in history if name in entry]
-            label = "validation" if name.startswith("eval_") else "training"
             marker = "." if len(points) < _MOST_POINTS_MARKED else None
             axes.plot(*zip(*points, strict=True), marker=marker, label=label)
         axes.set(title=title, xlabel="step")

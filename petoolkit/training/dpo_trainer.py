@@ -9,6 +9,7 @@ from datasets import Dataset
 from petoolbench import InputError
 from petoolkit.training.arguments import DPOArguments, PreferenceArguments
 from petoolkit.training.fast_steps import FastDPOTrainer
+from petoolkit.training.held_out_calls import CallScoresMixin
 from petoolkit.training.row_fitting import FittedRow
 from petoolkit.training.trainer_mixins import REFERENCE_ADAPTER, FiniteLossMixin, NoReportMixin, ReferenceAdapterMixin
 
@@ -17,7 +18,7 @@ from petoolkit.training.trainer_mixins import REFERENCE_ADAPTER, FiniteLossMixin
 _TOLERANCE, _TOLERANCE_PRECOMPUTED = 1e-3, 0.05
 
 
-class ReferenceDPOTrainer(ReferenceAdapterMixin, FiniteLossMixin, NoReportMixin, FastDPOTrainer):
+class ReferenceDPOTrainer(CallScoresMixin, ReferenceAdapterMixin, FiniteLossMixin, NoReportMixin, FastDPOTrainer):
     """TRL's DPO trainer with fast steps, for datasets of `dpo_dataset`. It saves the trained adapter only.
 
     Where training starts at the reference, the first step's loss must be ln 2. Another value means that TRL compares

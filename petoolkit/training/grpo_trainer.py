@@ -9,6 +9,7 @@ from petoolbench import InputError
 from petoolkit.text import counted, listing
 from petoolkit.training.arguments import GRPOArguments, PolicyArguments
 from petoolkit.training.grpo_fast_steps import FastGRPOTrainer
+from petoolkit.training.held_out_calls import CallScoresMixin
 from petoolkit.training.rewards import ReplyRewarder, describe_rewards
 from petoolkit.training.row_fitting import FittedRow
 from petoolkit.training.script import say
@@ -18,7 +19,7 @@ from petoolkit.training.training_chat import TrainingChat
 _STEPS_WITHOUT_SIGNAL = 20
 
 
-class RewardedTrainer(ReferenceAdapterMixin, FiniteLossMixin, NoReportMixin, FastGRPOTrainer):
+class RewardedTrainer(CallScoresMixin, ReferenceAdapterMixin, FiniteLossMixin, NoReportMixin, FastGRPOTrainer):
     """TRL's GRPO trainer with fast steps, for datasets of `grpo_dataset`. It saves the trained adapter only.
 
     It warns once if all replies of a batch are cut, and if no prompt's replies differ in their reward in the first 20

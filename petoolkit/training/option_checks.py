@@ -47,8 +47,25 @@ def check_options(training: SFTArguments | DPOArguments | GRPOArguments, adapter
                 f"{name} {value!r} has no effect here: the loss is on the call and the token that the chat template "
                 "ends it with; leave it out."
             )
+    _check_call_evaluation(training)
     if training.push_to_hub and not training.hub_model_id:
         raise InputError("push_to_hub needs the name of a repository; give --hub_model_id USER/NAME.")
+
+
+def _check_call_evaluation(training: SFTArguments | DPOArguments | GRPOArguments) -> None:
+    """Check the options of evaluations on held-out calls, and that the best checkpoint can be chosen by them."""
+    steps = training.eval_tool_acc_steps
+    if (steps is not None and steps < 1) or training.eval_tool_acc_rows < 1:
+        raise InputError("eval_tool_acc_steps and eval_tool_acc_rows are numbers from 1; leave them out for none.")
+    metric = (training.metric_for_best_model or "").removeprefix("eval_")
+    if metric in ("preference_acc", "pair_acc"):
+        raise InputError(f"{metric} has no value where no call counts; give --metric_for_best_model tool_acc.")
+    is_at_each = steps and training.eval_strategy == "steps" and (training.eval_steps or 0) % steps == 0
+    if metric == "tool_acc" and not is_at_each:
+        raise InputError(
+            "metric_for_best_model tool_acc needs calls at each evaluation; give --eval_strategy steps, and "
+            "--eval_tool_acc_steps as large as --eval_steps, or a divisor of it."
+        )
 
 
 def check_evaluation(data: DataArguments, training: SFTArguments | GRPOArguments) -> None:
@@ -57,8 +74,12 @@ def check_evaluation(data: DataArguments, training: SFTArguments | GRPOArguments
     Raises:
         InputError: if it has none.
     """
-    if training.eval_strategy != "no" and not data.validation_share:
-        raise InputError("eval_strategy needs rows that are not trained on; give --validation_share, or leave it out.")
+    asked = [
+        *(["eval_strategy"] if training.eval_strategy != "no" else []),
+        *(["eval_tool_acc_steps"] if training.eval_tool_acc_steps else []),
+    ]
+    if asked and not data.validation_share:
+        raise InputError(f"{asked[0]} needs rows that are not trained on; give --validation_share, or leave it out.")
 
 
 def check_dpo_options(preferences: PreferenceArguments, model: str) -> None:

@@ -112,6 +112,11 @@ REWARDS: dict[str, Reward] = {
 }
 
 
+def logged_reward(name: str) -> str:
+    """The name of a reward's mean in TRL's log."""
+    return f"rewards/{name}/mean"
+
+
 class ReplyRewarder:
     """Rewards of replies to rows, as TRL's trainer asks for them.
 

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from datasets import Dataset
 
 from petoolkit.training.fast_steps import FastSFTTrainer
+from petoolkit.training.held_out_calls import CallScoresMixin
 from petoolkit.training.row_fitting import FittedRow
 from petoolkit.training.trainer_mixins import FiniteLossMixin, NoReportMixin
 
 IGNORED = -100  # label of a token that is not in the loss
 
 
-class AdapterSFTTrainer(FiniteLossMixin, NoReportMixin, FastSFTTrainer):
+class AdapterSFTTrainer(CallScoresMixin, FiniteLossMixin, NoReportMixin, FastSFTTrainer):
     """TRL's SFT trainer with fast steps, which stops at a loss that is not a finite number.
 
     Its datasets have the columns of `sft_dataset`.

@@ -101,6 +101,8 @@ def train(trainer: Any, checkpoint: str | None) -> None:
         say(f"Going on from {checkpoint}.")
         state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
         if _is_finished(state, trainer.args):
+            best = state.best_model_checkpoint if trainer.args.load_best_model_at_end else None
+            checkpoint = best if best and Path(best).is_dir() else checkpoint
             set_peft_model_state_dict(trainer.model, load_peft_weights(checkpoint, device="cpu"))
             trainer.state = state
             return

@@ -11,6 +11,8 @@ from petoolbench import InputError
 from petoolkit.decoding import read_json
 from petoolkit.evaluator.models.trained_chat import TRAINING_RECORD
 from petoolkit.files import write_json
+from petoolkit.training.held_out_calls import CALL_SCORES
+from petoolkit.training.rewards import REWARDS, logged_reward
 
 # Options that the card shows elsewhere, that only matter on this machine or are secret, and former names of others.
 _OPTIONS_LEFT_OUT = {
@@ -33,6 +35,10 @@ _OPTIONS_LEFT_OUT = {
 _LOGGED = (
     "loss",
     "eval_loss",
+    "reward",
+    "eval_reward",
+    *map(logged_reward, REWARDS),
+    *CALL_SCORES,
     "rewards/margins",
     "rewards/accuracies",
     "eval_rewards/margins",
