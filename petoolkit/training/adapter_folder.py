@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from petoolbench import InputError
+from petoolkit.evaluator.models.trained_chat import TEXT, TOOLS
 from petoolkit.evaluator.results_folder import fingerprint
 from petoolkit.publisher.hub import Target
 from petoolkit.publisher.local_paths import without_folders
@@ -123,6 +124,7 @@ def _record(
         history=history_of(data),
         chat_template_hash=chat.renderer.fingerprint,
         chat_template_args=chat.arguments,
+        format=TOOLS if chat.native_tools else TEXT,
     )
 
 

@@ -9,6 +9,7 @@ from transformers.utils import is_torch_bf16_gpu_available
 from petoolbench import all_configs
 from petoolkit.decoding import decode_json
 from petoolkit.evaluator.history_methods.method_table import FULL
+from petoolkit.evaluator.models.trained_chat import TEXT
 from petoolkit.extras import missing_package
 from petoolkit.text import ALL
 from petoolkit.training.training_history import training_methods
@@ -24,6 +25,12 @@ _TEMPLATE_ARGS = {"help": 'Variables of the chat template, as {"enable_thinking"
 
 def _dataset_revision() -> Any:
     return field(default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub."})
+
+
+def _format() -> Any:
+    return field(
+        default=TEXT, metadata={"help": "text: tools and calls stand in the text; tools: they are native functions."}
+    )
 
 
 def _any_base() -> Any:
@@ -128,6 +135,7 @@ class PairArguments(DataArguments):
     )
     chat_template_args: dict[str, Any] | str | None = field(default=None, metadata=_TEMPLATE_ARGS)
     any_base: bool = _any_base()
+    format: str = _format()
     samples: int = field(default=8, metadata={"help": "How many calls are sampled for each row."})
     temperature: float = field(default=1.0, metadata={"help": "Sampling temperature, above 0."})
     window: int = field(default=4000, metadata={"help": "The most tokens of a prompt; histories are shortened."})
@@ -185,6 +193,7 @@ class AdapterArguments(ModelConfig):
         default=None, metadata={"help": "File with a chat template, taken instead of the model's."}
     )
     chat_template_args: dict[str, Any] | str | None = field(default=None, metadata=_TEMPLATE_ARGS)
+    format: str = _format()
     use_peft: bool = field(default=True, metadata={"help": "Always true: these scripts train LoRA adapters."})
     lora_target_modules: list[str] | None = field(
         default_factory=lambda: ["all-linear"], metadata={"help": "Layers that get an adapter."}

@@ -4,6 +4,7 @@ from trl.import_utils import is_vllm_available
 
 from petoolbench import InputError, check_choice
 from petoolkit.evaluator.models.adapter_base import check_adapter_base
+from petoolkit.evaluator.models.trained_chat import FORMATS
 from petoolkit.extras import missing_package
 from petoolkit.text import listing
 from petoolkit.training.arguments import (
@@ -37,6 +38,7 @@ def check_options(training: SFTArguments | DPOArguments | GRPOArguments, adapter
     """
     if not adapter.model_name_or_path:
         raise InputError("no model to train; give --model_name_or_path, a folder or a Hub id, or a --config.")
+    check_choice(adapter.format, FORMATS, "format")
     if not adapter.use_peft:
         raise InputError("use_peft is off, but these scripts train LoRA adapters only; leave it out.")
     if training.max_length is None:

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from petoolbench import InputError
+from petoolbench import InputError, check_choice
 from petoolkit.dataset_record import is_of_logs
 from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
@@ -17,6 +18,7 @@ from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.evaluator.models.model import Answer, Model, Prompt
 from petoolkit.evaluator.models.model_kinds import check_options, make_chat, make_model
 from petoolkit.evaluator.models.processes import Rank, wait_for_all
+from petoolkit.evaluator.models.trained_chat import FORMATS, TOOLS
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.progress import with_progress
 from petoolkit.evaluator.prompts.window import prompt_for
@@ -43,10 +45,12 @@ def sampling_options(args: PairArguments) -> Options:
     """
     if args.samples < 1 or args.temperature <= 0:
         raise InputError("nothing to compare without sampling; give samples of 1 or more, and a temperature above 0.")
+    check_choice(args.format, FORMATS, "format")
     chat: dict[str, Any] = {
         "chat_template": args.chat_template,
         "chat_template_args": args.chat_template_args,
         "any_base": args.any_base,
+        "protocol": "tools" if args.format == TOOLS else "prompt",
     }
     check_options(args.model, Options(**chat), Connection(args.base_url))  # the tiny recipe samples from a rule
     return Options(
@@ -130,6 +134,7 @@ def describe_sampling(args: PairArguments, chosen: TrainingRows) -> dict[str, An
     return {
         "model": without_folders(args.model),
         "dataset": without_folders(args.dataset_name),
+        "format of tools and calls": args.format,
         "samples a row": args.samples,
         "temperature": args.temperature,
         "window, in tokens": args.window,
@@ -176,7 +181,8 @@ def _manifest(chosen: TrainingRows, args: PairArguments, options: Options, chat:
 def _prompts(rows: list[dict], samples_there: dict[str, set[int]], model: Model, options: Options) -> Iterator[Prompt]:
     """A prompt for each sample that is not there yet."""
     for row in rows:
-        prompt = prompt_for(row, 0, model.count_tokens, options.window)
+        count_tokens = partial(model.count_tokens, candidate_tools=row["candidate_tools"])
+        prompt = prompt_for(row, 0, count_tokens, options.window, native_tools=options.protocol == "tools")
         for sample in range(options.repeat):
             if sample not in samples_there[row["id"]]:
                 yield replace(prompt, repeat=sample)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from petoolbench import InputError, config_of
 from petoolkit.evaluator.prompts.window import Messages, prompt_for
@@ -82,16 +83,18 @@ def fit_row(row: dict, answers: Sequence[str], chat: TrainingChat, max_length: i
     Returns:
         `None` if the row does not fit even without history.
     """
-    answer_ids = tuple(chat.encode_answer(answer) for answer in answers)
+    tools = row["candidate_tools"]
+    answer_ids = tuple(chat.encode_answer(answer, tools) for answer in answers)
     window = max_length - max(map(len, answer_ids))
-    prompt = prompt_for(row, 0, chat.count_tokens, window)
+    count_tokens = partial(chat.count_tokens, candidate_tools=tools)
+    prompt = prompt_for(row, 0, count_tokens, window, native_tools=chat.native_tools)
     if prompt.over_window:
         return None
     return FittedRow(
         row["id"],
         prompt.messages,
         tuple(answers),
-        chat.encode(prompt.messages),
+        chat.encode(prompt.messages, tools),
         answer_ids,
         prompt.dropped_interactions,
     )

@@ -1,5 +1,6 @@
 """Prompts and answers as token ids, the same as in an evaluation."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,10 @@ from huggingface_hub import snapshot_download
 
 from petoolbench import InputError
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
+from petoolkit.evaluator.models.native_tools import NativeTools
+from petoolkit.evaluator.models.trained_chat import TOOLS
 from petoolkit.hub_reading import LOADING_ERRORS, why_not_read
+from petoolkit.replies import parse_reply
 from petoolkit.training.arguments import AdapterArguments
 from petoolkit.training.script import say
 
@@ -17,18 +21,35 @@ _TOKENIZER_FILES = ["config.json", "tokenizer*", "special_tokens_map.json", "voc
 class TrainingChat(ChatTokenizer):
     """A model's tokenizer that also encodes answers, each closed by the token that ends the assistant's turn."""
 
-    def count_tokens(self, messages: list[dict[str, str]]) -> int:
-        """Length of a prompt."""
-        return len(self.encode(messages))
+    def count_tokens(self, messages: list[dict[str, str]], candidate_tools: Sequence[dict] = ()) -> int:
+        """Length of a prompt; the arguments are those of `encode`."""
+        return len(self.encode(messages, candidate_tools))
 
-    def encode_answer(self, answer: str) -> list[int]:
+    def encode_answer(self, answer: str, candidate_tools: Sequence[dict] = ()) -> list[int]:
         """Token ids that the loss covers: an answer as the template renders it, and its end token.
 
         What a template writes before an answer, such as a channel or a closed reasoning, is a part of it, since a
         model writes it, too. What a template writes after the end token is not.
+
+        Args:
+            answer: a call as the prompt asks for it in text; a tokenizer with native tools renders it as a native
+                call, without the text around it.
+            candidate_tools: documents of the row, for a tokenizer with native tools.
+
+        Raises:
+            InputError: if the template writes no native calls.
         """
-        text = self.renderer.answer_text(answer)
-        return [*self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"], self.end_token_id]
+        if not self.native_tools:
+            return [*self._ids(self.renderer.answer_text(answer)), self.end_token_id]
+        native, call = NativeTools(candidate_tools), parse_reply(answer)
+        if call is None:
+            raise ValueError(f"the answer {answer!r} holds no call")
+        ids = self._ids(self.renderer.call_text(native.message_of(call), native.functions()))
+        behind = ids[::-1].index(self.end_token_id) if self.end_token_id in ids else 0
+        return ids[: len(ids) - behind] if self.end_token_id in ids else [*ids, self.end_token_id]
+
+    def _ids(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
 
 
 def load_chat(adapter: AdapterArguments, earlier_adapter: str | None = None) -> TrainingChat:
@@ -40,7 +61,8 @@ def load_chat(adapter: AdapterArguments, earlier_adapter: str | None = None) -> 
             template's variables are taken where no other ones are given.
 
     Raises:
-        InputError: if the model has no tokenizer or no chat template.
+        InputError: if the model has no tokenizer or no chat template, or its template shows no tools in the format
+            `tools`.
     """
     variables: Any = adapter.chat_template_args
     chat = TrainingChat(
@@ -48,6 +70,7 @@ def load_chat(adapter: AdapterArguments, earlier_adapter: str | None = None) -> 
         earlier_adapter,
         adapter.chat_template,
         variables,
+        native_tools=adapter.format == TOOLS,
     )
     chat.tokenizer.eos_token = chat.tokenizer.convert_ids_to_tokens(chat.end_token_id)
     for note in chat.notes:

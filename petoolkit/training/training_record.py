@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from petoolbench import InputError
 from petoolkit.decoding import read_json
-from petoolkit.evaluator.models.trained_chat import TRAINING_RECORD
+from petoolkit.evaluator.models.trained_chat import TEXT, TRAINING_RECORD
 from petoolkit.files import write_json
 from petoolkit.training.held_out_calls import CALL_SCORES
 from petoolkit.training.rewards import REWARDS, logged_reward
@@ -21,6 +21,7 @@ _OPTIONS_LEFT_OUT = {
     "chat_template_args",
     "dataset_name",
     "dataset_revision",
+    "format",
     "gradient_checkpointing",
     "gradient_checkpointing_kwargs",
     "history",
@@ -68,6 +69,7 @@ class TrainingRecord:
         chat_template_hash: of the chat template that prompts were written with, 16 hexadecimal digits.
         chat_template_args: its further variables.
         history: what prompts showed of past calls (`--history`).
+        format: of tools and calls in the rows: `text`, or `tools` for native functions.
     """
 
     stage: str
@@ -87,6 +89,7 @@ class TrainingRecord:
     chat_template_hash: str | None = None
     chat_template_args: dict[str, Any] | None = None
     history: str | None = None
+    format: str = TEXT
 
     def write(self, folder: Path) -> None:
         """Write the record into an adapter's folder."""

@@ -9,7 +9,8 @@ from petoolbench import InputError, to_json_text
 from petoolkit.decoding import read_json
 from petoolkit.hub_reading import fetch_file
 
-TEXT, TOOLS = "text", "tools"  # formats of training rows: tools and calls as text, or as native functions
+# Formats of training rows: tools and calls as text, or as native functions.
+FORMATS = TEXT, TOOLS = "text", "tools"
 _FOLDERS = re.compile(r"[^:]*/")  # of a file; the record has none
 TRAINING_RECORD = "training.json"  # beside the adapter
 
