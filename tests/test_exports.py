@@ -16,6 +16,7 @@ from tiny_model import make_tiny_model
 from petoolbench import SETTINGS, InputError, parse_reply, render_messages
 from petoolbench_cli import main
 from petoolkit.evaluator.chat_rows import chat_row, gold_call
+from petoolkit.evaluator.models.native_tools import NativeTools
 from petoolkit.exporter.bfcl_form import bfcl_answer, bfcl_question
 from petoolkit.exporter.export_dataset import export_dataset
 from petoolkit.exporter.export_forms import FORMS
@@ -78,7 +79,7 @@ def test_every_row_is_in_the_file_of_its_split_with_its_config(lines, form):
         assert {(line["id"], line["config"]) for line in found[f"{split}.jsonl"]} == expected
 
 
-@pytest.mark.parametrize("form", [name for name in BY_SPLIT if name not in ("jsonl",)])
+@pytest.mark.parametrize("form", [name for name in BY_SPLIT if name not in ("jsonl", "trl-sft-tools")])
 def test_prompts_are_byte_for_byte_ours(lines, form):
     expected = {json.dumps(render_messages(one)) for split in ("train", "test") for one in of_split(split)}
     for file in lines(form).values():
@@ -93,6 +94,17 @@ def test_sft_rows_end_in_the_gold_call(lines):
         assert len(found[f"{split}.jsonl"]) == len(gold)
         for line in found[f"{split}.jsonl"]:
             assert line["completion"] == [{"role": "assistant", "content": gold[line["id"]]}]
+
+
+def test_native_rows_have_the_functions_and_a_call_of_one(lines):
+    for line in lines("trl-sft-tools")["train.jsonl"]:
+        row = next(one for one in of_split("train") if one["id"] == line["id"])
+        native = NativeTools(row["candidate_tools"])
+        assert json.loads(line["tools"]) == native.functions()
+        assert line["prompt"] == render_messages(row, native_tools=True)
+        (called,) = line["completion"][0]["tool_calls"]
+        back = native.reply_of(called["function"]["name"], json.dumps(called["function"]["arguments"]))
+        assert back == gold_call(row)
 
 
 def test_preferences_are_the_gold_call_against_that_of_each_rival(dataset, tmp_path):

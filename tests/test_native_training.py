@@ -1,6 +1,7 @@
 """Training rows with native tool calls: the tokens and labels of TRL's own rows, the loss on the call alone."""
 
 import json
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,18 +16,26 @@ from tool_templates import FAMILIES
 from transformers import AutoTokenizer
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
-from petoolbench import InputError, render_messages, to_json_text
+from petoolbench import SETTINGS, InputError, render_messages, to_json_text
 from petoolkit.call_forms import ToolCall, as_call
 from petoolkit.evaluator.chat_rows import gold_call
+from petoolkit.evaluator.evaluate import evaluate
+from petoolkit.evaluator.models import hf_batch
+from petoolkit.evaluator.models.model_kinds import make_chat
 from petoolkit.evaluator.models.native_tools import NativeTools
+from petoolkit.evaluator.options import Options
+from petoolkit.evaluator.prompts.window import shown_messages
+from petoolkit.training.pair_dataset import answers_of, read_pairs
 from petoolkit.training.row_fitting import fit_row, fit_rows
 from petoolkit.training.sft_trainer import sft_dataset
 from petoolkit.training.training_chat import TrainingChat
+from petoolkit.training.training_record import TrainingRecord
+from trainer import dpo, pairs, sft
 
 HISTORY = [past_call(provider) for provider in ("Cirrox", "Equandra", "Dovarque", "Cirrox")]
 ROW = row("u1", "chronological", "Aerwyn", HISTORY)
 GOLD = gold_call(ROW)
-REJECTED = GOLD.replace("Aerwyn", "Cirrox").replace("Oslo", 'Oslo "by the sea"')
+REJECTED = GOLD.replace("Aerwyn", "Cirrox").replace("Oslo", "Oslo, (by the 'sea')")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -55,9 +64,15 @@ def chat(tiny, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def trl(tiny) -> SimpleNamespace:
+def trl(tiny, tmp_path_factory) -> SimpleNamespace:
     """TRL's trainers, whose preparation of rows is asked."""
-    plain = {"output_dir": "unused", "use_cpu": True, "bf16": False, "report_to": "none", "max_length": None}
+    plain = {
+        "output_dir": str(tmp_path_factory.mktemp("trl")),
+        "use_cpu": True,
+        "bf16": False,
+        "report_to": "none",
+        "max_length": None,
+    }
     prompt = [{"role": "user", "content": "a"}]
     answer = [{"role": "assistant", "content": "b"}]
     rows = Dataset.from_list([{"prompt": prompt, "completion": answer}])
@@ -150,7 +165,7 @@ def test_the_loss_is_on_the_call_and_its_end_token_only(chat, name, learnt):
 @pytest.mark.parametrize("kept", [0, 1, 3])
 def test_a_row_that_is_too_long_loses_the_fewest_oldest_interactions(chat, kept):
     made = chat("qwen")
-    shorter = render_messages({**ROW, "history": HISTORY[len(HISTORY) - kept :]}, native_tools=True)
+    shorter = shown_messages({**ROW, "history": HISTORY[len(HISTORY) - kept :]}, native_tools=True)
     answer = made.encode_answer(GOLD, ROW["candidate_tools"])
     limit = len(made.encode(shorter, ROW["candidate_tools"])) + len(answer)
     fitted = fit_row(ROW, [GOLD], made, limit)
@@ -177,3 +192,114 @@ def test_a_rejected_call_of_a_tool_that_does_not_exist_and_names_that_change_are
         ids = made.encode_answer(f"Sure: {answer}", tools)
         assert made.read(ids, tools) == answer
         assert "Sure" not in made.tokenizer.decode(ids)
+
+
+# --- whole runs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory, tiny) -> SimpleNamespace:
+    """A dataset's folder, a base model and a template with tools."""
+    folder = tmp_path_factory.mktemp("bench")
+    rows = [
+        ("train" if n < 4 else "test", row(f"u{n}", setting, ("Aerwyn", "Cirrox")[n % 2], HISTORY))
+        for n in range(5)
+        for setting in SETTINGS
+    ]
+    write_dataset(folder / "petoolbench", rows, lambda: DATASET_FACTS)
+    template = folder / "mistral.jinja"
+    template.write_text(FAMILIES["mistral"][0])
+    return SimpleNamespace(folder=folder, dataset=folder / "petoolbench", base=tiny, template=template)
+
+
+def words(bench, out: Path, *more: object) -> list[str]:
+    given = {
+        "model_name_or_path": bench.base,
+        "dataset_name": bench.dataset,
+        "output_dir": out,
+        "chat_template": bench.template,
+        "format": "tools",
+        "use_cpu": "true",
+        "learning_rate": 1e-2,
+        "per_device_train_batch_size": 2,
+        "max_steps": 1,
+        "save_strategy": "no",
+        "logging_steps": 1,
+        "activation_checkpointing": "false",
+        "disable_tqdm": "true",
+    }
+    return [str(word) for pair in given.items() for word in (f"--{pair[0]}", pair[1])] + [str(word) for word in more]
+
+
+def train(script, bench, out: Path, *more: object) -> TrainingRecord:
+    script.main(*script.make_parser().parse_args_and_config(words(bench, out, *more)))
+    return TrainingRecord.read(out)
+
+
+@pytest.fixture(scope="module")
+def adapter(bench) -> Path:
+    train(sft, bench, bench.folder / "sft")
+    return bench.folder / "sft"
+
+
+def test_the_record_and_the_card_say_the_format_and_an_evaluation_in_the_other_one_too(bench, adapter):
+    assert TrainingRecord.read(adapter).format == "tools"
+    card = " ".join((adapter / "README.md").read_text().split())
+    assert "| format of tools and calls | native functions |" in card and "--protocol tools --out" in card
+    spec = f"hf:{bench.base}+{adapter}"
+    for protocol, said in (("tools", []), ("prompt", ["native functions, and is asked with them in text"])):
+        notes = [one for one in make_chat(spec, Options(protocol=protocol), None).notes if "trained" in one]
+        assert [part in one for part, one in zip(said, notes, strict=True)] == [True] * len(said)
+
+
+def test_a_template_without_tools_and_an_unknown_format_are_refused_in_one_sentence(bench, tmp_path):
+    own = [word for word in words(bench, tmp_path) if word not in ("--chat_template", str(bench.template))]
+    with pytest.raises(InputError, match=r"shows no tools: .* or format tools in training"):
+        sft.main(*sft.make_parser().parse_args_and_config(own))
+    with pytest.raises(InputError, match="unknown format 'native'"):
+        train(sft, bench, tmp_path, "--format", "native")
+
+
+@pytest.mark.slow
+def test_calls_are_sampled_and_compared_and_preferred_in_native_form(bench, adapter, tmp_path, capsys):
+    """From the SFT adapter: pairs of sampled calls, DPO, and an evaluation."""
+    spec, out = f"hf:{bench.base}+{adapter}", tmp_path / "pairs"
+    calls = [GOLD, REJECTED]
+
+    def replies(model, prompts, *rest):
+        made = make_chat(spec, Options(protocol="tools"), None)
+        native = NativeTools(ROW["candidate_tools"])
+        texts = [
+            made.renderer.call_text(native.message_of(as_call(json.loads(calls[n % 2]))), native.functions())
+            for n, _ in enumerate(prompts)
+        ]
+        assert "[TOOLS]" in made.tokenizer.decode(prompts[0])
+        return [made.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+
+    sampled = ["--model", spec, "--dataset_name", bench.dataset, "--output_dir", out, "--samples", 2]
+    sampled += ["--format", "tools", "--window", 8_000]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hf_batch, "generate_replies", replies)
+        pairs.main(*pairs.make_parser().parse_args_and_config([str(word) for word in sampled]))
+    made = read_pairs(str(out), "train")
+    assert {tuple(answers_of(one)) for one in made} == {(GOLD, REJECTED), tuple(_of_cirrox())}
+    record = train(dpo, bench, tmp_path / "dpo", "--dataset_name", out, "--sft_adapter", adapter)
+    assert record.format == "tools"
+    assert record.numbers["loss, first logged"] == pytest.approx(math.log(2), abs=1e-4)
+    said = capsys.readouterr().out
+    assert "Steps are fast" in said and "trained with tools and calls in text" not in said
+    scores = evaluate(
+        str(bench.dataset), "all", f"hf:{bench.base}+{tmp_path / 'dpo'}", tmp_path / "scores",
+        Options(protocol="tools", max_new_tokens=4, temperature=0),
+    )  # fmt: skip
+    assert scores.counts["all"].missing == 0
+    train(dpo, bench, tmp_path / "text", "--dataset_name", out, "--sft_adapter", adapter, "--format", "text")
+    assert "was trained with tools and calls as native functions, and is asked with them in text" in (
+        " ".join(capsys.readouterr().out.split())
+    )
+
+
+def _of_cirrox() -> tuple[str, str]:
+    """The pair of a row whose gold tool is of Cirrox: its other call was not sampled as it is right."""
+    gold = gold_call(row("u2", "chronological", "Cirrox", HISTORY))
+    return gold, GOLD

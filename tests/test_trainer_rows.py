@@ -11,6 +11,7 @@ from petoolbench import SETTINGS, InputError, render_messages
 from petoolkit.dataset_record import RECORD_FILE, DatasetRecord
 from petoolkit.evaluator.chat_rows import gold_call
 from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
+from petoolkit.evaluator.prompts.window import shown_messages
 from petoolkit.training.arguments import AdapterArguments, DataArguments
 from petoolkit.training.held_out import check_held_out
 from petoolkit.training.pairing import NoPair, pair_of
@@ -83,7 +84,7 @@ def test_a_row_that_fits_is_the_evaluations_prompt_and_the_answer(chat, model):
 
 @pytest.mark.parametrize("kept", [0, 1, 3])
 def test_a_row_that_is_too_long_loses_the_fewest_oldest_interactions(chat, kept):
-    shorter = render_messages(one(history=HISTORY[len(HISTORY) - kept :]))
+    shorter = shown_messages(one(history=HISTORY[len(HISTORY) - kept :]))
     fitted = fit_row(one(), [GOLD], chat, length(chat, shorter))
     assert fitted.messages == shorter
     assert fitted.dropped_interactions == len(HISTORY) - kept

@@ -34,14 +34,16 @@ class RewardedTrainer(CallScoresMixin, ReferenceAdapterMixin, FiniteLossMixin, N
     """
 
     def __init__(self, *, chat: TrainingChat, rows: Iterable[dict], args: GRPOArguments, **others: Any):
+        rows = list(rows)
         functions: Any = ReplyRewarder(rows).functions()
         super().__init__(args=args, reward_funcs=functions, processing_class=chat.tokenizer, **others)
-        self._chat = chat
+        self._chat, self._candidate_tools = chat, {row["id"]: row["candidate_tools"] for row in rows}
         self._steps_without_signal: set[int] | None = set()  # `None` once it was said, or there was a signal
         self._said_all_cut = False
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         self._prompt_ids = [row["prompt_ids"] for row in inputs]
+        self._row_ids = [row["row_id"] for row in inputs]
         scored = super()._generate_and_score_completions(inputs)
         policy: Any = self.model
         if policy.training:
@@ -53,7 +55,11 @@ class RewardedTrainer(CallScoresMixin, ReferenceAdapterMixin, FiniteLossMixin, N
 
     def _generate(self, prompts: list) -> Any:
         prompt_ids, completion_ids, mask, _, *others = super()._generate(prompts)
-        completions = [[{"role": "assistant", "content": self._chat.decode(ids)}] for ids in completion_ids]
+        replies = [
+            self._chat.read(ids, self._candidate_tools[row_id])
+            for ids, row_id in zip(completion_ids, self._row_ids, strict=True)
+        ]
+        completions = [[{"role": "assistant", "content": reply}] for reply in replies]
         return prompt_ids, completion_ids, mask, completions, *others
 
     def _warn_if_nothing_is_learnt(self) -> None:
