@@ -17,6 +17,7 @@ from petoolbench import SETTINGS, InputError, parse_reply, render_messages
 from petoolbench_cli import main
 from petoolkit.evaluator.chat_rows import chat_row, gold_call
 from petoolkit.evaluator.models.native_tools import NativeTools
+from petoolkit.evaluator.prompts.window import shown_messages
 from petoolkit.exporter.bfcl_form import bfcl_answer, bfcl_question
 from petoolkit.exporter.export_dataset import export_dataset
 from petoolkit.exporter.export_forms import FORMS
@@ -126,7 +127,7 @@ def test_sampled_pairs_stay_as_they_are(tmp_path, lines):
             for name, file in found.items()} == {
         "train.jsonl": [("good one", "bad one")], "validation.jsonl": [("good two", "bad two")]
     }  # fmt: skip
-    assert found["train.jsonl"][0]["prompt"] == render_messages(of_pairs[0])
+    assert found["train.jsonl"][0]["prompt"] == shown_messages(of_pairs[0])
 
 
 def test_rewards_get_what_they_judge_by(lines):
