@@ -83,6 +83,7 @@ def scores(
             "median_seconds": 0.81,
             "p95_seconds": 2.5,
             "cost_usd": 3.456,
+            "memory": None,
         },
         **changes,
     }

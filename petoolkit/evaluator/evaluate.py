@@ -1,9 +1,10 @@
 """One evaluation of a model on a dataset, stored in a folder with predictions and scores."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 from rich.console import Console
@@ -24,8 +25,12 @@ from petoolkit.evaluator.counterfactuals.changed_rows import (
 from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 from petoolkit.evaluator.dataset_rows import chosen_settings, load_split, load_split_if_any, resolved_revision
+from petoolkit.evaluator.history_methods.memories import Memory, finish_memories
+from petoolkit.evaluator.history_methods.memory_function import MemoryFunction
 from petoolkit.evaluator.history_methods.method_table import NONE, parse_history_method
-from petoolkit.evaluator.history_methods.shown_rows import HistoryView, RowsInView
+from petoolkit.evaluator.history_methods.remembering import remember
+from petoolkit.evaluator.history_methods.shown_rows import HistoryView, RowsInView, ShownRow, known_rows
+from petoolkit.evaluator.history_methods.written_memory import written_memories
 from petoolkit.evaluator.models.model import Answer, Prompt
 from petoolkit.evaluator.models.model_kinds import check_options, make_chat, make_model
 from petoolkit.evaluator.models.model_replica import ModelReplica
@@ -114,6 +119,12 @@ def evaluate(
             f"{number} processes were started, and each would ask {model} about every row; run the command without "
             "accelerate launch or torchrun."
         )
+    method = parse_history_method(options.history)
+    if method.kind.is_written and kind.has_replicas and engine is not HERE:
+        raise InputError(
+            f"history {options.history} is written by the process that asks; leave out --engine, or start the command "
+            "with accelerate launch."
+        )
     rank = this_rank() if kind.shares_rows else Rank()
     check_outside(out, dataset, "--out")
     commit = resolved_revision(dataset, revision)
@@ -129,7 +140,8 @@ def evaluate(
         options = replace(options, chat_template_args=chat.arguments or None)
     limit = find_reply_limit(model, options, chat.renderer if chat else None, stored_limit(out))
     asked = {**asdict(options), "max_new_tokens": limit.tokens}
-    view = HistoryView(parse_history_method(options.history))
+    view = HistoryView(method)
+    memory_function = MemoryFunction(method.function) if method.function else None
     manifest = Manifest(
         model=model,
         function_fingerprint=kind.fingerprint,
@@ -143,7 +155,7 @@ def evaluate(
         base_url=without_login(connection.base_url),
         options=AskedOptions(**{name: value for name, value in asked.items() if name in kind.reads}),
         prompt_fingerprint=prompt_fingerprint(_first_rows(rows), options, released),
-        history_fingerprint=view.fingerprint,
+        history_fingerprint=memory_function.fingerprint if memory_function else view.fingerprint,
         chat_template_hash=chat.renderer.fingerprint if chat else None,
         chat_date=chat.renderer.date if chat else None,
         prices=connection.prices.model_dump(include={"input", "output"}) if connection.prices else None,
@@ -191,28 +203,37 @@ def evaluate(
                     highlight=False,
                 )
 
+            def remember_by(make: Callable[[list[dict]], Iterator[Memory]]) -> None:
+                remember(view, lambda: (row for row, _ in share()), make, out, rank, console)
+
+            if memory_function:
+                remember_by(partial(memory_function.memories, takes_text=not kind.reads_rows))
             view.prepare(row for row, _ in share())
             usage = Usage(connection.prices)
+            unknown: list[tuple[ShownRow, int]] = []
+            shown_rows = known_rows(view.of_asked(share()), unknown)
             if kind.has_replicas and engine is not HERE:
                 replica = ModelReplica(model, options, manifest.chat_date, limit, released)
-                answers = replica.answers(view.of_asked(share()), engine)
+                answers = replica.answers(shown_rows, engine)
             else:
                 in_view = RowsInView(view, all_rows)
                 loaded = make_model(model, options, connection, usage, in_view, train_rows, chat, limit, on_growth)
+                if method.kind.is_written:
+                    remember_by(partial(written_memories, view, loaded, options.window))
                 if kind.reads_rows:  # so nothing is rendered
                     prompts: Iterator[Prompt] = (
-                        Prompt(shown.row["id"], repeat, [], [], row=shown.row)
-                        for shown, repeat in view.of_asked(share())
+                        Prompt(shown.row["id"], repeat, [], [], row=shown.row) for shown, repeat in shown_rows
                     )
                 else:
-                    prompts = make_prompts(view.of_asked(share()), loaded, options, released)
+                    prompts = make_prompts(shown_rows, loaded, options, released)
                 answers = loaded.answer_all(prompts)
             with appending(out, rank) as write:
-                for answer in with_progress(answers, number_of_share, console):
+                for answer in with_progress(chain(answers, _not_asked(unknown)), number_of_share, console):
                     write(prediction_line(answer))
         wait_for_all(rank)
         if rank.index > 0:
             return None
+        finish_memories(out)
         finish_results(out, row_ids, options.repeat)
         if sent := {name: value for name, value in sent_otherwise(read_results(out)).items() if value}:
             update_manifest(out, **sent)
@@ -243,6 +264,12 @@ def _counterfactual_rows(
     others = rows_of_other_kinds(dataset, SPLIT, chosen_settings(dataset, setting, revision), revision)
     made = changed_rows([*rows, *others], names)
     return check_made(made, dataset, [name for name in chosen if name in named_in(choice)])
+
+
+def _not_asked(unknown: list[tuple[ShownRow, int]]) -> Iterator[Answer]:
+    """Failed answers to rows of which it is not known what to show."""
+    for shown, repeat in unknown:
+        yield Answer(Prompt(shown.row["id"], repeat, [], [], row=shown.row), None, shown.error)
 
 
 def _first_rows(rows: StoredRows) -> Iterator[dict]:

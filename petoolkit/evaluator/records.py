@@ -11,6 +11,7 @@ from petoolkit.decoding import read_json
 from petoolkit.evaluator.history_methods.method_table import FULL, history_spec
 from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.evaluator.scores.breakdowns import DIMENSIONS
+from petoolkit.evaluator.usage_records import Amount, Count, ReplyUsage
 from petoolkit.files import write_json
 from petoolkit.replies import HOW_READ, READERS
 from petoolkit.scoring import ERROR_TYPES, METRICS
@@ -23,8 +24,6 @@ BREAKDOWNS = tuple(DIMENSIONS)
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 SignedShare = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class AskedOptions(BaseModel):
@@ -237,16 +236,6 @@ class Counts(BaseModel):
     cut_replies: Count  # at the most tokens of a reply
 
 
-class ReplyUsage(BaseModel):
-    """Tokens, seconds and cost of the replies; `None` if not known."""
-
-    prompt_tokens: Count | None = None
-    completion_tokens: Count | None = None
-    median_seconds: Amount | None = None
-    p95_seconds: Amount | None = None
-    cost_usd: Amount | None = None
-
-
 class Preference(BaseModel):
     """How well calls follow preference, by the robust reader.
 
@@ -335,13 +324,27 @@ class Scores(Preference, Manifest):
         return f"of {self.rows[setting] * self.options.repeat:,} replies: {', '.join(found)}" if found else ""
 
     @property
-    def tokens_a_reply(self) -> float | None:
-        """Mean number of tokens of a reply, to counterfactual rows too; `None` if they are not known."""
+    def answered(self) -> int:
+        """Number of replies that are there, to counterfactual rows too."""
         asked = {name: by_setting.get(ALL) for name, by_setting in self.counterfactual_scores.items()}
         others = sum(one.rows * self.options.repeat - one.missing for one in asked.values() if one)
-        answered = self.replies - self.counts[ALL].missing + others
+        return self.replies - self.counts[ALL].missing + others
+
+    @property
+    def tokens_a_reply(self) -> float | None:
+        """Mean number of tokens of a reply, to counterfactual rows too; `None` if they are not known."""
         tokens = self.usage.completion_tokens
-        return tokens / answered if tokens and answered > 0 else None
+        return tokens / self.answered if tokens and self.answered > 0 else None
+
+    @property
+    def tokens_a_request(self) -> float | None:
+        """Mean number of tokens that a request takes: prompt, reply, and its share of what was spent on histories."""
+        usage = self.usage
+        spent = [usage.prompt_tokens, usage.completion_tokens]
+        if usage.memory:
+            spent += [usage.memory.prompt_tokens or 0, usage.memory.completion_tokens or 0]
+        known = [tokens for tokens in spent if tokens is not None]
+        return sum(known) / self.answered if len(known) == len(spent) and self.answered > 0 else None
 
     def band_sizes(self, dimension: str, setting: str) -> dict[str, int]:
         """Number of rows by band of one of `BREAKDOWNS`, in its order."""

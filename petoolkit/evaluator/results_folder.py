@@ -13,6 +13,7 @@ from petoolbench import InputError, to_json_text
 from petoolkit.evaluator.counterfactuals.changed_rows import changed_rows, rows_of_other_kinds
 from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow, counterfactual_of
 from petoolkit.evaluator.dataset_rows import chosen_settings, load_split
+from petoolkit.evaluator.history_methods.memories import read_memories
 from petoolkit.evaluator.models.processes import Rank
 from petoolkit.evaluator.models.reply_limit import ReplyLimit
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest
@@ -193,10 +194,12 @@ def stored_limit(folder: Path) -> ReplyLimit | None:
 
 
 def _has_replies(folder: Path) -> bool:
-    """Whether a folder holds an evaluation with at least one reply; raises `InputError` if the manifest is damaged."""
+    """Whether a folder holds an evaluation with a reply, or something kept for one; raises `InputError` if damaged."""
     if not (folder / MANIFEST).exists():
         return False
     Manifest.read(folder)
+    if read_memories(folder):
+        return True
     lines = (line for file in _prediction_files(folder) for line in checked_predictions(file))
     return any(line["reply"] is not None and not counterfactual_of(line["id"]) for line in lines)
 
@@ -312,6 +315,11 @@ def _rank_files(folder: Path) -> list[Path]:
 
 def _by_key(manifest: Manifest) -> dict[str, Any]:
     """The fields that must be equal for an evaluation to continue; options have names such as `options.window`."""
-    values = manifest.model_dump(mode="json", exclude=set(_MAY_DIFFER))
-    options = {"protocol": "prompt"} | values.pop("options")  # older manifests name it for endpoints only
-    return values | {f"options.{name}": value for name, value in options.items()}
+    found: dict[str, Any] = {}
+    for field, value in manifest.model_dump(mode="json", exclude=set(_MAY_DIFFER)).items():
+        if field == "options":
+            options = {"protocol": "prompt"} | value  # older manifests name it for endpoints only
+            found |= {f"options.{name}": one for name, one in options.items()}
+        else:
+            found[field] = value
+    return found

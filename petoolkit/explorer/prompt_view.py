@@ -59,6 +59,11 @@ def prompt_view(content: Content, row: dict, evaluation: JudgedEvaluation, line:
         return PromptView(_released(content, row), "", notes)
     view = HistoryView(parse_history_method(evaluation.manifest.options.history))
     (shown,) = view.of([row])
+    if view.method.kind.is_kept and row["history"]:
+        notes.append(
+            f"Where past calls stand, this model was shown what history {view.method.name} made of them, which is in "
+            "memories.jsonl in the evaluation's folder."
+        )
     messages = shown_messages({**shown.row, "history": shown.row["history"][dropped:]}, shown.text, native)
     functions = json.dumps(NativeTools(row["candidate_tools"]).functions(), indent=1, ensure_ascii=False)
     return PromptView(messages, functions if native else "", notes)

@@ -9,7 +9,7 @@ from petoolkit.evaluator.dataset_rows import load_rows, load_setting, present_co
 from petoolkit.text import ALL, counted
 from petoolkit.training.arguments import DataArguments
 from petoolkit.training.held_out import check_held_out
-from petoolkit.training.training_history import training_view
+from petoolkit.training.training_history import shown_training_rows, training_method
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,14 @@ def choose_rows(data: DataArguments, seed: int) -> TrainingRows:
             method is not one for training, or the validation share leaves no user on one side.
     """
     revision = resolved_revision(data.dataset_name, data.dataset_revision)
-    view = training_view(data.history)
+    training_method(data.history)  # before what takes time
     rows = load_training_rows(data.dataset_name, data.settings, seed, revision)
     check_held_out(rows, data.dataset_name, revision)
     train, validation = split_users(rows, data.validation_share, seed)
     chosen = {row["id"] for row in train[: data.max_samples] + validation}
     validation_users = frozenset(row["user_id"] for row in validation)
-    rows = [row for row in rows if row["id"] in chosen]
-    view.prepare(rows)
-    return TrainingRows([shown.row for shown in view.of(rows)], validation_users, revision)
+    shown = shown_training_rows(data.history, [row for row in rows if row["id"] in chosen])
+    return TrainingRows(shown, validation_users, revision)
 
 
 def load_training_rows(dataset: str, settings: Sequence[str], seed: int, revision: str | None = None) -> list[dict]:

@@ -6,6 +6,7 @@ from typing import Any
 from petoolbench import InputError
 
 FULL, NONE, LAST, RETRIEVED = "full", "none", "last", "retrieved"
+PROFILE, NOTES, PYTHON = "profile", "notes", "python"
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,10 @@ class MethodKind:
         spec: the form of a spec, for `--help`.
         shows: what a model is shown, for `--help`.
         takes: what stands after the colon: nothing, a `number` of calls, or a `function`.
-        is_written: whether the model that is asked writes a text, which it is shown in the stead of calls.
+        is_written: whether the model that is asked writes a text, which it is shown instead of calls.
+        is_kept: whether what is shown is made once, before the requests, and kept in the evaluation's folder.
+        heading: stands above a text that is shown instead of calls.
+        shown_as: what that text is called.
     """
 
     name: str
@@ -25,6 +29,9 @@ class MethodKind:
     shows: str
     takes: str = ""
     is_written: bool = False
+    is_kept: bool = False
+    heading: str = ""
+    shown_as: str = ""
 
 
 METHOD_KINDS: dict[str, MethodKind] = {
@@ -39,6 +46,33 @@ METHOD_KINDS: dict[str, MethodKind] = {
             "the K past calls whose requests are nearest to this one, by sentence embedding, in the order of time",
             takes="number",
         ),
+        MethodKind(
+            PROFILE,
+            "profile",
+            "a short description of the user that the model itself writes from the past calls, once a history",
+            is_written=True,
+            is_kept=True,
+            heading="A description of this user, written from the calls made before:",
+            shown_as="description",
+        ),
+        MethodKind(
+            NOTES,
+            "notes",
+            "notes on the user that the model itself keeps, one past call after the other",
+            is_written=True,
+            is_kept=True,
+            heading="Notes on this user, kept while the calls before were made, one after the other:",
+            shown_as="notes",
+        ),
+        MethodKind(
+            PYTHON,
+            "python:FILE_OR_MODULE:FUNCTION",
+            "what a memory of yours recalls; FUNCTION makes it for one user and setting",
+            takes="function",
+            is_kept=True,
+            heading="What a memory of the calls made for this user before recalls for this request:",
+            shown_as="memory",
+        ),
     )
 }
 
@@ -50,10 +84,12 @@ class HistoryMethod:
     Args:
         kind: of the method.
         number: the most calls that are shown, of methods that take a number.
+        function: `FILE_OR_MODULE:FUNCTION`, of methods that take a function.
     """
 
     kind: MethodKind
     number: int = 0
+    function: str = ""
 
     @property
     def name(self) -> str:
@@ -76,7 +112,7 @@ def parse_history_method(spec: str) -> HistoryMethod:
         if not argument.isdecimal() or int(argument) < 1:
             raise InputError(f"{spec!r} does not say how many past calls; give a number of 1 or more, as {name}:5.")
         return HistoryMethod(kind, int(argument))
-    return HistoryMethod(kind)
+    return HistoryMethod(kind, function=argument)
 
 
 def history_spec(value: Any) -> Any:

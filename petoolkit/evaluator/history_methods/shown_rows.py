@@ -1,13 +1,17 @@
-"""Rows as a model is shown them: with the past calls that a history method leaves."""
+"""Rows as a model is shown them: with the past calls that a history method leaves, or with a text instead of them."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from petoolbench import on_one_line
 from petoolkit.chunks import in_chunks
 from petoolkit.evaluator.counterfactuals.row_changes import with_order
-from petoolkit.evaluator.history_methods.method_table import LAST, NONE, RETRIEVED, HistoryMethod
+from petoolkit.evaluator.history_methods.memories import Memory, history_keys
+from petoolkit.evaluator.history_methods.method_table import LAST, NONE, NOTES, PYTHON, RETRIEVED, HistoryMethod
 from petoolkit.evaluator.history_methods.nearest_calls import NearestCalls
+from petoolkit.evaluator.history_methods.writing_tasks import WRITING_TASKS
 
 Repeat = TypeVar("Repeat")
 _ROWS_AT_ONCE = 256
@@ -19,11 +23,15 @@ class ShownRow:
 
     Args:
         row: of the dataset or a counterfactual, with the past calls that are shown.
-        text: what is shown in the stead of past calls; `None` where calls are shown.
+        text: what is shown instead of past calls; `None` where calls are shown.
+        dropped: number of oldest calls that the text was made without, since they did not fit into a prompt.
+        error: why it is not known what to show; `None` if it is.
     """
 
     row: dict
     text: str | None = None
+    dropped: int = 0
+    error: str | None = None
 
 
 class HistoryView:
@@ -36,18 +44,26 @@ class HistoryView:
     """
 
     def __init__(self, method: HistoryMethod):
-        self._method = method
+        self.method = method
+        self.memories: dict[str, Memory] = {}  # by key, for methods whose kind `is_kept`
         self._nearest = NearestCalls(method.number) if method.name == RETRIEVED else None
 
     @property
     def fingerprint(self) -> str | None:
-        """Identifies what the method works with beside the rows: the embedding model; `None` if nothing."""
-        return self._nearest.fingerprint if self._nearest else None
+        """Identifies what the method works with: the embedding model, or the task of writing; `None` if nothing."""
+        if self._nearest:
+            return self._nearest.fingerprint
+        task = WRITING_TASKS.get(self.method.name)
+        return hashlib.sha256(task.encode()).hexdigest()[:16] if task else None
 
     def prepare(self, rows: Iterable[dict]) -> None:
         """Do once, with a progress bar, what takes time for all rows."""
         if self._nearest:
             self._nearest.prepare(rows)
+
+    def missing_keys(self, row: dict) -> list[str]:
+        """The keys of the memories that a row needs, and that are not there."""
+        return [key for key in self._keys(row) if key not in self.memories]
 
     def of_asked(self, asked: Iterable[tuple[dict, Repeat]]) -> Iterator[tuple[ShownRow, Repeat]]:
         """Rows with the numbers of their repeats, in their order."""
@@ -59,15 +75,39 @@ class HistoryView:
         """Some rows."""
         if self._nearest:
             return [ShownRow(with_order(*one)) for one in zip(rows, self._nearest.numbers(rows), strict=True)]
-        return list(map(self._shown, rows))
+        return list(map(self._remembered if self.method.kind.is_kept else self._shown, rows))
 
     def _shown(self, row: dict) -> ShownRow:
         length = len(row["history"])
-        if self._method.name == NONE:
+        if self.method.name == NONE:
             return ShownRow(with_order(row, ()))
-        if self._method.name == LAST:
-            return ShownRow(with_order(row, range(max(0, length - self._method.number), length)))
+        if self.method.name == LAST:
+            return ShownRow(with_order(row, range(max(0, length - self.method.number), length)))
         return ShownRow(row)
+
+    def _remembered(self, row: dict) -> ShownRow:
+        if not row["history"]:
+            return ShownRow(row)
+        keys = self._keys(row)
+        memory = self.memories.get(keys[-1])
+        if memory is not None and memory.calls is not None:
+            return ShownRow(with_order(row, memory.calls))
+        bare = with_order(row, ())
+        if memory is not None and memory.text is not None:
+            kind = self.method.kind
+            text = f"{kind.heading}\n{on_one_line({kind.shown_as: memory.text})}"
+            return ShownRow(bare, text, memory.dropped)
+        errors = (found.error for key in keys if (found := self.memories.get(key)) and found.error)
+        return ShownRow(bare, error=next(errors, f"its {self.method.kind.shown_as} is not here"))
+
+    def _keys(self, row: dict) -> list[str]:
+        """The keys of the memories that a row needs, the one that is shown last; none without past calls."""
+        if not row["history"]:
+            return []
+        if self.method.name == PYTHON:
+            return [row["id"]]
+        keys = history_keys(row)
+        return keys if self.method.name == NOTES else keys[-1:]
 
 
 class RowsInView:
@@ -83,3 +123,14 @@ class RowsInView:
 
     def __iter__(self) -> Iterator[dict]:
         return (shown.row for shown, _ in self._view.of_asked((row, None) for row in self._rows))
+
+
+def known_rows(
+    asked: Iterable[tuple[ShownRow, Repeat]], unknown: list[tuple[ShownRow, Repeat]]
+) -> Iterator[tuple[ShownRow, Repeat]]:
+    """The rows of which it is known what to show; the others are added to `unknown`."""
+    for shown, repeat in asked:
+        if shown.error:
+            unknown.append((shown, repeat))
+        else:
+            yield shown, repeat

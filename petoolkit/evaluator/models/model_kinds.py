@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from petoolbench import InputError
 from petoolkit.evaluator.counterfactuals.counterfactual import counterfactual_of
+from petoolkit.evaluator.history_methods.method_table import parse_history_method
 from petoolkit.evaluator.models.baselines import BASELINES, TrainRows, predict
 from petoolkit.evaluator.models.model import Answer, Model, Prompt, split_spec
 from petoolkit.evaluator.models.reply_limit import ROOM, ReplyLimit, find_reply_limit
@@ -330,6 +331,11 @@ def check_options(spec: str, options: "Options", connection: "Connection", given
         names = _on_command_line(unread)
         read = _on_command_line(name for name in values if name in kind.reads)
         raise InputError(f"{spec} does not read {names}; leave out what has no effect. It reads: {read}.")
+    if kind.reads_rows and parse_history_method(options.history).kind.is_written:
+        raise InputError(
+            f"history {options.history} is a text that the model writes and reads, and {spec} reads past calls; "
+            "choose another --history, or a model that reads messages."
+        )
     return kind
 
 

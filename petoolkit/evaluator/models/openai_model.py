@@ -90,7 +90,7 @@ class OpenAIModel:
         return self._endpoint.answer_all(prompts, self._answer, in_order=False)
 
     async def _answer(self, prompt: Prompt, ask: Ask) -> Answer:
-        tools = NativeTools(prompt.candidate_tools) if self._native_tools else None
+        tools = NativeTools(prompt.candidate_tools) if self._native_tools and prompt.candidate_tools else None
         request = Request(
             prompt.messages, reply_seed(self._seed, prompt) % _SEEDS, tools=tools.functions() if tools else None
         )

@@ -71,15 +71,28 @@ def find_function(name: str) -> AnsweringFunction:
     if name in _given.get():
         function = _given.get()[name]
         return AnsweringFunction(function, _what_it_reads(function, name), _hash_of_source(function))
+    function, fingerprint = find_named(name, "my_model.py:answer")
+    return AnsweringFunction(function, _what_it_reads(function, name.rpartition(":")[2]), fingerprint)
+
+
+def find_named(name: str, example: str) -> tuple[Any, str | None]:
+    """What stands under a name, and the hash of the source text of its file, 16 hexadecimal digits, if it is known.
+
+    Args:
+        name: `FILE_OR_MODULE:FUNCTION`, as for `find_function`.
+        example: such a name, for the message.
+
+    Raises:
+        InputError: if the file or module does not exist or cannot be imported, or does not have the function.
+    """
     source, _, attribute = name.rpartition(":")
     if not source or not attribute:
         raise InputError(
             f"python:{name} does not say which function; write python:FILE_OR_MODULE:FUNCTION, such as "
-            "python:my_model.py:answer."
+            f"python:{example}."
         )
     module, text = _run_file(Path(source)) if source.endswith(".py") else _import_module(source)
-    function = _attribute_of(module, attribute, source)
-    return AnsweringFunction(function, _what_it_reads(function, attribute), _hash(text) if text is not None else None)
+    return _attribute_of(module, attribute, source), _hash(text) if text is not None else None
 
 
 def _run_file(path: Path) -> tuple[ModuleType, bytes]:
@@ -87,7 +100,7 @@ def _run_file(path: Path) -> tuple[ModuleType, bytes]:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({(error.strerror or str(error)).lower()}); check --model.") from None
+        raise InputError(f"{path} cannot be read ({(error.strerror or str(error)).lower()}); check it.") from None
     key = f"{path.resolve()}\n{_hash(text)}"
     if key not in _modules:
         name = f"_petoolbench_model_{path.stem}"
@@ -104,7 +117,7 @@ def _run_file(path: Path) -> tuple[ModuleType, bytes]:
 def _import_module(name: str) -> tuple[ModuleType, bytes | None]:
     _look_in(Path.cwd())
     if not all(part.isidentifier() for part in name.split(".")):
-        raise InputError(f"{name!r} is neither a file that ends in .py nor the name of a module; check --model.")
+        raise InputError(f"{name!r} is neither a file that ends in .py nor the name of a module; check it.")
     with _import_errors(name):
         module = importlib.import_module(name)
     file = getattr(module, "__file__", None)
@@ -124,7 +137,9 @@ def _import_errors(source: str) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:
-        raise InputError(f"{source} cannot be imported: {error_text(error)}; correct it, or check --model.") from error
+        raise InputError(
+            f"{source} cannot be imported: {error_text(error)}; correct it, or check its name."
+        ) from error
 
 
 def error_text(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from petoolbench import render_messages
@@ -48,7 +49,7 @@ def make_prompts(
     native_tools = options.protocol == "tools"
     for shown, repeat in asked:
         row = shown.row
-        yield prompt_for(
+        prompt = prompt_for(
             row,
             repeat,
             partial(model.count_tokens, candidate_tools=row["candidate_tools"]),
@@ -58,3 +59,4 @@ def make_prompts(
             released_prompt=released.get(row["id"]),
             native_tools=native_tools,
         )
+        yield replace(prompt, dropped_interactions=shown.dropped) if shown.dropped else prompt

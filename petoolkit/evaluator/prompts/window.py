@@ -34,7 +34,7 @@ def prompt_for(
         count_tokens: returns the number of tokens of a prompt as the model reads it; called once for a prompt that
             fits, and about 5 times more for one that does not (with `paper`, 15 times).
         window: most tokens of a prompt.
-        text: stands in the stead of past calls, and is never shortened (`--history profile`, for one).
+        text: stands instead of past calls, and is never shortened (`--history profile`, for one).
         truncate: `oldest` drops as few of the oldest interactions as possible, and never the instruction, a candidate
             or the output format. `paper` keeps the beginning of the text and cuts the rest, as the authors' code does,
             so that the instruction is lost first; their code also cuts the marks of the turns, which stay here.
@@ -61,18 +61,35 @@ def prompt_for(
         return count_tokens(messages) <= window
 
     dropped, cut, over_window = 0, False, False
-    messages = messages_without(0)
-    if not fits(messages):
-        if truncate == "paper":
-            whole, cut = messages, True
-            length = sum(len(message["content"]) for message in whole)
-            too_long = bisect_left(range(length), True, key=lambda kept: not fits(_start_of(whole, kept)))
-            messages, over_window = _start_of(whole, max(too_long - 1, 0)), too_long == 0
-        else:
-            fewer = bisect_left(range(1, interactions + 1), True, key=lambda dropped: fits(messages_without(dropped)))
-            dropped, over_window = min(fewer + 1, interactions), fewer == interactions
-            messages = messages_without(dropped)
+    if truncate == "oldest":
+        messages, dropped, over_window = without_oldest_calls(messages_without, interactions, fits)
+    elif not fits(messages := messages_without(0)):
+        whole, cut = messages, True
+        length = sum(len(message["content"]) for message in whole)
+        too_long = bisect_left(range(length), True, key=lambda kept: not fits(_start_of(whole, kept)))
+        messages, over_window = _start_of(whole, max(too_long - 1, 0)), too_long == 0
     return Prompt(row["id"], repeat, messages, row["candidate_tools"], dropped, cut, over_window, row)
+
+
+def without_oldest_calls(
+    messages_without: Callable[[int], Messages], calls: int, fits: Callable[[Messages], bool]
+) -> tuple[Messages, int, bool]:
+    """Messages without as few of the oldest calls as possible.
+
+    Args:
+        messages_without: takes a number of oldest calls to leave out.
+        calls: number of calls that can be left out.
+        fits: whether messages fit.
+
+    Returns:
+        The messages, how many calls were left out, and whether they do not fit even so.
+    """
+    messages = messages_without(0)
+    if fits(messages):
+        return messages, 0, False
+    fewer = bisect_left(range(1, calls + 1), True, key=lambda dropped: fits(messages_without(dropped)))
+    dropped = min(fewer + 1, calls)
+    return messages_without(dropped), dropped, fewer == calls
 
 
 def shown_messages(row: dict, text: str | None = None, native_tools: bool = False) -> Messages:
@@ -80,7 +97,7 @@ def shown_messages(row: dict, text: str | None = None, native_tools: bool = Fals
 
     Args:
         row: with the past calls that are shown.
-        text: stands in their stead.
+        text: stands instead of them.
         native_tools: whether the candidates are sent as native functions, beside the prompt.
     """
     return render_messages(row, text or bool(row["history"]), native_tools)

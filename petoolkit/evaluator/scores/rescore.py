@@ -1,7 +1,7 @@
 """Scoring the stored replies of an evaluation, at its end and by the command `petoolbench score`; no model runs."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from petoolkit.endpoint.llm_settings import Prices
 from petoolkit.endpoint.usage import Usage
 from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.dataset_rows import load_split_if_any
+from petoolkit.evaluator.history_methods.memories import Memory, read_memories
 from petoolkit.evaluator.models.baselines import BASELINES, predict
-from petoolkit.evaluator.records import Manifest, ReplyUsage, Scores
+from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.evaluator.results_folder import Results, changed_rows_of, read_results, rows_of
 from petoolkit.evaluator.scores.judgements import judge
 from petoolkit.evaluator.scores.preference import preference_scores
 from petoolkit.evaluator.scores.score import best_rule, metric_values, scores_of
+from petoolkit.evaluator.usage_records import MemoryUsage, ReplyUsage
 from petoolkit.progress_bars import at_work
 
 _CUT_BELOW = 0.7  # a prompt of which a smaller share was read was cut; lengths of texts in tokens vary less
@@ -50,7 +52,7 @@ def score_folder(folder: Path, console: Console, rows: Sequence[dict] | None = N
         **results.manifest.model_dump(exclude={"left_out", "length_option"}),
         **found,
         best_rule=best,
-        usage=_usage(results),
+        usage=_usage(results, read_memories(folder).values()),
         **sent_otherwise(results),
         cut_prompts=_cut_prompts(results),
     )
@@ -122,7 +124,7 @@ def _cut_prompts(results: Results) -> int | None:
     return int((read < _CUT_BELOW * scale * estimated).sum())
 
 
-def _usage(results: Results) -> ReplyUsage:
+def _usage(results: Results, memories: Collection[Memory]) -> ReplyUsage:
     tokens: dict[str, int | None] = dict.fromkeys(("prompt_tokens", "completion_tokens"))
     discarded: Counter[str] = Counter()
     seconds = []
@@ -134,12 +136,30 @@ def _usage(results: Results) -> ReplyUsage:
                 tokens[key] = (tokens[key] or 0) + line[key]
             discarded[key] += line.get(f"discarded_{key}") or 0
     tokens = {key: None if number is None else number + discarded[key] for key, number in tokens.items()}
-    prices = results.manifest.prices
-    usage = Usage(Prices(**prices) if prices else None)
-    usage.count(**{key: number for key, number in tokens.items() if number})
     return ReplyUsage(
         **tokens,
         median_seconds=float(np.median(seconds)) if seconds else None,
         p95_seconds=float(np.percentile(seconds, 95)) if seconds else None,
-        cost_usd=usage.cost(usage.total),
+        cost_usd=_cost(tokens, results.manifest),
+        memory=_memory_usage(memories, results.manifest) if memories else None,
     )
+
+
+def _memory_usage(memories: Collection[Memory], manifest: Manifest) -> MemoryUsage:
+    tokens: dict[str, int | None] = {}
+    for key in ("prompt_tokens", "completion_tokens"):
+        known = [number for memory in memories if (number := getattr(memory, key)) is not None]
+        tokens[key] = sum(known) if known else None
+    return MemoryUsage(
+        calls=len(memories),
+        **tokens,
+        seconds=sum(memory.seconds or 0 for memory in memories),
+        cost_usd=_cost(tokens, manifest) if tokens["prompt_tokens"] is not None else None,
+        cut=sum(memory.cut for memory in memories),
+    )
+
+
+def _cost(tokens: Mapping[str, int | None], manifest: Manifest) -> float | None:
+    usage = Usage(Prices(**manifest.prices) if manifest.prices else None)
+    usage.count(**{key: number for key, number in tokens.items() if number})
+    return usage.cost(usage.total)
