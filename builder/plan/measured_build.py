@@ -16,6 +16,7 @@ from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.chat_rows import chat_row
 from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.evaluate import SPLIT, evaluate
+from petoolkit.returned_memory import return_freed_memory
 from petoolkit.text import ALL
 
 from ..dataset_folder import write_dataset
@@ -140,6 +141,7 @@ def measure_evaluation(task: BuildToMeasure) -> PartSize:
 def _quiet(task: BuildToMeasure) -> Console:
     """A console that shows nothing; nor does anything else in this process, which has a cache of its own."""
     os.environ["PETOOLBENCH_CACHE"] = str(task.cache)
+    return_freed_memory()  # as the commands do
     nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (the process ends soon)
     for stream in (1, 2):
         os.dup2(nowhere.fileno(), stream)

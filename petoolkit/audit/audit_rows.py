@@ -200,6 +200,6 @@ class DatasetRows(AuditRows):
     def _block_sizes(self) -> Counter[str]:
         numbers: Counter[str] = Counter()
         for rows in self._splits.values():
-            for chunk in rows.data.table["block_id"].chunks:
-                numbers.update(chunk.to_pylist())
+            for table in tables_of(rows):
+                numbers.update(table["block_id"].to_pylist())
         return numbers

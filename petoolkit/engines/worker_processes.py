@@ -15,6 +15,7 @@ from typing import Any
 
 from petoolkit.engines.engine import Chunk, ChunkFailed, Numbered, Result, do_chunk
 from petoolkit.engines.mapped_pickle import load_mapped, store_mapped
+from petoolkit.returned_memory import ENVIRONMENT
 
 _IN_FLIGHT = 2  # chunks for each worker: one being done, and one that waits for it
 _TRIALS = 2  # of a chunk whose worker ended
@@ -59,7 +60,8 @@ class WorkerProcesses:
         from joblib.externals.loky import get_reusable_executor
 
         threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // self.number_of_workers)))
-        return get_reusable_executor(max_workers=self.number_of_workers, timeout=_IDLE, env=threads)
+        env = {**threads, **ENVIRONMENT}
+        return get_reusable_executor(max_workers=self.number_of_workers, timeout=_IDLE, env=env)
 
     def _begin(self, path: Path, number: int, chunk: Any, trial: int = 1) -> "_InFlight":
         with _without_interrupts():

@@ -8,6 +8,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from petoolbench import SELECTIVITY, SETTINGS, InputError, all_configs, check_choice, setting_of
 from petoolkit.decoding import not_permitted
 from petoolkit.evaluator.stored_rows import StoredRows, tables_of
@@ -176,24 +179,31 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
         raise
     except Exception as error:  # whatever the libraries raise for files of others
         raise InputError(f"{dataset} does not have a readable config {setting!r}: {why_not_read(error)}.") from None
+    ids: list[pa.Array] = []
     for split, rows in loaded.items():
-        if problem := _form_problem(rows, setting):
+        problem, found = _form_problem(rows, setting)
+        if problem:
             raise InputError(f"{dataset}, {setting}, {split}: {problem}; correct the dataset, or give another one.")
+        ids += found
         if lacks_added_columns(rows.data.table):
             whole = [{name: value for name, value in completed(row).items() if name in FEATURES} for row in rows]
             loaded[split] = datasets.Dataset.from_list(whole, features=FEATURES).select_columns(list(FEATURES))
-    numbers = Counter(row_id for rows in loaded.values() for row_id in rows["id"])
-    if repeated := [str(row_id) for row_id, number in numbers.items() if number > 1]:
+    if ids and pc.count_distinct(column := pa.chunked_array(ids)).as_py() < len(column):
+        repeated = [str(row_id) for row_id, number in Counter(column.to_pylist()).items() if number > 1]
         raise InputError(
             f"{dataset}, {setting}: ids that more than one row has: {listing(repeated)}; correct the rows."
         )
     return loaded
 
 
-def _form_problem(rows: "datasets.Dataset", setting: str) -> str | None:
-    """What is wrong with the first part of the rows that is not of the contract's form; `None` if nothing is."""
-    tables = tables_of(rows) if rows.num_rows else [rows.data.table]
-    return next((problem for table in tables if (problem := form_problem(table, setting))), None)
+def _form_problem(rows: "datasets.Dataset", setting: str) -> tuple[str | None, list[pa.Array]]:
+    """What is wrong with the first part of the rows that is not of the contract's form, and all ids if nothing is."""
+    ids: list[pa.Array] = []
+    for table in tables_of(rows) if rows.num_rows else [rows.data.table]:
+        if problem := form_problem(table, setting):
+            return problem, []
+        ids += [pa.array(chunk.to_pylist(), pa.large_string()) for chunk in table["id"].chunks]  # without the table
+    return None, ids
 
 
 class DatasetReplacedError(InputError):
