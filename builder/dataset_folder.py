@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 
 from petoolbench import FEATURES, InputError, config_of
 from petoolkit.audit_record import AUDIT_FILE
-from petoolkit.dataset_files import SplitWriter, split_file
+from petoolkit.chunks import in_chunks
+from petoolkit.dataset_files import ROWS_AT_ONCE, SplitWriter, schema_of, split_file
 from petoolkit.dataset_record import CHAT, RECORD_FILE, DatasetRecord, Origin, read_dataset_record
 from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.chat_rows import write_chat
@@ -117,9 +118,36 @@ def fingerprint(folder: Path) -> str | None:
     return content_hash(*files, *(folder / name for name in ("README.md", RECORD_FILE) if (folder / name).is_file()))
 
 
+Batches = dict[tuple[str, str], pa.RecordBatch]  # rows by config and split
+
+
+def in_batches(rows: Iterable[tuple[str, dict]]) -> Batches:
+    """Rows, each with its split, as tables by config and split."""
+    by_split: dict[tuple[str, str], list[dict]] = {}
+    for split, row in rows:
+        by_split.setdefault((config_of(row), split), []).append(row)
+    schema = schema_of(FEATURES)
+    return {key: pa.RecordBatch.from_pylist(some, schema) for key, some in by_split.items()}
+
+
 def write_dataset(
     folder: Path,
     rows: Iterable[tuple[str, dict]],
+    record: Callable[[], DatasetRecord],
+    released_prompts: dict[str, dict[str, str]] | None = None,
+) -> str:
+    """Write a dataset of (split, row) pairs; see `write_batches`.
+
+    Args:
+        rows: with the columns of `petoolbench.COLUMNS`.
+        folder, record, released_prompts: see `write_batches`.
+    """
+    return write_batches(folder, map(in_batches, in_chunks(rows, ROWS_AT_ONCE)), record, released_prompts)
+
+
+def write_batches(
+    folder: Path,
+    parts: Iterable[Batches],
     record: Callable[[], DatasetRecord],
     released_prompts: dict[str, dict[str, str]] | None = None,
     engine: Engine = HERE,
@@ -128,7 +156,7 @@ def write_dataset(
 
     Args:
         folder: where `load_dataset` will read it.
-        rows: (split, row) pairs, rows with the columns of `petoolbench.COLUMNS`; each config keeps their order.
+        parts: the rows; each config and split keeps their order.
         record: gives the dataset's record, once all rows are written; the card says the same.
         released_prompts: the authors' own prompts by setting and row id, of an import; read once all rows are written.
         engine: renders the rows of the config `chat`.
@@ -142,11 +170,11 @@ def write_dataset(
     check_replaceable(folder)
     with replacing(folder) as beside:
         writers: dict[tuple[str, str], SplitWriter] = {}  # by config and split
-        for split, row in rows:
-            key = config_of(row), split
-            if key not in writers:
-                writers[key] = SplitWriter(split_file(beside, *key), FEATURES)
-            writers[key].add(row)
+        for part in parts:
+            for key, batch in part.items():
+                if key not in writers:
+                    writers[key] = SplitWriter(split_file(beside, *key), FEATURES)
+                writers[key].add(batch)
         splits = {key: writer.close() for key, writer in writers.items()}
         if not splits:
             raise InputError("no row is left to write; see the run's report for what was dropped.")

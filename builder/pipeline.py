@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -10,16 +11,17 @@ from petoolbench import SPLITS, InputError
 from petoolkit.audit.write_audit import audit_folder
 from petoolkit.audit_record import check_gates
 from petoolkit.audit_tables import verdict
+from petoolkit.chunks import in_chunks
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.endpoint.usage import Usage
 from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator import chat_rows
-from petoolkit.files import content_hash, write_json
+from petoolkit.files import content_hash, decoded_lines, write_json
 from petoolkit.folder_lock import check_outside, locked
 
 from .build_report import write_report
 from .dataset_card import CARD_TEMPLATE
-from .dataset_folder import check_replaceable, fingerprint, write_dataset
+from .dataset_folder import Batches, check_replaceable, fingerprint, in_batches, write_batches
 from .designs import DESIGNS
 from .kept_vectors import made_with
 from .recipe import Recipe
@@ -33,6 +35,7 @@ from .survey.survey_chapters import chapters
 from .survey.survey_view import write_survey
 
 _SURVEY = "catalogue.html"
+_LINES_AT_ONCE = 100  # of the exported rows
 _MOST_DRAWN = 5  # users drawn for each one asked for, before the build gives up
 
 
@@ -183,6 +186,22 @@ def record_of(materials: Materials) -> DatasetRecord:
     )
 
 
+def write_exported(materials: Materials, folder: Path, record: Callable[[], DatasetRecord]) -> None:
+    """Write the rows of the stage `export` as a dataset; parts of them become tables each on its own."""
+    path = materials.run.path("export")
+    with open(path, encoding="utf-8") as file:
+        parts = ((number, lines) for number, lines in enumerate(in_chunks(file, _LINES_AT_ONCE)))
+        batches = materials.engine.run(partial(_batches_of_lines, path), parts)
+        write_batches(folder, (batch for _, batch in batches), record, engine=materials.engine)
+
+
+def _batches_of_lines(path: Path, part: tuple[int, list[str]]) -> Batches:
+    """The rows in some lines of the stage's file, given with the number of the part."""
+    number, lines = part
+    rows = decoded_lines(path, lines, number * _LINES_AT_ONCE + 1)
+    return in_batches((row.pop("split"), row) for row in rows)
+
+
 def _write_dataset(materials: Materials, folder: Path, console: Console) -> None:
     run = materials.run
     exported, record = run.manifest("export"), record_of(materials)
@@ -198,12 +217,7 @@ def _write_dataset(materials: Materials, folder: Path, console: Console) -> None
         if standing := check_replaceable(folder):
             console.print(f"{folder}/ holds {standing}; this build replaces it.", markup=False)
         with console.status(f"Writing {folder}/"):
-            write_dataset(
-                folder,
-                ((row.pop("split"), row) for row in run.rows("export")),
-                lambda: record,
-                engine=materials.engine,
-            )
+            write_exported(materials, folder, lambda: record)
         console.print(f"Wrote {exported['rows']:,} rows to {folder}/; kept and dropped: {run.folder}/report.md")
     audited = audit_folder(folder, console, materials.engine)
     run.record("dataset", {**key, "fingerprint": fingerprint(folder)})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import datasets
 
 _ROWS_OF_GROUP = 500
-_ROWS_AT_ONCE = 50  # that are objects of Python, which take several times the memory of a table
+ROWS_AT_ONCE = 50  # that are objects of Python, which take several times the memory of a table
 _PAGE_BYTES = 64 * 2**20  # of a column in a row group: what repeats in its rows is compressed away in one page only
 
 
@@ -37,7 +37,7 @@ class WrittenSplit:
 
 def table_of(rows: Iterable[dict], schema: pa.Schema) -> pa.Table:
     """A table of rows, each column in one piece; only some of the rows are in memory at a time."""
-    return _in_one_piece([pa.RecordBatch.from_pylist(part, schema) for part in in_chunks(rows, _ROWS_AT_ONCE)], schema)
+    return _in_one_piece([pa.RecordBatch.from_pylist(part, schema) for part in in_chunks(rows, ROWS_AT_ONCE)], schema)
 
 
 def _in_one_piece(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
@@ -53,6 +53,11 @@ def _in_one_piece(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+def schema_of(features: "datasets.Features") -> pa.Schema:
+    """The types of columns, without the schema note of datasets 5: datasets 3 does not know the type `List` in it."""
+    return features.arrow_schema.remove_metadata()
+
+
 class SplitWriter:
     """Writes one parquet file; a thread, one for all files, compresses a row group while the next one is made.
 
@@ -64,27 +69,28 @@ class SplitWriter:
 
     def __init__(self, path: Path, features: "datasets.Features", one_page: bool = False):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Without the schema note of datasets 5: datasets 3 does not know the type `List` in it.
-        self._schema = features.arrow_schema.remove_metadata()
+        self._schema = schema_of(features)
         self._written = WrittenSplit(path)
         pages = {"data_page_size": _PAGE_BYTES, "use_dictionary": False} if one_page else {}
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", compression_level=9, **pages)
-        self._rows: list[dict] = []  # of the next batch
         self._batches: list[pa.RecordBatch] = []  # of the next row group
+        self._rows = 0  # in them
         self._being_written: Future[None] | None = None
 
-    def add(self, row: dict) -> None:
-        """Add a row; so many make a row group."""
-        self._rows.append(row)
-        if len(self._rows) == _ROWS_AT_ONCE:
-            self._end_batch()
-            if len(self._batches) * _ROWS_AT_ONCE == _ROWS_OF_GROUP:
-                self.write_table(_in_one_piece(self._batches, self._schema))
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Add rows; so many make a row group, however many are added at once."""
+        while len(batch):
+            part = batch.slice(0, _ROWS_OF_GROUP - self._rows)
+            batch = batch.slice(len(part))
+            self._batches.append(part)
+            self._rows += len(part)
+            if self._rows == _ROWS_OF_GROUP:
+                self._end_group()
 
-    def _end_batch(self) -> None:
-        if self._rows:
-            self._batches.append(pa.RecordBatch.from_pylist(self._rows, self._schema))
-            self._rows = []
+    def _end_group(self) -> None:
+        if self._batches:
+            self.write_table(_in_one_piece(self._batches, self._schema))
+            self._rows = 0
 
     def write_table(self, table: pa.Table) -> None:
         """Add a table of the features' columns as a row group."""
@@ -95,9 +101,7 @@ class SplitWriter:
 
     def close(self) -> WrittenSplit:
         """Finish the file."""
-        self._end_batch()
-        if self._batches:
-            self.write_table(_in_one_piece(self._batches, self._schema))
+        self._end_group()
         self._finish_group()
         self._writer.close()
         return self._written

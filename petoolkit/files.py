@@ -145,18 +145,19 @@ def read_json_lines(path: Path) -> Iterator[dict]:
         InputError: if a line is not a JSON object; names the file and the line.
     """
     with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                row = decode_json(line)
-            except ValueError as error:
-                raise InputError(
-                    f"{path}, line {number}: {error}; remove the file to have it written again."
-                ) from None
-            if not isinstance(row, dict):
-                raise InputError(
-                    f"{path}, line {number}: not a JSON object; remove the file to have it written again."
-                )
-            yield row
+        yield from decoded_lines(path, file)
+
+
+def decoded_lines(path: Path, lines: Iterable[str], first: int = 1) -> Iterator[dict]:
+    """The rows in lines of such a file, of which `first` is the number of the first; raises what it raises."""
+    for number, line in enumerate(lines, start=first):
+        try:
+            row = decode_json(line)
+        except ValueError as error:
+            raise InputError(f"{path}, line {number}: {error}; remove the file to have it written again.") from None
+        if not isinstance(row, dict):
+            raise InputError(f"{path}, line {number}: not a JSON object; remove the file to have it written again.")
+        yield row
 
 
 def write_json(path: Path, value: object) -> None:

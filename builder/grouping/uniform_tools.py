@@ -7,6 +7,7 @@ here split a cluster until any two tools of a group agree in all that is asked f
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -108,12 +109,14 @@ def parameter_names(tool: dict, kinds: Iterable[str] = PARAMETER_KINDS) -> tuple
 def parameter_types(tool: dict, kinds: Iterable[str] = PARAMETER_KINDS) -> tuple:
     """The names of a tool's parameters with their types and, where there are few, the values that they take."""
     return tuple(
-        tuple(sorted((p["name"], (p["type"] or "").upper(), _allowed_values(p)) for p in tool[kind])) for kind in kinds
+        tuple(sorted((p["name"], (p["type"] or "").upper(), _allowed_values(p["schema"])) for p in tool[kind]))
+        for kind in kinds
     )
 
 
-def _allowed_values(parameter: dict) -> str:
-    schema = json.loads(parameter["schema"] or "null")
+@lru_cache(maxsize=20_000)  # tools are compared at each eps of a sweep
+def _allowed_values(schema_text: str | None) -> str:
+    schema = json.loads(schema_text or "null")
     allowed = schema.get("enum", []) if isinstance(schema, dict) else []
     return json.dumps(sorted(map(json.dumps, allowed))) if isinstance(allowed, list) else ""
 

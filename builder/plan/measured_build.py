@@ -19,9 +19,8 @@ from petoolkit.evaluator.evaluate import SPLIT, evaluate
 from petoolkit.returned_memory import return_freed_memory
 from petoolkit.text import ALL
 
-from ..dataset_folder import write_dataset
 from ..designs import DESIGNS
-from ..pipeline import do_stages, record_of
+from ..pipeline import do_stages, record_of, write_exported
 from ..recipe import Recipe
 from ..run_folder import RunFolder
 from ..stage import Stage
@@ -84,9 +83,7 @@ def measure(task: BuildToMeasure) -> Measured:
     parts[START] = PartSize(cpu=time.process_time(), memory=_most_memory())
     do_stages(materials)
     with measured(parts, DATASET):
-        write_dataset(
-            task.dataset_folder, ((row.pop("split"), row) for row in run.rows("export")), lambda: record_of(materials)
-        )
+        write_exported(materials, task.dataset_folder, lambda: record_of(materials))
     parts[DATASET].rows = run.manifest("export")["rows"]
     parts[DATASET].disk = _bytes_in(task.dataset_folder)
     others = [*task.run_folder.glob("vectors-*"), *task.run_folder.glob("tools.*")]

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from petoolbench import SETTINGS, SPLITS, render_messages, setting_of, to_json_text
-from petoolkit.dataset_files import SplitWriter, WrittenSplit, split_file, table_of
+from petoolkit.dataset_files import SplitWriter, WrittenSplit, schema_of, split_file, table_of
 from petoolkit.dataset_record import CHAT
 from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.models.native_tools import NativeTools
@@ -136,12 +136,12 @@ def _row_group(folder: Path, split: str, start: int) -> pa.Table:
 
 
 def _table(rows: Iterable[dict]) -> pa.Table:
-    return table_of(rows, chat_features().arrow_schema.remove_metadata())
+    return table_of(rows, schema_of(chat_features()))
 
 
 def chat_agrees(folder: Path) -> bool:
     """Whether a dataset's folder has the config `chat`, and it is what `write_chat` would write."""
-    schema = chat_features().arrow_schema.remove_metadata()
+    schema = schema_of(chat_features())
     for split in SPLITS:
         file = split_file(folder, CHAT, split)
         if not file.is_file():
