@@ -19,6 +19,7 @@ from petoolkit.audit.resolution import resolution
 from petoolkit.audit.row_counts import COUNTS
 from petoolkit.audit.solver import FittingRows, share_right
 from petoolkit.audit.solvers import SOLVERS
+from petoolkit.audit.tree_solvers import Trees
 from petoolkit.dataset_record import DatasetRecord
 
 AERWYN, CIRROX = "<Weather>.<Aerwyn>.<forecast>", "<Weather>.<Cirrox>.<forecast>"
@@ -332,6 +333,45 @@ def test_likes_and_dislikes():
     record = audited(*clean())
     assert record.liked_calls == dict.fromkeys(SETTINGS, 24)
     assert {name: record.disliked_calls[name] for name in MIXED} == dict.fromkeys(MIXED, 24)
+
+
+# --- rows in parts -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("has_train", [True, False])
+def test_it_does_not_matter_how_many_rows_a_part_has(monkeypatch, has_train):
+    test, train = same_providers()
+    whole = audited(test, train if has_train else ())
+    monkeypatch.setattr("petoolkit.audit.audit_rows._ROWS_OF_PART", 7)
+    assert audited(test, train if has_train else ()) == whole
+
+
+def test_trees_learn_of_evenly_spread_rows_however_these_come():
+    rows = [one for one in blocks(9, "t") if setting_of(one) == RATED]
+    given = FittingRows(7_000, frozenset())
+    at_once, in_parts = Trees(given, True), Trees(given, True)
+    at_once.add(Choices(rows), 0)
+    for start in range(0, len(rows), 5):
+        part = Trees(given, True)
+        part.add(Choices(rows[start : start + 5]), start)
+        in_parts.merge(part)
+    for one in (at_once, in_parts):
+        one.fit()
+    found = [one.scores(Choices(rows)) for one in (at_once, in_parts)]
+    assert np.array_equal(*map(np.concatenate, found))
+
+
+def test_rows_of_a_block_come_together_in_whatever_order_they_are(monkeypatch):
+    monkeypatch.setattr("petoolkit.audit.audit_rows._ROWS_OF_PART", 4)
+    rows = RowsInMemory()
+    added = blocks(10, "t")
+    for number, one in enumerate(sorted(added, key=lambda one: one["user_id"][::-1])):
+        rows.add(setting_of(one), "test" if number % 3 else "train", one)
+    parts = [[row for some in part for row in some.part] for part in rows.in_whole_blocks()]
+    assert len(parts) > 3
+    assert sorted(row["id"] for part in parts for row in part) == sorted(row["id"] for row in added)
+    in_parts = [{row["block_id"] for row in part} for part in parts]
+    assert sum(map(len, in_parts)) == 10
 
 
 # --- what the rows can show ----------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from ..designs import DESIGNS
 from ..recipe import Recipe
 from ..stage_arguments import EMBEDDING, EngineOfBuild
 from .calibration import AskedOfModel, Calibration, MeasuredBuild
-from .measured_build import EVALUATION, START
+from .measured_build import AUDIT, EVALUATION, START
 
 _NOISE_OF_CPU = 0.1  # a share of a measurement, below which it is not taken to grow with users times tools
 _NOISE_OF_MEMORY = 0.15  # likewise, with users or with tools
@@ -105,7 +105,7 @@ def estimate(
     """
     users, builds = recipe.users, calibration.builds
     first = builds[0]
-    shared = _shared_stages(recipe)
+    shared = _shared_parts(recipe)
     lines = []
     for name in first.parts:
         if name == EVALUATION:
@@ -135,9 +135,9 @@ def estimate(
     )
 
 
-def _shared_stages(recipe: Recipe) -> set[str]:
-    """The stages whose work several processes share."""
-    return {
+def _shared_parts(recipe: Recipe) -> set[str]:
+    """The parts of a build whose work several processes share; what one compresses is most of the dataset's files."""
+    return {AUDIT} | {
         name
         for name, stage in DESIGNS[recipe.design].stages.items()
         if stage.in_parts or any(isinstance(one, EngineOfBuild) for one in stage.arguments.values())

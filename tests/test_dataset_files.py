@@ -1,0 +1,35 @@
+"""Parquet files of a dataset: row groups do not depend on how many rows come at once."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rows import past_call, row
+
+from petoolbench import FEATURES
+from petoolkit.dataset_files import SplitWriter, schema_of, table_of
+
+ROWS = [row(f"u{number}", "rating_integrated", "Aerwyn", [past_call("Zed", number % 2)]) for number in range(1_203)]
+
+
+def written(path, at_once):
+    writer = SplitWriter(path, FEATURES)
+    for start in range(0, len(ROWS), at_once):
+        writer.add(pa.RecordBatch.from_pylist(ROWS[start : start + at_once], schema_of(FEATURES)))
+    return writer.close()
+
+
+def test_the_same_row_groups_however_many_rows_come_at_once(tmp_path):
+    tables = [pa.Table.from_pylist(ROWS[start : start + 500], schema_of(FEATURES)) for start in (0, 500, 1_000)]
+    for at_once in (7, 100, 1_203):
+        found = written(tmp_path / f"{at_once}.parquet", at_once)
+        assert found.num_examples == len(ROWS)
+        assert found.num_bytes == sum(table.nbytes for table in tables)
+        assert found.path.read_bytes() == (tmp_path / "7.parquet").read_bytes()
+    groups = pq.ParquetFile(tmp_path / "7.parquet")
+    assert [groups.read_row_group(number).to_pylist() for number in range(3)] == [one.to_pylist() for one in tables]
+
+
+def test_a_table_made_in_parts_is_in_one_piece():
+    table = table_of(ROWS, schema_of(FEATURES))
+    assert table == pa.Table.from_pylist(ROWS, schema_of(FEATURES))
+    assert {column.num_chunks for column in table.columns} == {1}
+    assert table_of([], schema_of(FEATURES)).num_rows == 0
