@@ -1,7 +1,7 @@
 """Fit the parameter filler that ships on the training rows of datasets, and print its Param Acc on their test rows.
 
     cd runs/selector
-    python ../../benchmarks/shipped_filler.py embedded rapidapi-rivals embedded-rivals
+    python ../../benchmarks/shipped_filler.py embedded rapidapi-rivals
 
 Param Acc with the right tool given, of distinct calls. The weights are written into the package.
 """
@@ -15,7 +15,7 @@ from petoolkit.call_forms import ToolCall
 from petoolkit.call_parameters import has_right_parameters, parameter_documents
 from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.selector.fit_filler import distinct_calls, fit_filler
-from petoolkit.selector.parameter_filler import SHIPPED, ParameterFiller, arrays_of
+from petoolkit.selector.parameter_filler import SHIPPED, ParameterFiller
 
 
 def param_acc(filler: ParameterFiller, rows: list[dict]) -> tuple[float, int]:
@@ -32,11 +32,11 @@ def param_acc(filler: ParameterFiller, rows: list[dict]) -> tuple[float, int]:
 
 def main(datasets: list[str]) -> None:
     """Fit, print and write."""
-    model = fit_filler([row for dataset in datasets for row in load_split(dataset, "all", "train")])
-    assert model is not None
-    save_file({name: one.astype("float32") for name, one in arrays_of(model).items()}, SHIPPED)
+    weights = fit_filler([row for dataset in datasets for row in load_split(dataset, "all", "train")])
+    assert weights is not None
+    save_file({name: one.astype("float32") for name, one in weights.items()}, SHIPPED)
     for dataset in datasets:
-        share, number = param_acc(ParameterFiller({}), load_split(dataset, "all", "test"))
+        share, number = param_acc(ParameterFiller(weights), load_split(dataset, "all", "test"))
         print(f"{dataset}: {100 * share:.1f} % of {number:,} distinct calls")
 
 

@@ -24,6 +24,7 @@ def fit_choice_model(
     epochs: int = _EPOCHS,
     dropped: float = _DROPPED,
     width: int = _WIDTH,
+    members: int = _MEMBERS,
 ) -> ChoiceModel:
     """Fit a model.
 
@@ -34,6 +35,7 @@ def fit_choice_model(
         epochs: passes over the rows, at least.
         dropped: share of the columns that a row does not show in training, so that none is relied on alone.
         width: of each network.
+        members: how many linear utilities with networks, whose probabilities are averaged.
         in_networks: (columns,) bool: which columns the networks see beside the linear utilities; all, if null.
     """
     import torch
@@ -52,7 +54,6 @@ def fit_choice_model(
     x, mask, y = torch.from_numpy(values), torch.from_numpy(there), torch.from_numpy(target)
     seen = torch.ones(columns) if in_networks is None else torch.from_numpy(in_networks.astype(np.float32))
     generator = torch.Generator().manual_seed(seed)
-    members = _MEMBERS
     linear = torch.zeros(members, columns, requires_grad=True)
     inner = (torch.randn(members, columns, width, generator=generator) / columns**0.5).requires_grad_()
     bias = torch.zeros(members, width, requires_grad=True)

@@ -16,7 +16,6 @@ from petoolkit.selector.evidence import chosen_evidence, evidence_of, in_network
 from petoolkit.selector.fit_attribute_reader import fit_attribute_reader
 from petoolkit.selector.fit_choice_model import fit_choice_model
 from petoolkit.selector.fit_filler import fit_filler
-from petoolkit.selector.parameter_filler import arrays_of
 from petoolkit.selector.row_reading import RowReading, provider_key, read_row
 from petoolkit.selector.row_vectors import RowVectors
 from petoolkit.selector.selector_files import FittedSelector
@@ -160,9 +159,7 @@ def fit_selector(
             with step(f"The ladder: {title}"):
                 rung = _held_out(part(kept), right, folds, shown, readings, options.seed, seen(kept), how, quick=True)
                 ladder.append((title, list(rung)))
-    fitted = FittedSelector(
-        weighed, options.embedding_model, vectors.fingerprint, choice, reader, arrays_of(filler) if filler else {}
-    )
+    fitted = FittedSelector(weighed, options.embedding_model, vectors.fingerprint, choice, reader, filler or {})
     return Fit(fitted, judged, ladder, len(rows) - len(chosen))
 
 

@@ -1,6 +1,6 @@
 """Parameters of a tool call without a language model: a value for each, by what was learnt of a build's calls."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,15 @@ import numpy as np
 from petoolbench import PARAMETER_KINDS
 from petoolkit.schema_fit import ToolSchema, plain_schema
 from petoolkit.selector.choice_model import ChoiceModel
-from petoolkit.selector.row_reading import stems, words_of_name
-from petoolkit.selector.value_candidates import LEFT_OUT, Asked, Candidate, asked, candidates_for, does_words
-from petoolkit.selector.value_evidence import value_evidence_of
+from petoolkit.selector.request_words import WordMemory
+from petoolkit.selector.value_candidates import LEFT_OUT, Asked, Candidate, candidates_for, does_words
+from petoolkit.selector.value_candidates import asked as asked_of
+from petoolkit.selector.value_evidence import is_like, value_evidence_of
 
 SHIPPED = Path(__file__).with_name("parameter_filler.safetensors")  # `benchmarks/shipped_filler.py` writes it
 _ARRAYS = ("mean", "scale", "linear", "inner", "inner_bias", "outer")
 _MOST_LEVELS = 4  # of objects
+_BEAM = 8
 _JOINED = (", ", " and ", " or ", "; ", "/")
 
 
@@ -28,33 +30,68 @@ class ParameterFiller:
     """
 
     def __init__(self, weights: dict[str, np.ndarray]):
-        self._model = model_of(weights) if weights else shipped_model()
+        weights = weights or shipped_weights()
+        self._model = model_of(weights)
+        self._memory = WordMemory(weights["outside"], weights["within"])
+        self._order = float(weights["order"][0])
 
     def parameters(self, tool: dict[str, Any], instruction: str) -> dict[str, Any]:
         """The parameters of a call of a candidate tool, by name.
 
         A required parameter always has a value: what the request gives for it, else its default, else an empty text.
         """
-        found: dict[str, Any] = {}
-        used: list[tuple[int, int]] = []
-        ranked = [(one, self._ranked(one, tool, instruction)) for one in parameters_of(tool)]
-        for one, values in sorted(ranked, key=lambda pair: -pair[1][0][1]):
-            candidate = next((c for c, _ in values if not _is_used(c, one, used)), values[-1][0])
-            if candidate.start >= 0 and not one.allowed:
-                used.append((candidate.start, candidate.end))
-            if candidate.value is not LEFT_OUT:
-                found[one.parameter["name"]] = _of_type(one, candidate, instruction, self, tool)
-        order = [one.parameter["name"] for one, _ in ranked]
-        return {name: found[name] for name in order if name in found}
+        asked = tuple(parameters_of(tool))
+        ranked = [self._ranked(one, tool, asked, instruction) for one in asked]
+        return {
+            one.parameter["name"]: _of_type(one, candidate, instruction, self, tool)
+            for one, candidate in zip(asked, best_together(asked, ranked, self._order), strict=True)
+            if candidate.value is not LEFT_OUT
+        }
 
-    def _ranked(self, one: Asked, tool: dict[str, Any], instruction: str) -> list[tuple[Candidate, float]]:
+    def _ranked(
+        self, one: Asked, tool: dict[str, Any], siblings: tuple[Asked, ...], instruction: str
+    ) -> list[tuple[Candidate, float]]:
         candidates = candidates_for(one, instruction, does_words(tool))
-        others = stems(" ".join(words_of_name(p["name"]) for kind in PARAMETER_KINDS for p in tool[kind]))
-        others -= stems(words_of_name(one.parameter["name"]))
-        evidence = value_evidence_of(one, candidates, instruction, tool, others)
+        evidence = value_evidence_of(one, candidates, instruction, tool, siblings, self._memory)
         probabilities = self._model.probabilities(evidence)
         order = np.argsort(-probabilities, kind="stable").tolist()
         return [(candidates[number], float(probabilities[number])) for number in order]
+
+
+def best_together(
+    asked: Sequence[Asked], ranked: Sequence[list[tuple[Candidate, float]]], order: float
+) -> list[Candidate]:
+    """A value for each parameter, likely together, where no part of a request is the value of two.
+
+    The likeliest `_BEAM` choices of the parameters so far are kept, those of sure parameters first.
+
+    Args:
+        asked: parameters.
+        ranked: candidates of each with their probabilities, the likeliest first.
+    """
+    beam: list[tuple[float, dict[int, Candidate]]] = [(0.0, {})]
+    for number in sorted(range(len(asked)), key=lambda n: -ranked[n][0][1]):
+        longer = []
+        for score, chosen in beam:
+            free = [
+                pair
+                for pair in ranked[number]
+                if not any(_overlaps(pair[0], asked[number], other, asked[n]) for n, other in chosen.items())
+            ]
+            for candidate, probability in (free or ranked[number][-1:])[:_BEAM]:
+                likely = score + float(np.log(probability + 1e-9))
+                for n, other in chosen.items():
+                    if min(candidate.start, other.start) >= 0 and is_like(asked[n], asked[number]):
+                        likely += order / 2 if (n < number) == (other.start < candidate.start) else -order / 2
+                longer.append((likely, {**chosen, number: candidate}))
+        beam = sorted(longer, key=lambda pair: -pair[0])[:_BEAM]
+    return [beam[0][1][number] for number in range(len(asked))]
+
+
+def _overlaps(candidate: Candidate, one: Asked, other: Candidate, of_other: Asked) -> bool:
+    if min(candidate.start, other.start) < 0 or one.allowed or of_other.allowed:
+        return False
+    return other.start < candidate.end and candidate.start < other.end
 
 
 def parameters_of(tool: dict[str, Any]) -> Iterator[Asked]:
@@ -62,7 +99,7 @@ def parameters_of(tool: dict[str, Any]) -> Iterator[Asked]:
     root = ToolSchema(tool).root
     for kind in PARAMETER_KINDS:
         for parameter in tool[kind]:
-            yield asked(parameter, kind == PARAMETER_KINDS[1], root)
+            yield asked_of(parameter, kind == PARAMETER_KINDS[1], root)
 
 
 def model_of(weights: dict[str, np.ndarray]) -> ChoiceModel:
@@ -76,17 +113,11 @@ def arrays_of(model: ChoiceModel) -> dict[str, np.ndarray]:
 
 
 @cache
-def shipped_model() -> ChoiceModel:
-    """The model that ships, which was fitted on builds of this project."""
+def shipped_weights() -> dict[str, np.ndarray]:
+    """The weights that ship, which were fitted on builds of this project."""
     from safetensors.numpy import load_file
 
-    return model_of(load_file(SHIPPED))
-
-
-def _is_used(candidate: Candidate, one: Asked, used: list[tuple[int, int]]) -> bool:
-    if candidate.start < 0 or one.allowed:
-        return False
-    return any(start < candidate.end and candidate.start < end for start, end in used)
+    return load_file(SHIPPED)
 
 
 def _of_type(one: Asked, candidate: Candidate, instruction: str, filler: ParameterFiller, tool: dict[str, Any]) -> Any:
@@ -111,7 +142,7 @@ def _listed(one: Asked, candidate: Candidate, instruction: str) -> list[Any]:
     }
     import json
 
-    of_items = candidates_for(asked({**item, "schema": json.dumps(items) if items else None}, False), instruction)
+    of_items = candidates_for(asked_of({**item, "schema": json.dumps(items) if items else None}, False), instruction)
     if of_items and of_items[0].kind == "allowed":
         said = [found.value for found in of_items if found.start >= 0]
         return said or [of_items[0].value]

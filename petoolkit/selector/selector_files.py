@@ -19,7 +19,7 @@ from petoolkit.selector.choice_model import ChoiceModel
 from petoolkit.selector.evidence import EVIDENCE, slices
 
 RECORD, WEIGHTS = "selector.json", "selector.safetensors"
-FORM = 1  # of these files and of the columns of evidence; another number cannot be read
+FORM = 2  # of these files and of the columns of evidence; another number cannot be read
 
 
 @dataclass(frozen=True)

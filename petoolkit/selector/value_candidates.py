@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
 from petoolbench import ToolName, default_of
 from petoolkit.schema_fit import parameter_schema, plain_schema
+from petoolkit.selector.request_words import ARTICLES, FUNCTION_WORDS, PREPOSITIONS, SENTENCE, request_words
 from petoolkit.selector.row_reading import stems, words_of_name
 
 Kind = Literal["quoted", "number", "date", "code", "name", "tail", "phrase", "allowed", "default", "truth", "left out"]
@@ -27,27 +29,32 @@ KINDS: tuple[Kind, ...] = (
 LEFT_OUT = object()  # the value of a parameter that is not given
 
 _MOST_WORDS = 5  # of a phrase
+_LONG_DEFAULT = 4  # words from which a parameter takes sentences
+_MOST_WORDS_OF_SENTENCES = 25
 _MOST_ALLOWED = 60
 _QUOTED = re.compile(r"'([^'\n]+)'(?![\w])|\"([^\"\n]+)\"|“([^”\n]+)”|`([^`\n]+)`")
 _DATE = re.compile(r"(?<![\w-])\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?Z?)?(?![\w-])")
-_NUMBER = re.compile(r"(?<![\w.,/:-])-?\d+(?:,\d{3})*(?:\.\d+)?(?![\w/:-]|\.\d|,\d)")
+_NUMBER = re.compile(r"(?<![\w.,/:-])-?\d+(?:,\d{3})*(?:\.\d+)?(?![\w/:]|-\d|\.\d|,\d)")
 _CODE = re.compile(
-    r"(?:https?://|@|#)?[^\s'\"“”,;!?()]*\d[^\s'\"“”,;!?()]*|https?://[^\s'\"“”,;!?()]+|[\w.+-]+@[\w.-]+|@[\w.]+"
+    r"-?\d+\.\d+,\s?-?\d+\.\d+"
+    r"|(?:https?://|@|#)?[^\s'\"“”,;!?()]*\d[^\s'\"“”,;!?()]*|https?://[^\s'\"“”,;!?()]+|[\w.+-]+@[\w.-]+|@[\w.]+"
 )
-_NAME = re.compile(r"\b[A-Z][\w.&'-]*(?:\s+(?:(?:of|the|and|de|la|le|van|von|in)\s+)?[A-Z0-9][\w.&'-]*)*")
-_TAIL = re.compile(r":\s+(.+?)(?=[.?!]?\s*$|[.?!]\s+[A-Z])", re.MULTILINE)
-_WORD = re.compile(r"[\w][\w.+#'/&-]*|[^\W_]")
-_NUMBER_TYPES = ("NUMBER", "INTEGER", "INT", "FLOAT", "DOUBLE")
-_EDGES = frozenset(
-    re.findall(
-        r"\w+",
-        """a an the of for in on at to from with and or by is are was be my me i you it this that as about please what
-        which how who when where do does can could would will should into than then if there any some no not""",
+_NAME_WORD = r"(?!I\b)[A-Z][\w&'-]*(?:\.[\w&'-]+)*(?:(?<=\b[A-Z])\.|(?<=\b[A-Z][a-z])\.)?"
+_NAMES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"\b{_NAME_WORD}(?:\s+(?:(?:of|the|and|de|la|le|du|dei|di|do|den|der|el|al|y|van|von|in)\s+){{0,2}}(?:{_NAME_WORD}|\d[\w.-]*\b))*",
+        rf"\b{_NAME_WORD}(?:\s+(?:{_NAME_WORD}))*",
+        # An address: `27 Rue Pasteur, Rennes`.
+        rf"\b(?:\d+\s+)?{_NAME_WORD}(?:\s+(?:(?:de|la|le|du|dei|di|do|van|von)\s+)?{_NAME_WORD})*(?:\s+\d+\w?)?,\s+{_NAME_WORD}",
     )
 )
-
-
-_ARTICLES = ("a", "an", "the")
+# Of a name: words that only begin its sentence.
+_OPENING_WORDS = re.compile(
+    rf"\A(?:(?:{'|'.join(sorted(FUNCTION_WORDS))}|what's|where's|i'm|i've|i'd)\b(?!')\s*)+", re.I
+)
+_TAIL = re.compile(r":\s+(.+?)(?=[.?!]?\s*$|[.?!]\s+[A-Z])", re.MULTILINE)
+_NUMBER_TYPES = ("NUMBER", "INTEGER", "INT", "FLOAT", "DOUBLE")
 
 
 @dataclass(frozen=True)
@@ -110,9 +117,8 @@ def does_words(tool: dict[str, Any]) -> frozenset[str]:
     return stems(f"{name} {tool['tool_description'] or ''}")
 
 
-_ONE_OF = re.compile(
-    r"(?:one of|:|either)\s+((?:[\w.+/-]+(?: [\w.+/-]+)?,\s*)+(?:(?:or|and)\s+)?[\w.+/-]+(?: or [\w.+/-]+)?)", re.I
-)
+_ITEM = r"[\w.+/-]+(?: [\w.+/-]+)?"
+_ONE_OF = re.compile(rf"(?:one of|:|either)\s+((?:{_ITEM},\s*)*{_ITEM},?\s+(?:or|and)\s+{_ITEM})\s*(?:$|[.;(])", re.I)
 
 
 def _allowed_in_words(parameter: dict[str, Any], kind: str) -> list[Any]:
@@ -125,7 +131,8 @@ def candidates_for(one: Asked, request: str, does: frozenset[str] = frozenset())
     """The values that a request may give for a parameter, at least one; texts are of its documented type.
 
     Args:
-        does: stems of words that say what the tool does; a phrase of such words alone is not a value.
+        does: stems of words that say what the tool does; a text of such words alone is not a value, but of an
+            enumeration whose values are not known.
     """
     found: list[Candidate] = []
     if one.kind in ("BOOLEAN", "BOOL"):
@@ -135,14 +142,22 @@ def candidates_for(one: Asked, request: str, does: frozenset[str] = frozenset())
     elif one.is_number:
         found = [
             Candidate(_number(text), kind, start, end)
-            for text, kind, start, end in _parts(request)
+            for text, kind, start, end in parts_of(request)
             if kind == "number"
         ]
     else:
+        default = one.default if isinstance(one.default, str) else ""
+        is_long = len(default.split()) > _LONG_DEFAULT
+        opening = default.split(" ")[0] if " " in default else ""
+        parts = parts_of(request, is_long, opening if opening in PREPOSITIONS else "", default[-1:] in tuple(".?!"))
         found = [
-            Candidate(text, kind, start, end)
-            for text, kind, start, end in _parts(request)
-            if kind not in ("name", "phrase") or not (own := stems(text)) or not own <= does or text == one.default
+            Candidate(_number(text) if kind == "number" and _is_plain_number(one.default) else text, kind, start, end)
+            for text, kind, start, end in parts
+            if one.kind == "ENUM"
+            or kind not in ("name", "phrase")
+            or not (own := stems(text))
+            or not own <= does
+            or text == one.default
         ]
     if one.default is not None and one.default not in [x.value for x in found if type(x.value) is type(one.default)]:
         found.append(Candidate(one.default, "default"))
@@ -160,8 +175,8 @@ def _truth(one: Asked, value: bool, request: str) -> Candidate:
 
 def _allowed(value: Any, request: str) -> Candidate:
     text = value if isinstance(value, str) else json.dumps(value)
-    start = request.lower().find(text.lower().replace("_", " "))
-    return Candidate(value, "allowed", start, start + len(text) if start >= 0 else -1)
+    found = re.search(rf"(?<!\w){re.escape(text.replace('_', ' '))}(?!\w)", request, re.I)
+    return Candidate(value, "allowed", *(found.span() if found else (-1, -1)))
 
 
 def _number(text: str) -> Any:
@@ -169,38 +184,66 @@ def _number(text: str) -> Any:
     return float(plain) if "." in plain else int(plain)
 
 
+def _is_plain_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 @lru_cache(maxsize=4_096)
-def _parts(request: str) -> tuple[tuple[str, Kind, int, int], ...]:
-    """Texts in a request that may be values, each once, and how each was found."""
+def parts_of(
+    request: str, is_long: bool = False, opening: str = "", with_end: bool = False
+) -> tuple[tuple[str, Kind, int, int], ...]:
+    """Texts in a request that may be values, each once, and how each was found.
+
+    Args:
+        is_long: whether sentences are values, too.
+        opening: the preposition that values begin with.
+        with_end: whether a sentence has its full stop or question mark.
+    """
     found: dict[tuple[str, str], tuple[str, Kind, int, int]] = {}
 
     def add(text: str, kind: Kind, start: int) -> None:
         stripped = text.strip(" .,;:!?") if kind not in ("quoted",) else text
+        if with_end and kind in ("tail", "phrase"):
+            end = start + text.find(stripped) + len(stripped)
+            stripped += request[end : end + 1] if request[end : end + 1] in tuple(".?!") else ""
         if stripped and not any((stripped, other) in found for other in (kind, *_BEFORE[kind])):
-            start += text.find(stripped)
+            start += text.find(stripped.rstrip(".?!"))
             found[stripped, kind] = (stripped, kind, start, start + len(stripped))
 
     for match in _QUOTED.finditer(request):
         text = next(group for group in match.groups() if group is not None)
         add(text, "quoted", match.start() + 1)
     patterns: tuple[tuple[re.Pattern, Kind], ...]
-    patterns = ((_DATE, "date"), (_NUMBER, "number"), (_CODE, "code"), (_NAME, "name"))
+    patterns = ((_DATE, "date"), (_NUMBER, "number"), (_CODE, "code"), *((name, "name") for name in _NAMES))
     for pattern, kind in patterns:
         for match in pattern.finditer(request):
-            add(match.group(), kind, match.start())
+            text = _OPENING_WORDS.sub("", match.group()) if kind == "name" else match.group()
+            add(text, kind, match.end() - len(text))
+            if text != match.group() and match.start() and request[match.start() - 2] not in ".?!":
+                add(match.group(), kind, match.start())  # `The` of a title
     for match in _TAIL.finditer(request):
         add(match[1], "tail", match.start(1))
-    for clause in re.finditer(r"[^,;:!?()\"“”\n]+", request):
-        words = list(_WORD.finditer(clause.group()))
-        for first in range(len(words)):
-            for last in range(first, min(first + _MOST_WORDS, len(words))):
-                left, right = words[first].group().lower(), words[last].group().lower().strip(".")
-                if (left in _EDGES and (left not in _ARTICLES or first == last)) or right in _EDGES:
-                    continue
-                text = clause.group()[words[first].start() : words[last].end()]
-                if ". " not in text:
-                    add(text, "phrase", clause.start() + words[first].start())
+    for start, end in _phrases(request, is_long, opening):
+        add(request[start:end], "phrase", start)
     return tuple(found.values())
+
+
+def _phrases(request: str, is_long: bool, opening: str) -> Iterator[tuple[int, int]]:
+    """Where phrases begin and end: of a few words, none of them a function word at an end; and where sentences are
+    values, also of more words, which begin and end beside a function word or a mark."""
+    words = request_words(request)
+    for first, word in enumerate(words):
+        begins = word.before > 0 or words[first - 1].text in FUNCTION_WORDS
+        may_begin = word.text not in FUNCTION_WORDS or word.text in (*ARTICLES, opening)
+        for last in range(first, min(first + (_MOST_WORDS_OF_SENTENCES if is_long else _MOST_WORDS), len(words))):
+            ends = words[last].after > 0 or words[last + 1].text in FUNCTION_WORDS
+            is_short = last - first < _MOST_WORDS and words[last].text not in FUNCTION_WORDS and may_begin
+            if (is_short and (last > first or word.text not in FUNCTION_WORDS)) or (
+                is_long and begins and ends and last - first >= _MOST_WORDS - 1
+            ):
+                yield word.start, words[last].end
+            if words[last].after == SENTENCE or (words[last].after and not is_long):
+                break
 
 
 # Kinds under which the same text is not found again.

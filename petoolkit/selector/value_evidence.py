@@ -6,41 +6,64 @@ from typing import Any
 
 import numpy as np
 
+from petoolkit.selector.request_words import PREPOSITIONS, WordMemory
 from petoolkit.selector.row_reading import stems, words_of_name
-from petoolkit.selector.value_candidates import KINDS, LEFT_OUT, Asked, Candidate, does_words
+from petoolkit.selector.value_candidates import KINDS, LEFT_OUT, Asked, Candidate, does_words, parts_of
+from petoolkit.selector.value_meanings import meanings
+from petoolkit.selector.value_surroundings import surroundings
 from petoolkit.words import SENTENCE_END
 
 _WORD = re.compile(r"\w+")
 _NEGATED = re.compile(
-    r"\b(?:no|not|without|skip|leave|left|omit|except|don't|needn't|never|exclude|ignore|hide)\b", re.I
+    r"\b(?:no|not|without|skip|leave|left|omit|except|don't|doesn't|isn't|aren't|needn't|never|exclude|ignore|hide|only"
+    r"|drop|remove|spare)\b",
+    re.I,
 )
-_PREPOSITIONS = ("in", "for", "of", "to", "from", "at", "on", "with", "by", "about", "as", "is", "the", "a")
-COLUMNS = len(KINDS) + len(_PREPOSITIONS) + 35
+# Prepositions before a value, by words of a parameter's name or description.
+_DIRECTIONS = {
+    "from": ("from", "origin", "departure", "start", "starts", "source", "first", "leaves", "since", "given"),
+    "to": ("to", "destination", "arrival", "end", "ends", "target", "into", "last", "until", "wanted", "visited"),
+}
 
 
 def value_evidence_of(
-    one: Asked, candidates: list[Candidate], request: str, tool: dict[str, Any], others: frozenset[str]
+    one: Asked,
+    candidates: list[Candidate],
+    request: str,
+    tool: dict[str, Any],
+    siblings: tuple[Asked, ...],
+    memory: WordMemory,
 ) -> np.ndarray:
-    """(candidates, COLUMNS) of the values that a request may give for a parameter.
+    """(candidates, columns) of the values that a request may give for a parameter.
 
     Args:
         tool: whose parameter it is.
-        others: stems of the names of its other parameters.
+        siblings: all parameters of the tool, this one among them.
+        memory: of the words of requests.
     """
+    others = stems(" ".join(words_of_name(other.parameter["name"]) for other in siblings))
+    others -= stems(words_of_name(one.parameter["name"]))
+    default = "" if one.default is None else str(one.default)
+    direction = _direction(one)
+    numbers = sum(candidate.kind == "number" for candidate in candidates)
+    numbers -= sum(other.is_number and not other.is_optional for other in siblings if other is not one)
+    says_allowed = any(c.kind == "allowed" and c.start >= 0 and c.value != one.default for c in candidates)
+    spans = [(c.start, c.end) for c in candidates if c.kind in ("name", "code", "date", "quoted")]
     name, described = stems(words_of_name(one.parameter["name"])), stems(one.parameter["description"] or "")
     does = does_words(tool)
     said = stems(request)
     sentences = _sentences(request)
     speaking = max((len((name | described) & stems(text) - does) for _, text in sentences), default=0)
     mean_default = _form(one.default) if one.default is not None else None
-    rows = np.zeros((len(candidates), COLUMNS))
+    speaking_sentence = _speaking_sentence(sentences, name | described, does)
+    in_speaking, negated = stems(speaking_sentence), bool(_NEGATED.search(speaking_sentence))
+    of_meaning = meanings(one, candidates, request, sentences, siblings)
+    rows = []
     for number, candidate in enumerate(candidates):
-        rows[number, KINDS.index(candidate.kind)] = 1
         text = candidate.value if isinstance(candidate.value, str) else str(candidate.value)
         own = stems(text) if candidate.value is not LEFT_OUT else frozenset()
         before, after = _around(request, candidate.start, candidate.end)
-        if before and before[-1] in _PREPOSITIONS:
-            rows[number, len(KINDS) + _PREPOSITIONS.index(before[-1])] = 1
+        preposition = before[-1] if before else ""
         near = [stem for word in before[-4:] for stem in stems(word)]
         next_stems = [stem for word in after[:3] for stem in stems(word)]
         sentence = next((text for start, text in reversed(sentences) if start <= candidate.start), "")
@@ -49,7 +72,6 @@ def value_evidence_of(
         is_default = candidate.value is not LEFT_OUT and candidate.value == one.default
         form = _form(candidate.value) if candidate.value is not LEFT_OUT else None
         truth = candidate.value if candidate.kind == "truth" else None
-        negated = bool(_NEGATED.search(_speaking_sentence(sentences, name | described, does)))
         values = [
             stands,
             is_default,
@@ -57,7 +79,7 @@ def value_evidence_of(
             is_default and not stands and one.is_optional,
             form is not None and mean_default is not None and form[0] == mean_default[0],
             form is not None and mean_default is not None and form[1] == mean_default[1],
-            -abs(np.log((len(text) + 1) / (len(str(one.default)) + 1))) if one.default is not None else -0.5,
+            -abs(np.log((len(text) + 1) / (len(default) + 1))) if one.default is not None else -0.5,
             bool(name & set(near)),
             bool(name & set(near[-1:])),
             bool(described & set(near)),
@@ -82,13 +104,67 @@ def value_evidence_of(
             one.is_number == (candidate.kind == "number") if stands else 0,
             _is_named_before(one.parameter["name"], request, candidate.start) if stands else 0,
             _is_named_after(one.parameter["name"], request, candidate.end) if stands else 0,
-            _starts_with_article(text) if stands else 0,
-            _starts_with_article(text) == _starts_with_article(str(one.default)) if stands else 0,
+            _has_article(text) if stands else 0,
+            _has_article(text) == _has_article(default) if stands else 0,
             bool(before[-1:] and before[-1] in ("no", "not", "without")) if stands else 0,
-            len(own & stems(_speaking_sentence(sentences, name | described, does))) / max(len(own), 1),
+            len(own & in_speaking) / max(len(own), 1),
+            *surroundings(candidate, request, memory, default),
+            (direction == preposition) - (direction != preposition)
+            if direction and stands and preposition in _DIRECTIONS
+            else 0,
+            candidate.kind == kind_of(one.default),
+            numbers if candidate.kind == "number" or (one.is_number and candidate.value is LEFT_OUT) else 0,
+            one.kind == "ENUM" and stands,
+            says_allowed if candidate.value is LEFT_OUT else 0,
+            _logarithms_apart(candidate.value, one.default),
+            is_default and not stands,
+            any(_is_inside(candidate, start, end) for start, end in spans) if stands else 0,
+            _has_article(text) and not _has_article(default) if stands else 0,
         ]
-        rows[number, len(KINDS) + len(_PREPOSITIONS) :] = values
-    return rows
+        rows.append(
+            [candidate.kind == kind for kind in KINDS]
+            + [preposition == word for word in PREPOSITIONS]
+            + values
+            + [*of_meaning[number]]
+        )
+    return np.array(rows, dtype=np.float64)
+
+
+def _is_inside(candidate: Candidate, start: int, end: int) -> bool:
+    """Whether a value is a piece of a longer part of the request."""
+    return start <= candidate.start and candidate.end <= end and end - start > candidate.end - candidate.start
+
+
+def _logarithms_apart(value: Any, default: Any) -> float:
+    """How far two numbers are apart, as logarithms."""
+    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in (value, default)):
+        return 0.0
+    return min(abs(float(np.log(abs(value) + 1) - np.log(abs(default) + 1))), 5.0)
+
+
+def is_like(other: Asked, one: Asked) -> bool:
+    """Whether two parameters take values of the same form, so that their order tells which is which."""
+    return other.kind == one.kind and not other.allowed and kind_of(other.default) == kind_of(one.default)
+
+
+def kind_of(default: Any) -> str:
+    """How a default would be found in a request."""
+    return _kind_of_text(default) if isinstance(default, str) else "number"
+
+
+@lru_cache(maxsize=20_000)
+def _kind_of_text(default: str) -> str:
+    found = {kind for text, kind, _, _ in parts_of(default) if text == default}
+    return next((kind for kind in KINDS if kind in found), "phrase")
+
+
+def _direction(one: Asked) -> str | None:
+    """The preposition before a value of a parameter such as `origin`."""
+    for text in (words_of_name(one.parameter["name"]), (one.parameter["description"] or "").lower()):
+        said = [name for name, words in _DIRECTIONS.items() if set(words) & set(text.split())]
+        if len(said) == 1:
+            return said[0]
+    return None
 
 
 @lru_cache(maxsize=4_096)
@@ -131,7 +207,7 @@ def _ends_alone(request: str, start: int, end: int) -> float:
     return float(not (goes_on[:1].isupper() or goes_on[:1].isdigit())) - float(begins.isupper() or begins.isdigit())
 
 
-def _starts_with_article(text: str) -> bool:
+def _has_article(text: str) -> bool:
     return text.lower().startswith(("a ", "an ", "the "))
 
 
