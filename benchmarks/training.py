@@ -1,6 +1,7 @@
 """Measure a step of SFT and of DPO: TRL's plain one, the fast one of this project, and LLaMA-Factory's (SFT).
 
     python benchmarks/training.py                                # without LLaMA-Factory
+    python benchmarks/training.py --format tools                 # tools and calls as native functions
     python benchmarks/training.py --llamafactory-python /tmp/llamafactory/bin/python
 
 LLaMA-Factory 0.9.5 needs older libraries than this project, so it has an environment of its own, with the same torch.
@@ -55,8 +56,13 @@ OPTIONS = {
 }
 
 
-def write_rows(folder: Path, steps: int) -> int:
+def write_rows(folder: Path, steps: int, form: str) -> int:
     """Write a model, an adapter, and rows to train on as token ids.
+
+    Args:
+        folder: gets them.
+        steps: number of steps to time.
+        form: of tools and calls, one of `petoolkit.evaluator.models.trained_chat.FORMATS`.
 
     Returns:
         The number of the model's weights.
@@ -67,6 +73,7 @@ def write_rows(folder: Path, steps: int) -> int:
 
     from petoolbench import render_messages, to_json_text
     from petoolkit.evaluator.chat_rows import gold_call
+    from petoolkit.evaluator.models.trained_chat import TOOLS
     from petoolkit.released import read_released
     from petoolkit.training.random_model import make_random_model
     from petoolkit.training.row_fitting import fit_row
@@ -75,7 +82,7 @@ def write_rows(folder: Path, steps: int) -> int:
     released = [row for row, _ in islice(read_released(shared_file("official_test_dev.json.gz")), 300)]
     texts = [render_messages(row)[0]["content"] for row in released]
     make_random_model(folder / "model", texts, VOCABULARY, initializer_range=0.05, **SHAPE)
-    chat, rows = TrainingChat(str(folder / "model")), []
+    chat, rows = TrainingChat(str(folder / "model"), native_tools=form == TOOLS), []
     for row in released:
         gold = gold_call(row)
         other = next(tool for tool in row["candidate_tools"] if tool["tool_name"] != row["tool_call"]["tool_name"])
@@ -294,6 +301,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--llamafactory-python", help="python of an environment with LLaMA-Factory")
     parser.add_argument("--steps", type=int, default=8, help="how many are timed, after one that is not (8)")
+    parser.add_argument("--format", choices=("text", "tools"), default="text", help="of tools and calls (text)")
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -306,9 +314,9 @@ def main() -> None:
 
     ours = {PLAIN: sys.executable, FAST: sys.executable}
     factory = {FACTORY: options.llamafactory_python} if options.llamafactory_python else {}
-    print(heading("Steps of SFT and DPO", "torch", "transformers", "trl", "peft"))
+    print(heading(f"Steps of SFT and DPO, format {options.format}", "torch", "transformers", "trl", "peft"))
     with tempfile.TemporaryDirectory() as name:
-        weights = write_rows(Path(name), options.steps)
+        weights = write_rows(Path(name), options.steps, options.format)
         rows = json.loads(Path(name, "rows.json").read_text())
         prompts = sum(len(row["prompt"]) for row in rows) / len(rows)
         answers = [len(one) for row in rows for one in row["answers"]]

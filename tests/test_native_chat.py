@@ -285,6 +285,7 @@ def endpoint(body: dict) -> dict:
     return {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
 
 
+WITHOUT = "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}</s>{% endfor %}"
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES if name != "qwen"]
 
 
@@ -348,8 +349,10 @@ def test_a_prompt_is_counted_with_its_tools_and_loses_its_oldest_calls(tiny, dat
 
 
 def test_a_template_without_tools_is_refused_before_the_model_is_loaded(tiny, dataset, tmp_path):
+    (tmp_path / "plain.jinja").write_text(WITHOUT)
     command = ["evaluate", "--dataset", dataset, "--model", f"hf:{tiny}", "--protocol", "tools"]
-    done = CliRunner().invoke(main, [*command, "--out", str(tmp_path / "out")])
+    options = ["--chat-template", str(tmp_path / "plain.jinja"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(main, [*command, *options])
     assert done.exit_code == 2
     said = " ".join(done.output.split())
     assert "shows no tools: it renders a prompt with a tool as one without; ask for calls in text instead" in said

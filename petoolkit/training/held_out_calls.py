@@ -96,7 +96,9 @@ class HeldOutCalls:
             with trainer.accelerator.autocast():
                 replies = generate_replies(model, prompts, [0] * len(batch), 0.0, config)
             for number, reply in zip(batch, replies, strict=True):
-                predictions.append({"id": self.rows[number]["id"], "repeat": 0, "reply": self._chat.decode(reply)})
+                row = self.rows[number]
+                text = self._chat.read(reply, row["candidate_tools"])
+                predictions.append({"id": row["id"], "repeat": 0, "reply": text})
         return predictions
 
 

@@ -6,7 +6,12 @@ from typing import Any
 
 CHAT_TEMPLATE = """\
 {{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>
-{{ message['content'] }}{{ eos_token }}
+{{ message['content'] }}\
+{% if tools and message['role'] == 'system' %}{% for tool in tools %}
+{{ tool['function'] | tojson }}{% endfor %}{% endif %}\
+{% if message['tool_calls'] %}{% set call = message['tool_calls'][0]['function'] %}\
+{{ '{"name": "' + call['name'] + '", "parameters": ' }}{{ call['arguments'] | tojson }}{{ '}' }}{% endif %}\
+{{ eos_token }}
 {% endfor %}{% if add_generation_prompt %}<|assistant|>
 {% endif %}"""
 
