@@ -11,6 +11,7 @@ in its format, greedily, on the same test rows. Whatever exists already is not m
 import argparse
 import json
 import random
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -39,29 +40,28 @@ from petoolkit.evaluator.records import SCORES, Scores
 from petoolkit.evaluator.scores.comparison import compare
 from petoolkit.replies import READERS
 from petoolkit.text import ALL, markdown_table, points, with_interval
+from petoolkit.training.random_model import CHAT_TEMPLATE
 from petoolkit.training.training_chat import TrainingChat
 
 OUT = Path("runs/native")
 DATA, BASE, TOKENIZER = OUT / "data", OUT / "base", OUT / "tokenizer"
 PROTOCOLS = {TEXT: "prompt", TOOLS: "tools"}
-TEMPLATE = """\
-{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}\
-{% if tools and message['role'] == 'system' %}{% for tool in tools %}
-{{ tool['function'] | tojson }}{% endfor %}{% endif %}\
-{% if message['tool_calls'] %}{% set call = message['tool_calls'][0]['function'] %}\
-{{ '{"name": "' + call['name'] + '", "parameters": ' }}{{ call['arguments'] | tojson }}{{ '}' }}{% endif %}\
-{{ eos_token }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"""
 _SPECIAL = ["<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
 _WORDS = r"""[\s"{}\[\]:,<>._]+|[^\s"{}\[\]:,<>._]+"""  # what stands between words is a token of its own
 _TOKENIZER_ROWS, _VOCABULARY = 300, 3_000
 # Up to which share of the base's steps prompts have at most how many past calls and candidates.
 _CURRICULUM = ((0.2, 0, 2), (0.5, 1, 3), (1.0, 3, 5))
+_SIZE = BaseArguments(num_hidden_layers=2)
 _BATCH, _SORTED_TOGETHER = 8, 4
 _OF_ALL_TOKENS = 0.3  # weight of the loss on whole prompts, in which names are repeated
 
 
 def make_tokenizer(rows: list[dict]) -> None:
-    """Train a tokenizer on rows in both formats, and write it."""
+    """Train a tokenizer on rows in both formats, and write it.
+
+    Names of tools, in each format's form, and the sentences of descriptions are one token each: so small a model does
+    not learn to read them within minutes.
+    """
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -69,13 +69,15 @@ def make_tokenizer(rows: list[dict]) -> None:
     split = pre_tokenizers.Split(Regex(_WORDS), "isolated")
     bpe.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(False, use_regex=False)])
     bpe.decoder = decoders.ByteLevel()
-    texts = (text for row in rows for native in (False, True) for text in _texts(row, native))
+    some = rows[:_TOKENIZER_ROWS]
+    texts = (text for row in some for native in (False, True) for text in _texts(row, native))
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     options: dict[str, Any] = {"special_tokens": _SPECIAL, "initial_alphabet": alphabet, "show_progress": False}
     bpe.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=_VOCABULARY, **options))
-    bpe.add_tokens([AddedToken(line, normalized=False) for line in sorted(_fixed_lines(rows[0]))])
+    whole = _fixed_lines(rows[0]) | {text for row in rows for text in _names_and_sentences(row)}
+    bpe.add_tokens([AddedToken(text, normalized=False) for text in sorted(whole)])
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<s>", eos_token="</s>", pad_token="</s>")
-    tokenizer.chat_template = TEMPLATE
+    tokenizer.chat_template = CHAT_TEMPLATE
     tokenizer.save_pretrained(TOKENIZER)
 
 
@@ -84,6 +86,14 @@ def _texts(row: dict, native: bool) -> Iterator[str]:
     yield gold_call(row)
     if native:
         yield from (json.dumps(tool, ensure_ascii=False) for tool in NativeTools(row["candidate_tools"]).functions())
+
+
+def _names_and_sentences(row: dict) -> Iterator[str]:
+    native = NativeTools(row["candidate_tools"])
+    yield from (native.short_names(tool["tool_name"])[0] for tool in row["candidate_tools"])
+    for described in (*row["candidate_tools"], *row["history"]):
+        yield described["tool_name"]
+        yield from (part for part in re.split(r"(?<=[.!?]) ", described["provider_description"]) if part)
 
 
 def _fixed_lines(row: dict) -> set[str]:
@@ -139,12 +149,12 @@ def make_base(steps: int, seed: int) -> None:
     rng = random.Random(seed)
     train = list(load_split(str(DATA), ALL, "train"))
     everything = [*train, *load_split(str(DATA), ALL, "test")]
-    make_tokenizer(rng.sample(train, _TOKENIZER_ROWS))
+    make_tokenizer(everything)
     names = sorted({tool["tool_name"] for row in everything for tool in row["candidate_tools"]})
     chats = [TrainingChat(str(TOKENIZER), native_tools=form == TOOLS) for form in FORMATS]
     torch.manual_seed(seed)
-    model = make_model(BaseArguments(), chats[0].tokenizer)
-    optimizers = make_optimizers(model, BaseArguments())
+    model = make_model(_SIZE, chats[0].tokenizer)
+    optimizers = make_optimizers(model, _SIZE)
     source = RowsOfAnyTool(train, names)
     for step, batch in enumerate(tqdm(_batches(source, chats, steps, rng), total=steps, desc="Base", unit="step")):
         loss, accuracy = _loss(model, batch)
@@ -228,8 +238,8 @@ def table() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=2_000, help="of the benchmark (2000)")
-    parser.add_argument("--base-steps", type=int, default=800, help="of the base model (800)")
-    parser.add_argument("--steps", type=int, default=300, help="of each SFT (300)")
+    parser.add_argument("--base-steps", type=int, default=450, help="of the base model (450)")
+    parser.add_argument("--steps", type=int, default=150, help="of each SFT (150)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     print(heading("SFT in text and as native calls", "petoolbench", "torch", "trl", "peft", "transformers"))
