@@ -1,10 +1,17 @@
 """GRPO for real, on a model of a few thousand weights: what is rewarded, what moves, what is said and left."""
 
+import json
+import shutil
+import subprocess
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from accelerate import Accelerator
+from conftest import ROOT
 from huggingface_hub import HfApi
 from learnt_calls import REPLY_TOKENS, make_adapter, make_base, write_rows
 from peft import PeftModel
@@ -13,10 +20,16 @@ from transformers import AutoModelForCausalLM
 
 import petoolkit.training.adapter_folder
 from petoolbench import InputError
+from petoolkit.training import grpo_fast_steps, grpo_trainer
+from petoolkit.training.fast_steps import fast_forward
+from petoolkit.training.grpo_fast_steps import read_groups
+from petoolkit.training.grpo_trainer import RewardedTrainer
 from petoolkit.training.rewards import REWARDS
 from trainer import grpo
 
 WEIGHTS = "adapter_model.safetensors"
+SETTINGS = ("--beta", 0.1, "--reward_weights", 1, 0.5, 0.25, 0.25, 0)
+ACCELERATE = Path(sys.executable).parent / "accelerate"
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -59,14 +72,17 @@ def options(base: Path, dataset: Path, out: Path, *more: object) -> tuple:
 
 
 def train(base, dataset, out, *more: object) -> SimpleNamespace:
-    kept = []
+    """Run the script: its folder, its trainer at the end, what it logged, and its batches."""
+    kept, batches = [], []
     with pytest.MonkeyPatch.context() as patch:
+        compute = RewardedTrainer._compute_loss
+        patch.setattr(RewardedTrainer, "_compute_loss", lambda *args: (batches.append(args[2]), compute(*args))[1])
         save = petoolkit.training.adapter_folder.save_adapter
         patch.setattr(petoolkit.training.adapter_folder, "save_adapter", lambda one: (kept.append(one), save(one)))
         patch.setattr(HfApi, "create_repo", no_call)
         patch.setattr(HfApi, "create_commit", no_call)
         grpo.main(*options(base, dataset, out, *more))
-    return SimpleNamespace(out=Path(out), trainer=kept[0], log=kept[0].state.log_history)
+    return SimpleNamespace(out=Path(out), trainer=kept[0], log=kept[0].state.log_history, batches=batches)
 
 
 def no_call(*args, **kwargs):
@@ -75,8 +91,7 @@ def no_call(*args, **kwargs):
 
 @pytest.fixture(scope="module")
 def run(base, sft, dataset, tmp_path_factory) -> SimpleNamespace:
-    more = ("--sft_adapter", sft, "--beta", 0.1, "--reward_weights", 1, 0.5, 0.25, 0.25, 0)
-    return train(base, dataset, tmp_path_factory.mktemp("run") / "adapter", *more)
+    return train(base, dataset, tmp_path_factory.mktemp("run") / "adapter", *SETTINGS, "--sft_adapter", sft)
 
 
 def test_each_reward_is_logged_apart_and_their_weighted_sum_is_the_reward(run):
@@ -115,6 +130,99 @@ def test_the_result_is_one_adapter_with_a_card_that_says_what_was_rewarded(run, 
     assert "its reference is the SFT model" in card
     assert "1 for right_tool" in card and "0.5 for right_function" in card and "0 for readable_form" in card
     assert str(sft.parent) not in card
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_losses_and_gradients_are_those_of_trls_plain_step(run, cut):
+    """Also where a reply is left out of the loss, as with `mask_truncated_completions`."""
+    trainer, batch = run.trainer, max(run.batches, key=lambda one: one["advantages"].abs().sum())
+    prompts = {tuple(ids) for ids in batch["prompt_ids"].tolist()}
+    assert 1 < len(prompts) < len(batch["prompt_ids"]) and batch["advantages"].abs().sum() > 0
+    if cut:
+        mask = batch["completion_mask"].clone()
+        mask[1] = 0
+        batch = {**batch, "completion_mask": mask}
+    plain, quick = of_step(trainer, batch, nullcontext()), of_step(trainer, batch, fast(trainer))
+    torch.testing.assert_close(quick[0], plain[0], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(quick[1], plain[1], atol=1e-6, rtol=1e-4)
+    assert plain[1].norm() > 0
+
+
+def fast(trainer):
+    return fast_forward(trainer.model.get_base_model(), read_groups)
+
+
+def of_step(trainer, batch, context) -> tuple[torch.Tensor, torch.Tensor]:
+    """A step's loss, and its gradient as one vector."""
+    Accelerator(cpu=True)  # the run has ended, and its state with it
+    trainer.model.train()
+    trainer.current_gradient_accumulation_steps = 1
+    with context:
+        loss = trainer._compute_loss(trainer.model, batch)
+    weights = [weight for weight in trainer.model.parameters() if weight.requires_grad]
+    return loss.detach(), torch.cat([part.flatten() for part in torch.autograd.grad(loss, weights)])
+
+
+def test_every_reply_left_out_of_the_loss_is_no_error(run):
+    batch = {**run.batches[0], "completion_mask": torch.zeros_like(run.batches[0]["completion_mask"])}
+    loss, gradient = of_step(run.trainer, batch, fast(run.trainer))
+    assert loss == 0 and not gradient.any()
+
+
+@pytest.mark.slow
+def test_a_run_that_went_on_from_a_checkpoint_gives_the_same_adapter_to_the_bit(run, base, sft, dataset, tmp_path):
+    shutil.copytree(run.out / "checkpoint-2", tmp_path / "run" / "checkpoint-2")
+    resumed = train(
+        base, dataset, tmp_path / "run", *SETTINGS, "--sft_adapter", sft, "--resume_from_checkpoint", "true"
+    )
+    whole = load_file(run.out / WEIGHTS)
+    for name, weight in load_file(resumed.out / WEIGHTS).items():
+        assert torch.equal(weight, whole[name]), name
+    test_only_the_adapter_moves_and_the_reference_is_the_sft_model(run, base, sft)
+    assert resumed.log[2]["reward"] == run.log[2]["reward"]
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_replies_and_the_held_out_rows(base, sft, dataset, tmp_path):
+    words = [str(ACCELERATE), "launch", "--config_file", "recipes/accelerate/two_cpu.yaml", "trainer/grpo.py"]
+    recipe = [
+        "--config",
+        "recipes/grpo/tiny.yaml",
+        "--validation_share",
+        "0.34",
+        "--max_steps",
+        "2",
+        "--save_steps",
+        "2",
+    ]
+    paths = ["--model_name_or_path", base, "--dataset_name", dataset, "--output_dir", tmp_path / "run"]
+    more = ["--sft_adapter", sft, "--eval_tool_acc_steps", 1, "--beta", 0.1, "--max_completion_length", REPLY_TOKENS]
+    command = [*words, *recipe, *map(str, [*paths, *more])]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert ended.stdout.count("weights are trained") == 1
+    assert "Steps are fast" in ended.stdout
+    facts = json.loads((tmp_path / "run" / "training.json").read_text())
+    assert facts["batch"] == 16  # 8 in each process
+    state = json.loads((tmp_path / "run" / "checkpoint-2" / "trainer_state.json").read_text())
+    assert [entry["step"] for entry in state["log_history"] if "eval_tool_acc" in entry] == [1, 2]
+
+
+def test_a_training_that_learns_nothing_is_told_so_once(base, dataset, tmp_path, capsys, monkeypatch):
+    def never_ended(model, prompts, seeds, temperature, config):
+        return [[5] * config.max_new_tokens for _ in prompts]
+
+    monkeypatch.setattr(grpo_trainer, "_STEPS_WITHOUT_SIGNAL", 2)
+    monkeypatch.setattr(grpo_fast_steps, "generate_replies", never_ended)
+    train(base, dataset, tmp_path / "run", "--save_strategy", "no", "--max_steps", 3)
+    said = capsys.readouterr().out
+    assert said.count(f"Warning: all replies of step 1 are cut at max_completion_length {REPLY_TOKENS}; raise it") == 1
+    assert said.count("Warning: in 2 steps, no two replies to one prompt differed in their reward, so nothing") == 1
+
+
+def test_sampling_that_only_trl_knows_is_left_to_it(base, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(grpo_fast_steps, "generate_replies", no_call)
+    train(base, dataset, tmp_path / "run", "--top_k", 5, "--max_steps", 1, "--save_strategy", "no")
 
 
 @pytest.mark.parametrize(
