@@ -213,7 +213,7 @@ def test_a_training_that_learns_nothing_is_told_so_once(base, dataset, tmp_path,
         return [[5] * config.max_new_tokens for _ in prompts]
 
     monkeypatch.setattr(grpo_trainer, "_STEPS_WITHOUT_SIGNAL", 2)
-    monkeypatch.setattr(grpo_fast_steps, "generate_replies", never_ended)
+    monkeypatch.setattr(grpo_fast_steps, "generate_to_shared_prompts", never_ended)
     train(base, dataset, tmp_path / "run", "--save_strategy", "no", "--max_steps", 3)
     said = capsys.readouterr().out
     assert said.count(f"Warning: all replies of step 1 are cut at max_completion_length {REPLY_TOKENS}; raise it") == 1
@@ -221,7 +221,7 @@ def test_a_training_that_learns_nothing_is_told_so_once(base, dataset, tmp_path,
 
 
 def test_sampling_that_only_trl_knows_is_left_to_it(base, dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(grpo_fast_steps, "generate_replies", no_call)
+    monkeypatch.setattr(grpo_fast_steps, "generate_to_shared_prompts", no_call)
     train(base, dataset, tmp_path / "run", "--top_k", 5, "--max_steps", 1, "--save_strategy", "no")
 
 

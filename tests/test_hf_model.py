@@ -13,7 +13,7 @@ import torch
 from conftest import ROOT
 from peft import LoraConfig, PeftModel, PromptTuningConfig, TaskType, get_peft_model
 from tiny_model import make_tiny_model
-from transformers import AutoModelForCausalLM, AutoTokenizer, MistralConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, MistralConfig
 
 from petoolbench import InputError
 from petoolkit.evaluator.models import hf_batch
@@ -22,6 +22,7 @@ from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
 from petoolkit.evaluator.models.hf_model import HfModel
 from petoolkit.evaluator.models.model import Prompt, reply_seed, split_spec
 from petoolkit.evaluator.models.model_kinds import make_chat
+from petoolkit.evaluator.models.shared_prompts import generate_to_shared_prompts
 from petoolkit.evaluator.options import Options
 
 BOS, EOS = 0, 1  # the tiny tokenizer's
@@ -161,6 +162,21 @@ def test_padding_is_on_the_left_and_masked(model, monkeypatch):
     gaps = [len(encoded[0]) - len(own) for own in encoded]
     assert seen["ids"] == [[EOS] * gap + own for gap, own in zip(gaps, encoded, strict=True)]  # it has no pad token
     assert seen["mask"] == [[0] * gap + [1] * len(own) for gap, own in zip(gaps, encoded, strict=True)]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_replies_to_shared_prompts_are_those_of_a_row_for_each(model, temperature):
+    """Each prompt twice or three times, in any order; a reply ends alone."""
+    ids = [model._chat.encode(one.messages) for one in PROMPTS]
+    asked = [*ids, *reversed(ids), ids[0]]
+    seeds = list(range(len(asked)))
+    whole = hf_batch.generate_replies(model._model, asked, seeds, temperature, model._config)
+    assert generate_to_shared_prompts(model._model, asked, seeds, temperature, model._config) == whole
+    end = Counter(token for reply in whole for token in set(reply[1:-1])).most_common(1)[0][0]
+    config = GenerationConfig(**{**model._config.to_diff_dict(), "eos_token_id": [end]})
+    ended = generate_to_shared_prompts(model._model, asked, seeds, temperature, config)
+    assert ended == [reply[: reply.index(end) + 1] if end in reply else reply for reply in whole]
+    assert len({len(reply) for reply in ended}) > 1
 
 
 def test_a_reply_ends_with_whatever_token_the_models_settings_name(model, folder):

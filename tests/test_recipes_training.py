@@ -14,6 +14,7 @@ from conftest import ROOT
 from petoolkit.builder.recipe import load_recipe
 
 from petoolbench import InputError
+from petoolkit.training.rewards import REWARDS
 from trainer import dpo, grpo, pairs, sft
 
 RECIPES = ROOT / "recipes"
@@ -41,6 +42,22 @@ def test_there_is_a_recipe_for_every_model_and_stage():
     }  # fmt: skip
     assert {path.stem for path in TRAINING if path.parent.name == "sft"} == models
     assert {path.stem for path in TRAINING if path.parent.name == "dpo"} == {*models, "without-sft"}
+    reinforced = {path.stem for path in TRAINING if path.parent.name == "grpo"}
+    assert reinforced == {"llama3.1-8b", "llama3.1-8b-qlora", "qwen3-8b", "tiny"}
+
+
+@pytest.mark.parametrize("name", ["llama3.1-8b", "llama3.1-8b-qlora", "qwen3-8b", "tiny"])
+def test_a_grpo_recipe_goes_on_from_its_sft_recipe_and_weighs_every_reward(name):
+    path = RECIPES / "grpo" / f"{name}.yaml"
+    policy, training, adapter = parse(path)
+    _, earlier, of_earlier = parse(RECIPES / "sft" / f"{name}.yaml")
+    assert policy.sft_adapter == earlier.output_dir
+    assert adapter.model_name_or_path == of_earlier.model_name_or_path
+    assert adapter.chat_template_args == of_earlier.chat_template_args
+    assert (training.max_length, adapter.load_in_4bit) == (earlier.max_length, of_earlier.load_in_4bit)
+    assert re.findall(r"- [\d.]+ # (\w+)", path.read_text()) == list(REWARDS)
+    assert len(training.reward_weights) == len(REWARDS)
+    assert training.eval_tool_acc_steps and policy.validation_share
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: f"{path.parent.name}-{path.stem}")

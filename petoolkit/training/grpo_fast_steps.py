@@ -1,8 +1,7 @@
 """TRL's GRPO trainer that reads a prompt once for all replies sampled from it: to sample them, and to score them.
 
 The same holds as in `petoolkit.training.fast_steps`: what TRL's loss gets is equal, and is compared before the first
-step. TRL shuffles replies before it splits them into batches, so a batch holds any number of replies to each of its
-prompts, and prompts are padded on the left.
+step. A batch holds any number of replies to each of its prompts, and prompts are padded on the left.
 """
 
 from collections.abc import Callable
@@ -12,8 +11,9 @@ import torch
 from transformers import GenerationConfig
 from transformers.cache_utils import Cache
 from trl import GRPOTrainer
+from trl.trainer.utils import split_tensor_dict
 
-from petoolkit.evaluator.models.hf_batch import generate_replies
+from petoolkit.evaluator.models.shared_prompts import generate_to_shared_prompts
 from petoolkit.training.fast_steps import AnswersLayer, PromptLayer, fast_steps, why_prompts_are_not_shared
 
 _COMPARED_PROMPT_TOKENS = (192, 128)
@@ -47,13 +47,31 @@ class FastGRPOTrainer(GRPOTrainer):
             finally:
                 self._is_fast = False
 
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        """A batch to train on, as TRL makes it, with the replies to a prompt kept together.
+
+        TRL shuffles replies before it splits them into batches. Where all of them belong to one update, their order
+        does not matter, and a prompt whose replies stand together is read in fewer batches.
+        """
+        options: Any = self.args
+        policy: Any = self.model
+        steps = options.steps_per_generation
+        is_one_update = self.num_iterations == 1 and options.gradient_accumulation_steps % steps == 0
+        if not (self._is_fast and policy.training and is_one_update):
+            return super()._prepare_inputs(generation_batch)
+        buffered: Any = self._buffered_inputs
+        if self._step % steps == 0 or buffered is None:
+            buffered = split_tensor_dict(self._generate_and_score_completions(generation_batch), steps)
+            self._buffered_inputs = buffered
+        return buffered[self._step % steps]
+
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
         """Sample a reply to each prompt; returns the replies' token ids and `None`."""
         options: Any = self.args
         if not self._is_fast or any(getattr(options, name) != value for name, value in _OWN_SAMPLING.items()):
             return super()._generate_single_turn(prompt_ids, *args, **kwargs)
         config = GenerationConfig(
-            do_sample=False,  # `generate_replies` samples
+            do_sample=False,  # `generate_to_shared_prompts` samples
             max_new_tokens=self.max_completion_length,
             eos_token_id=self.eos_token_ids,
             pad_token_id=self._tokenizer.pad_token_id,
@@ -64,7 +82,9 @@ class FastGRPOTrainer(GRPOTrainer):
         model.eval()  # dropout would sample from another model than the one that is scored
         try:
             with self.accelerator.autocast():
-                replies = generate_replies(model.get_base_model(), prompt_ids, seeds, self.temperature, config)
+                replies = generate_to_shared_prompts(
+                    model.get_base_model(), prompt_ids, seeds, self.temperature, config
+                )
         finally:
             model.train(was_training)
         return replies, None

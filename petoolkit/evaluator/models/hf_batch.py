@@ -37,14 +37,14 @@ def generate_replies(
         generated = model.generate(
             ids,
             attention_mask=mask,
-            past_key_values=_prefill(model, prompts, config.max_new_tokens),
+            past_key_values=read_prompts(model, prompts, config.max_new_tokens),
             generation_config=config,
             logits_processor=LogitsProcessorList(noise),
         )
-    return [_without_padding(reply, config.eos_token_id) for reply in generated[:, width:].tolist()]
+    return [up_to_end(reply, config.eos_token_id) for reply in generated[:, width:].tolist()]
 
 
-def _without_padding(reply: list[int], ends: list[int]) -> list[int]:
+def up_to_end(reply: list[int], ends: list[int]) -> list[int]:
     """The tokens up to the first end token."""
     return reply[: next((length for length, token in enumerate(reply, 1) if token in ends), len(reply))]
 
@@ -66,7 +66,7 @@ class GumbelNoise(LogitsProcessor):
         return scores / self._temperature - drawn.log()
 
 
-def _prefill(model: Any, prompts: Sequence[list[int]], new_tokens: int) -> Cache | None:
+def read_prompts(model: Any, prompts: Sequence[list[int]], new_tokens: int) -> Cache | None:
     """Keys and values of all prompts without their last tokens, left-padded, with space for `new_tokens`.
 
     `None` for models whose cache holds more than keys and values (sliding windows, recurrent states): `generate` then
