@@ -43,6 +43,13 @@ PIECES += [
 PIECES += ['{"name": "x", "arguments": {}} ', '", "parameters": {}}', '{"tool_name": "a\n', '{"a":1' + "1" * 100]
 PIECES += ["<think>", "</think>", '<think>{"a": 1}', "<|channel|>", "<|channel|>final", "analysis", "assistantfinal"]
 PIECES += ["T", "T ", "T(", "T(a)", "T<", NAME, NAME + "{", NAME + '{"a":', NAME + "(", NAME + "(a=("]
+PIECES += [
+    NAME + "{a:",
+    NAME + '{a:<|"|>',
+    NAME + "{a:[1,1,1,",
+    NAME + "</function",
+    f'name="{NAME}">\n<x:parameter name="a">',
+]
 PIECES += [NAME + "\n<parameter=a>", "<arg_key>a</arg_key>", "T\n<arg_key>a</arg_key>\n<arg_value>"]
 WHOLE = {
     '{"a":[ x 400, numbers': '{"a":[' * 400 + "1," * 50_000,

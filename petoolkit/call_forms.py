@@ -128,7 +128,7 @@ _ARGUMENT = re.compile(
 _WITHOUT_ARGUMENTS = re.compile(r"\"?>?\s{0,20}</(?:function|tool_call|(?:\w{1,20}:)?invoke)>")
 _MOST_NAMES = 20  # occurrences of a name that are looked at
 _JSON_WORDS = {"true": True, "false": False, "null": None}
-_LONGEST_CALL = 4000  # characters of `NAME(key=value, ...)`
+_LONGEST_CALL = 4000  # characters of `NAME(key=value, ...)` and `NAME{key:value, ...}`
 
 
 def calls_by_name(text: str, tools: Collection[str]) -> Iterator[tuple[int, str, dict[str, Any] | int]]:
@@ -154,7 +154,10 @@ def calls_by_name(text: str, tools: Collection[str]) -> Iterator[tuple[int, str,
             if _WITHOUT_ARGUMENTS.match(text, end):
                 yield start, name, {}
                 continue
-            if text.startswith("{", end) and (arguments := quoted_arguments(text, end)) is not None:
+            if (
+                text.startswith("{", end)
+                and (arguments := quoted_arguments(text[end : end + _LONGEST_CALL])) is not None
+            ):
                 yield start, name, arguments
                 continue
             between = _BETWEEN.match(text, end)

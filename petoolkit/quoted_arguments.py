@@ -10,10 +10,10 @@ _NUMBER_OR_WORD = re.compile(r"\s*(-?\d{1,400}(?:\.\d{1,400})?(?:[eE][+-]?\d{1,4
 _DEEPEST = 50
 
 
-def quoted_arguments(text: str, position: int) -> dict[str, Any] | None:
-    """The object that begins at a position of a text; `None` if there is none in this form, or it is JSON."""
+def quoted_arguments(text: str) -> dict[str, Any] | None:
+    """The object that a text begins with; `None` if there is none in this form, or it is JSON."""
     try:
-        value, _ = _value(text, position, 0)
+        value, _ = _value(text, 0, 0)
     except ValueError:
         return None
     return value if isinstance(value, dict) else None

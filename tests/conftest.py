@@ -50,7 +50,7 @@ WHOLE = {
         "test_tiny_run",
         "test_trainer_rows",
     ),
-    *("test_python_api", "test_python_model", "test_rows_as_data"),
+    *("test_python_api", "test_python_model", "test_rows_as_data", "test_native_chat", "test_native_training"),
 }
 
 

@@ -8,14 +8,13 @@ import re
 from pathlib import Path
 
 import pytest
-import trl
 from click.testing import CliRunner
 from conftest import ROOT
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, prediction, reply, row, tool
 from scripted_server import ScriptedServer
 from tiny_model import make_tiny_model
-from tool_templates import FAMILIES
+from tool_templates import FAMILIES, REAL, WITH_CALLS, WITHOUT_TOOLS, special_tokens
 from transformers import AutoTokenizer
 
 from petoolbench import SETTINGS, InputError, render_messages
@@ -31,16 +30,7 @@ from petoolkit.evaluator.records import AskedOptions, Manifest
 from petoolkit.evaluator.results_folder import begin_results, read_results
 from petoolkit.replies import READERS
 
-REAL = {
-    path.stem: path
-    for path in sorted((Path(trl.__file__).parent / "chat_templates").glob("*.jinja"))
-    if not path.stem.endswith("_training")
-}
-WITHOUT_TOOLS = {"cohere", "cohere2", "deepseek_r1_distill", "deepseekv3", "gemma", "gemma3", "idefics3", "llama3"}
-WITHOUT_TOOLS |= {"llava_next", "phi3", "phi3_5", "qwen2_5_vl", "smolvlm"}
-WITHOUT_CALLS = {"lfm2"}  # it shows tools, and writes no call
 UNQUOTED = {"lfm2_2_5", "lfm2_2_5_v2"}  # their texts with a quotation mark or a line break are no Python
-SPECIAL = re.compile(r"<\|\"\|>|<\|?[\w/:\uff5c\u2581]{2,}\|?>|<\uff5c[^\uff5c]+\uff5c>|\[/?[A-Z_]+\]")
 ROW = row("u1", "chronological", "Aerwyn", [past_call("Cirrox")])
 CITY, DAYS, WORDS = (
     {"name": name, "type": kind, "description": "", "default": None, "schema": None}
@@ -68,7 +58,7 @@ def chat(tiny, tmp_path):
     def make(template: str | Path, special=None, **options) -> ChatTokenizer:
         text = template if isinstance(template, str) else template.read_text()
         tokenizer = AutoTokenizer.from_pretrained(tiny)
-        tokens = set(SPECIAL.findall(text)) - {"<s>", "</s>", "<think>", "</think>"} if special is None else special
+        tokens = special_tokens(template) if special is None else special
         tokenizer.add_special_tokens({"additional_special_tokens": sorted(tokens)})
         tokenizer.chat_template = text
         tokenizer.save_pretrained(tmp_path / "model")
@@ -101,7 +91,7 @@ def check_calls(made: ChatTokenizer, calls=CALLS) -> None:
 # --- templates ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(REAL.keys() - WITHOUT_TOOLS - WITHOUT_CALLS))
+@pytest.mark.parametrize("name", sorted(WITH_CALLS))
 def test_a_call_that_a_real_template_writes_is_read_as_it_was(chat, name):
     made = chat(REAL[name])
     candidates = ROW["candidate_tools"]

@@ -12,7 +12,7 @@ from peft import LoraConfig
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import CITY, DATASET_FACTS, past_call, row, tool
 from tiny_model import make_tiny_model
-from tool_templates import FAMILIES
+from tool_templates import FAMILIES, REAL, WITH_CALLS, special_tokens
 from transformers import AutoTokenizer
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
@@ -25,6 +25,8 @@ from petoolkit.evaluator.models.model_kinds import make_chat
 from petoolkit.evaluator.models.native_tools import NativeTools
 from petoolkit.evaluator.options import Options
 from petoolkit.evaluator.prompts.window import shown_messages
+from petoolkit.training.grpo_fast_steps import FastGRPOTrainer
+from petoolkit.training.grpo_trainer import RewardedTrainer
 from petoolkit.training.pair_dataset import answers_of, read_pairs
 from petoolkit.training.row_fitting import fit_row, fit_rows
 from petoolkit.training.sft_trainer import sft_dataset
@@ -35,6 +37,8 @@ from trainer import dpo, pairs, sft
 HISTORY = [past_call(provider) for provider in ("Cirrox", "Equandra", "Dovarque", "Cirrox")]
 ROW = row("u1", "chronological", "Aerwyn", HISTORY)
 GOLD = gold_call(ROW)
+# With these, TRL leaves the end of the prompt out of its rows, and says so.
+OTHER_CONTEXT = {name for name in WITH_CALLS if name.startswith("nemotron")}
 REJECTED = GOLD.replace("Aerwyn", "Cirrox").replace("Oslo", "Oslo, (by the 'sea')")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -47,10 +51,12 @@ def tiny(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def chat(tiny, tmp_path):
-    """Makes the tokenizer of a family."""
+    """Makes the tokenizer of a family, or of a real template."""
 
     def make(name: str) -> TrainingChat:
-        template, special = FAMILIES[name]
+        template, special = (
+            FAMILIES[name] if name in FAMILIES else (REAL[name].read_text(), special_tokens(REAL[name]))
+        )
         tokenizer = AutoTokenizer.from_pretrained(tiny)
         tokenizer.add_special_tokens({"additional_special_tokens": list(special)})
         tokenizer.chat_template = template
@@ -111,23 +117,34 @@ def _more(trainer) -> tuple:
     return (False, None, "train") if isinstance(trainer, SFTTrainer) else ("train",)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", [*FAMILIES, *sorted(WITH_CALLS - OTHER_CONTEXT)])
 def test_tokens_and_labels_of_sft_are_those_of_trl(chat, trl, name):
     made = chat(name)
     fitted = fit_row(ROW, [GOLD], made, 8_000)
     ours = sft_dataset([fitted])[0]
-    theirs = prepared(trl.sft, made, conversation(fitted, FAMILIES[name][0]))
-    end = len(ours["input_ids"])
-    assert ours["input_ids"] == theirs["input_ids"][:end]
-    assert ours["labels"] == theirs["labels"][:end]
-    assert made.tokenizer.decode(theirs["input_ids"][end:]).strip() == "", "what stands behind the end of the turn"
+    theirs = prepared(trl.sft, made, conversation(fitted, made.tokenizer.chat_template))
+    ids, labels = ours["input_ids"], ours["labels"]
+    if ids[0] != theirs["input_ids"][0]:  # the tiny tokenizer puts a BOS, and these models' own tokenizers do not
+        assert ids[0] == made.tokenizer.bos_token_id
+        ids, labels = ids[1:], labels[1:]
+    assert ids == theirs["input_ids"][: len(ids)]
+    assert labels == theirs["labels"][: len(ids)]
+    assert made.tokenizer.decode(theirs["input_ids"][len(ids) :]).strip() == "", "what stands behind the turn's end"
+
+
+@pytest.mark.parametrize("name", sorted(OTHER_CONTEXT))
+def test_the_prompt_stays_the_evaluations_where_a_template_writes_another_one_before_calls(chat, name):
+    made = chat(name)
+    fitted = fit_row(ROW, [GOLD], made, 8_000)
+    assert made.tokenizer.decode(fitted.prompt_ids).endswith("<think>\n")
+    assert made.tokenizer.decode(fitted.answer_ids[0]).startswith("</think>\n<tool_call>")
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_tokens_of_dpo_are_those_of_trl(chat, trl, name):
     made = chat(name)
     fitted = fit_row(ROW, [GOLD, REJECTED], made, 8_000)
-    theirs = prepared(trl.dpo, made, conversation(fitted, FAMILIES[name][0]))
+    theirs = prepared(trl.dpo, made, conversation(fitted, made.tokenizer.chat_template))
     assert fitted.prompt_ids == theirs["prompt_ids"]
     for ours, side in zip(fitted.answer_ids, ("chosen", "rejected"), strict=True):
         assert ours == theirs[f"{side}_ids"][: len(ours)]
@@ -192,6 +209,18 @@ def test_a_rejected_call_of_a_tool_that_does_not_exist_and_names_that_change_are
         ids = made.encode_answer(f"Sure: {answer}", tools)
         assert made.read(ids, tools) == answer
         assert "Sure" not in made.tokenizer.decode(ids)
+
+
+def test_grpo_rewards_the_call_that_a_native_reply_is(chat, monkeypatch):
+    made = chat("qwen")
+    ids = [made.encode_answer(answer, ROW["candidate_tools"]) for answer in (GOLD, REJECTED)]
+    monkeypatch.setattr(FastGRPOTrainer, "_generate", lambda self, prompts: ([], ids, None, None, "logs"))
+    trainer = object.__new__(RewardedTrainer)
+    trainer._chat, trainer._row_ids = made, [ROW["id"], ROW["id"]]
+    trainer._candidate_tools = {ROW["id"]: ROW["candidate_tools"]}
+    _, _, _, completions, logs = trainer._generate([])
+    assert [one[0]["content"] for one in completions] == [GOLD, REJECTED]
+    assert logs == "logs"
 
 
 # --- whole runs -----------------------------------------------------------------------------------------------------

@@ -1,4 +1,25 @@
-"""Chat templates with tools, in the manner of model families: short ones of our own, for tests."""
+"""Chat templates with tools: real ones, which TRL ships, and short ones of our own in the manner of model families."""
+
+import re
+from pathlib import Path
+
+import trl
+
+REAL = {
+    path.stem: path
+    for path in sorted((Path(trl.__file__).parent / "chat_templates").glob("*.jinja"))
+    if not path.stem.endswith("_training")
+}
+WITHOUT_TOOLS = {"cohere", "cohere2", "deepseek_r1_distill", "deepseekv3", "gemma", "gemma3", "idefics3", "llama3"}
+WITHOUT_TOOLS |= {"llava_next", "phi3", "phi3_5", "qwen2_5_vl", "smolvlm"}
+WITH_CALLS = REAL.keys() - WITHOUT_TOOLS - {"lfm2"}  # which shows tools, and writes no call
+_SPECIAL = re.compile(r"<\|\"\|>|<\|?[\w/:\uff5c\u2581]{2,}\|?>|<\uff5c[^\uff5c]+\uff5c>|\[/?[A-Z_]+\]")
+
+
+def special_tokens(template: Path) -> list[str]:
+    """The texts in a template that look like special tokens."""
+    return sorted(set(_SPECIAL.findall(template.read_text())) - {"<s>", "</s>", "<think>", "</think>"})
+
 
 _TURNS = "{{ bos_token }}{% for m in messages %}"
 _END = "{% endfor %}{% if add_generation_prompt %}"
