@@ -13,13 +13,14 @@ import torch
 from accelerate import Accelerator
 from conftest import ROOT
 from huggingface_hub import HfApi
-from learnt_calls import REPLY_TOKENS, make_adapter, make_base, write_rows
+from learnt_calls import REPLY_TOKENS, TRAIN, make_adapter, make_base, write_rows
 from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 import petoolkit.training.adapter_folder
 from petoolbench import InputError
+from petoolkit.evaluator.chat_rows import gold_call
 from petoolkit.training import grpo_fast_steps, grpo_trainer
 from petoolkit.training.fast_steps import fast_forward
 from petoolkit.training.grpo_fast_steps import read_groups
@@ -218,6 +219,33 @@ def test_a_training_that_learns_nothing_is_told_so_once(base, dataset, tmp_path,
     said = capsys.readouterr().out
     assert said.count(f"Warning: all replies of step 1 are cut at max_completion_length {REPLY_TOKENS}; raise it") == 1
     assert said.count("Warning: in 2 steps, no two replies to one prompt differed in their reward, so nothing") == 1
+
+
+def test_native_calls_are_rewarded_as_calls_in_text(base, dataset, tmp_path, monkeypatch):
+    """In the format `tools`, of gold calls as the chat template renders them."""
+    asked = []
+
+    def gold_calls(model, prompts, *_):
+        row_ids, chat = asked[0]._row_ids, asked[0]._chat
+        rows = {row["id"]: row for row in TRAIN}
+        return [chat.encode_answer(gold_call(rows[one]), rows[one]["candidate_tools"]) for one in row_ids]
+
+    begin = RewardedTrainer.__init__
+    monkeypatch.setattr(
+        RewardedTrainer, "__init__", lambda self, **given: (asked.append(self), begin(self, **given))[1]
+    )
+    monkeypatch.setattr(grpo_fast_steps, "generate_to_shared_prompts", gold_calls)
+    more = ("--format", "tools", "--max_steps", 1, "--save_strategy", "no", "--max_completion_length", 120)
+    native = train(base, dataset, tmp_path / "run", *more)
+    assert {name: native.log[0][f"rewards/{name}/mean"] for name in REWARDS} == dict.fromkeys(REWARDS, 1)
+    assert json.loads((tmp_path / "run" / "training.json").read_text())["batch"] == 8
+    assert "| replies an update | 8 |" in (tmp_path / "run" / "README.md").read_text()
+
+
+def test_a_vllm_server_that_is_not_there_is_one_sentence():
+    said = r"can't be reached\. See vllm_server_base_url, or leave use_vllm out"
+    with pytest.raises(InputError, match=said), grpo_trainer.explain_vllm_errors():
+        raise ConnectionError("The vLLM server can't be reached.")
 
 
 def test_sampling_that_only_trl_knows_is_left_to_it(base, dataset, tmp_path, monkeypatch):

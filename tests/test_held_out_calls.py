@@ -133,7 +133,8 @@ def test_the_best_checkpoint_is_kept(base, dataset, tmp_path, monkeypatch, scrip
         HeldOutCalls, "scores", lambda _, trainer: {"eval_tool_acc": of_steps[trainer.state.global_step]}
     )
     more = ["--eval_strategy", "steps", "--eval_steps", 2, "--load_best_model_at_end", "true"]
-    run(script, base, dataset, tmp_path / "run", *more, "--metric_for_best_model", "tool_acc")
+    log = run(script, base, dataset, tmp_path / "run", *more, "--metric_for_best_model", "tool_acc")
+    assert by_step(log, "eval_reward" if script is grpo else "eval_loss") == [2, 4]
     kept, best = (
         load_file(folder / "adapter_model.safetensors")
         for folder in (tmp_path / "run", tmp_path / "run" / "checkpoint-2")

@@ -18,7 +18,13 @@ from petoolkit.evaluator.results_folder import writing
 from petoolkit.folder_lock import check_outside
 from petoolkit.training.adapter_folder import write_adapter_folder
 from petoolkit.training.arguments import AdapterArguments, GRPOArguments, PolicyArguments
-from petoolkit.training.grpo_trainer import RewardedTrainer, check_gold_calls_fit, describe_grpo, grpo_dataset
+from petoolkit.training.grpo_trainer import (
+    RewardedTrainer,
+    check_gold_calls_fit,
+    describe_grpo,
+    explain_vllm_errors,
+    grpo_dataset,
+)
 from petoolkit.training.held_out_calls import held_out_calls
 from petoolkit.training.model_loading import load_policy, set_model_init_kwargs
 from petoolkit.training.option_checks import check_grpo_options, check_options
@@ -65,16 +71,17 @@ def train_adapter(script_args: PolicyArguments, training_args: GRPOArguments, mo
         say(f"Validation: {eval_counts}")
 
     # Initialize the trainer
-    trainer = RewardedTrainer(
-        chat=chat,
-        rows=rows.rows,
-        model=load_policy(training_args, model_args, script_args.sft_adapter),
-        args=training_args,
-        train_dataset=grpo_dataset(train_rows),
-        eval_dataset=grpo_dataset(eval_rows) if eval_rows else None,
-        held_out=held_out_calls(training_args, rows.validation, eval_rows, chat),
-        peft_config=None if script_args.sft_adapter else model_args.peft_config(),
-    )
+    with explain_vllm_errors():
+        trainer = RewardedTrainer(
+            chat=chat,
+            rows=rows.rows,
+            model=load_policy(training_args, model_args, script_args.sft_adapter),
+            args=training_args,
+            train_dataset=grpo_dataset(train_rows),
+            eval_dataset=grpo_dataset(eval_rows) if eval_rows else None,
+            held_out=held_out_calls(training_args, rows.validation, eval_rows, chat),
+            peft_config=None if script_args.sft_adapter else model_args.peft_config(),
+        )
     check_no_row_dropped(trainer.train_dataset, len(train_rows))
     say(describe_trained_weights(trainer.model))
     say(describe_grpo(script_args, training_args))

@@ -1,6 +1,7 @@
 """The trainer of the GRPO stage, its rows, and what it says while it trains."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from datasets import Dataset
@@ -83,6 +84,21 @@ class RewardedTrainer(CallScoresMixin, ReferenceAdapterMixin, FiniteLossMixin, N
                 "learnt; raise temperature or num_generations, give a reward_weights that is not 0, or start from "
                 "another adapter."
             )
+
+
+@contextmanager
+def explain_vllm_errors() -> Iterator[None]:
+    """Turn the error of a vLLM server that the block cannot reach into one sentence.
+
+    Raises:
+        InputError: if there is no such server (`vllm_mode server`).
+    """
+    try:
+        yield
+    except ConnectionError as error:
+        raise InputError(
+            f"{error} See vllm_server_base_url, or leave use_vllm out to sample with transformers."
+        ) from None
 
 
 def check_gold_calls_fit(rows: Iterable[FittedRow], most: int) -> None:

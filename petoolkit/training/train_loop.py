@@ -131,6 +131,10 @@ def _advice_on_memory(trainer: Any) -> Iterator[None]:
                 f"halve per_device_train_batch_size (now {args.per_device_train_batch_size}) and double "
                 f"gradient_accumulation_steps (now {args.gradient_accumulation_steps})"
             )
+        if getattr(args, "steps_per_generation", 1) > 1:
+            ways.append(
+                f"lower steps_per_generation (now {args.steps_per_generation}), to sample fewer replies at once"
+            )
         if not args.activation_checkpointing:
             ways.append("turn activation_checkpointing on")
         ways.append(f"lower max_length (now {args.max_length})")

@@ -60,7 +60,7 @@ class TrainingRecord:
         dataset_revision: its commit on the Hub.
         fingerprint: of the rows given, 16 hexadecimal digits.
         counts: numbers of rows, by what they count.
-        batch: rows of an update.
+        batch: rows of an update; in GRPO, sampled replies.
         steps: number of updates.
         epochs: passes over the rows to train on.
         options: options that differ from the library's defaults, by name.
