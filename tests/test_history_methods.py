@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from fakes import WordEncoder
 from petoolkit.builder.dataset_folder import write_dataset
+from report_folders import OPTIONS, folders, scores
 from rows import CITY, DATASET_FACTS, reply, row, tool
 from scripted_server import ScriptedServer
 
@@ -18,6 +19,9 @@ from petoolkit.evaluator.history_methods.shown_rows import HistoryView
 from petoolkit.evaluator.models.baselines import predict
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.records import Manifest, Scores
+from petoolkit.evaluator.report.history_tables import history_methods
+from petoolkit.evaluator.report.report_figures import draw_figures
+from petoolkit.evaluator.report.run_groups import group_runs
 
 CANDIDATES = [
     tool("Aerwyn", "forecast", "Weather forecast for a city", "No fee and no key.", [CITY]),
@@ -198,3 +202,35 @@ def test_compare_names_the_methods(dataset, tmp_path):
         run(dataset, tmp_path / "b", server, "last:1")
     found = CliRunner().invoke(main, ["compare", str(tmp_path / "a"), str(tmp_path / "b")]).output
     assert "A is openai:m (history full), B is openai:m (history last:1)" in " ".join(found.split())
+
+
+def test_a_report_puts_accuracy_beside_tokens_by_method(tmp_path):
+    def spent(tokens, memory=None):
+        return {"prompt_tokens": tokens, "completion_tokens": 600, "cost_usd": 2.0, "memory": memory}
+
+    memory = {"calls": 40, "prompt_tokens": 30_000, "completion_tokens": 0, "seconds": 8.5, "cost_usd": 0.5}
+    results = [
+        scores("openai:m", usage=spent(600_000)),
+        scores("openai:m", options=OPTIONS | {"history": "last:5"}, usage=spent(300_000)),
+        scores("openai:m", options=OPTIONS | {"history": "profile"}, usage=spent(60_000, memory)),
+        scores("openai:n", options=OPTIONS | {"history": "profile"}),
+    ]
+    (group,) = group_runs([Scores.read(folder) for folder in folders(tmp_path, *results)])
+    (table,) = history_methods(group)
+    cells = {row.name: [cell.text for cell in row.cells] for row in table.rows}
+    assert list(cells) == ["openai:m", "openai:m, history last:5", "openai:m, history profile"]
+    answered = 300
+    assert cells["openai:m, history profile"][3:] == [
+        f"{(60_000 + 600 + 30_000) / answered:,.0f}",
+        "40",
+        "30,000",
+        "8.50",
+        "\N{EN DASH}",
+        "$2.50",
+    ]
+    assert cells["openai:m"][3:6] == ["2,002", "0", "0"]
+    drawn, _ = draw_figures(group)
+    assert drawn["history-methods"].finding.startswith("openai:m: history full has the highest Tool Acc, ")
+    assert "history profile takes the fewest tokens, " in drawn["history-methods"].finding
+    (alone,) = group_runs([Scores.read(folder) for folder in folders(tmp_path / "alone", results[0])])
+    assert history_methods(alone) == [] and "history-methods" in draw_figures(alone)[1]

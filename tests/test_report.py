@@ -500,7 +500,7 @@ def test_figures_are_real_and_say_what_they_show(written):
     page, _, parsed = written
     markdown = (page.parent / "report.md").read_text()
     files = re.findall(r"\]\((figures/[^)]+\.png)\)", markdown)
-    names = ("tool-acc", "history", "tokens")
+    names = ("tool-acc", "history", "history-methods", "tokens")
     assert files == [f"figures/1-{name}.png" for name in names]
     for file in files:
         with Image.open(page.parent / file) as image:

@@ -12,7 +12,7 @@ from rich.text import Text
 from petoolkit.evaluator.terminal_layout import FittedTable, beginning_of
 from petoolkit.replies import HOW_READ, READERS
 from petoolkit.scoring import METRICS
-from petoolkit.text import ALL, percent, points, printable, setting_label, with_interval
+from petoolkit.text import ALL, counted, percent, points, printable, setting_label, with_interval
 
 if TYPE_CHECKING:
     from petoolkit.evaluator.records import Manifest, Scores
@@ -72,6 +72,12 @@ def score_notes(results: "Iterable[Scores]") -> Iterator[str]:
             yield f"{_model(result)}: read otherwise than asked were {found}."
         if result.cut_prompts:
             yield f"{_model(result)}: {result.cut_prompts:,} prompts were cut by the server."
+        if memory := result.usage.memory:
+            tokens = (memory.prompt_tokens or 0) + (memory.completion_tokens or 0)
+            yield (
+                f"{_model(result)}: history {result.options.history} took {counted(memory.calls, 'call')}, {tokens:,} "
+                f"tokens and {memory.seconds:,.1f} s before the requests were asked."
+            )
         if counts.shortened:
             yield f"{_model(result)}: {counts.shortened:,} prompts were shortened to the window."
 

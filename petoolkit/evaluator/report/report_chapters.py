@@ -1,12 +1,13 @@
 """The contents of a report, in the order in which readers want them; each form loops over its tables and figures."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from petoolkit.audit_tables import resolution_sentence, verdict
 from petoolkit.evaluator.report import paper_tables, run_tables
 from petoolkit.evaluator.report import report_findings as findings
+from petoolkit.evaluator.report.history_tables import history_methods
 from petoolkit.evaluator.report.preference_tables import counterfactual_tables, preference_headline
 from petoolkit.evaluator.report.report_audit import given_away, solvers
 from petoolkit.evaluator.report.report_figures import ReportFigure, draw_figures
@@ -156,6 +157,7 @@ def _chapter(group: RunGroup, groups: int) -> Chapter:
                     run_tables.breakdown(group, "gold_position", ALL, "position of the gold tool"),
                 ],
             ),
+            *_history_methods(group, section),
             section(
                 "The rows",
                 (),
@@ -173,6 +175,12 @@ def _chapter(group: RunGroup, groups: int) -> Chapter:
             section("Models, data and options", (), run_tables.what_was_run(group)),
         ],
     )
+
+
+def _history_methods(group: RunGroup, section: Callable[..., Section]) -> list[Section]:
+    """What models were shown of histories; no section where no model was asked with several methods."""
+    tables = history_methods(group)
+    return [section("What is shown of a history", ("history-methods",), *tables)] if tables else []
 
 
 def _not_drawn_findings(group: RunGroup, not_drawn: dict[str, str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Literal
 from petoolkit.audit_figure import audit_figure
 from petoolkit.audit_tables import verdict
 from petoolkit.evaluator.records import Score
+from petoolkit.evaluator.report import history_tables
 from petoolkit.evaluator.report import report_findings as findings
 from petoolkit.evaluator.report.dot_plots import (
     MARKS,
@@ -21,12 +22,12 @@ from petoolkit.evaluator.report.dot_plots import (
     Reference,
     beside,
     dot_plot,
-    legend,
     name_row,
     rows_from_above,
 )
 from petoolkit.evaluator.report.run_groups import HistoryPair, Run, RunGroup
 from petoolkit.evaluator.report.table_parts import kind_of_run
+from petoolkit.evaluator.report.token_plots import accuracy_against
 from petoolkit.figure_style import BLUE, GREY, PALE, RED, figure_style
 from petoolkit.scoring import METRICS
 from petoolkit.text import ALL, percent, points, setting_label, shortened
@@ -153,61 +154,19 @@ def _overview(group: RunGroup) -> Figure:
 
 
 def _tokens(group: RunGroup) -> Figure:
-    """Accuracy against tokens a reply; each model's name stands beside the plot, with a line to its mark."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    runs = findings.with_tokens(group)
+    found = [(run, run.result.tokens_a_reply or 0.0, run.result.score(ALL, "tool_acc")) for run in runs]
+    return accuracy_against(found, "tokens of a reply (logarithmic)", f"{_TOOL_ACC}, %")
 
-    points_of = [
-        (run, tokens, run.result.score(ALL, "tool_acc"))
-        for run in group.runs
-        if (tokens := run.result.tokens_a_reply) is not None
+
+def _history_methods(group: RunGroup) -> Figure:
+    by_model = history_tables.with_known_tokens(group)
+    found = [
+        (run, run.result.tokens_a_request or 0.0, run.result.score(ALL, "tool_acc"))
+        for runs in by_model
+        for run in runs
     ]
-    figure = Figure((WIDTH, max(2.6, 0.9 + 0.22 * len(points_of))))
-    axes = figure.subplots()
-    axes.set_xscale("log")
-    for run, tokens, score in points_of:
-        shape, colour = MARKS[kind_of_run(run)]
-        if score.low is not None and score.high is not None:
-            axes.plot([tokens, tokens], [100 * score.low, 100 * score.high], color=colour, linewidth=1.5)
-        axes.plot(tokens, 100 * (score.value or 0), shape, color=colour, markersize=6)
-    xs = [tokens for _, tokens, _ in points_of]
-    axes.set_xlim(min(xs) / 1.5, max(xs) * 1.5)
-    axes.set_ylim(0, 100)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda tokens, _: f"{tokens:,.0f}"))
-    axes.xaxis.set_minor_locator(NullLocator())
-    ordered = sorted(points_of, key=lambda point: point[2].value or 0)
-    heights = _apart([100 * (score.value or 0) for _, _, score in ordered], min(7.0, 100 / len(ordered)))
-    for (run, tokens, score), height in zip(ordered, heights, strict=True):
-        axes.annotate(
-            shortened(run.label, 34),
-            (tokens, 100 * (score.value or 0)),
-            (1.03, height),
-            textcoords=axes.get_yaxis_transform(),
-            va="center",
-            fontsize=9,
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": PALE,
-                "linewidth": 0.7,
-                "shrinkA": 0,
-                "shrinkB": 4,
-                "relpos": (0, 0.5),
-            },
-        )
-    axes.set_xlabel("tokens of a reply (logarithmic)")
-    axes.set_ylabel(f"{_TOOL_ACC}, %")
-    legend(figure, [kind for kind in MARKS if kind in {kind_of_run(run) for run, _, _ in points_of}])
-    return figure
-
-
-def _apart(heights: list[float], gap: float) -> list[float]:
-    """Ascending heights moved as little as can be so that neighbours are a gap apart, within 0 and 100."""
-    from scipy.optimize import isotonic_regression
-
-    steps = [number * gap for number in range(len(heights))]
-    placed = isotonic_regression([height - step for height, step in zip(heights, steps, strict=True)]).x
-    return [min(max(one, 0.0), 100 - steps[-1]) + step for one, step in zip(placed.tolist(), steps, strict=True)]
+    return accuracy_against(found, "tokens of a request, all told (logarithmic)", f"{_TOOL_ACC}, %", by_model)
 
 
 def _history_pairs(group: RunGroup) -> Figure:
@@ -328,6 +287,15 @@ QUESTIONS = (
         lambda group: "" if group.pairs else _HOW_TO_PAIR,
         findings.history_pairs,
         _history_pairs,
+    ),
+    Question(
+        "history-methods",
+        lambda group: "What does each way to show a history cost, and what is it worth?",
+        lambda group: (
+            "" if history_tables.with_known_tokens(group) else "no model was asked with several methods (--history)"
+        ),
+        history_tables.accuracy_and_tokens,
+        _history_methods,
     ),
     Question(
         "history-length",

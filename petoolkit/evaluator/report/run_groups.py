@@ -111,7 +111,7 @@ class RunGroup:
         return [
             HistoryPair(a.label, a, b)
             for a, b in product(with_history, without_history)
-            if _pair_key(a.result) == _pair_key(b.result)
+            if pair_key(a.result) == pair_key(b.result)
         ]
 
     def best_rule(self, setting: str, metric: str, reader: str = READERS[0]) -> BestRule | None:
@@ -161,7 +161,8 @@ def group_runs(results: list[Scores]) -> list[RunGroup]:
     return groups
 
 
-def _pair_key(result: Scores) -> tuple:
+def pair_key(result: Scores) -> tuple:
+    """What is equal of runs that differ in what was shown of histories, in seeds and repeats alone."""
     return result.model, result.options.model_dump(exclude=_MAY_DIFFER_IN_A_PAIR)
 
 
