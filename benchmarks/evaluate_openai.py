@@ -16,6 +16,7 @@ from machine import heading, shared_file
 
 from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.evaluate import prediction_line
+from petoolkit.evaluator.history_methods.shown_rows import ShownRow
 from petoolkit.evaluator.models.model_kinds import make_model
 from petoolkit.evaluator.models.processes import Rank
 from petoolkit.evaluator.options import Connection, Options
@@ -41,7 +42,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             model = make_model("openai:any", options, connection, Usage(None), rows, list)
             started = time.perf_counter()
-            asked = [(row, repeat) for repeat in range(REPEATS) for row in rows]
+            asked = [(ShownRow(row), repeat) for repeat in range(REPEATS) for row in rows]
             prompts = list(make_prompts(asked, model, options, {}))
             prepared = time.perf_counter() - started
             with appending(Path(folder), Rank()) as keep:
