@@ -1,11 +1,13 @@
 """`--history profile`, `notes` and `python:`: what is made of histories before the requests are asked."""
 
+import importlib.util
 import json
 import re
 import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, reply
 from scripted_server import ScriptedServer, text_of
@@ -295,6 +297,18 @@ def test_training_rows_have_the_calls_that_a_memory_recalls(memory):
             shown_training_rows(f"python:{memory}:{name}", CHRONOLOGICAL)
     with pytest.raises(InputError, match="history profile is a text that the model writes when it is asked"):
         shown_training_rows("profile", CHRONOLOGICAL)
+
+
+@pytest.mark.slow
+def test_mem0_is_a_memory(dataset, tmp_path):
+    if importlib.util.find_spec("mem0") is None:
+        pytest.skip("it needs mem0: pip install mem0ai")
+    with ScriptedServer(sound) as server:
+        method = f"python:{ROOT / 'examples' / 'mem0_memory.py'}:Mem0Memory"
+        scored = run(dataset, tmp_path, server, method, "chronological")
+        assert all(system(body).count("provider_description") > 1 for body in server.requests)
+    assert scored.counts["all"].missing == 0
+    assert {len(line["calls"]) for line in lines(tmp_path, "memories.jsonl")} == {2}
 
 
 def test_a_damaged_line_is_named(dataset, tmp_path):
