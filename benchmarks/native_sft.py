@@ -15,6 +15,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +240,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=2_000, help="of the benchmark (2000)")
     parser.add_argument("--base-steps", type=int, default=450, help="of the base model (450)")
-    parser.add_argument("--steps", type=int, default=150, help="of each SFT (150)")
+    parser.add_argument("--steps", type=int, default=100, help="of each SFT (100)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     print(heading("SFT in text and as native calls", "petoolbench", "torch", "trl", "peft", "transformers"))
@@ -250,8 +251,8 @@ def main() -> None:
     run(OUT / "log.txt", DATA / "README.md", "-m", "petoolbench_cli", "build", *recipe, *folders)
     if not (BASE / "config.json").exists():
         make_base(options.base_steps, options.seed)
-    for form in FORMATS:
-        train_and_evaluate(form, options.steps, options.seed)
+    with ThreadPoolExecutor(max_workers=len(FORMATS)) as at_once:
+        list(at_once.map(lambda form: train_and_evaluate(form, options.steps, options.seed), FORMATS))
     rows = Scores.read(OUT / f"results-{TEXT}").rows[ALL]
     print(f"\n{rows:,} test rows; shares in percent.\n\n{table()}\n")
     print(f"{(time.perf_counter() - started) / 60:.0f} minutes (what existed already was not made again)")

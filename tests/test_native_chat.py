@@ -130,6 +130,15 @@ def test_a_familys_template_shows_the_tools_and_writes_calls_that_are_read(chat,
     check_calls(made, CALLS[:3])
 
 
+def test_a_template_that_takes_arguments_as_text_gets_them_so(chat):
+    template, special = FAMILIES["deepseek"]
+    as_text = template.replace("{{ c['arguments'] | tojson }}", "{{ '' + c['arguments'] }}")
+    assert as_text != template
+    made = chat(as_text, special)
+    check_calls(made, CALLS[:3])
+    assert made.tokenizer.convert_ids_to_tokens(made.end_token_id) == "</s>"
+
+
 @pytest.mark.parametrize(
     ("name", "end"),
     {

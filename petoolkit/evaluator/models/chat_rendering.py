@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from petoolbench import InputError
+from petoolbench import InputError, to_json_text
 from petoolkit.evaluator.models.native_tools import CALL_ID, call_message
 from petoolkit.hub_reading import first_sentence
 from petoolkit.reasoning import CLOSING_MARK, OPENING_MARK, REASONING_MARKS
@@ -151,7 +151,7 @@ class ChatRenderer:
         """
         prompt = self.render(_USER_TURN, functions)
         try:
-            turn = self._apply([*_USER_TURN, message], self._form_found, False, functions)
+            turn = self._turns_with(message, functions)
         except Exception as error:
             raise self._broken(error, "a tool call") from None
         called = message["tool_calls"][0]["function"]["name"]
@@ -171,16 +171,23 @@ class ChatRenderer:
         Args:
             followed: whether the call's result follows, up to which the text goes.
         """
-        call = {"name": _FUNCTION, "arguments": {_PARAMETER: _ANSWER}}
-        turn: Messages = [*_USER_TURN, call_message(call)]
-        if followed:
-            turn.append({"role": "tool", "name": _FUNCTION, "tool_call_id": CALL_ID, "content": _USER})
+        call = call_message({"name": _FUNCTION, "arguments": {_PARAMETER: _ANSWER}})
+        result = {"role": "tool", "name": _FUNCTION, "tool_call_id": CALL_ID, "content": _USER}
         try:
-            text = self._apply(turn, self._form_found, False, _FUNCTIONS)
+            text = self._turns_with(call, _FUNCTIONS, *([result] if followed else []))
         except Exception:
             return ""
         after = text.rpartition(_ANSWER)[2]
         return after.partition(_USER)[0] if followed else after
+
+    def _turns_with(self, call: dict[str, Any], functions: Functions, *behind: dict[str, Any]) -> str:
+        """A user's turn and a call; the arguments are JSON text where the template does not take an object."""
+        try:
+            return self._apply([*_USER_TURN, call, *behind], self._form_found, False, functions)
+        except Exception:
+            function = call["tool_calls"][0]["function"]
+            as_text = call_message({**function, "arguments": to_json_text(function["arguments"])})
+            return self._apply([*_USER_TURN, as_text, *behind], self._form_found, False, functions)
 
     def _form(self) -> "_Form":
         """The first form of the messages in which each comes out, and the functions with them."""
