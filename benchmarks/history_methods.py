@@ -3,10 +3,9 @@
     python benchmarks/history_methods.py DATASET [--blocks 60] [--selector SELECTOR] [--report DIR]
 
 Tokens are those of whole prompts, at 3.8 characters each and without a window. Rules and the selector are asked about
-the test rows, and the scripted model about those of some blocks, over the network of this machine. It knows nothing
-of the rows but the prompts: it takes the candidates whose descriptions have the words of the request, and of these
-the one whose provider is described like those that were liked. It writes the descriptions of liked providers as a
-profile, and as notes.
+the test rows, and the scripted model about those of some blocks, over the network of this machine. It is told which
+tools do what a request asks, and which traits a provider's description shows; all else it reads in the prompt, so that
+its accuracy says what a method lets through. As a profile, and as notes, it writes how much each trait is liked.
 """
 
 import argparse
@@ -15,7 +14,7 @@ import os
 import re
 import sys
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -23,8 +22,6 @@ import numpy as np
 from machine import heading
 
 from petoolbench import SETTINGS, setting_of
-from petoolkit.attribute_reading import word_similarities
-from petoolkit.block_rules import liked_calls
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.evaluate import evaluate
@@ -45,9 +42,7 @@ sys.path.append(str(Path(__file__).parent.parent / "tests"))
 SHOWING = ("full", "none", "last:5", "retrieved:5")
 RULES = ("preference-rule", "attribute-words", "attribute-embedding", "trait-oracle")
 WINDOW = 20_000  # so that nothing is left out
-_MOST_WORDS = 120
-_NEAR = 0.5  # of the likeness of the candidate that is most like the request
-_CALL = re.compile(r'^(?:Call \d+: )?(\{"instruction": .*\})$', re.MULTILINE)
+_CALL = re.compile(r'^(?:Call (\d+): )?(\{"instruction": .*\})$', re.MULTILINE)
 _TOOL = re.compile(r'^(\{"tool_name": .*"tool_description": .*\})$', re.MULTILINE)
 _TEXT = re.compile(r'^\{"(?:description|notes|memory)": (".*")\}$', re.MULTILINE)
 _BEFORE = re.compile(r'^Your notes so far: (".*")$', re.MULTILINE)
@@ -83,43 +78,48 @@ def selector_replies(selector: Selector, rows: Sequence[dict]) -> Iterable[str]:
 
 
 class ScriptedModel:
-    """Reads prompts as `render_messages` makes them, and answers by words."""
+    """A reader that makes no mistake.
+
+    Args:
+        rows: that tell it which tools do what a request asks, and what descriptions show.
+    """
+
+    def __init__(self, rows: Iterable[dict]):
+        self._members: dict[str, set[str]] = defaultdict(set)  # by instruction
+        self._traits: dict[str, list[str]] = {}  # by description
+        for row in rows:
+            taste = json.loads(row["taste"])
+            self._members[row["instruction"]].update(row["same_function_tools"])
+            for tool in row["candidate_tools"]:
+                self._traits[tool["provider_description"]] = taste["tool_traits"].get(tool["tool_name"], [])
+            for call, traits in zip(row["history"], taste["call_traits"], strict=True):
+                self._traits[call["provider_description"]] = traits
 
     def __call__(self, body: dict) -> str:
         system, user = (message["content"] for message in body["messages"])
         if "Candidate tools:" not in system:
-            return self._written(user)
+            return json.dumps(self._liking(user))
         tools = [json.loads(line) for line in _TOOL.findall(system)]
-        asked = word_similarities([tool["tool_description"] for tool in tools], [user])[:, 0]
-        liked = self._likeness([tool.get("provider_description", "") for tool in tools], system)
-        near = [number for number, value in enumerate(asked) if value >= _NEAR * asked.max()]
-        best = max(near, key=lambda number: (liked[number], asked[number]))
-        return json.dumps({"tool_name": tools[best]["tool_name"], "parameters": {}})
+        text = _TEXT.search(system)
+        liking = json.loads(json.loads(text[1])) if text else self._liking(system)
+        able = [tool for tool in tools if tool["tool_name"] in self._members[user]]
+        shown = [self._traits[tool["provider_description"]] for tool in able]
+        best, _ = max(zip(able, shown, strict=True), key=lambda pair: sum(liking.get(one, 0) for one in pair[1]))
+        return json.dumps({"tool_name": best["tool_name"], "parameters": {}})
 
-    @staticmethod
-    def _likeness(descriptions: list[str], system: str) -> np.ndarray:
-        if text := _TEXT.search(system):
-            return word_similarities(descriptions, [json.loads(text[1])])[:, 0]
-        calls = [json.loads(line) for line in _CALL.findall(system)]
-        if not calls:
-            return np.zeros(len(descriptions))
-        signs = [1.0 if liked else -1.0 for liked in _liked(calls, system)]
-        return word_similarities(descriptions, [call["provider_description"] for call in calls]) @ np.array(signs)
-
-    @staticmethod
-    def _written(user: str) -> str:
-        calls = [json.loads(line) for line in _CALL.findall(user)]
-        before = _BEFORE.search(user)
-        is_one_of_many = user.startswith("Your notes so far")
-        liked = [call.get("rating") != 0 for call in calls] if is_one_of_many else _liked(calls, user)
-        texts = [json.loads(before[1])] if before else []
-        texts += [call["provider_description"] for call, is_liked in zip(calls, liked, strict=True) if is_liked]
-        return " ".join(" ".join(texts).split()[-_MOST_WORDS:])
-
-
-def _liked(calls: list[dict], prompt: str) -> list[bool]:
-    setting = next(name for name, one in SETTINGS.items() if one.introduction in prompt)
-    return liked_calls({"id": f"u/{setting}", "history": [{"rating": None, **call} for call in calls]})
+    def _liking(self, prompt: str) -> dict[str, int]:
+        """How much each trait is liked: by ratings; by how late a call is, where that decides; by calls elsewhere."""
+        before = _BEFORE.search(prompt)
+        liking = Counter(json.loads(json.loads(before[1]))) if before else Counter()
+        setting = next((one for one in SETTINGS.values() if one.introduction in prompt), None)
+        for position, (number, line) in enumerate(_CALL.findall(prompt), start=1):
+            call = json.loads(line)
+            weight = 1 if call.get("rating", 1) else -1
+            if setting and setting.dislikes == "first":
+                weight = int(number or position)
+            for trait in self._traits[call["provider_description"]]:
+                liking[trait] += weight
+        return dict(liking)
 
 
 def of_blocks(rows: Iterable[dict], number: int) -> list[dict]:
@@ -142,7 +142,7 @@ def ask_scripted_model(rows: Sequence[dict], methods: Iterable[str], out: Path) 
     write_dataset(out / "dataset", [("test", row) for row in rows], lambda: facts)
     os.environ["OPENAI_API_KEY"] = "none"
     found = {}
-    with ScriptedServer(ScriptedModel()) as server:
+    with ScriptedServer(ScriptedModel(rows)) as server:
         for method in methods:
             made = Options(history=method, window=WINDOW)
             scores = evaluate(str(out / "dataset"), ALL, "openai:scripted", out / method, made, Connection(server.url))

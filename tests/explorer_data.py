@@ -79,7 +79,7 @@ def write_evaluation(
         split="test",
         setting=setting,
         base_url="http://10.0.0.7:8000/v1",
-        options=AskedOptions(history=True, seed=0, repeat=repeat, **options),
+        options=AskedOptions(seed=0, repeat=repeat, **options),
         counterfactuals={name: "0" * 16 for name, _, _ in changed},
     )
     manifest.write(folder)

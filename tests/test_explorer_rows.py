@@ -415,6 +415,19 @@ def test_a_prompt_that_was_shortened_native_or_that_is_not_one_says_so(tmp_path)
     assert "the prompt left out the 2 oldest interactions" in client.text(f"?row={RATED['id']}")
 
 
+def test_a_prompt_shows_of_past_calls_what_the_history_method_showed(tmp_path):
+    for name, method in (("latest", "last:1"), ("blind", "none"), ("described", "profile")):
+        write_evaluation(tmp_path / "results" / name, GOOD, f"hf:{name}", window=4000, history=method)
+    client = Client(read_content(write_rows(tmp_path), None, [tmp_path / "results"]))
+    shown = {
+        name: text_of(client.html(path=f"/prompt?row={RATED['id']}&model=hf:{name}"))
+        for name in ("latest, history last:1", "blind, no history", "described, history profile")
+    }
+    calls = [text.count("each with the user's rating") for text in shown.values()]
+    assert calls == [1, 0, 0]
+    assert "this model was shown what history profile made of them" in list(shown.values())[2]
+
+
 def test_a_dataset_of_logs_says_so(tmp_path):
     record = DATASET_FACTS.model_copy(update={"origin": "logs"})
     write_dataset(tmp_path / "logs", [("test", PLAIN)], lambda: record)

@@ -1,6 +1,7 @@
 """`--history METHOD`: what a model is shown of the past calls, over evaluations against a scripted server."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,7 @@ def test_compare_names_the_methods(dataset, tmp_path):
         run(dataset, tmp_path / "b", server, "last:1")
     found = CliRunner().invoke(main, ["compare", str(tmp_path / "a"), str(tmp_path / "b")]).output
     assert "A is openai:m (history full), B is openai:m (history last:1)" in " ".join(found.split())
+    assert re.search(r"A request takes \d+ tokens with A, and \d+ with B, all told\.", " ".join(found.split()))
 
 
 def test_a_report_puts_accuracy_beside_tokens_by_method(tmp_path):

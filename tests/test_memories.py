@@ -7,21 +7,25 @@ import sys
 from pathlib import Path
 
 import pytest
+import trl
 from conftest import ROOT
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, reply
 from scripted_server import ScriptedServer, text_of
+from tiny_model import make_tiny_model
 from two_blocks import blocks
 
 from petoolbench import InputError, render_messages, setting_of
 from petoolkit.endpoint.llm_settings import Prices
 from petoolkit.evaluator.evaluate import evaluate
-from petoolkit.evaluator.history_methods.memories import history_keys
+from petoolkit.evaluator.history_methods.memories import Memory, finish_memories, history_keys, keeping, read_memories
+from petoolkit.evaluator.models.processes import Rank
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.records import Scores
 from petoolkit.training.training_history import shown_training_rows
 
 ROWS = blocks()
+TEMPLATES = Path(trl.__file__).parent / "chat_templates"
 CHRONOLOGICAL = [one for one in ROWS if setting_of(one) == "chronological"]
 WRITING = ("You get to know a user", "You keep notes on a user")
 
@@ -164,6 +168,32 @@ def test_a_text_that_was_written_stays_on_its_line(dataset, tmp_path):
         asked = [system(body) for body in server.requests if not is_writing(body)]
     for text in asked:
         assert text.count("\nCandidate tools:\n") == 1 and "\u2028" not in text
+
+
+def test_a_function_that_reads_messages_writes_its_own_profile(dataset, tmp_path):
+    path = tmp_path / "my_model.py"
+    path.write_text(
+        "def answer(messages):\n    return 'likes what is free' if len(messages[0]['content']) < 700 else '{}'\n"
+    )
+    evaluate(dataset, "preferred_only", f"python:{path}:answer", tmp_path / "out", Options(history="profile"))
+    assert {line["text"] for line in lines(tmp_path / "out", "memories.jsonl")} == {"likes what is free"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["profile", "notes"])
+@pytest.mark.parametrize("protocol", ["prompt", "tools"])
+def test_a_model_in_this_process_writes_too(dataset, tmp_path, method, protocol, one_thread):
+    texts = [message["content"] for one in ROWS for message in render_messages(one)]
+    base = make_tiny_model(tmp_path / "base", texts, hidden_size=16, intermediate_size=32)
+    template = str(TEMPLATES / "qwen3.jinja") if protocol == "tools" else None
+    made = Options(history=method, max_new_tokens=4, temperature=0, protocol=protocol, chat_template=template)
+    scored = evaluate(dataset, "chronological", f"hf:{base}", tmp_path / "out", made)
+    kept = lines(tmp_path / "out", "memories.jsonl")
+    assert len(kept) == len(
+        {key for one in CHRONOLOGICAL for key in history_keys(one)[-1 if method == "profile" else 0 :]}
+    )
+    assert scored.usage.memory.completion_tokens == sum(line["completion_tokens"] for line in kept) > 0
+    assert scored.counts["all"].missing == 0 and scored.counts["all"].over_window == 0
 
 
 @pytest.mark.parametrize(("model", "method"), [("baseline:lexical", "profile"), ("baseline:random", "notes")])
@@ -309,6 +339,18 @@ def test_mem0_is_a_memory(dataset, tmp_path):
         assert all(system(body).count("provider_description") > 1 for body in server.requests)
     assert scored.counts["all"].missing == 0
     assert {len(line["calls"]) for line in lines(tmp_path, "memories.jsonl")} == {2}
+
+
+def test_processes_keep_their_own_and_one_file_is_left(tmp_path):
+    for number in range(2):
+        with keeping(tmp_path, Rank(number, 2)) as keep:
+            keep(Memory(key=f"k{number}", row="u1/chronological", calls_read=1, text="x"))
+    finish_memories(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["memories.jsonl"]
+    assert {key: memory.text for key, memory in read_memories(tmp_path).items()} == {"k0": "x", "k1": "x"}
+    with open(tmp_path / "memories.jsonl", "a") as file:
+        file.write('{"key": "k2", "ro')  # a stopped process
+    assert set(read_memories(tmp_path)) == {"k0", "k1"}
 
 
 def test_a_damaged_line_is_named(dataset, tmp_path):

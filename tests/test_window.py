@@ -130,6 +130,14 @@ def test_a_released_prompt_is_sent_as_it_is_but_for_the_oldest_of_its_list(short
     assert (prompt.dropped_interactions, prompt.over_window) == (2 - len(left), short_by == 9_999)
 
 
+def test_a_text_that_stands_for_calls_is_never_shortened():
+    whole = render_messages(row(0), history="What is known: " + "x" * 300)
+    fitting = prompt_for(row(0), 0, Characters(), len(text(whole)), text="What is known: " + "x" * 300)
+    too_long = prompt_for(row(0), 0, Characters(), len(text(whole)) - 1, text="What is known: " + "x" * 300)
+    assert fitting.messages == too_long.messages == whole
+    assert (fitting.over_window, too_long.over_window, too_long.dropped_interactions) == (False, True, 0)
+
+
 def test_a_released_prompt_can_be_cut_the_papers_way():
     whole = released(HISTORY) + "Who is there?"
     prompt = prompt_for(row(2), 0, Characters(), 50, truncate="paper", released_prompt=released(HISTORY))

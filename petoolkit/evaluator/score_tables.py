@@ -99,6 +99,9 @@ def comparison_table(comparison: "Comparison") -> Group:
         f"A is {a}, B is {b}; {comparison.rows:,} rows. The table has B minus A in percentage points, with 95 % "
         "intervals and two-sided p-values."
     )
+    tokens = comparison.tokens_a, comparison.tokens_b
+    if differ and None not in tokens:
+        heading += f" A request takes {tokens[0]:,.0f} tokens with A, and {tokens[1]:,.0f} with B, all told."
     return Group(Text(heading), "", table)
 
 

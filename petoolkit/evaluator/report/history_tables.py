@@ -88,6 +88,11 @@ def accuracy_and_tokens(group: RunGroup) -> str:
     return " ".join([*sentences, "petoolbench compare tests the difference of two."])
 
 
+def named(run: Run, by_model: list[list[Run]]) -> str:
+    """The name of a run in a picture: the method alone, where there is one model."""
+    return run.result.options.history if len(by_model) == 1 else run.label
+
+
 def _named(run: Run) -> str:
     return f"history {run.result.options.history}"
 

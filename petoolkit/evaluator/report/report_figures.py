@@ -161,12 +161,14 @@ def _tokens(group: RunGroup) -> Figure:
 
 def _history_methods(group: RunGroup) -> Figure:
     by_model = history_tables.with_known_tokens(group)
-    found = [
-        (run, run.result.tokens_a_request or 0.0, run.result.score(ALL, "tool_acc"))
-        for runs in by_model
-        for run in runs
-    ]
-    return accuracy_against(found, "tokens of a request, all told (logarithmic)", f"{_TOOL_ACC}, %", by_model)
+    runs = [run for same_model in by_model for run in same_model]
+    return accuracy_against(
+        [(run, run.result.tokens_a_request or 0.0, run.result.score(ALL, "tool_acc")) for run in runs],
+        "tokens of a request, all told (logarithmic)",
+        f"{_TOOL_ACC}, %",
+        by_model,
+        lambda run: history_tables.named(run, by_model),
+    )
 
 
 def _history_pairs(group: RunGroup) -> Figure:

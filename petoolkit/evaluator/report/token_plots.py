@@ -1,6 +1,6 @@
 """Accuracy against tokens: a mark a run, with its name beside the plot."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from petoolkit.evaluator.report.dot_plots import MARKS, WIDTH, Figure, legend
 from petoolkit.evaluator.report.run_groups import Run
@@ -10,7 +10,11 @@ from petoolkit.text import Interval, shortened
 
 
 def accuracy_against(
-    found: Sequence[tuple[Run, float, Interval]], x_label: str, y_label: str, joined: Sequence[Sequence[Run]] = ()
+    found: Sequence[tuple[Run, float, Interval]],
+    x_label: str,
+    y_label: str,
+    joined: Sequence[Sequence[Run]] = (),
+    name: Callable[[Run], str] = lambda run: run.label,
 ) -> Figure:
     """Accuracy against tokens; each run's name stands beside the plot, with a line to its mark.
 
@@ -18,6 +22,7 @@ def accuracy_against(
         found: runs, each with its tokens and its accuracy, a share.
         x_label, y_label: of the axes.
         joined: runs whose marks a line joins, from the fewest tokens to the most.
+        name: of a run.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -33,7 +38,7 @@ def accuracy_against(
         shape, colour = MARKS[kind_of_run(run)]
         if score.low is not None and score.high is not None:
             axes.plot([tokens, tokens], [100 * score.low, 100 * score.high], color=colour, linewidth=1.5)
-        axes.plot(tokens, 100 * (score.value or 0), shape, color=colour, markersize=6)
+        axes.plot(tokens, 100 * (score.value or 0), shape, color=colour, markersize=6, clip_on=False)
     xs = [tokens for _, tokens, _ in found]
     axes.set_xlim(min(xs) / 1.5, max(xs) * 1.5)
     axes.set_ylim(0, 100)
@@ -44,7 +49,7 @@ def accuracy_against(
     heights = _apart([100 * (score.value or 0) for _, _, score in ordered], min(7.0, 100 / len(ordered)))
     for (run, tokens, score), height in zip(ordered, heights, strict=True):
         axes.annotate(
-            shortened(run.label, 34),
+            shortened(name(run), 34),
             (tokens, 100 * (score.value or 0)),
             (1.03, height),
             textcoords=axes.get_yaxis_transform(),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from petoolbench import InputError
-from petoolkit.evaluator.records import Difference, Manifest, Preference
+from petoolkit.evaluator.records import SCORES, Difference, Manifest, Preference, Scores
 from petoolkit.evaluator.results_folder import Results, changed_rows_of, read_results, rows_of
 from petoolkit.evaluator.scores.bootstrap import cluster_sums, clusters_of, ratio_intervals
 from petoolkit.evaluator.scores.breakdowns import by_setting
@@ -36,6 +36,7 @@ class Comparison:
         flipped: replies where, by the robust reader, only one of the two called the right tool: {`id`, `repeat`,
             `instruction`, `tool_call` (the gold one), `right` ("a" or "b"), `reply_a`, `reply_b`}.
         preference_a, preference_b: how well the calls of each follow preference.
+        tokens_a, tokens_b: mean tokens of a request, all told; `None` if they are not known.
         pairs: what B's pair accuracy given the function has more, by setting; empty if the rows are of no blocks.
     """
 
@@ -47,6 +48,8 @@ class Comparison:
     preference_a: Preference = field(default_factory=Preference)
     preference_b: Preference = field(default_factory=Preference)
     pairs: dict[str, Difference] = field(default_factory=dict)
+    tokens_a: float | None = None
+    tokens_b: float | None = None
 
 
 def compare(folder_a: Path, folder_b: Path, seed: int = 0) -> Comparison:
@@ -83,7 +86,13 @@ def compare(folder_a: Path, folder_b: Path, seed: int = 0) -> Comparison:
         preference_b=_preference(rows, b, judged_b),
         pairs={name: Difference(**found) for name, found in pair_differences(rows, judged_a, judged_b).items()},
         flipped=_flipped(rows, a, b, judged_a, judged_b),
+        tokens_a=_tokens_a_request(folder_a),
+        tokens_b=_tokens_a_request(folder_b),
     )
+
+
+def _tokens_a_request(folder: Path) -> float | None:
+    return Scores.read(folder).tokens_a_request if (folder / SCORES).is_file() else None
 
 
 def _preference(rows: Sequence[dict], results: Results, judged: Judgements) -> Preference:
