@@ -77,7 +77,8 @@ def test_every_command_is_one_that_the_programs_take(words, tmp_path, monkeypatc
     else:
         served = [("transformers", ["serve"]), ("vllm", ["serve"])]
         harnesses = [("lm_eval", ["run"]), ("inspect", ["eval"])]  # tests/test_harness_runs.py runs them
-        assert (program, rest[:1]) in [("pip", ["install"]), ("export", rest[:1]), *served, *harnesses]
+        launchers = [("hf", ["jobs"]), ("sbatch", rest[:1])]
+        assert (program, rest[:1]) in [("pip", ["install"]), ("export", rest[:1]), *served, *harnesses, *launchers]
 
 
 def launched(words: list[str]) -> None:

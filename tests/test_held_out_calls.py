@@ -164,8 +164,9 @@ def test_dpo_asks_rows_of_its_validation_pairs(base, adapter, dataset, tmp_path)
     words = ["--dataset_name", dataset, "--output_dir", tmp_path / "pairs", "--model", "baseline:random"]
     words += ["--samples", 8, "--validation_share", 0.34]
     pairs.main(*pairs.make_parser().parse_args_and_config([str(word) for word in words]))
-    log = run(dpo, base, tmp_path / "pairs", tmp_path / "run", "--sft_adapter", adapter)
-    assert by_step(log, "eval_tool_acc") == [2, 4]
+    more = ("--sft_adapter", adapter, "--eval_on_start", "true")
+    log = run(dpo, base, tmp_path / "pairs", tmp_path / "run", *more)
+    assert by_step(log, "eval_tool_acc") == [0, 2, 4]
     assert not by_step(log, "eval_loss")
 
 

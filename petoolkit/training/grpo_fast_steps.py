@@ -65,6 +65,13 @@ class FastGRPOTrainer(GRPOTrainer):
             self._buffered_inputs = buffered
         return buffered[self._step % steps]
 
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        self._prompt_ids = [row["prompt_ids"] for row in inputs]
+        return super()._generate_and_score_completions(inputs)
+
+    def _tokenize_prompts(self, prompts: list) -> tuple[list[list[int]], None, dict]:
+        return self._prompt_ids, None, {}  # TRL's own rendering may differ from an evaluation's
+
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
         """Sample a reply to each prompt; returns the replies' token ids and `None`."""
         options: Any = self.args

@@ -43,16 +43,12 @@ class RewardedTrainer(CallScoresMixin, ReferenceAdapterMixin, FiniteLossMixin, N
         self._said_all_cut = False
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        self._prompt_ids = [row["prompt_ids"] for row in inputs]
         self._row_ids = [row["row_id"] for row in inputs]
         scored = super()._generate_and_score_completions(inputs)
         policy: Any = self.model
         if policy.training:
             self._warn_if_nothing_is_learnt()
         return scored
-
-    def _tokenize_prompts(self, prompts: list) -> tuple[list[list[int]], None, dict]:
-        return self._prompt_ids, None, {}  # TRL's own rendering may differ from an evaluation's
 
     def _generate(self, prompts: list) -> Any:
         prompt_ids, completion_ids, mask, _, *others = super()._generate(prompts)

@@ -151,8 +151,8 @@ class CallScoresMixin:
     def __init__(self, *, held_out: HeldOutCalls | None = None, **others: Any):
         super().__init__(**others)
         self._held_out = held_out
-        self._is_loss_due = True
         trainer: Any = self
+        self._is_loss_due = held_out is None or trainer.args.eval_strategy != "no"  # with eval_on_start
         if held_out is None:
             return
         if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
