@@ -20,6 +20,7 @@ from petoolbench import SETTINGS
 from petoolbench_cli import main
 from petoolkit.audit.solvers import SOLVERS
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
+from petoolkit.evaluator.history_methods.method_table import METHOD_KINDS
 from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.exporter.export_forms import FORMS as EXPORT_FORMS
 from petoolkit.scoring import METRICS
@@ -141,7 +142,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture
 def tables(monkeypatch):
     """The tables that a page adds to, as they were when it ends."""
-    added_to = (SETTINGS, METRICS, BASELINES, AUTHORS, COUNTERFACTUALS, SOLVERS, EXPORT_FORMS)
+    added_to = (SETTINGS, METRICS, BASELINES, AUTHORS, COUNTERFACTUALS, METHOD_KINDS, SOLVERS, EXPORT_FORMS)
     before: list[tuple[dict, dict]] = [(table, dict(table)) for table in added_to]
     monkeypatch.setattr(catalogue_files, "FORMATS", catalogue_files.FORMATS)
     yield

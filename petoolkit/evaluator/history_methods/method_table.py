@@ -1,5 +1,6 @@
 """The methods of `--history`: what a model is shown of a user's past calls."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ class MethodKind:
         spec: the form of a spec, for `--help`.
         shows: what a model is shown, for `--help`.
         takes: what stands after the colon: nothing, a `number` of calls, or a `function`.
+        numbers: takes how many past calls a row has, and the number of the spec; gives the numbers of those that are
+            shown, from 0, in the order of time. `None` where more than that decides what is shown.
         is_written: whether the model that is asked writes a text, which it is shown instead of calls.
         is_kept: whether what is shown is made once, before the requests, and kept in the evaluation's folder.
         heading: stands above a text that is shown instead of calls.
@@ -28,6 +31,7 @@ class MethodKind:
     spec: str
     shows: str
     takes: str = ""
+    numbers: Callable[[int, int], range] | None = None
     is_written: bool = False
     is_kept: bool = False
     heading: str = ""
@@ -37,9 +41,15 @@ class MethodKind:
 METHOD_KINDS: dict[str, MethodKind] = {
     kind.name: kind
     for kind in (
-        MethodKind(FULL, "full", "all past calls"),
-        MethodKind(NONE, "none", "no past call, to measure what the history is worth"),
-        MethodKind(LAST, "last:K", "the K latest past calls", takes="number"),
+        MethodKind(FULL, "full", "all past calls", numbers=lambda length, _: range(length)),
+        MethodKind(NONE, "none", "no past call, to measure what the history is worth", numbers=lambda *_: range(0)),
+        MethodKind(
+            LAST,
+            "last:K",
+            "the K latest past calls",
+            takes="number",
+            numbers=lambda length, number: range(max(0, length - number), length),
+        ),
         MethodKind(
             RETRIEVED,
             "retrieved:K",

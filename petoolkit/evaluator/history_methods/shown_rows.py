@@ -9,7 +9,7 @@ from petoolbench import on_one_line
 from petoolkit.chunks import in_chunks
 from petoolkit.evaluator.counterfactuals.row_changes import with_order
 from petoolkit.evaluator.history_methods.memories import Memory, history_keys
-from petoolkit.evaluator.history_methods.method_table import LAST, NONE, NOTES, PYTHON, RETRIEVED, HistoryMethod
+from petoolkit.evaluator.history_methods.method_table import NOTES, PYTHON, RETRIEVED, HistoryMethod
 from petoolkit.evaluator.history_methods.nearest_calls import NearestCalls
 from petoolkit.evaluator.history_methods.writing_tasks import WRITING_TASKS
 
@@ -75,15 +75,14 @@ class HistoryView:
         """Some rows."""
         if self._nearest:
             return [ShownRow(with_order(*one)) for one in zip(rows, self._nearest.numbers(rows), strict=True)]
-        return list(map(self._remembered if self.method.kind.is_kept else self._shown, rows))
-
-    def _shown(self, row: dict) -> ShownRow:
-        length = len(row["history"])
-        if self.method.name == NONE:
-            return ShownRow(with_order(row, ()))
-        if self.method.name == LAST:
-            return ShownRow(with_order(row, range(max(0, length - self.method.number), length)))
-        return ShownRow(row)
+        if self.method.kind.numbers is None:
+            return list(map(self._remembered, rows))
+        lengths = (len(row["history"]) for row in rows)
+        numbers = [self.method.kind.numbers(length, self.method.number) for length in lengths]
+        return [
+            ShownRow(row if len(shown) == len(row["history"]) else with_order(row, shown))
+            for row, shown in zip(rows, numbers, strict=True)
+        ]
 
     def _remembered(self, row: dict) -> ShownRow:
         if not row["history"]:
