@@ -23,6 +23,7 @@ from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.evaluator.report.history_tables import history_methods
 from petoolkit.evaluator.report.report_figures import draw_figures
 from petoolkit.evaluator.report.run_groups import group_runs
+from petoolkit.publisher.pack_results import published_record
 
 CANDIDATES = [
     tool("Aerwyn", "forecast", "Weather forecast for a city", "No fee and no key.", [CITY]),
@@ -236,3 +237,12 @@ def test_a_report_puts_accuracy_beside_tokens_by_method(tmp_path):
     assert "history profile takes the fewest tokens, " in drawn["history-methods"].finding
     (alone,) = group_runs([Scores.read(folder) for folder in folders(tmp_path / "alone", results[0])])
     assert history_methods(alone) == [] and "history-methods" in draw_figures(alone)[1]
+
+
+def test_what_is_published_names_no_folder_of_a_memory(dataset, tmp_path):
+    (tmp_path / "memory.py").write_text("")
+    method = f"python:{tmp_path}/memory.py:make"
+    (folder,) = folders(tmp_path, scores("openai:m", options=OPTIONS | {"history": method}))
+    published = published_record(Manifest.read(folder))
+    assert published.options.history == "python:memory.py:make"
+    assert published.options.model_dump()["window"] == 4000

@@ -10,6 +10,7 @@ from petoolbench import SETTINGS, InputError
 from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.evaluate import SPLIT
 from petoolkit.evaluator.evaluate import evaluate as run_evaluation
+from petoolkit.evaluator.history_methods.method_table import FULL
 from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.evaluator.records import Scores
 from petoolkit.evaluator.report.score_files import read_scores, scored_evaluations_in
@@ -85,7 +86,9 @@ def _tested(checked: CheckedDataset) -> str | None:
 
 
 def _name(result: Scores) -> str:
-    return f"{without_folders(result.model)}{' (oracle)' if result.is_oracle else ''}"
+    history = result.options.history
+    shown = "" if history == FULL else f", history {without_folders(history)}"
+    return f"{without_folders(result.model)}{shown}{' (oracle)' if result.is_oracle else ''}"
 
 
 def scores_section(results: list[Scores]) -> str:

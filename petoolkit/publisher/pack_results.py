@@ -139,11 +139,12 @@ def _for_leaderboards(results: list[Scores], repo_id: str, say: Callable[[str], 
 
 def published_record(record: _Record) -> _Record:
     """A manifest or scores without the endpoint's address and this machine's folders."""
+    options = without_local_paths(record.options.model_dump(mode="json"))
     changes = {
         "base_url": None,
         "model": without_folders(record.model),
         "dataset": without_folders(record.dataset),
-        "options": type(record.options).model_validate(without_local_paths(record.options.model_dump(mode="json"))),
+        "options": type(record.options)(**{**options, "history": without_folders(record.options.history)}),
         "versions": without_local_paths(record.versions),
     }
     return record.model_copy(update=changes)
