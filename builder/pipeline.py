@@ -14,7 +14,7 @@ from petoolkit.audit_tables import verdict
 from petoolkit.chunks import in_chunks
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.endpoint.usage import Usage
-from petoolkit.engines.engine import HERE, Engine
+from petoolkit.engines.engine import HERE, ChunkFailed, Engine
 from petoolkit.evaluator import chat_rows
 from petoolkit.files import content_hash, decoded_lines, write_json
 from petoolkit.folder_lock import check_outside, locked
@@ -192,7 +192,10 @@ def write_exported(materials: Materials, folder: Path, record: Callable[[], Data
     with open(path, encoding="utf-8") as file:
         parts = ((number, lines) for number, lines in enumerate(in_chunks(file, _LINES_AT_ONCE)))
         batches = materials.engine.run(partial(_batches_of_lines, path), parts)
-        write_batches(folder, (batch for _, batch in batches), record, engine=materials.engine)
+        try:
+            write_batches(folder, (batch for _, batch in batches), record, engine=materials.engine)
+        except ChunkFailed as error:
+            raise error.named("the dataset", 0) from error
 
 
 def _batches_of_lines(path: Path, part: tuple[int, list[str]]) -> Batches:

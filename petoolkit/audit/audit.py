@@ -17,7 +17,7 @@ from petoolkit.audit.row_counts import COUNTS
 from petoolkit.audit.solve import SolvedSetting, mean_with_interval, solve
 from petoolkit.audit_record import AuditRecord, AuditScore, CountedRows, SettingAudit, SolverScore, rows_hash
 from petoolkit.dataset_record import DatasetRecord, read_dataset_record
-from petoolkit.engines.engine import HERE, Engine
+from petoolkit.engines.engine import HERE, ChunkFailed, Engine
 from petoolkit.evaluator.dataset_rows import resolved_revision
 from petoolkit.progress_bars import progress_bars
 from petoolkit.text import counted, setting_label
@@ -48,16 +48,19 @@ def audit(
         rows = DatasetRows(dataset, commit)
         progress.update(bar, total=sum(rows.sizes().values()))
         asking = progress.add_task("Asking the solvers", total=None)
-        return audit_rows(
-            rows,
-            dataset,
-            rows_hash(folder) if folder.is_dir() else f"{dataset}@{commit}",
-            read_dataset_record(dataset, commit),
-            allowed,
-            lambda number: progress.advance(bar, number),
-            lambda number: progress.advance(asking, number),
-            engine,
-        )
+        try:
+            return audit_rows(
+                rows,
+                dataset,
+                rows_hash(folder) if folder.is_dir() else f"{dataset}@{commit}",
+                read_dataset_record(dataset, commit),
+                allowed,
+                lambda number: progress.advance(bar, number),
+                lambda number: progress.advance(asking, number),
+                engine,
+            )
+        except ChunkFailed as error:
+            raise error.named("the audit", 0) from error
 
 
 def audit_rows(
