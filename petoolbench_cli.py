@@ -136,13 +136,14 @@ def build(
 
     What has not changed since the last build into the same --run is not done again; a build that was stopped goes on.
     """
+    from petoolkit.returned_memory import return_freed_memory
+
+    return_freed_memory()
     from petoolkit.builder.pipeline import build as run_build
     from petoolkit.builder.recipe import load_recipe
 
-    from petoolkit.returned_memory import return_freed_memory
     from petoolkit.shipped import recipe_path
 
-    return_freed_memory()
     path = recipe_path("build", recipe)
     names = {name: options.pop(name) for name in NAMES}
     catalogues = given_catalogues(catalogue, **names) + given_catalogues(options.pop("background"), background=True)

@@ -35,15 +35,13 @@ class WrittenSplit:
     num_bytes: int = 0
 
 
-def table_of(rows: Iterable[dict], schema: pa.Schema) -> pa.Table:
-    """A table of rows, each column in one piece; only some of the rows are in memory at a time."""
-    return _in_one_piece([pa.RecordBatch.from_pylist(part, schema) for part in in_chunks(rows, ROWS_AT_ONCE)], schema)
+def batches_of(rows: Iterable[dict], schema: pa.Schema) -> list[pa.RecordBatch]:
+    """Rows as tables of some rows each."""
+    return [pa.RecordBatch.from_pylist(part, schema) for part in in_chunks(rows, ROWS_AT_ONCE)]
 
 
 def _in_one_piece(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     """A table of batches, which are emptied column by column."""
-    if not batches:
-        return schema.empty_table()
     pieces = [[batch.column(number) for batch in batches] for number in range(len(schema))]
     batches.clear()
     columns = []
@@ -89,12 +87,13 @@ class SplitWriter:
 
     def _end_group(self) -> None:
         if self._batches:
-            self.write_table(_in_one_piece(self._batches, self._schema))
+            self.write_group(self._batches)
             self._rows = 0
 
-    def write_table(self, table: pa.Table) -> None:
-        """Add a table of the features' columns as a row group."""
-        self._finish_group()
+    def write_group(self, batches: list[pa.RecordBatch]) -> None:
+        """Add batches as one row group, and empty the list."""
+        self._finish_group()  # what it takes is free before the batches become one
+        table = _in_one_piece(batches, self._schema)
         self._being_written = _compressing().submit(self._writer.write_table, table)
         self._written.num_examples += table.num_rows
         self._written.num_bytes += table.nbytes

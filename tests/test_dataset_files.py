@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 from rows import past_call, row
 
 from petoolbench import FEATURES
-from petoolkit.dataset_files import SplitWriter, schema_of, table_of
+from petoolkit.dataset_files import SplitWriter, batches_of, schema_of
 
 ROWS = [row(f"u{number}", "rating_integrated", "Aerwyn", [past_call("Zed", number % 2)]) for number in range(1_203)]
 
@@ -28,8 +28,7 @@ def test_the_same_row_groups_however_many_rows_come_at_once(tmp_path):
     assert [groups.read_row_group(number).to_pylist() for number in range(3)] == [one.to_pylist() for one in tables]
 
 
-def test_a_table_made_in_parts_is_in_one_piece():
-    table = table_of(ROWS, schema_of(FEATURES))
-    assert table == pa.Table.from_pylist(ROWS, schema_of(FEATURES))
-    assert {column.num_chunks for column in table.columns} == {1}
-    assert table_of([], schema_of(FEATURES)).num_rows == 0
+def test_rows_become_tables_of_some_rows_each():
+    batches = batches_of(iter(ROWS), schema_of(FEATURES))
+    assert len(batches) > 20
+    assert pa.Table.from_batches(batches).combine_chunks() == pa.Table.from_pylist(ROWS, schema_of(FEATURES))

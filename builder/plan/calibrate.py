@@ -23,6 +23,7 @@ from petoolkit.embedding import DEFAULT_MODEL
 from petoolkit.exact_products import GridVectors
 from petoolkit.files import content_hash, write_json
 from petoolkit.progress_bars import progress_bars
+from petoolkit.returned_memory import return_freed_memory
 from petoolkit.store import cache_folder
 
 from ..catalogue.catalogue_settings import CatalogueSettings
@@ -70,6 +71,7 @@ def _key(recipe: Recipe) -> str:
 
 def calibrate(recipe: Recipe, console: Console) -> Calibration:
     """Measure; takes two or three minutes."""
+    return_freed_memory()  # as a build does; the processes that are started take some of it from here
     started = time.process_time()
     used = 0.0
     console.print("Measuring this machine with small builds, which takes two or three minutes; the figures are kept.")

@@ -25,15 +25,15 @@ def audit(dataset, revision, out, gate, allowed, engine) -> None:
 
     DATASET is a folder, or an id on the Hub, of any dataset with the columns of this project; an imported one too.
     """
+    from petoolkit.returned_memory import return_freed_memory
+
+    return_freed_memory()
     from petoolkit.audit.audit import audit as run_audit
     from petoolkit.audit.audit_view import audit_view
     from petoolkit.audit.gates import check_gate_names
     from petoolkit.audit.write_audit import write_audit
     from petoolkit.audit_record import check_gates
     from petoolkit.console import make_console
-    from petoolkit.returned_memory import return_freed_memory
-
-    return_freed_memory()
     check_gate_names(allowed)
     messages = make_console(stderr=True, soft_wrap=True)
     record = run_audit(dataset, revision, messages, allowed, engine)

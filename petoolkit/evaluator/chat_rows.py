@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from petoolbench import SETTINGS, SPLITS, render_messages, setting_of, to_json_text
-from petoolkit.dataset_files import SplitWriter, WrittenSplit, schema_of, split_file, table_of
+from petoolkit.dataset_files import SplitWriter, WrittenSplit, batches_of, schema_of, split_file
 from petoolkit.dataset_record import CHAT
 from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.models.native_tools import NativeTools
@@ -114,29 +114,29 @@ def write_chat(folder: Path, beside: Path | None = None, engine: Engine = HERE) 
         if not any(lengths):
             continue
         writer = SplitWriter(split_file(beside or folder, CHAT, split), features, one_page=True)
-        for table in _row_groups(folder, split, lengths, engine):
-            writer.write_table(table)
+        for group in _row_groups(folder, split, lengths, engine):
+            writer.write_group(group)
         written[split] = writer.close()
     return written
 
 
-def _row_groups(folder: Path, split: str, lengths: list[int], engine: Engine) -> Iterator[pa.Table]:
+def _row_groups(folder: Path, split: str, lengths: list[int], engine: Engine) -> Iterator[list[pa.RecordBatch]]:
     starts = range(0, sum(lengths), _ROWS_AT_ONCE)
     if len(set(lengths)) == 1:
-        yield from (table for _, table in engine.run(partial(_row_group, folder, split), starts))
+        yield from (group for _, group in engine.run(partial(_row_group, folder, split), starts))
     else:  # where a row stands is known by reading all before it
         rows = chat_rows(folder, split)
-        yield from (_table(islice(rows, _ROWS_AT_ONCE)) for _ in starts)
+        yield from (_batches(islice(rows, _ROWS_AT_ONCE)) for _ in starts)
 
 
-def _row_group(folder: Path, split: str, start: int) -> pa.Table:
+def _row_group(folder: Path, split: str, start: int) -> list[pa.RecordBatch]:
     """The rows of `chat_rows` from a number on, where all settings have as many."""
     of_each, first = divmod(start, len(SETTINGS))
-    return _table(islice(_chat_rows(folder, split, of_each), first, first + _ROWS_AT_ONCE))
+    return _batches(islice(_chat_rows(folder, split, of_each), first, first + _ROWS_AT_ONCE))
 
 
-def _table(rows: Iterable[dict]) -> pa.Table:
-    return table_of(rows, schema_of(chat_features()))
+def _batches(rows: Iterable[dict]) -> list[pa.RecordBatch]:
+    return batches_of(rows, schema_of(chat_features()))
 
 
 def chat_agrees(folder: Path) -> bool:
