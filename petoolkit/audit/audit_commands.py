@@ -34,6 +34,7 @@ def audit(dataset, revision, out, gate, allowed, engine) -> None:
     from petoolkit.audit.write_audit import write_audit
     from petoolkit.audit_record import check_gates
     from petoolkit.console import make_console
+
     check_gate_names(allowed)
     messages = make_console(stderr=True, soft_wrap=True)
     record = run_audit(dataset, revision, messages, allowed, engine)
