@@ -170,7 +170,7 @@ def test_a_build_ends_with_exit_code_1_if_a_gate_fails(tmp_path, monkeypatch):
     recipe.write_text("users: 60\nseed: 3\ngroup: {eps: 0.3}\nexport: {test_share: 0.4}\n")
     arguments = ["build", "--recipe", str(recipe), "--run", str(tmp_path / "run"), "--dataset", str(tmp_path / "ds")]
     monkeypatch.setattr("petoolkit.embedding.Encoder", Encoder)
-    told = replace(SOLVERS["provider-seen"], score=lambda fitted, choices: choices.acceptable)
+    told = replace(SOLVERS["provider-seen"], score=lambda learned, choices: choices.acceptable)
     monkeypatch.setitem(SOLVERS, "provider-seen", told)
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 1, done.output
