@@ -1,10 +1,12 @@
-"""What a fitted selector scores: by setting, twin pairs, ladder, milliseconds a row; and a curve by training users.
+"""What a fitted selector scores: by setting, twin pairs, milliseconds a row; five seeds, halves, and a curve by users.
 
     python benchmarks/selector.py scores SELECTOR DATASET...      # Tool Acc, Param Acc, both, on test rows
+    python benchmarks/selector.py halves SELECTOR DATASET         # the same of five halves of the test users
+    python benchmarks/selector.py seeds RECIPE TRAIN[,TRAIN] DATASET [--construction]  # of five fits
     python benchmarks/selector.py curve DATASET 1 10 100 1000     # fitted on so many training users, three draws each
 
-Nothing is fitted on a test split. `petoolbench fit selector` prints the ladder, and `petoolbench evaluate` with
-`--counterfactual all` the counterfactuals.
+Means are shown with the range. Nothing is fitted on a test split. `petoolbench fit selector` prints the ladder, and
+`petoolbench evaluate` with `--counterfactual all` the counterfactuals.
 """
 
 import json
@@ -15,7 +17,7 @@ from itertools import combinations
 
 import numpy as np
 
-from petoolbench import KINDS, SELECTIVITY, SETTINGS, InputError, setting_of
+from petoolbench import KINDS, SELECTIVITY, SETTINGS, InputError, setting_of, to_json_text
 from petoolkit.call_forms import ToolCall
 from petoolkit.call_parameters import has_right_parameters, parameter_documents
 from petoolkit.embedding import DEFAULT_MODEL
@@ -23,44 +25,118 @@ from petoolkit.evaluator.dataset_rows import load_rows, load_split, present_conf
 from petoolkit.selector.fit_selector import FitOptions, fit_selector
 from petoolkit.selector.row_vectors import RowVectors
 from petoolkit.selector.tool_selector import Selector
+from petoolkit.shipped import recipe_path
 
 _DRAWS = 3
+_REPEATS = 5
+_TIMED_ROWS = 300
 
 
-def scores(selector: Selector, rows: list[dict]) -> None:
-    """Print the scores of a selector on rows."""
+def answers(selector: Selector, rows: list[dict]) -> list[tuple[bool, bool, bool]]:
+    """For each row, whether the tool, both tool and parameters, and the parameters of the right tool are right."""
     selector.prepare(rows)
-    right: dict[str, list[tuple[bool, bool]]] = {name: [] for name in SETTINGS}
-    given: list[bool] = []
-    by_block: dict[tuple[str, str], list[bool]] = {}
-    began = time.process_time()
-    called = []
+    filled: dict[tuple[str, str], dict] = {}
+
+    def parameters(tool: dict, instruction: str) -> dict:
+        key = to_json_text(tool), instruction
+        if key not in filled:
+            filled[key] = selector.parameters(tool, instruction)
+        return filled[key]
+
+    found = []
     for row in rows:
         (ranking,) = selector.rank([row], reasons=False)
         tool = row["candidate_tools"][ranking[0].number]
-        called.append((tool, selector.parameters(tool, row["instruction"])))
-    milliseconds = 1000 * (time.process_time() - began) / len(rows)
-    for row, (tool, parameters) in zip(rows, called, strict=True):
         gold = ToolCall(row["tool_call"]["tool_name"], json.loads(row["tool_call"]["parameters"]))
         gold_tool = next(one for one in row["candidate_tools"] if one["tool_name"] == gold.tool_name)
         documents = parameter_documents(gold_tool)
-        with_gold = selector.parameters(gold_tool, row["instruction"])
-        given.append(has_right_parameters(ToolCall(gold.tool_name, with_gold), gold, documents=documents))
+        chosen, given = (
+            has_right_parameters(
+                ToolCall(gold.tool_name, parameters(one, row["instruction"])), gold, documents=documents
+            )
+            for one in (tool, gold_tool)
+        )
         is_right = tool["tool_name"] in row["acceptable_tools"]
-        both = is_right and has_right_parameters(ToolCall(gold.tool_name, parameters), gold, documents=documents)
-        right[setting_of(row)].append((is_right, both))
-        if row["block_id"]:
-            by_block.setdefault((row["block_id"], setting_of(row)), []).append(is_right)
-    shares = {name: np.mean(found, axis=0) for name, found in right.items() if found}
-    print("Tool Acc  ", " / ".join(f"{100 * one[0]:.1f}" for one in shares.values()), end="")
-    print(f"  (all {100 * np.mean([one[0] for one in shares.values()]):.1f})")
-    print("both right", " / ".join(f"{100 * one[1]:.1f}" for one in shares.values()))
-    print(f"Param Acc, right tool given {100 * np.mean(given):.1f}")
-    for name in SETTINGS:
-        pairs = [a and b for (_, s), found in by_block.items() if s == name for a, b in combinations(found, 2)]
+        found.append((is_right, is_right and chosen, given))
+    return found
+
+
+def figures(rows: list[dict], answered: list[tuple[bool, bool, bool]]) -> dict[str, float]:
+    """Scores in percent, by name."""
+    shares = {}
+    for number, name in enumerate(("Tool Acc", "both right")):
+        for setting in SETTINGS:
+            right = [one[number] for one, row in zip(answered, rows, strict=True) if setting_of(row) == setting]
+            shares[f"{name}, {setting}"] = float(np.mean(right)) if right else float("nan")
+        shares[f"{name}, all"] = float(np.nanmean([shares[f"{name}, {setting}"] for setting in SETTINGS]))
+    shares["Param Acc, right tool given"] = float(np.mean([one[2] for one in answered]))
+    calls = {
+        (row["instruction"], row["tool_call"]["parameters"]): one[2] for row, one in zip(rows, answered, strict=True)
+    }
+    shares["Param Acc, distinct calls"] = float(np.mean([*calls.values()]))
+    for setting in SETTINGS:
+        by_block: dict[str, list[bool]] = {}
+        for row, one in zip(rows, answered, strict=True):
+            if row["block_id"] and setting_of(row) == setting:
+                by_block.setdefault(row["block_id"], []).append(one[0])
+        pairs = [a and b for found in by_block.values() for a, b in combinations(found, 2)]
         if pairs:
-            print(f"twin pairs both right, {name} {100 * np.mean(pairs):.1f}")
-    print(f"{milliseconds:.1f} ms of CPU a row with cached vectors")
+            shares[f"twin pairs, {setting}"] = float(np.mean(pairs))
+    return {name: 100 * share for name, share in shares.items()}
+
+
+def show(found: list[dict[str, float]]) -> None:
+    """Print each score: its value, or the mean of several with the range."""
+    for name in found[0]:
+        values = [one[name] for one in found]
+        spread = f" ({min(values):.1f} to {max(values):.1f})" if len(values) > 1 else ""
+        print(f"{name}: {np.mean(values):.1f}{spread}")
+
+
+def scores(selector: Selector, rows: list[dict]) -> None:
+    """Print the scores of a selector on rows, and what a row takes."""
+    show([figures(rows, answers(selector, rows))])
+    timed = rows[:_TIMED_ROWS]
+    began = time.process_time()
+    for row in timed:
+        (ranking,) = selector.rank([row], reasons=False)
+        selector.parameters(row["candidate_tools"][ranking[0].number], row["instruction"])
+    print(f"{1000 * (time.process_time() - began) / len(timed):.1f} ms of CPU a row with cached vectors")
+
+
+def halves(selector: Selector, rows: list[dict]) -> None:
+    """Print the scores of halves of the users."""
+    answered = answers(selector, rows)
+    users = sorted({row["user_id"] for row in rows})
+    found = []
+    for seed in range(_REPEATS):
+        half = set(random.Random(seed).sample(users, len(users) // 2))
+        numbers = [number for number, row in enumerate(rows) if row["user_id"] in half]
+        found.append(figures([rows[n] for n in numbers], [answered[n] for n in numbers]))
+    show([figures(rows, answered)])
+    print(f"-- {_REPEATS} halves of the users")
+    show(found)
+
+
+def seeds(recipe: str, fitted_on: str, dataset: str, construction: bool) -> None:
+    """Print the scores of several fits, as a recipe says, and the CPU time of each."""
+    from petoolkit.builder.selectors.selector_recipe import load_selector_recipe
+
+    checked = load_selector_recipe(recipe_path("selector", recipe))
+    vectors = RowVectors(checked.embedding_model)
+    rows = [row for one in fitted_on.split(",") for row in training_rows(one)]
+    asked = [row for row in load_split(dataset, "all", "test") if row["kind"] == KINDS[0]]
+    found = []
+    for seed in range(_REPEATS):
+        options = FitOptions(
+            checked.embedding_model, construction, checked.descriptions, checked.asked_before, seed, ladder=False
+        )
+        began = time.process_time()
+        fit = fit_selector(rows, options, vectors)
+        seconds = time.process_time() - began
+        found.append(figures(asked, answers(Selector(fit.fitted, vectors), asked)))
+        print(f"seed {seed}: {seconds:.0f} s, Tool Acc {found[-1]['Tool Acc, all']:.1f}", file=sys.stderr, flush=True)
+    show(found)
 
 
 def training_rows(dataset: str) -> list[dict]:
@@ -89,17 +165,21 @@ def curve(dataset: str, numbers: list[int]) -> None:
             right = [one[0].tool_name in row["acceptable_tools"] for one, row in zip(ranked, asked, strict=True)]
             found.append(100 * float(np.mean(right)))
         shown = f"{np.mean(found):.1f} ({min(found):.1f} to {max(found):.1f})" if found else "cannot be fitted"
-        print(f"{number:,} users: {shown}")
+        print(f"{number:,} users: {shown}", flush=True)
 
 
 def main(what: str, source: str, *more: str) -> None:
     """Print what is asked for."""
     if what == "curve":
         curve(source, [int(number) for number in more])
-        return
-    for dataset in more:
-        print(dataset)
-        scores(Selector.load(source), list(load_split(dataset, "all", "test")))
+    elif what == "seeds":
+        seeds(source, more[0], more[1], "--construction" in more)
+    else:
+        for dataset in more:
+            print(dataset)
+            {"scores": scores, "halves": halves}[what](
+                Selector.load(source), [row for row in load_split(dataset, "all", "test") if row["kind"] == KINDS[0]]
+            )
 
 
 if __name__ == "__main__":

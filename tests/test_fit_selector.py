@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hub_process import HubProcess, in_fresh_home
+from hub_stand_in import HubStandIn
 from petoolkit.builder.dataset_folder import write_dataset
 from petoolkit.builder.selectors import selector_fit, selector_recipe
 from rows import DATASET_FACTS
@@ -15,6 +17,7 @@ from petoolbench_cli import main
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.publisher.pack_selector import pack_selector
 from petoolkit.selector import fit_attribute_reader, fit_choice_model, fit_selector, tool_selector
+from petoolkit.selector.selector_files import read_selector
 from petoolkit.shipped import recipe_path, recipes
 
 
@@ -24,7 +27,6 @@ def patched(one_thread):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit_attribute_reader, "_STEPS_OF_PROJECTION", 20)
         patch.setattr(fit_choice_model, "_FEWEST_STEPS", 100)
-        patch.setattr(fit_choice_model, "_MEMBERS", 2)
         patch.setattr(fit_attribute_reader, "_STEPS_OF_HEAD", 60)
         for module in (fit_selector, tool_selector):
             patch.setattr(module, "RowVectors", WordVectors)
@@ -114,3 +116,27 @@ def test_a_wrong_recipe_is_refused(text, said, tmp_path):
 def test_facts_on_disk_are_those_of_the_card(fitted):
     record = json.loads((fitted[0] / "selector.json").read_text())
     assert record["rows"] == 120 and record["construction"] is False and record["ladder"]
+
+
+@pytest.mark.slow  # two processes, which import the publisher and the Hub's client
+def test_a_pushed_selector_is_loaded_by_its_name_elsewhere(fitted, tmp_path):
+    folder = fitted[0]
+    with HubStandIn() as hub:
+        with HubProcess(hub, tmp_path / "home") as petoolbench:
+            pushed = petoolbench("push", "selector", folder, "me/choice")
+            assert pushed.code == 0, pushed.output
+            assert {*hub.files("model", "me/choice")} >= {"README.md", "selector.json", "selector.safetensors"}
+            again = petoolbench("push", "selector", folder, "me/choice")
+            assert again.code == 0 and len(hub.commits("model", "me/choice")) == 1, again.output
+        card = hub.files("model", "me/choice")["README.md"].decode()
+        assert "selector:me/choice" in card and str(folder.parent) not in card
+        code = """
+import json
+from petoolbench import Selector
+fitted = Selector.load("me/choice").fitted
+print(json.dumps([fitted.evidence, float(abs(fitted.choice.linear).sum()), sorted(fitted.filler)]))
+"""
+        evidence, linear, filler = in_fresh_home(hub, tmp_path / "elsewhere", code)
+    own = read_selector(str(folder))
+    assert tuple(evidence) == own.evidence and filler == sorted(own.filler)
+    assert linear == float(abs(own.choice.linear).sum())
