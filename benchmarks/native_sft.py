@@ -25,10 +25,11 @@ from tiny_proof import run
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
+from transformers import LlamaConfig, LlamaForCausalLM
 
 sys.path.insert(0, str(Path(__file__).parent / "tiny"))
 
-from base import BaseArguments, learning_rate_share, make_model, make_optimizers
+from base import BaseArguments, _begin_as_copying, learning_rate_share, make_optimizers
 
 from petoolbench import SETTINGS, render_messages
 from petoolkit.evaluator.chat_rows import gold_call
@@ -52,7 +53,8 @@ _WORDS = r"""[\s"{}\[\]:,<>._]+|[^\s"{}\[\]:,<>._]+"""  # what stands between wo
 _TOKENIZER_ROWS, _VOCABULARY = 300, 3_000
 # Up to which share of the base's steps prompts have at most how many past calls and candidates.
 _CURRICULUM = ((0.2, 0, 2), (0.5, 1, 3), (1.0, 3, 5))
-_SIZE = BaseArguments(num_hidden_layers=2)
+_WIDTH, _LAYERS, _HEADS = 128, 2, 4
+_SFT = ("--lora_r", "16", "--lora_alpha", "32", "--learning_rate", "4e-3", "--per_device_train_batch_size", "8")
 _BATCH, _SORTED_TOGETHER = 8, 4
 _OF_ALL_TOKENS = 0.3  # weight of the loss on whole prompts, in which names are repeated
 
@@ -154,8 +156,8 @@ def make_base(steps: int, seed: int) -> None:
     names = sorted({tool["tool_name"] for row in everything for tool in row["candidate_tools"]})
     chats = [TrainingChat(str(TOKENIZER), native_tools=form == TOOLS) for form in FORMATS]
     torch.manual_seed(seed)
-    model = make_model(_SIZE, chats[0].tokenizer)
-    optimizers = make_optimizers(model, _SIZE)
+    model = _make_model(chats[0].tokenizer)
+    optimizers = make_optimizers(model, BaseArguments())
     source = RowsOfAnyTool(train, names)
     for step, batch in enumerate(tqdm(_batches(source, chats, steps, rng), total=steps, desc="Base", unit="step")):
         loss, accuracy = _loss(model, batch)
@@ -170,6 +172,27 @@ def make_base(steps: int, seed: int) -> None:
             tqdm.write(f"step {step + 1}: tokens of calls right {accuracy:.1%}")
     chats[0].tokenizer.save_pretrained(BASE)
     model.save_pretrained(BASE)
+
+
+def _make_model(tokenizer: Any) -> Any:
+    """A `LlamaForCausalLM` of random weights that is close to copying."""
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=_WIDTH,
+        intermediate_size=2 * _WIDTH,
+        num_hidden_layers=_LAYERS,
+        num_attention_heads=_HEADS,
+        num_key_value_heads=_HEADS,
+        attention_bias=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = LlamaForCausalLM(config)
+    _begin_as_copying(model)
+    return model
 
 
 def _batches(source: RowsOfAnyTool, chats: list[TrainingChat], steps: int, rng: random.Random) -> Iterator[list]:
@@ -205,12 +228,12 @@ def _loss(model: Any, batch: list) -> tuple[torch.Tensor, float]:
 def train_and_evaluate(form: str, steps: int, seed: int) -> None:
     """SFT in one format, and the evaluation of its adapter."""
     out, results = OUT / f"sft-{form}", OUT / f"results-{form}"
-    recipe = ("--config", "benchmarks/tiny/recipes/sft.yaml", "--format", form, "--seed", str(seed))
+    recipe = ("--config", "benchmarks/tiny/recipes/sft.yaml", "--format", form, "--seed", str(seed), *_SFT)
     models = ("--model_name_or_path", BASE, "--dataset_name", DATA, "--output_dir", out)
     length = ("--max_steps", str(steps), "--eval_strategy", "no", "--validation_share", "0")
     run(OUT / "log.txt", out / "README.md", "trainer/sft.py", *recipe, *models, *length)
     model = ("--model", f"hf:{BASE}+{out}", "--dataset", DATA, "--out", results)
-    asked = ("--protocol", PROTOCOLS[form], "--temperature", "0", "--max-new-tokens", "96")
+    asked = ("--protocol", PROTOCOLS[form], "--temperature", "0", "--max-new-tokens", "64")
     run(OUT / "log.txt", results / SCORES, "-m", "petoolbench_cli", "evaluate", *model, *asked)
 
 
@@ -240,7 +263,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=2_000, help="of the benchmark (2000)")
     parser.add_argument("--base-steps", type=int, default=450, help="of the base model (450)")
-    parser.add_argument("--steps", type=int, default=100, help="of each SFT (100)")
+    parser.add_argument("--steps", type=int, default=60, help="of each SFT (60)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     print(heading("SFT in text and as native calls", "petoolbench", "torch", "trl", "peft", "transformers"))
