@@ -263,7 +263,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=2_000, help="of the benchmark (2000)")
     parser.add_argument("--base-steps", type=int, default=450, help="of the base model (450)")
-    parser.add_argument("--steps", type=int, default=60, help="of each SFT (60)")
+    parser.add_argument("--steps", type=int, default=400, help="of each SFT (400)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     print(heading("SFT in text and as native calls", "petoolbench", "torch", "trl", "peft", "transformers"))
