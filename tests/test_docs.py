@@ -24,6 +24,7 @@ from petoolkit.evaluator.history_methods.method_table import METHOD_KINDS
 from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.exporter.export_forms import FORMS as EXPORT_FORMS
 from petoolkit.scoring import METRICS
+from petoolkit.training.rewards import REWARDS
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -142,7 +143,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture
 def tables(monkeypatch):
     """The tables that a page adds to, as they were when it ends."""
-    added_to = (SETTINGS, METRICS, BASELINES, AUTHORS, COUNTERFACTUALS, METHOD_KINDS, SOLVERS, EXPORT_FORMS)
+    added_to = (SETTINGS, METRICS, BASELINES, AUTHORS, COUNTERFACTUALS, METHOD_KINDS, SOLVERS, EXPORT_FORMS, REWARDS)
     before: list[tuple[dict, dict]] = [(table, dict(table)) for table in added_to]
     monkeypatch.setattr(catalogue_files, "FORMATS", catalogue_files.FORMATS)
     yield

@@ -10,18 +10,19 @@ from petoolkit.training.rewards import REWARDS, logged_reward
 CURVES = "curves.png"
 _MOST_POINTS_MARKED = 30
 _TRAINING, _VALIDATION = "training", "validation"
-# Panels: title, and the lines: their labels by their names in the trainer's log.
-_PANELS: tuple[tuple[str, dict[str, str]], ...] = (
-    ("loss", {"loss": _TRAINING, "eval_loss": _VALIDATION}),
-    ("reward margin, chosen over rejected", {"rewards/margins": _TRAINING, "eval_rewards/margins": _VALIDATION}),
-    (
-        "share of pairs with the chosen ahead",
-        {"rewards/accuracies": _TRAINING, "eval_rewards/accuracies": _VALIDATION},
-    ),
-    ("mean reward", {"reward": _TRAINING, "eval_reward": _VALIDATION}),
-    ("mean of each reward, training", {logged_reward(name): name.replace("_", " ") for name in REWARDS}),
-    ("held-out calls", CALL_SCORES),
-)
+
+
+def _panels() -> list[tuple[str, dict[str, str]]]:
+    """The title of each panel, and its lines: their labels by their names in the trainer's log."""
+    accuracies = {"rewards/accuracies": _TRAINING, "eval_rewards/accuracies": _VALIDATION}
+    return [
+        ("loss", {"loss": _TRAINING, "eval_loss": _VALIDATION}),
+        ("reward margin, chosen over rejected", {"rewards/margins": _TRAINING, "eval_rewards/margins": _VALIDATION}),
+        ("share of pairs with the chosen ahead", accuracies),
+        ("mean reward", {"reward": _TRAINING, "eval_reward": _VALIDATION}),
+        ("mean of each reward, training", {logged_reward(name): name.replace("_", " ") for name in REWARDS}),
+        ("held-out calls", CALL_SCORES),
+    ]
 
 
 def draw_curves(history: list[dict], folder: Path) -> str | None:
@@ -39,7 +40,7 @@ def draw_curves(history: list[dict], folder: Path) -> str | None:
     except ImportError:
         return f"No loss curves were drawn: {missing_package('they need', 'matplotlib', 'report')}"
     logged = {name for entry in history for name in entry}
-    panels = [(title, {name: label for name, label in lines.items() if name in logged}) for title, lines in _PANELS]
+    panels = [(title, {name: label for name, label in lines.items() if name in logged}) for title, lines in _panels()]
     panels = [(title, lines) for title, lines in panels if lines]
     if not panels:
         return "No loss curves were drawn, since nothing was logged; lower logging_steps."

@@ -38,7 +38,6 @@ _LOGGED = (
     "eval_loss",
     "reward",
     "eval_reward",
-    *map(logged_reward, REWARDS),
     *CALL_SCORES,
     "rewards/margins",
     "rewards/accuracies",
@@ -167,7 +166,7 @@ def logged_numbers(history: list[dict]) -> tuple[dict[str, float], str | None]:
         The values that are finite numbers, and a sentence that names the others, if there are some.
     """
     numbers: dict[str, float] = {}
-    for name in _LOGGED:
+    for name in (*_LOGGED, *map(logged_reward, REWARDS)):
         values = [entry[name] for entry in history if name in entry]
         if values:
             numbers[f"{name}, first logged"] = values[0]
