@@ -8,30 +8,65 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import base
+import base_targets
 import pytest
 import torch
-from base_rows import RowsWithoutPreference, reading_turn
+from base_rows import Names, RowsWithoutPreference, reading_turns
 from base_targets import tokens_and_targets
-from base_tokenizer import train_tokenizer
+from base_tokenizer import catalogue, train_tokenizer
 from petoolkit.builder.dataset_folder import write_dataset
-from rows import DATASET_FACTS, past_call, row
+from petoolkit.builder.traits import TRAITS
+from rows import DATASET_FACTS, past_call, row, tool
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from petoolbench import SETTINGS, ToolName, render_messages
 from petoolkit.evaluator.chat_rows import gold_call
 
-HISTORY = [past_call("Aerwyn", 1), past_call("Cirrox", 0), past_call("Dovarque", 1)]
-ROWS = [row(f"u{number}", setting, "Aerwyn", HISTORY) for number in range(4) for setting in SETTINGS]
+CATALOGUE = catalogue()
+NAMES = Names(CATALOGUE)
+
+
+def saying(trait, wording=0):
+    """A provider's description that says a trait in one of its wordings."""
+    return f"We know weather inside out. {TRAITS[trait].wordings[wording]}"
+
+
+def called(provider, rating=None, trait="free"):
+    return {**past_call(provider, rating), "provider_description": saying(trait, 1)}
+
+
+HISTORY = [called("Aerwyn", 1), called("Cirrox", 0, "bulk"), called("Dovarque", 1, "offline")]
+CANDIDATES = [
+    tool("Aerwyn", "forecast", "Weather forecast for a city", saying("free")),
+    tool("Cirrox", "forecast", "Weather forecast for a town or city", saying("bulk")),
+    tool("Dovarque", "convert", "Convert an amount of money", saying("offline")),
+    tool("Equandra", "lyrics", "Song lyrics by title", saying("offline", 2)),
+]
+
+
+def made_row(user, setting, history):
+    return row(user, setting, "Aerwyn", history, CANDIDATES)
+
+
+ROWS = [made_row(f"u{number}", setting, HISTORY) for number in range(4) for setting in SETTINGS]
+
+
+def source_of(rows):
+    return RowsWithoutPreference(rows, NAMES)
 
 
 def drawn(number, interactions=3, candidates=4, seed=0):
-    source, rng = RowsWithoutPreference(ROWS), random.Random(seed)
+    source, rng = source_of(ROWS), random.Random(seed)
     return [source.draw(interactions, candidates, 1, rng)[0] for _ in range(number)]
+
+
+def targets_of(tokenizer, rows):
+    return tokens_and_targets(tokenizer, rows, random.Random(0))
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return train_tokenizer(ROWS, 300)
+    return train_tokenizer(CATALOGUE, ROWS[0], 2000)
 
 
 def test_any_tool_that_does_the_job_is_gold_whatever_the_ratings_say():
@@ -39,7 +74,7 @@ def test_any_tool_that_does_the_job_is_gold_whatever_the_ratings_say():
     rows = drawn(1_000)
     position = Counter()
     for each in rows:
-        forecasts = sorted(t["tool_description"] for t in each["candidate_tools"] if "orecast" in t["tool_name"])
+        forecasts = sorted(t["tool_description"] for t in each["candidate_tools"] if "forecast" in t["tool_description"])
         gold = next(t for t in each["candidate_tools"] if t["tool_name"] == each["tool_call"]["tool_name"])
         position[forecasts.index(gold["tool_description"])] += 1
     assert set(position) == {0, 1}
@@ -76,9 +111,9 @@ def test_a_renamed_provider_has_one_name_in_all_of_a_row():
 
 
 def test_further_requests_have_the_prompt_in_common_and_may_be_for_the_same_tool():
-    tools = [t["tool_name"] for t in ROWS[0]["candidate_tools"]]
-    past = [{**past_call("Aerwyn"), "tool_name": name, "instruction": f"Do {name}"} for name in tools[:3]]
-    source = RowsWithoutPreference([row("u1", "preferred_only", "Aerwyn", past)])
+    tools = [t["tool_name"] for t in CANDIDATES]
+    past = [{**called("Aerwyn"), "tool_name": name, "instruction": f"Do {name}"} for name in tools[:3]]
+    source = source_of([made_row("u1", "preferred_only", past)])
     for number in range(50):
         first, *others = source.draw(2, 4, 3, random.Random(number))
         assert len(others) == 2
@@ -90,55 +125,81 @@ def test_further_requests_have_the_prompt_in_common_and_may_be_for_the_same_tool
 
 
 def test_a_prompt_comes_back_out_of_its_tokens_and_a_rating_is_one_of_them(tokenizer):
-    rated = row("u1", "rating_integrated", "Aerwyn", HISTORY)
+    rated = made_row("u1", "rating_integrated", HISTORY)
     prompt = tokenizer.apply_chat_template(render_messages(rated), tokenize=False, add_generation_prompt=True)
     ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     assert tokenizer.decode(ids) == prompt
-    assert len(ids) < len(prompt) / 3
+    assert len(ids) < len(prompt) / 6
     ratings = [token for token in tokenizer.convert_ids_to_tokens(ids) if token.startswith('", "rating"')]
     assert [token[13] for token in ratings] == ["1", "0", "1"]
 
 
-def test_providers_are_spelt_not_known(tokenizer):
-    for name in ("Aerwyn", "Dovarque"):
-        assert len(tokenizer.tokenize(name)) > 1
+def test_names_of_the_catalogue_and_sentences_of_traits_are_one_token_each(tokenizer):
+    document = CATALOGUE[0]
+    text = f'<{document.category}>.<{document.tool}>.<{document.api}>"'
+    assert tokenizer.tokenize(text)[1:] == [f"{document.category}>.<", f"{document.tool}>.<", f'{document.api}>"']
+    assert len(tokenizer.tokenize("Nowhereco")) > 1
+    assert all(len(tokenizer.tokenize(text)) == 1 for trait in TRAITS.values() for text in trait.wordings)
+    assert len(tokenizer.tokenize(saying("free"))) == 2
 
 
-def test_the_question_about_the_history_is_about_past_calls_and_not_about_a_choice():
-    rated = row("u1", "rating_integrated", "Aerwyn", HISTORY)
-    assert reading_turn(rated) == ("Which providers have been called, by rating?", "1: Dovarque, Aerwyn; 0: Cirrox")
-    liked = {**rated, "history": [past_call("Cirrox", 1)]}
-    assert reading_turn(liked)[1] == "1: Cirrox"
-    unrated = row("u1", "chronological", "Aerwyn", [past_call("Aerwyn"), past_call("Cirrox")])
-    assert reading_turn(unrated) == ("Which providers have been called, the newest first?", "Cirrox, Aerwyn")
+def answers(each, question):
+    """Every question of a row that begins so, with its answers, whatever is drawn."""
+    asked = [turn for seed in range(40) for turn in reading_turns(each, random.Random(seed))]
+    return {text: right for text, right in asked if text.startswith(question)}
 
 
-def target_text(tokenizer, targets):
-    return tokenizer.decode(targets.tokens)
+def test_questions_are_about_what_the_prompt_says_and_not_about_a_choice():
+    rated = made_row("u1", "rating_integrated", HISTORY)
+
+    def sentence(call):
+        return call["provider_description"].removeprefix("We know weather inside out. ")
+
+    assert answers(rated, "How") == {
+        "How are the providers of the past calls with rating 1 described, the newest first?": [
+            f"{sentence(HISTORY[2])} {sentence(HISTORY[0])}"
+        ],
+        "How are the providers of the past calls with rating 0 described, the newest first?": [sentence(HISTORY[1])],
+    }
+    unrated = made_row("u1", "chronological", [{**call, "rating": None} for call in HISTORY[:2]])
+    newest_first = [f"{sentence(HISTORY[1])} {sentence(HISTORY[0])}"]
+    assert list(answers(unrated, "How").values()) == [newest_first]
+    wording = {text: name for name, trait in TRAITS.items() for text in trait.wordings}
+    for tools, question in ((CANDIDATES, "Which candidate"), (HISTORY, "Which past")):
+        found = answers(rated, question)
+        assert len(found) > 8  # other words for the trait than the prompt's, too
+        for text, right in found.items():
+            trait = wording[text.partition(": ")[2]]
+            said = [t["tool_name"] for t in tools if wording[sentence(t)] == trait]
+            assert right == [f'{{"tool_name": "{name}"}}' for name in said]
+    assert not answers({**rated, "history": []}, "How")
 
 
-def test_targets_are_calls_past_parameters_and_what_the_history_says(tokenizer):
-    past = {**past_call("Cirrox"), "parameters": json.dumps({"city": "Rome"})}
-    one = row("u1", "preferred_only", "Aerwyn", [past])
+def test_targets_are_calls_past_parameters_and_answers(tokenizer):
+    past = {**called("Cirrox"), "parameters": json.dumps({"city": "Rome"})}
+    one = made_row("u1", "preferred_only", [past])
     one = {**one, "same_function_tools": [one["tool_call"]["tool_name"]]}
     other = {**one, "instruction": "Elsewhere?", "tool_call": {**one["tool_call"], "parameters": '{"city": "Oslo"}'}}
-    ids, targets = tokens_and_targets(tokenizer, [one, other])
-    question, answer = reading_turn(one)
-    calls = gold_call(one) + "</s>" + gold_call(other) + "</s>"
-    assert target_text(tokenizer, targets) == '"city": "Rome' + calls + "Cirrox</s>"
-    assert (ids[targets.positions + 1] == targets.tokens).all()
-    assert targets.weights.eq(1).all()
+    ids, targets = targets_of(tokenizer, [one, other])
+    written = tokenizer.decode(targets.tokens)
+    assert '"city": "Rome' in written
+    for call in (gold_call(one), gold_call(other)):
+        assert f"{call}</s>" in written
+        assert f"<|assistant|>{call}</s>" in tokenizer.decode(ids)
+    assert all(f"<|user|>{each['instruction']}</s>" in tokenizer.decode(ids) for each in (one, other))
+    assert written.count("</s>") == 2 + 2 + 2 + 1
+    first = targets.positions[targets.weights == 1]
+    assert set(ids[first + 1].tolist()) <= set(targets.tokens.tolist())
     assert tokenizer.decode(ids).count("<s>") == 1
-    turns = f"<|user|>Elsewhere?</s><|assistant|>{gold_call(other)}</s><|user|>{question}</s><|assistant|>{answer}</s>"
-    assert tokenizer.decode(ids).endswith(turns)
-    _, targets = tokens_and_targets(tokenizer, [{**one, "history": [], "history_length": 0}])
-    assert target_text(tokenizer, targets) == gold_call(one) + "</s>"
+    _, targets = targets_of(tokenizer, [{**one, "history": [], "history_length": 0}])
+    assert tokenizer.decode(targets.tokens).count("</s>") == 1 + 2
 
 
-def test_any_tool_that_does_the_job_is_as_good_a_target(tokenizer):
+def test_any_tool_that_does_the_job_is_as_good_a_target(tokenizer, monkeypatch):
+    monkeypatch.setattr(base_targets, "reading_turns", lambda row, rng: [])
     one = {**ROWS[0], "history": [], "history_length": 0}
     assert len(one["same_function_tools"]) == 2
-    ids, targets = tokens_and_targets(tokenizer, [one])
+    ids, targets = targets_of(tokenizer, [one])
     by_position = {}
     for position, token, weight in zip(*(part.tolist() for part in targets), strict=True):
         by_position.setdefault(position, {})[token] = weight
@@ -150,9 +211,10 @@ def test_any_tool_that_does_the_job_is_as_good_a_target(tokenizer):
     assert [before] * 2 == [f'{{"tool_name": "{name}' for name in names]
 
 
-def test_the_loss_is_least_where_chances_are_the_targets(tokenizer):
+def test_the_loss_is_least_where_chances_are_the_targets(tokenizer, monkeypatch):
     """A model that gives each of two tools one half: its loss is that of the drawing, and no less."""
-    ids, targets = tokens_and_targets(tokenizer, [{**ROWS[0], "history": [], "history_length": 0}])
+    monkeypatch.setattr(base_targets, "reading_turns", lambda row, rng: [])
+    ids, targets = targets_of(tokenizer, [{**ROWS[0], "history": [], "history_length": 0}])
     scores = torch.full((len(ids), len(tokenizer)), -1e4)
     scores[targets.positions, targets.tokens] = targets.weights.log()
 
@@ -165,6 +227,14 @@ def test_the_loss_is_least_where_chances_are_the_targets(tokenizer):
     loss, right = base.target_loss(Model(), tokenizer, [(ids, targets)])
     assert loss.item() == pytest.approx(math.log(2) / targets.weights.sum().item())
     assert right == 1
+
+
+def test_a_word_begins_alike_with_and_without_a_blank_before_it(tokenizer):
+    embeddings = torch.randn(len(tokenizer), 64)
+    base._begin_alike(embeddings, tokenizer)
+    (bare,), (after_a_blank,) = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("day", " day"))
+    assert bare != after_a_blank
+    assert torch.cosine_similarity(embeddings[bare], embeddings[after_a_blank], dim=0) > 0.7
 
 
 def test_heads_of_the_first_layer_look_1_2_and_3_tokens_back():
@@ -193,7 +263,7 @@ def test_prompts_of_a_step_are_about_as_long_as_each_other(tokenizer, monkeypatc
     def waste(sorted_together):
         monkeypatch.setattr(base, "_SORTED_TOGETHER", sorted_together)
         options = base.BaseArguments(max_steps=21, batch_size=4)
-        drawn = list(base.batches(RowsWithoutPreference(ROWS), tokenizer, options, random.Random(0)))
+        drawn = list(base.batches(source_of(ROWS), tokenizer, options, random.Random(0)))
         assert [len(batch) for batch in drawn] == [4] * 21
         lengths = [[len(ids) for ids, _ in batch] for batch in drawn]
         return sum(4 * max(batch) - sum(batch) for batch in lengths)
@@ -211,14 +281,14 @@ def test_a_base_model_is_made_and_knows_more_than_at_first(tmp_path, monkeypatch
     """60 steps on four users: what it writes is not right, but far likelier than at random."""
     monkeypatch.chdir(tmp_path)
     write_dataset(Path("data"), [("train", each) for each in ROWS], lambda: DATASET_FACTS)
-    shape = ["--hidden_size", "32", "--num_hidden_layers", "2", "--vocabulary", "300", "--batch_size", "4"]
+    shape = ["--hidden_size", "32", "--num_hidden_layers", "2", "--vocabulary", "2000", "--batch_size", "4"]
     (options,) = base.make_parser().parse_args_and_config(
         ["--dataset_name", "data", "--output_dir", "base", "--max_steps", "60", "--logging_steps", "20", *shape]
     )
     base.main(options)
     model, tokenizer = AutoModelForCausalLM.from_pretrained("base"), AutoTokenizer.from_pretrained("base")
     with torch.no_grad():
-        loss, _ = base.target_loss(model, tokenizer, [tokens_and_targets(tokenizer, [each]) for each in ROWS[:3]])
+        loss, _ = base.target_loss(model, tokenizer, [targets_of(tokenizer, [each]) for each in ROWS[:3]])
     assert loss < 0.7 * torch.tensor(len(tokenizer)).log()
     assert tokenizer.chat_template
 

@@ -11,13 +11,14 @@ prefers.
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 import torch
-from base_rows import RowsWithoutPreference
+from base_rows import Names, RowsWithoutPreference, Size
 from base_targets import Targets, tokens_and_targets
-from base_tokenizer import train_tokenizer
+from base_tokenizer import catalogue, train_tokenizer
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -33,10 +34,16 @@ Prompt = tuple[torch.Tensor, Targets]  # token ids of (length,)
 _HEADS = 4
 _POSITION_STRENGTH = 5.0
 _SLOWEST_FREQUENCY = 0.05  # radians a token; slower ones hardly tell neighbours apart
-_TOKENIZER_ROWS = 1_500
-# Up to which share of the steps prompts have at most how many interactions, candidate tools and requests.
-_CURRICULUM = ((0.15, (0, 1, 1)), (0.3, (1, 2, 2)), (0.6, (2, 3, 3)), (1.0, (3, 5, 3)))
+# Up to which share of the steps prompts are how large, and how many times the batch size a step has.
+_CURRICULUM = (
+    (0.2, Size(2, 3, 0), 5),
+    (0.4, Size(4, 5, 0), 3),
+    (0.5, Size(0, 2, 2), 3),
+    (0.7, Size(2, 4, 3), 1),
+    (1.0, Size(4, 5, 3), 1),
+)
 _SORTED_TOGETHER = 4  # steps; padding is then 6 % of the tokens, not 17 %
+_BLANK = "\N{LATIN CAPITAL LETTER G WITH DOT ABOVE}"  # as byte-level BPE writes it
 _WARM_UP_STEPS = 50
 _DECAY_FROM = 0.5  # share of the steps
 
@@ -67,12 +74,13 @@ def main(options: BaseArguments) -> None:
     keep_freed_memory()
     rows = load_split(options.dataset_name, ALL, "train")
     rng = random.Random(options.seed)
-    tokenizer = train_tokenizer(rng.sample(rows, min(_TOKENIZER_ROWS, len(rows))), options.vocabulary)
+    documents = catalogue()
+    tokenizer = train_tokenizer(documents, rows[0], options.vocabulary)
     torch.manual_seed(options.seed)
     model = make_model(options, tokenizer)
     say(f"{sum(weight.numel() for weight in model.parameters()):,} weights, {len(tokenizer):,} tokens.")
     optimizers = make_optimizers(model, options)
-    prompts = batches(RowsWithoutPreference(rows), tokenizer, options, rng)
+    prompts = batches(RowsWithoutPreference(rows, Names(documents)), tokenizer, options, rng)
     for step, batch in enumerate(tqdm(prompts, total=options.max_steps, desc="Base", unit="step")):
         loss, accuracy = target_loss(model, tokenizer, batch)
         loss.backward()
@@ -110,7 +118,19 @@ def make_model(options: BaseArguments, tokenizer: Any) -> Any:
         )
     )
     _begin_as_copying(model)
+    _begin_alike(model.model.embed_tokens.weight, tokenizer)
     return model
+
+
+def _begin_alike(embeddings: torch.Tensor, tokenizer: Any) -> None:
+    """Let each word after a blank begin as the word without it plus one vector for the blank: a value stands after a
+    blank in the request, and after a quotation mark in the call."""
+    numbers = tokenizer.get_vocab()
+    with torch.no_grad():
+        blank = torch.randn(embeddings.shape[1]) * embeddings.std() / 2
+        for token, number in numbers.items():
+            if token.startswith(_BLANK) and token[1:] in numbers:
+                embeddings[number] = embeddings[numbers[token[1:]]] + blank
 
 
 def _begin_as_copying(model: Any) -> None:
@@ -170,12 +190,12 @@ def make_optimizers(model: Any, options: BaseArguments) -> list[tuple[torch.opti
     ]
 
 
-def curriculum(steps: int) -> Iterator[tuple[int, int, int]]:
-    """For each step, the most interactions, candidate tools and requests of its prompts."""
+def curriculum(steps: int) -> Iterator[tuple[Size, int]]:
+    """For each step, the size of its prompts, and how many times the batch size there are."""
     begun = 0
-    for share, size in _CURRICULUM:
+    for share, size, times in _CURRICULUM:
         end = round(share * steps)
-        yield from [size] * (end - begun)
+        yield from [(size, times)] * (end - begun)
         begun = end
 
 
@@ -183,18 +203,15 @@ def batches(
     source: RowsWithoutPreference, tokenizer: Any, options: BaseArguments, rng: random.Random
 ) -> Iterator[list[Prompt]]:
     """The prompts of each step. They are drawn for some steps at once, so that similar lengths can share a step."""
-    sizes = list(curriculum(options.max_steps))
-    for first in range(0, len(sizes), _SORTED_TOGETHER):
-        prompts = []
-        for size in sizes[first : first + _SORTED_TOGETHER]:
-            drawn = (source.draw(*size, rng) for _ in range(options.batch_size))
-            prompts += [tokens_and_targets(tokenizer, rows) for rows in drawn]
-        prompts.sort(key=lambda prompt: len(prompt[0]))
-        together = [
-            prompts[begin : begin + options.batch_size] for begin in range(0, len(prompts), options.batch_size)
-        ]
-        rng.shuffle(together)
-        yield from together
+    for (size, times), steps in groupby(curriculum(options.max_steps)):
+        number = times * options.batch_size
+        while together := list(islice(steps, _SORTED_TOGETHER)):
+            drawn = (source.draw(size, rng) for _ in range(number * len(together)))
+            prompts = [tokens_and_targets(tokenizer, rows, rng) for rows in drawn]
+            prompts.sort(key=lambda prompt: len(prompt[0]))
+            alike = [prompts[begin : begin + number] for begin in range(0, len(prompts), number)]
+            rng.shuffle(alike)
+            yield from alike
 
 
 def target_loss(model: Any, tokenizer: Any, prompts: list[Prompt]) -> tuple[torch.Tensor, float]:

@@ -2,17 +2,52 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from petoolkit.builder.catalogue.tool_document import ToolDocument
+from petoolkit.builder.traits import TRAITS
 
 from petoolbench import SETTINGS, ToolName
 
-_RENAMED = 0.7  # share of rows whose providers get invented names, which can only be copied
+_RENAMED = 0.9  # share of rows whose tools get other names, which can only be copied
 _OF_CANDIDATES_PROVIDERS = 0.6  # share of past calls; candidates and history then have similar names to tell apart
-_ORDER_REQUEST = "Which providers have been called, the newest first?"
-_RATING_REQUEST = "Which providers have been called, by rating?"
-_CLUSTERS = ("br", "cr", "dr", "gr", "pl", "pr", "qu", "sk", "st", "tr")
-_ONSETS = (*"bcdfghjklmnprstvwxz", "", "", "", *_CLUSTERS)
-_CODAS = ("", "", "", "", "", "", *"dklmnrstvx", "ll", "nd", "rn")
+_QUESTIONS_OF_EACH = 3
+_SAME_WORDS = 0.4  # share of questions in the words of the prompt; others are in any words for the trait
+_CANDIDATE_QUESTION = "Which candidate tool is of a provider described so: "
+_PAST_QUESTION = "Which past call was of a provider described so: "
+_ORDER_QUESTION = "How are the providers of the past calls described, the newest first?"
+_RATING_QUESTIONS = [
+    f"How are the providers of the past calls with rating {rating} described, the newest first?" for rating in (0, 1)
+]
+QUESTIONS = (_CANDIDATE_QUESTION, _PAST_QUESTION, _ORDER_QUESTION, *_RATING_QUESTIONS)
+_TRAIT_OF = {wording: name for name, trait in TRAITS.items() for wording in trait.wordings}
+
+
+
+class Size(NamedTuple):
+    """How large a prompt may be.
+
+    Args:
+        interactions: the most interactions of a history; with 0 there is none, otherwise at least one.
+        candidates: the most candidate tools.
+        requests: the most requests; without a past call of the candidate tools there is one. With 0 there is none, and
+            of tools and calls the prompt says only their names and how their providers are described.
+    """
+
+    interactions: int
+    candidates: int
+    requests: int
+
+
+def _trimmed(row: dict) -> dict:
+    """A row without requests, parameters and descriptions of functions."""
+    without_parameters = {"tool_description": "", "required_parameters": [], "optional_parameters": []}
+    return {
+        **row,
+        "history": [{**call, "instruction": "", "parameters": "{}"} for call in row["history"]],
+        "candidate_tools": [{**tool, **without_parameters} for tool in row["candidate_tools"]],
+    }
 
 
 class RowsWithoutPreference:
@@ -23,10 +58,12 @@ class RowsWithoutPreference:
 
     Args:
         rows: of the train split.
+        names: that tools get instead of their own.
     """
 
-    def __init__(self, rows: Sequence[dict]):
+    def __init__(self, rows: Sequence[dict], names: "Names"):
         self._rows = rows
+        self._names = names
         self._past_calls = [call for row in rows for call in row["history"]]
         self._by_tool: dict[str, list[dict]] = defaultdict(list)
         self._by_provider: dict[str, list[dict]] = defaultdict(list)
@@ -38,22 +75,15 @@ class RowsWithoutPreference:
             for name in row["same_function_tools"]:
                 self._does_the_same[name].update(row["same_function_tools"])
 
-    def draw(self, interactions: int, candidates: int, requests: int, rng: random.Random) -> list[dict]:
-        """The rows of one prompt, which differ in their request and its call only.
-
-        Args:
-            interactions: the most interactions of a history; with 0 there is none, otherwise at least one.
-            candidates: the most candidate tools of a row.
-            requests: the most rows; without a past call of the candidate tools there is one.
-            rng: draws everything.
-        """
+    def draw(self, size: Size, rng: random.Random) -> list[dict]:
+        """The rows of one prompt, which differ in their request and its call only."""
         row = rng.choice(self._rows)
         setting = rng.choice(list(SETTINGS))
         gold = rng.choice([t for t in row["candidate_tools"] if t["tool_name"] in row["same_function_tools"]])
         others = [tool for tool in row["candidate_tools"] if tool is not gold]
-        tools = [gold, *rng.sample(others, min(candidates - 1, len(others)))]
+        tools = [gold, *rng.sample(others, min(size.candidates - 1, len(others)))]
         rng.shuffle(tools)
-        history = self._history(tools, interactions, SETTINGS[setting].is_rated, rng)
+        history = self._history(tools, size.interactions, SETTINGS[setting].is_rated, rng)
         shared = {
             **row,
             "id": f"{row['user_id']}/{setting}",
@@ -63,10 +93,12 @@ class RowsWithoutPreference:
         }
         requested = [{**row["tool_call"], "tool_name": gold["tool_name"], "instruction": row["instruction"]}]
         known = [tool["tool_name"] for tool in tools if tool["tool_name"] in self._by_tool]
-        if known:  # a tool may be requested twice, so that earlier calls do not exclude a tool
-            requested += [rng.choice(self._by_tool[name]) for name in rng.choices(known, k=requests - 1)]
+        if known and size.requests:  # a tool may be requested twice, so that earlier calls do not exclude a tool
+            requested += [rng.choice(self._by_tool[name]) for name in rng.choices(known, k=size.requests - 1)]
         rows = [self._request(call, shared) for call in requested]
-        return _renamed(rows, rng) if rng.random() < _RENAMED else rows
+        if not size.requests:
+            rows = [_trimmed(rows[0])]
+        return self._names.exchanged(rows, rng) if rng.random() < _RENAMED else rows
 
     def _request(self, call: dict, shared: dict) -> dict:
         """A row whose gold call is this one."""
@@ -93,48 +125,90 @@ class RowsWithoutPreference:
         return history
 
 
-def reading_turn(row: dict) -> tuple[str, str]:
-    """A question about the history, as a user's message, and its answer: the providers by rating, or the newest first.
+def reading_turns(row: dict, rng: random.Random) -> list[tuple[str, list[str]]]:
+    """Questions about what stands in the prompt, each with all its right answers.
 
-    It teaches to read a history, which a pretrained model can do already, and not what to choose.
+    They teach to read, which a pretrained model can do already, and not what to choose: which candidate tool is of a
+    provider that a sentence describes, given in any words for the trait; which past call is; and how the providers
+    of the past calls are described, by rating or the newest first.
     """
-    newest_first = row["history"][::-1]
-    if row["history"][0]["rating"] is None:
-        return _ORDER_REQUEST, ", ".join(map(_provider, newest_first))
-    by_rating = ((rating, [_provider(c) for c in newest_first if c["rating"] == rating]) for rating in (1, 0))
-    return _RATING_REQUEST, "; ".join(f"{rating}: {', '.join(names)}" for rating, names in by_rating if names)
+    turns = [_whose(_CANDIDATE_QUESTION, tools, rng) for tools in [row["candidate_tools"]] * _QUESTIONS_OF_EACH]
+    if row["history"]:
+        turns += [_whose(_PAST_QUESTION, calls, rng) for calls in [row["history"]] * _QUESTIONS_OF_EACH]
+        turns.append(_described(row["history"], rng))
+    return turns
+
+
+def _whose(question: str, tools: list[dict], rng: random.Random) -> tuple[str, list[str]]:
+    trait = rng.choice([_trait(tool) for tool in tools])
+    right = [tool for tool in tools if _trait(tool) == trait]
+    words = _sentence(rng.choice(right)) if rng.random() < _SAME_WORDS else rng.choice(TRAITS[trait].wordings)
+    names = dict.fromkeys(tool["tool_name"] for tool in right)
+    return question + words, [f'{{"tool_name": "{name}"}}' for name in names]
+
+
+def _described(history: list[dict], rng: random.Random) -> tuple[str, list[str]]:
+    newest_first = history[::-1]
+    if history[0]["rating"] is None:
+        return _ORDER_QUESTION, [" ".join(map(_sentence, newest_first))]
+    rating = rng.choice([call["rating"] for call in history])
+    found = [_sentence(call) for call in newest_first if call["rating"] == rating]
+    return _RATING_QUESTIONS[rating], [" ".join(found)]
+
+
+def _sentence(tool: dict) -> str:
+    """The sentence that says the trait of a tool's provider."""
+    return next(text for text in _TRAIT_OF if tool["provider_description"].endswith(text))
+
+
+def _trait(tool: dict) -> str:
+    return _TRAIT_OF[_sentence(tool)]
 
 
 def _provider(named: dict) -> str:
     return ToolName.parse(named["tool_name"]).provider
 
 
-def invented_name(rng: random.Random) -> str:
-    """A provider's name of two or three syllables."""
-    syllables = (rng.choice(_ONSETS) + rng.choice("aeiouy") + rng.choice(_CODAS) for _ in range(rng.randint(2, 3)))
-    return "".join(syllables).capitalize()
+class Names:
+    """The names of a catalogue's categories, providers and functions, of which a prompt's tools get others.
 
+    Args:
+        documents: of a catalogue.
+    """
 
-def _renamed(rows: list[dict], rng: random.Random) -> list[dict]:
-    """The rows with another name for each provider."""
-    names: dict[str, str] = {}
+    def __init__(self, documents: Iterable[ToolDocument]):
+        documents = list(documents)
+        self._providers = sorted({document.tool for document in documents})
+        self._apis = sorted({document.api for document in documents})
+        self._categories = sorted({document.category for document in documents})
 
-    def rename(tool_name: str) -> str:
-        name = ToolName.parse(tool_name)
-        invented = names.setdefault(name.provider, invented_name(rng))
-        return str(name._replace(provider=invented))
+    def exchanged(self, rows: list[dict], rng: random.Random) -> list[dict]:
+        """The rows with other names of categories, providers and functions, the same in all of them."""
+        others: dict[str, str] = {}
 
-    def renamed(tools: list[dict]) -> list[dict]:
-        return [{**tool, "tool_name": rename(tool["tool_name"])} for tool in tools]
+        def other(names: list[str], name: str) -> str:
+            while name not in others:
+                drawn = rng.choice(names)
+                if drawn not in others.values():
+                    others[name] = drawn
+            return others[name]
 
-    history, candidates = renamed(rows[0]["history"]), renamed(rows[0]["candidate_tools"])
-    return [
-        {
-            **row,
-            "history": history,
-            "candidate_tools": candidates,
-            "tool_call": renamed([row["tool_call"]])[0],
-            "same_function_tools": [rename(name) for name in row["same_function_tools"]],
-        }
-        for row in rows
-    ]
+        def renamed(tool_name: str) -> str:
+            name = ToolName.parse(tool_name)
+            parts = (self._categories, name.category), (self._providers, name.provider), (self._apis, name.api)
+            return str(ToolName(*(other(names, part) for names, part in parts)))
+
+        def with_other_names(tools: list[dict]) -> list[dict]:
+            return [{**tool, "tool_name": renamed(tool["tool_name"])} for tool in tools]
+
+        history, candidates = with_other_names(rows[0]["history"]), with_other_names(rows[0]["candidate_tools"])
+        return [
+            {
+                **row,
+                "history": history,
+                "candidate_tools": candidates,
+                "tool_call": with_other_names([row["tool_call"]])[0],
+                "same_function_tools": [renamed(name) for name in row["same_function_tools"]],
+            }
+            for row in rows
+        ]

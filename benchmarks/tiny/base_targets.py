@@ -1,12 +1,13 @@
 """Token ids that the tiny base model reads, and the tokens that it learns to write."""
 
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
-from base_rows import reading_turn
+from base_rows import reading_turns
 
 from petoolbench import render_messages
 from petoolkit.evaluator.chat_rows import gold_call
@@ -32,7 +33,7 @@ class Targets(NamedTuple):
     weights: torch.Tensor
 
 
-def tokens_and_targets(tokenizer: Any, rows: list[dict]) -> tuple[torch.Tensor, Targets]:
+def tokens_and_targets(tokenizer: Any, rows: list[dict], rng: random.Random) -> tuple[torch.Tensor, Targets]:
     """(length,) token ids of a prompt with its answers, and the targets.
 
     Targets are the gold calls, the parameters of past calls in the prompt (both are copied from a request), and the
@@ -47,9 +48,11 @@ def tokens_and_targets(tokenizer: Any, rows: list[dict]) -> tuple[torch.Tensor, 
     bare = {**rows[0], "history": [], "candidate_tools": []}
     requests = [render_messages({**bare, "instruction": row["instruction"]})[-1] for row in rows]
     turns = [(request, list(_right_calls(row))) for request, row in zip(requests, rows, strict=True)]
-    if rows[0]["history"]:
-        question, answer = reading_turn(rows[0])
-        turns.append(({"role": "user", "content": question}, [answer]))
+    if not rows[0]["candidate_tools"][0]["tool_description"]:
+        turns = []
+    for question, answers in reading_turns(rows[0], rng):
+        turns.append(({"role": "user", "content": question}, answers))
+    rng.shuffle(turns)
     ids: list[int] = []
     found: list[tuple[int, int, float]] = []
     for request, answers in turns:

@@ -1,79 +1,87 @@
-"""A tokenizer for the tiny base model: byte-level BPE, with each fixed phrase of the prompt as one token."""
+"""A tokenizer for the tiny base model: names, and sentences about traits, are one token each; other text is BPE.
 
-import random
+A model of a million weights that is trained for minutes does not learn to read English. So much of the reading is
+done for it: each sentence that says a trait of a provider is one token, as each name and each fixed phrase of the
+prompt is. Which sentences mean the same, it has to learn.
+"""
+
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from base_rows import invented_name
+import yaml
+from base_rows import QUESTIONS
+from petoolkit.builder.authors.offline_values import plain_name
+from petoolkit.builder.catalogue.catalogue_files import EMBEDDED, documents_of
+from petoolkit.builder.catalogue.catalogue_settings import CatalogueSettings
+from petoolkit.builder.catalogue.tool_document import ToolDocument
+from petoolkit.builder.traits import TRAITS
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from petoolbench import SETTINGS, ToolName, render_messages
+from petoolbench import SETTINGS, render_messages
+from petoolkit.shipped import ROOT
 
 _CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}{{ eos_token }}"
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 _SPECIAL = ["<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
-_INVENTED_NAMES = 10_000
+_BLANK = re.compile(r"\{\w+\}")
 _TYPES = ("STRING", "NUMBER", "BOOLEAN", "ENUM")
-_PARAMETER_ENDS = [f'", "type": "{kind}", "description": "", "default": null}}' for kind in _TYPES]
-# Texts between the values of the prompt's JSON, the longest first. A rating is one token with its surroundings.
+_PARAMETER_ENDS = [f', "type": "{kind}", "description": "", "default": null}}' for kind in _TYPES]
+# Texts between the values of the prompt's JSON. A rating is one token with its surroundings.
 _PIECES = [
     '", "required_parameters": [], "optional_parameters": []}\n',
-    *(f'{end}], "optional_parameters": [{{"name": "' for end in _PARAMETER_ENDS),
+    *(f'{end}], "optional_parameters": [{{"name": ' for end in _PARAMETER_ENDS),
     *(f'{end}], "optional_parameters": []}}\n' for end in _PARAMETER_ENDS),
-    *(f'{end}, {{"name": "' for end in _PARAMETER_ENDS),
+    *(f'{end}, {{"name": ' for end in _PARAMETER_ENDS),
     *(f"{end}]}}\n" for end in _PARAMETER_ENDS),
-    *_PARAMETER_ENDS,
-    '", "required_parameters": [{"name": "',
+    '", "required_parameters": [{"name": ',
+    '", "required_parameters": [], "optional_parameters": [{"name": ',
     '{"instruction": "',
     '", "tool_name": "<',
     '", "rating": 0, "tool_name": "<',
     '", "rating": 1, "tool_name": "<',
     '{"tool_name": "<',
-    ">.<",
-    '>", "parameters": {',
-    '>", "tool_description": "',
-    '", "required_parameters": [',
-    '], "optional_parameters": [',
-    '{"name": "',
-    ', {"name": "',
-    "]}",
+    ', "parameters": {',
+    ', "parameters": {}}',
+    ', "parameters": {}}\n',
+    ', "provider_description": "',
+    ', "tool_description": "',
+    '", "provider_description": "',
+    '", "parameters": {',
     '"}}',
+    "}}",
     '"}}\n',
-    '": "',
-    '": ',
-    '", "',
+    "}}\n",
+    ': "',
+    '", ',
 ]
 
 
-def train_tokenizer(rows: Sequence[dict], vocabulary: int) -> Any:
-    """Train a tokenizer on the prompts of some rows.
+def catalogue() -> list[ToolDocument]:
+    """The catalogue that ships."""
+    return list(documents_of([CatalogueSettings(path=EMBEDDED)], Counter()))
 
-    Providers' names are left out of its training and replaced by invented ones, so that any name, known or new, is
-    spelt in a few tokens.
+
+def train_tokenizer(documents: Sequence[ToolDocument], row: dict, vocabulary: int) -> Any:
+    """Train a tokenizer on the words of a catalogue.
 
     Args:
-        rows: rows of the benchmark.
-        vocabulary: number of tokens to learn, without the fixed phrases.
+        documents: the catalogue.
+        row: of the benchmark, for the prompt's fixed lines.
+        vocabulary: number of tokens to learn, without names and fixed phrases.
 
     Returns:
         A `PreTrainedTokenizerFast` with a chat template.
     """
-    names = {ToolName.parse(tool["tool_name"]) for row in rows for tool in row["candidate_tools"]}
-    providers = {name.provider for name in names}
-    fixed = [*_fixed_lines(rows[0]), *_PIECES, *sorted({f"{name.category}>.<" for name in names})]
-    unlearnt = re.compile("|".join(re.escape(text) for text in sorted([*fixed, *providers], key=len, reverse=True)))
-    texts = [unlearnt.sub("\n", message["content"]) for row in rows for message in render_messages(row)]
-    rng = random.Random(0)
-    texts += [invented_name(rng) for _ in range(_INVENTED_NAMES)]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.train_from_iterator(
-        texts,
+        _texts(documents),
         trainers.BpeTrainer(
             vocab_size=vocabulary,
             special_tokens=_SPECIAL,
@@ -81,10 +89,47 @@ def train_tokenizer(rows: Sequence[dict], vocabulary: int) -> Any:
             show_progress=False,
         ),
     )
-    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in fixed])
+    fixed = {*_fixed_lines(row), *_PIECES, *QUESTIONS, *_names(documents), *_sentences(documents)}
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in sorted(fixed)])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>", chat_template=_CHAT_TEMPLATE
     )
+
+
+def _texts(documents: Iterable[ToolDocument]) -> Iterator[str]:
+    """What the catalogue's tools do, how people ask for it, and values, each with and without a blank before."""
+    texts: set[str] = set()
+    for document in documents:
+        texts |= {document.api_description or "", *document.requests}
+        for parameter in (*document.required_parameters, *document.optional_parameters):
+            texts |= {str(value) for value in parameter.examples}
+            if isinstance(parameter.asks, str):
+                texts.add(parameter.asks)
+            elif parameter.asks:
+                texts.update(parameter.asks.values())
+    for text in sorted(texts):
+        yield from (_BLANK.sub("", text), f" {_BLANK.sub('', text)}")
+
+
+def _names(documents: Iterable[ToolDocument]) -> Iterator[str]:
+    """Names of categories, providers, functions and parameters, each with what stands beside it in the prompt."""
+    for document in documents:
+        yield from (f"{document.category}>.<", f"{document.tool}>.<", f'{document.api}>"')
+        for parameter in (*document.required_parameters, *document.optional_parameters):
+            yield f'"{parameter.name}"'
+
+
+def _sentences(documents: Iterable[ToolDocument]) -> Iterator[str]:
+    """Sentences of descriptions that are written for assigned traits: a provider's opening, and what says a trait."""
+    words = yaml.safe_load((ROOT / "builder" / "authors" / "offline_words.yaml").read_text(encoding="utf-8"))
+    for category in {document.category for document in documents}:
+        yield from (f"{opening.format(_spoken(category))} " for opening in words["provider_openings"])
+    for trait in TRAITS.values():
+        yield from trait.wordings
+
+
+def _spoken(category: str) -> str:
+    return " ".join(plain_name(category).split()[:3])
 
 
 def _fixed_lines(row: dict) -> list[str]:
