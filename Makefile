@@ -44,7 +44,7 @@ bench: $(STAMP) ## Measure speed and memory on the real data in ../shared (about
 	$(BIN)/python benchmarks/score_stored.py
 	$(BIN)/python benchmarks/llm_calls.py
 
-tiny-proof: $(STAMP) ## Train a tiny model from nothing, SFT and DPO, two seeds: Table 1's ablation (20 minutes to an hour)
+tiny-proof: $(STAMP) ## Train a tiny model from nothing, then SFT, DPO and GRPO, two seeds: Table 1's ablation (half an hour)
 	$(BIN)/python benchmarks/tiny_proof.py
 
 clean: ## Remove what builds and tests made, but not the environment

@@ -11,7 +11,7 @@ import base
 import base_targets
 import pytest
 import torch
-from base_rows import Names, RowsWithoutPreference, reading_turns
+from base_rows import QUESTIONS, Names, RowsWithoutPreference, Size, full_name, reading_turns
 from base_targets import tokens_and_targets
 from base_tokenizer import catalogue, train_tokenizer
 from petoolkit.builder.dataset_folder import write_dataset
@@ -19,7 +19,7 @@ from petoolkit.builder.traits import TRAITS
 from rows import DATASET_FACTS, past_call, row, tool
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from petoolbench import SETTINGS, ToolName, render_messages
+from petoolbench import SETTINGS, render_messages
 from petoolkit.evaluator.chat_rows import gold_call
 
 CATALOGUE = catalogue()
@@ -57,7 +57,7 @@ def source_of(rows):
 
 def drawn(number, interactions=3, candidates=4, seed=0):
     source, rng = source_of(ROWS), random.Random(seed)
-    return [source.draw(interactions, candidates, 1, rng)[0] for _ in range(number)]
+    return [source.draw(Size(interactions, candidates, 1), rng)[0] for _ in range(number)]
 
 
 def targets_of(tokenizer, rows):
@@ -74,7 +74,9 @@ def test_any_tool_that_does_the_job_is_gold_whatever_the_ratings_say():
     rows = drawn(1_000)
     position = Counter()
     for each in rows:
-        forecasts = sorted(t["tool_description"] for t in each["candidate_tools"] if "forecast" in t["tool_description"])
+        forecasts = sorted(
+            t["tool_description"] for t in each["candidate_tools"] if "forecast" in t["tool_description"]
+        )
         gold = next(t for t in each["candidate_tools"] if t["tool_name"] == each["tool_call"]["tool_name"])
         position[forecasts.index(gold["tool_description"])] += 1
     assert set(position) == {0, 1}
@@ -97,17 +99,37 @@ def test_a_row_keeps_the_contract_and_the_limits():
             assert all((c["rating"] is None) == (not each["id"].endswith("integrated")) for c in each["history"])
 
 
-def test_a_renamed_provider_has_one_name_in_all_of_a_row():
-    known = {"Aerwyn", "Cirrox", "Dovarque", "Equandra"}
+def test_tools_have_other_names_of_the_catalogue_the_same_in_all_of_a_prompt():
+    own, others = {t["tool_name"] for t in CANDIDATES}, {full_name(document) for document in CATALOGUE}
 
-    def is_renamed(each):
-        return not known & {ToolName.parse(t["tool_name"]).provider for t in each["candidate_tools"]}
+    def names(each):
+        return {t["tool_name"] for t in each["candidate_tools"]}
 
-    renamed = [each for each in drawn(300) if is_renamed(each)]
-    assert 180 < len(renamed) < 240  # 0.7 of 300
-    assert all(len({t["tool_name"] for t in each["candidate_tools"]}) == 4 for each in renamed)
-    assert not any(ToolName.parse(call["tool_name"]).provider in known for each in renamed for call in each["history"])
+    renamed = [each for each in drawn(300) if not own & names(each)]
+    assert 250 < len(renamed) < 290  # 0.9 of 300
+    assert all(len(names(each)) == 4 and names(each) <= others for each in renamed)
+    assert all(call["tool_name"] in others for each in renamed for call in each["history"])
+    for each in renamed:
+        known = {t["tool_description"]: t["tool_name"] for t in each["candidate_tools"]}
+        assert set(each["same_function_tools"]) == {known[t["tool_description"]] for t in CANDIDATES[:2]}
+        for new, old in ((t, o) for t in each["candidate_tools"] for o in CANDIDATES):
+            if new["tool_description"] == old["tool_description"]:
+                sentence = old["provider_description"].removeprefix("We know weather inside out. ")
+                assert new["provider_description"].endswith(f" {sentence}")
+    parameters = Counter(list(json.loads(each["tool_call"]["parameters"])) == ["city"] for each in renamed)
+    assert min(parameters.values()) > 90
     assert drawn(20, seed=1) == drawn(20, seed=1) != drawn(20, seed=2)
+
+
+def test_a_prompt_without_requests_says_names_and_how_providers_are_described(tokenizer):
+    (each,) = source_of(ROWS).draw(Size(2, 4, 0), random.Random(0))
+    assert not any(t["tool_description"] or t["required_parameters"] for t in each["candidate_tools"])
+    assert not any(call["instruction"] for call in each["history"])
+    ids, targets = targets_of(tokenizer, [each])
+    asked = tokenizer.decode(ids).split("<|user|>")[1:]
+    assert len(asked) == 7
+    assert all(text.startswith(QUESTIONS) for text in asked)
+    assert tokenizer.decode(targets.tokens).count("</s>") == 7
 
 
 def test_further_requests_have_the_prompt_in_common_and_may_be_for_the_same_tool():
@@ -115,7 +137,7 @@ def test_further_requests_have_the_prompt_in_common_and_may_be_for_the_same_tool
     past = [{**called("Aerwyn"), "tool_name": name, "instruction": f"Do {name}"} for name in tools[:3]]
     source = source_of([made_row("u1", "preferred_only", past)])
     for number in range(50):
-        first, *others = source.draw(2, 4, 3, random.Random(number))
+        first, *others = source.draw(Size(2, 4, 3), random.Random(number))
         assert len(others) == 2
         for each in others:
             assert each["instruction"].startswith("Do <")
@@ -136,8 +158,10 @@ def test_a_prompt_comes_back_out_of_its_tokens_and_a_rating_is_one_of_them(token
 
 def test_names_of_the_catalogue_and_sentences_of_traits_are_one_token_each(tokenizer):
     document = CATALOGUE[0]
-    text = f'<{document.category}>.<{document.tool}>.<{document.api}>"'
-    assert tokenizer.tokenize(text)[1:] == [f"{document.category}>.<", f"{document.tool}>.<", f'{document.api}>"']
+    assert tokenizer.tokenize(f'{full_name(document)}"') == [f'{full_name(document)}"']
+    assert tokenizer.tokenize(f'"{document.required_parameters[0].name}"') == [
+        f'"{document.required_parameters[0].name}"'
+    ]
     assert len(tokenizer.tokenize("Nowhereco")) > 1
     assert all(len(tokenizer.tokenize(text)) == 1 for trait in TRAITS.values() for text in trait.wordings)
     assert len(tokenizer.tokenize(saying("free"))) == 2
@@ -187,12 +211,12 @@ def test_targets_are_calls_past_parameters_and_answers(tokenizer):
         assert f"{call}</s>" in written
         assert f"<|assistant|>{call}</s>" in tokenizer.decode(ids)
     assert all(f"<|user|>{each['instruction']}</s>" in tokenizer.decode(ids) for each in (one, other))
-    assert written.count("</s>") == 2 + 2 + 2 + 1
+    assert written.count("</s>") == 2 + 3 + 3 + 1
     first = targets.positions[targets.weights == 1]
     assert set(ids[first + 1].tolist()) <= set(targets.tokens.tolist())
     assert tokenizer.decode(ids).count("<s>") == 1
     _, targets = targets_of(tokenizer, [{**one, "history": [], "history_length": 0}])
-    assert tokenizer.decode(targets.tokens).count("</s>") == 1 + 2
+    assert tokenizer.decode(targets.tokens).count("</s>") == 1 + 3
 
 
 def test_any_tool_that_does_the_job_is_as_good_a_target(tokenizer, monkeypatch):
@@ -253,10 +277,29 @@ def test_heads_of_the_first_layer_look_1_2_and_3_tokens_back():
 
 
 def test_rows_grow_with_the_steps():
-    sizes = list(base.curriculum(20))
-    assert [candidates for _, candidates, _ in sizes] == [1] * 3 + [2] * 3 + [3] * 6 + [5] * 8
-    assert sizes[0] == (0, 1, 1)
+    sizes = [size for size, _ in base.curriculum(20)]
+    assert len(sizes) == 20
+    assert sizes[0] == Size(2, 2, 0)
+    assert sizes[-1] == Size(2, 4, 3)
     assert len(list(base.curriculum(7))) == 7
+
+
+def test_a_head_of_the_first_layer_reads_the_nearest_name_before(tokenizer):
+    torch.manual_seed(0)
+    model = base.make_model(base.BaseArguments(), tokenizer)
+    model.set_attn_implementation("eager")
+    text = "".join(
+        f'{{"tool_name": "{full_name(document)}" {"in a line of some words, " * 4}' for document in CATALOGUE[::300]
+    )
+    ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)["input_ids"]
+    with torch.no_grad():
+        weights = model(ids, output_attentions=True).attentions[0][0, base._HEADS - 2]  # (length, length)
+    names = [number for number, token in enumerate(tokenizer.convert_ids_to_tokens(ids[0])) if token.endswith('>"')]
+    assert len(names) == 5
+    for position in range(names[0], ids.shape[1]):
+        nearest = max(number for number in names if number <= position)
+        assert weights[position].argmax() == nearest
+        assert weights[position, nearest] > 0.3
 
 
 def test_prompts_of_a_step_are_about_as_long_as_each_other(tokenizer, monkeypatch):
@@ -264,9 +307,9 @@ def test_prompts_of_a_step_are_about_as_long_as_each_other(tokenizer, monkeypatc
         monkeypatch.setattr(base, "_SORTED_TOGETHER", sorted_together)
         options = base.BaseArguments(max_steps=21, batch_size=4)
         drawn = list(base.batches(source_of(ROWS), tokenizer, options, random.Random(0)))
-        assert [len(batch) for batch in drawn] == [4] * 21
+        assert [len(batch) for batch in drawn] == [4 * times for _, times in base.curriculum(21)]
         lengths = [[len(ids) for ids, _ in batch] for batch in drawn]
-        return sum(4 * max(batch) - sum(batch) for batch in lengths)
+        return sum(len(batch) * max(batch) - sum(batch) for batch in lengths)
 
     assert waste(4) < waste(1)
 

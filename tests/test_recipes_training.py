@@ -91,7 +91,7 @@ def _comparable(part) -> dict:
 
 @pytest.mark.parametrize("path", [path for path in PROOF if path not in EVERY], ids=lambda path: path.stem)
 def test_the_proofs_other_recipes_are_those_of_a_build(path):
-    assert load_recipe(path).candidates.number == 5
+    assert load_recipe(path).candidates.number == 4
 
 
 @pytest.mark.parametrize("path", TRAINING, ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -1,16 +1,21 @@
 """Rows without preference, from which the tiny base model learns format, copying and functions."""
 
+import json
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import yaml
+from petoolkit.builder.authors.offline_values import plain_name
 from petoolkit.builder.catalogue.tool_document import ToolDocument
 from petoolkit.builder.traits import TRAITS
 
 from petoolbench import SETTINGS, ToolName
+from petoolkit.shipped import ROOT
 
 _RENAMED = 0.9  # share of rows whose tools get other names, which can only be copied
+_PARAMETERS_RENAMED = 0.5  # share of these whose parameters do too; what a parameter is called helps to find its value
 _OF_CANDIDATES_PROVIDERS = 0.6  # share of past calls; candidates and history then have similar names to tell apart
 _QUESTIONS_OF_EACH = 3
 _SAME_WORDS = 0.4  # share of questions in the words of the prompt; others are in any words for the trait
@@ -22,7 +27,6 @@ _RATING_QUESTIONS = [
 ]
 QUESTIONS = (_CANDIDATE_QUESTION, _PAST_QUESTION, _ORDER_QUESTION, *_RATING_QUESTIONS)
 _TRAIT_OF = {wording: name for name, trait in TRAITS.items() for wording in trait.wordings}
-
 
 
 class Size(NamedTuple):
@@ -170,7 +174,7 @@ def _provider(named: dict) -> str:
 
 
 class Names:
-    """The names of a catalogue's categories, providers and functions, of which a prompt's tools get others.
+    """The names of a catalogue, of which a prompt's tools get others, so that they can only be copied.
 
     Args:
         documents: of a catalogue.
@@ -178,37 +182,65 @@ class Names:
 
     def __init__(self, documents: Iterable[ToolDocument]):
         documents = list(documents)
-        self._providers = sorted({document.tool for document in documents})
-        self._apis = sorted({document.api for document in documents})
-        self._categories = sorted({document.category for document in documents})
+        parameters = [p for each in documents for p in (*each.required_parameters, *each.optional_parameters)]
+        self._categories = {full_name(document): document.category for document in documents}
+        self._of = {"tool": sorted(self._categories), "parameter": sorted({each.name for each in parameters})}
 
     def exchanged(self, rows: list[dict], rng: random.Random) -> list[dict]:
-        """The rows with other names of categories, providers and functions, the same in all of them."""
-        others: dict[str, str] = {}
+        """The rows of one prompt with other names, the same in all of them; parameters keep theirs in every other one.
 
-        def other(names: list[str], name: str) -> str:
-            while name not in others:
-                drawn = rng.choice(names)
-                if drawn not in others.values():
-                    others[name] = drawn
-            return others[name]
+        A description whose traits are assigned begins anew, for the other category.
+        """
+        others: dict[tuple[str, str], str] = {}
+        has_other_parameters = rng.random() < _PARAMETERS_RENAMED
 
-        def renamed(tool_name: str) -> str:
-            name = ToolName.parse(tool_name)
-            parts = (self._categories, name.category), (self._providers, name.provider), (self._apis, name.api)
-            return str(ToolName(*(other(names, part) for names, part in parts)))
+        def other(kind: str, name: str) -> str:
+            while (kind, name) not in others:
+                drawn = rng.choice(self._of[kind])
+                if (kind, drawn) not in {(k, n) for (k, _), n in others.items()}:
+                    others[kind, name] = drawn
+            return others[kind, name]
 
-        def with_other_names(tools: list[dict]) -> list[dict]:
-            return [{**tool, "tool_name": renamed(tool["tool_name"])} for tool in tools]
+        def with_other_keys(parameters: str) -> str:
+            values = json.loads(parameters)
+            return json.dumps({other("parameter", key): value for key, value in values.items()}, ensure_ascii=False)
 
-        history, candidates = with_other_names(rows[0]["history"]), with_other_names(rows[0]["candidate_tools"])
+        def with_other_names(tool: dict) -> dict:
+            new = {**tool, "tool_name": other("tool", tool["tool_name"])}
+            if "provider_description" in tool:
+                opening = rng.choice(PROVIDER_OPENINGS).format(spoken(self._categories[new["tool_name"]]))
+                new["provider_description"] = f"{opening} {_sentence(tool)}"
+            if has_other_parameters and "parameters" in tool:
+                new["parameters"] = with_other_keys(tool["parameters"])
+            elif has_other_parameters:
+                for kind in ("required_parameters", "optional_parameters"):
+                    new[kind] = [{**each, "name": other("parameter", each["name"])} for each in tool[kind]]
+            return new
+
+        history = [with_other_names(call) for call in rows[0]["history"]]
+        candidates = [with_other_names(tool) for tool in rows[0]["candidate_tools"]]
         return [
             {
                 **row,
                 "history": history,
                 "candidate_tools": candidates,
-                "tool_call": with_other_names([row["tool_call"]])[0],
-                "same_function_tools": [renamed(name) for name in row["same_function_tools"]],
+                "tool_call": with_other_names(row["tool_call"]),
+                "same_function_tools": [other("tool", name) for name in row["same_function_tools"]],
             }
             for row in rows
         ]
+
+
+PROVIDER_OPENINGS = yaml.safe_load((ROOT / "builder/authors/offline_words.yaml").read_text("utf-8"))[
+    "provider_openings"
+]
+
+
+def full_name(document: ToolDocument) -> str:
+    """A tool's name as the benchmark has it."""
+    return str(ToolName(document.category, document.tool, document.api))
+
+
+def spoken(category: str) -> str:
+    """A category as descriptions for assigned traits have it."""
+    return " ".join(plain_name(category).split()[:3])

@@ -10,9 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import yaml
-from base_rows import QUESTIONS
-from petoolkit.builder.authors.offline_values import plain_name
+from base_rows import PROVIDER_OPENINGS, QUESTIONS, full_name, spoken
 from petoolkit.builder.catalogue.catalogue_files import EMBEDDED, documents_of
 from petoolkit.builder.catalogue.catalogue_settings import CatalogueSettings
 from petoolkit.builder.catalogue.tool_document import ToolDocument
@@ -21,7 +19,6 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from transformers import PreTrainedTokenizerFast
 
 from petoolbench import SETTINGS, render_messages
-from petoolkit.shipped import ROOT
 
 _CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}{{ eos_token }}"
@@ -41,10 +38,10 @@ _PIECES = [
     '", "required_parameters": [{"name": ',
     '", "required_parameters": [], "optional_parameters": [{"name": ',
     '{"instruction": "',
-    '", "tool_name": "<',
-    '", "rating": 0, "tool_name": "<',
-    '", "rating": 1, "tool_name": "<',
-    '{"tool_name": "<',
+    '", "tool_name": "',
+    '", "rating": 0, "tool_name": "',
+    '", "rating": 1, "tool_name": "',
+    '{"tool_name": "',
     ', "parameters": {',
     ', "parameters": {}}',
     ', "parameters": {}}\n',
@@ -112,24 +109,19 @@ def _texts(documents: Iterable[ToolDocument]) -> Iterator[str]:
 
 
 def _names(documents: Iterable[ToolDocument]) -> Iterator[str]:
-    """Names of categories, providers, functions and parameters, each with what stands beside it in the prompt."""
+    """Full names of tools and names of parameters, each with the quotation marks beside it in the prompt."""
     for document in documents:
-        yield from (f"{document.category}>.<", f"{document.tool}>.<", f'{document.api}>"')
+        yield f'{full_name(document)}"'
         for parameter in (*document.required_parameters, *document.optional_parameters):
             yield f'"{parameter.name}"'
 
 
 def _sentences(documents: Iterable[ToolDocument]) -> Iterator[str]:
     """Sentences of descriptions that are written for assigned traits: a provider's opening, and what says a trait."""
-    words = yaml.safe_load((ROOT / "builder" / "authors" / "offline_words.yaml").read_text(encoding="utf-8"))
     for category in {document.category for document in documents}:
-        yield from (f"{opening.format(_spoken(category))} " for opening in words["provider_openings"])
+        yield from (f"{opening.format(spoken(category))} " for opening in PROVIDER_OPENINGS)
     for trait in TRAITS.values():
         yield from trait.wordings
-
-
-def _spoken(category: str) -> str:
-    return " ".join(plain_name(category).split()[:3])
 
 
 def _fixed_lines(row: dict) -> list[str]:
