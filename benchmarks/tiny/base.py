@@ -34,7 +34,7 @@ Prompt = tuple[torch.Tensor, Targets]  # token ids of (length,)
 
 _HEADS = 4
 _POSITION_STRENGTH = 5.0
-_NAME = re.compile('<.*>"')
+_NAME = re.compile(r'<[^|>]+>\.<.*>"?')
 _NAME_FREQUENCIES = slice(3, 6)  # of a head's rotations: 0.09 to 0.02 radians a token, for lines of some 30 tokens
 _SLOWEST_FREQUENCY = 0.05  # radians a token; slower ones hardly tell neighbours apart
 # Up to which share of the steps prompts are how large, and how many times the batch size a step has.
@@ -123,7 +123,8 @@ def make_model(options: BaseArguments, tokenizer: Any) -> Any:
     embeddings = model.model.embed_tokens.weight
     _begin_alike(embeddings, tokenizer)
     names = [number for token, number in tokenizer.get_vocab().items() if _NAME.fullmatch(token)]
-    _begin_with_nearest_name(model.model.layers[0].self_attn, embeddings, names)
+    if names:
+        _begin_with_nearest_name(model.model.layers[0].self_attn, embeddings, names)
     return model
 
 
