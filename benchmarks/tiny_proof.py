@@ -75,36 +75,38 @@ def build() -> None:
     run(OUT / "log.txt", DATA / "README.md", "-m", "petoolbench_cli", "build", *options)
 
 
+def train(seed: int, stage: str) -> None:
+    """Run one of `SCRIPTS` with its recipe, on what the stages before it made."""
+    folder = OUT / f"seed{seed}"
+    base, sft, out = folder / "base", folder / "sft", folder / stage
+    on_base, on_data, on_sft = ("--model_name_or_path", base), ("--dataset_name", DATA), ("--sft_adapter", sft)
+    options: dict[str, tuple[str | Path, ...]] = {
+        "base": on_data,
+        "sft": (*on_base, *on_data),
+        "pairs": ("--model", f"hf:{base}+{sft}", *on_data),
+        "dpo": (*on_base, *on_sft, "--dataset_name", folder / "pairs"),
+        "grpo": (*on_base, *on_sft, *on_data),
+    }
+    command = (SCRIPTS[stage], "--config", RECIPES / f"{stage}.yaml", "--output_dir", out, "--seed", str(seed))
+    made = out / ("tokenizer_config.json" if stage == "base" else "README.md")
+    run(folder / "log.txt", made, *command, *options[stage])
+
+
+def evaluate(seed: int, model: str) -> None:
+    """Ask one of `MODELS` all test rows, with history and without."""
+    folder, adapter, out = OUT / f"seed{seed}", MODELS[model], result_folder(seed, model)
+    spec = f"hf:{folder / 'base'}" + (f"+{folder / adapter}" if adapter else "")
+    command = ("-m", "petoolbench_cli", "evaluate", "--model", spec, "--dataset", DATA, "--out", out)
+    run(folder / "log.txt", out / SCORES, *command, *EVALUATION)
+
+
 def train_and_evaluate(seed: int) -> None:
     """Make the four models of a seed, and evaluate each."""
-    folder = OUT / f"seed{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
-    base = folder / "base"
-
-    def stage(script: str, recipe: str, made: str, *options: str | Path) -> None:
-        out = folder / recipe
-        command = (SCRIPTS[script], "--config", RECIPES / f"{recipe}.yaml", "--output_dir", out)
-        run(folder / "log.txt", out / made, *command, "--seed", str(seed), *options)
-
-    def evaluate(model: str) -> None:
-        adapter = MODELS[model]
-        spec = f"hf:{base}" + (f"+{folder / adapter}" if adapter else "")
-        out = result_folder(seed, model)
-        command = ("-m", "petoolbench_cli", "evaluate", "--model", spec, "--dataset", DATA, "--out", out)
-        run(folder / "log.txt", out / SCORES, *command, *EVALUATION)
-
-    on_base, on_data, on_sft = (
-        ("--model_name_or_path", base), ("--dataset_name", DATA), ("--sft_adapter", folder / "sft")
-    )  # fmt: skip
-    stage("base", "base", "tokenizer_config.json", *on_data)
-    stage("sft", "sft", "README.md", *on_base, *on_data)
-    evaluate("SFT")
-    stage("grpo", "grpo", "README.md", *on_base, *on_sft, *on_data)
-    evaluate("SFT + GRPO")
-    stage("pairs", "pairs", "README.md", "--model", f"hf:{base}+{folder / 'sft'}", *on_data)
-    stage("dpo", "dpo", "README.md", *on_base, *on_sft, "--dataset_name", folder / "pairs")
-    evaluate("SFT + DPO")
-    evaluate("base")
+    (OUT / f"seed{seed}").mkdir(parents=True, exist_ok=True)
+    for stage in SCRIPTS:
+        train(seed, stage)
+    for model in MODELS:
+        evaluate(seed, model)
 
 
 def result_folder(seed: int, model: str) -> Path:
