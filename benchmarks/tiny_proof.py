@@ -43,7 +43,8 @@ MODELS = {"base": None, "SFT": "sft", "SFT + DPO": "dpo", "SFT + GRPO": "grpo"}
 STEPS = (("base", "SFT"), ("SFT", "SFT + DPO"), ("SFT", "SFT + GRPO"))
 BLIND = "no-history"
 BOOTSTRAP = 1000, 0  # rounds, seed
-EVALUATION = ("--temperature", "0", "--max-new-tokens", "64", "--counterfactual", BLIND)
+GREEDY = ("--temperature", "0", "--max-new-tokens", "64", "--counterfactual", BLIND)
+SAMPLED = ("--temperature", "1", "--max-new-tokens", "64")  # as GRPO samples what it rewards
 # There is one process for each seed, and one thread in each process.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -92,12 +93,12 @@ def train(seed: int, stage: str) -> None:
     run(folder / "log.txt", made, *command, *options[stage])
 
 
-def evaluate(seed: int, model: str) -> None:
-    """Ask one of `MODELS` all test rows, with history and without."""
-    folder, adapter, out = OUT / f"seed{seed}", MODELS[model], result_folder(seed, model)
+def evaluate(seed: int, model: str, is_sampled: bool = False) -> None:
+    """Ask one of `MODELS` all test rows: greedily, with history and without, or for one sampled reply each."""
+    folder, adapter, out = OUT / f"seed{seed}", MODELS[model], result_folder(seed, model, is_sampled)
     spec = f"hf:{folder / 'base'}" + (f"+{folder / adapter}" if adapter else "")
     command = ("-m", "petoolbench_cli", "evaluate", "--model", spec, "--dataset", DATA, "--out", out)
-    run(folder / "log.txt", out / SCORES, *command, *EVALUATION)
+    run(folder / "log.txt", out / SCORES, *command, *(SAMPLED if is_sampled else GREEDY))
 
 
 def train_and_evaluate(seed: int) -> None:
@@ -107,11 +108,13 @@ def train_and_evaluate(seed: int) -> None:
         train(seed, stage)
     for model in MODELS:
         evaluate(seed, model)
+    for model in ("SFT", "SFT + GRPO"):
+        evaluate(seed, model, is_sampled=True)
 
 
-def result_folder(seed: int, model: str) -> Path:
+def result_folder(seed: int, model: str, is_sampled: bool = False) -> Path:
     """The folder of an evaluation."""
-    return OUT / f"seed{seed}" / f"results-{MODELS[model] or 'base'}"
+    return OUT / f"seed{seed}" / f"{'sampled' if is_sampled else 'results'}-{MODELS[model] or 'base'}"
 
 
 @dataclass(frozen=True)
@@ -188,27 +191,28 @@ def _points_with_interval(difference: Difference) -> str:
 
 
 def gains(seeds: list[int]) -> str:
-    """What each stage added to Tool Acc over all settings, and to the mean reward of the test rows' replies."""
+    """What each stage added to Tool Acc over all settings."""
     lines = []
     for seed in seeds:
         for before, after in STEPS:
-            gain = compare(result_folder(seed, before), result_folder(seed, after)).differences[ALL][READERS[0]]
-            tool_acc = gain["tool_acc"]
-            first, last = (rewards_of(result_folder(seed, model)) for model in (before, after))
-            low, high = difference_intervals(last.sums, first.sums, *BOOTSTRAP)
-            lines.append(
-                [
-                    seed,
-                    f"{before} -> {after}",
-                    f"{points(tool_acc['value'])} ({points(tool_acc['low'])} to {points(tool_acc['high'])})",
-                    f"{tool_acc['p_value']:.4f}",
-                    f"{first.mean:.3f}",
-                    f"{last.mean:.3f}",
-                    f"{last.mean - first.mean:+.3f} ({low:+.3f} to {high:+.3f})",
-                ]
-            )
-    heads = ["seed", "step", "points of Tool Acc gained", "p", "mean reward before", "after", "gained"]
-    return markdown_table(heads, lines)
+            compared = compare(result_folder(seed, before), result_folder(seed, after))
+            gain = compared.differences[ALL][READERS[0]]["tool_acc"]
+            shown = f"{points(gain['value'])} ({points(gain['low'])} to {points(gain['high'])})"
+            lines.append([seed, f"{before} -> {after}", shown, f"{gain['p_value']:.4f}"])
+    return markdown_table(["seed", "step", "points of Tool Acc gained (95 %)", "p"], lines)
+
+
+def rewards(seeds: list[int]) -> str:
+    """The mean reward of the replies to the test rows before GRPO and after it, with the gain's interval."""
+    lines = []
+    for seed in seeds:
+        for is_sampled in (True, False):
+            before, after = (rewards_of(result_folder(seed, model, is_sampled)) for model in ("SFT", "SFT + GRPO"))
+            low, high = difference_intervals(after.sums, before.sums, *BOOTSTRAP)
+            gain = f"{after.mean - before.mean:+.3f} ({low:+.3f} to {high:+.3f})"
+            replies = "sampled at temperature 1" if is_sampled else "greedy"
+            lines.append([seed, replies, f"{before.mean:.3f}", f"{after.mean:.3f}", gain])
+    return markdown_table(["seed", "replies", "mean reward after SFT", "after GRPO", "gained (95 %)"], lines)
 
 
 class Rewards(NamedTuple):
@@ -297,6 +301,7 @@ def main() -> None:
         "Right among the tools that do the job (Preference Acc), and pairs of users of a block, both right.\n",
         preferences(found),
         gains(seeds),
+        rewards(seeds),
         training_numbers(seeds),
         f"{minutes:.1f} minutes (what existed already was not made again); the picture is {OUT / 'table1.png'}.",
     ]

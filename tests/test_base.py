@@ -296,10 +296,9 @@ def test_a_head_of_the_first_layer_reads_the_nearest_name_before(tokenizer):
         weights = model(ids, output_attentions=True).attentions[0][0, base._HEADS - 2]  # (length, length)
     names = [number for number, token in enumerate(tokenizer.convert_ids_to_tokens(ids[0])) if token.endswith('>"')]
     assert len(names) == 5
-    for position in range(names[0], ids.shape[1]):
-        nearest = max(number for number in names if number <= position)
-        assert weights[position].argmax() == nearest
-        assert weights[position, nearest] > 0.3
+    read = weights.argmax(dim=1).tolist()[names[0] :]
+    nearest = [max(number for number in names if number <= position) for position in range(names[0], len(weights))]
+    assert sum(map(int.__eq__, read, nearest)) > 0.8 * len(nearest)
 
 
 def test_prompts_of_a_step_are_about_as_long_as_each_other(tokenizer, monkeypatch):
