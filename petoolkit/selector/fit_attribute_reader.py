@@ -13,7 +13,7 @@ from petoolkit.selector.row_reading import LIKINGS, RowReading, sentences_of
 
 _WIDTH = 64
 _STEPS_OF_HEAD = 400
-_STEPS_OF_PROJECTION = 150
+_STEPS_OF_PROJECTION = 300
 _BATCH = 64  # rows
 _MOST_SENTENCES = 6
 _MOST_TOOLS = 6
