@@ -51,6 +51,7 @@ def draw_curves(history: list[dict], folder: Path) -> str | None:
             marker = "." if len(points) < _MOST_POINTS_MARKED else None
             axes.plot(*zip(*points, strict=True), marker=marker, label=label)
         axes.set(title=title, xlabel="step")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend()
     with replacing(folder / CURVES) as beside:
         figure.savefig(beside, format="png", dpi=150)
