@@ -156,7 +156,7 @@ def test_an_evaluation_leaves_predictions_and_scores(dataset, tmp_path):
             "baseline:random does not read --window; leave out what has no effect. It reads: --history, --seed,",
         ),
         ({"connection": Connection(base_url="http://x")}, "does not read --base-url"),
-        ({"model": "hf:x", "options": Options(protocol="tools")}, "hf:x does not read --protocol"),
+        ({"model": "hf:x", "connection": Connection(base_url="http://x")}, "hf:x does not read --base-url"),
         ({"setting": "liked"}, "unknown setting 'liked'; choose one of: all, preferred_only"),
         ({"dataset": "nowhere"}, "there is no dataset folder nowhere/ here; run `petoolbench build` first"),
         ({"dataset": "recipes"}, "the dataset recipes cannot be read: No (supported) data files found in recipes"),
