@@ -224,6 +224,19 @@ def test_a_call_without_arguments_is_a_call(text):
     assert NativeTools(ROW["candidate_tools"]).reply_in_text(text) == reply("Aerwyn", "{}")
 
 
+@pytest.mark.parametrize("text", [text for text in FORMS if "Cirrox" not in text and "Aerwyn>" not in text])
+def test_a_function_that_does_not_exist_is_a_call_in_every_form(text):
+    called = NativeTools(ROW["candidate_tools"]).reply_in_text(text.replace(FUNCTION, "made_up"))
+    assert json.loads(called) == {"tool_name": "made_up", "parameters": {"city": "Oslo"}}
+
+
+@pytest.mark.parametrize(
+    "text", ["I used made_up() twice.", "[see](made_up)", "<b>made_up</b> {1}", "to=Oslo", "call: it"]
+)
+def test_prose_about_a_function_is_not_a_call(text):
+    assert NativeTools(ROW["candidate_tools"]).reply_in_text(text) == text
+
+
 def test_what_no_client_takes_as_a_call_stays_as_it_is_and_an_unknown_function_is_a_call():
     native = NativeTools(ROW["candidate_tools"])
     for text in (f'{{"name": "{FUNCTION}", "arguments": {{"city": "Os', f"I would call {FUNCTION}.", "", "{" * 500):
@@ -285,7 +298,6 @@ def endpoint(body: dict) -> dict:
 
 
 WITHOUT = "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}</s>{% endfor %}"
-NAMES_OUTSIDE_JSON = ("gemma", "deepseek")
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES if name != "qwen"]
 
 
@@ -308,12 +320,6 @@ def test_equal_calls_of_a_model_here_and_of_an_endpoint_have_equal_scores(
     here = evaluate(dataset, "all", f"hf:{tmp_path / 'model'}", tmp_path / "here", options)
     with ScriptedServer(endpoint) as server:
         there = evaluate(dataset, "all", "openai:m", tmp_path / "there", options, Connection(server.url))
-    if family in NAMES_OUTSIDE_JSON:  # where a function that does not exist cannot be told from text
-        unread = dict.fromkeys(READERS, 2 * len(SETTINGS))
-        assert [here.counts["all"].unreadable, there.counts["all"].unreadable] == [unread, dict.fromkeys(READERS, 3)]
-        for metric in ("tool_acc", "param_acc", "joint_acc", "TPM", "TFM"):
-            assert here.score("all", metric) == there.score("all", metric), metric
-        return
     for part in ("rows", "scores", "breakdowns", "counts"):
         assert getattr(here, part) == getattr(there, part), part
     right = 1 / len(SCRIPT)

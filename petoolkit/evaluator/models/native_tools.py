@@ -8,6 +8,7 @@ chat template.
 import json
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 from petoolbench import to_json_text
@@ -17,6 +18,13 @@ from petoolkit.replies import read_reply
 _REFUSED = re.compile(r"[^A-Za-z0-9_-]+")
 _REFUSED_AT_ENDS = re.compile(rf"^{_REFUSED.pattern}|{_REFUSED.pattern}$")
 _LONGEST_NAME = 64
+# The name of a function where a call begins in a model's own form, behind what marks it.
+_CALLED_NAME = re.compile(
+    r"(?:(?:\A\s*|>)\[(?=[\w-]+\()|<[|\uff5c][^<>\n]{1,40}[|\uff5c]>|<tool_call>|\[TOOL_CALLS\]|<function="
+    r"|<(?:\w{1,20}:)?invoke name=\"|\bto=|\bcall:)\s?(?:functions\.)?"
+    rf"([A-Za-z_][\w-]{{0,{_LONGEST_NAME - 1}}})"
+)
+_MOST_CALLED = 20  # names that are looked at, since each is searched for in the whole reply
 CALL_ID = "call00001"  # nine letters and digits: templates of Mistral's models take no other
 _TYPES = {
     "STRING": "string",
@@ -103,7 +111,8 @@ class NativeTools:
             text: the reply, with the special tokens that mark calls.
         """
         names = [*self._tools, *(tool["tool_name"] for tool in self._tools.values())]
-        for known in (names, None):
+        called = dict.fromkeys(found[1] for found in islice(_CALLED_NAME.finditer(text), _MOST_CALLED))
+        for known in (names, None, called):
             call, how = read_reply(text, tools=known)
             if call and how != MENDED:
                 return self.reply_of(call.tool_name, to_json_text(self._with_texts(call, text)))
