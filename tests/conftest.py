@@ -96,3 +96,27 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def learnt_base(one_thread, tmp_path_factory) -> Path:
+    """A small model that writes calls."""
+    from learnt_calls import make_base
+
+    return make_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def learnt_adapter(learnt_base, tmp_path_factory) -> Path:
+    """An adapter of `learnt_base`."""
+    from learnt_calls import make_adapter
+
+    return make_adapter(learnt_base, tmp_path_factory.mktemp("adapter"))
+
+
+@pytest.fixture(scope="module")
+def learnt_dataset(tmp_path_factory) -> Path:
+    """The rows whose calls `learnt_base` writes."""
+    from learnt_calls import write_rows
+
+    return write_rows(tmp_path_factory.mktemp("data"))

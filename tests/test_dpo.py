@@ -17,6 +17,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, row
 from safetensors.torch import load_file
+from script_options import ON_CPU, no_call, parsed, run_script
 from tiny_model import make_tiny_model
 from torch.nn.functional import log_softmax, logsigmoid
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -68,19 +69,17 @@ def preferences(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("preferences")
     rows = [("train", one) for one in TRAIN] + [("test", one) for one in TEST]
     write_dataset(folder / "petoolbench", rows, lambda: DATASET_FACTS)
-    words = ["--dataset_name", folder / "petoolbench", "--output_dir", folder / "pairs", "--model", "baseline:random"]
-    words += ["--samples", 8, "--validation_share", 0.25]
-    pairs.main(*pairs.make_parser().parse_args_and_config([str(word) for word in words]))
+    sampled = {"dataset_name": folder / "petoolbench", "output_dir": folder / "pairs", "model": "baseline:random"}
+    run_script(pairs, {**sampled, "samples": 8, "validation_share": 0.25})
     return folder / "pairs"
 
 
 def options(base: Path, preferences: Path, out: Path, *more: object) -> tuple:
     given = {
+        **ON_CPU,
         "model_name_or_path": base,
         "dataset_name": preferences,
         "output_dir": out,
-        "use_cpu": "true",
-        "max_length": 2048,
         "beta": BETA,
         "learning_rate": 1e-2,
         "per_device_train_batch_size": 2,
@@ -88,11 +87,8 @@ def options(base: Path, preferences: Path, out: Path, *more: object) -> tuple:
         "max_steps": 4,
         "save_steps": 2,
         "logging_steps": 1,
-        "activation_checkpointing": "false",
-        "disable_tqdm": "true",
     }
-    words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
-    return dpo.make_parser().parse_args_and_config([*words, *map(str, more)])
+    return parsed(dpo, given, *more)
 
 
 def train(base, preferences, out, *more: object) -> SimpleNamespace:
@@ -129,10 +125,6 @@ def dpo_trainer():
     from petoolkit.training.dpo_trainer import ReferenceDPOTrainer
 
     return ReferenceDPOTrainer
-
-
-def no_call(*args, **kwargs):
-    raise AssertionError("nothing may leave the machine")
 
 
 @pytest.fixture(scope="module")
@@ -273,10 +265,9 @@ def test_the_sft_adapters_template_and_its_variables_go_on_in_dpo_and_in_the_eva
 ):
     given = tmp_path / "own.jinja"
     given.write_text("{{ mood }}" + AutoTokenizer.from_pretrained(base).chat_template)
-    words = ["--model_name_or_path", base, "--dataset_name", preferences.parent / "petoolbench"]
-    words += ["--output_dir", tmp_path / "sft", "--use_cpu", "true", "--max_length", 2048, "--max_steps", 1]
-    words += ["--chat_template", given, "--chat_template_args", '{"mood": "calm"}']
-    sft_script.main(*sft_script.make_parser().parse_args_and_config([str(word) for word in words]))
+    trained = {"model_name_or_path": base, "dataset_name": preferences.parent / "petoolbench"}
+    trained |= {"output_dir": tmp_path / "sft", "use_cpu": "true", "max_length": 2048, "max_steps": 1}
+    run_script(sft_script, {**trained, "chat_template": given, "chat_template_args": '{"mood": "calm"}'})
     train(base, preferences, tmp_path / "dpo", "--sft_adapter", tmp_path / "sft", "--max_steps", 1)
     records = [json.loads((tmp_path / stage / "training.json").read_text()) for stage in ("sft", "dpo")]
     assert [record["chat_template_args"] for record in records] == [{"mood": "calm"}] * 2

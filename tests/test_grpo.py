@@ -13,9 +13,10 @@ import torch
 from accelerate import Accelerator
 from conftest import ROOT
 from huggingface_hub import HfApi
-from learnt_calls import REPLY_TOKENS, TRAIN, make_adapter, make_base, write_rows
+from learnt_calls import REPLY_TOKENS, TRAIN
 from peft import PeftModel
 from safetensors.torch import load_file
+from script_options import ON_CPU, no_call, parsed
 from transformers import AutoModelForCausalLM
 
 import petoolkit.training.adapter_folder
@@ -35,28 +36,12 @@ ACCELERATE = Path(sys.executable).parent / "accelerate"
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory) -> Path:
-    return make_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture(scope="module")
-def sft(base, tmp_path_factory) -> Path:
-    return make_adapter(base, tmp_path_factory.mktemp("sft"))
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory) -> Path:
-    return write_rows(tmp_path_factory.mktemp("data"))
-
-
-def options(base: Path, dataset: Path, out: Path, *more: object) -> tuple:
+def options(learnt_base: Path, learnt_dataset: Path, out: Path, *more: object) -> tuple:
     given = {
-        "model_name_or_path": base,
-        "dataset_name": dataset,
+        **ON_CPU,
+        "model_name_or_path": learnt_base,
+        "dataset_name": learnt_dataset,
         "output_dir": out,
-        "use_cpu": "true",
-        "max_length": 2048,
         "max_completion_length": REPLY_TOKENS,
         "learning_rate": 3e-3,
         "num_generations": 4,
@@ -65,14 +50,11 @@ def options(base: Path, dataset: Path, out: Path, *more: object) -> tuple:
         "max_steps": 4,
         "save_steps": 2,
         "logging_steps": 1,
-        "activation_checkpointing": "false",
-        "disable_tqdm": "true",
     }
-    words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
-    return grpo.make_parser().parse_args_and_config([*words, *map(str, more)])
+    return parsed(grpo, given, *more)
 
 
-def train(base, dataset, out, *more: object) -> SimpleNamespace:
+def train(learnt_base, learnt_dataset, out, *more: object) -> SimpleNamespace:
     """Run the script: its folder, its trainer at the end, what it logged, and its batches."""
     kept, batches = [], []
     with pytest.MonkeyPatch.context() as patch:
@@ -82,17 +64,20 @@ def train(base, dataset, out, *more: object) -> SimpleNamespace:
         patch.setattr(petoolkit.training.adapter_folder, "save_adapter", lambda one: (kept.append(one), save(one)))
         patch.setattr(HfApi, "create_repo", no_call)
         patch.setattr(HfApi, "create_commit", no_call)
-        grpo.main(*options(base, dataset, out, *more))
+        grpo.main(*options(learnt_base, learnt_dataset, out, *more))
     return SimpleNamespace(out=Path(out), trainer=kept[0], log=kept[0].state.log_history, batches=batches)
 
 
-def no_call(*args, **kwargs):
-    raise AssertionError("nothing may leave the machine")
-
-
 @pytest.fixture(scope="module")
-def run(base, sft, dataset, tmp_path_factory) -> SimpleNamespace:
-    return train(base, dataset, tmp_path_factory.mktemp("run") / "adapter", *SETTINGS, "--sft_adapter", sft)
+def run(learnt_base, learnt_adapter, learnt_dataset, tmp_path_factory) -> SimpleNamespace:
+    return train(
+        learnt_base,
+        learnt_dataset,
+        tmp_path_factory.mktemp("run") / "adapter",
+        *SETTINGS,
+        "--sft_adapter",
+        learnt_adapter,
+    )
 
 
 def test_each_reward_is_logged_apart_and_their_weighted_sum_is_the_reward(run):
@@ -104,8 +89,8 @@ def test_each_reward_is_logged_apart_and_their_weighted_sum_is_the_reward(run):
     assert any(entry["reward_std"] > 0 for entry in steps)
 
 
-def test_only_the_adapter_moves_and_the_reference_is_the_sft_model(run, base, sft):
-    before, start = AutoModelForCausalLM.from_pretrained(base).state_dict(), load_file(sft / WEIGHTS)
+def test_only_the_adapter_moves_and_the_reference_is_the_sft_model(run, learnt_base, learnt_adapter):
+    before, start = AutoModelForCausalLM.from_pretrained(learnt_base).state_dict(), load_file(learnt_adapter / WEIGHTS)
     moved = frozen = 0
     for name, weight in run.trainer.model.get_base_model().named_parameters():
         if ".default." in name:
@@ -120,17 +105,17 @@ def test_only_the_adapter_moves_and_the_reference_is_the_sft_model(run, base, sf
     assert run.log[0]["kl"] == pytest.approx(0, abs=1e-6)
 
 
-def test_the_result_is_one_adapter_with_a_card_that_says_what_was_rewarded(run, base, sft):
+def test_the_result_is_one_adapter_with_a_card_that_says_what_was_rewarded(run, learnt_base, learnt_adapter):
     for folder in (run.out, *run.out.glob("checkpoint-*")):
         assert (folder / WEIGHTS).exists() and not (folder / "ref").exists()
-    assert list(PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), run.out).peft_config) == [
+    assert list(PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(learnt_base), run.out).peft_config) == [
         "default"
     ]
     assert (run.out / "curves.png").exists()
     card = (run.out / "README.md").read_text()
     assert "its reference is the SFT model" in card
     assert "1 for right_tool" in card and "0.5 for right_function" in card and "0 for readable_form" in card
-    assert str(sft.parent) not in card
+    assert str(learnt_adapter.parent) not in card
 
 
 @pytest.mark.parametrize("cut", [False, True])
@@ -171,20 +156,29 @@ def test_every_reply_left_out_of_the_loss_is_no_error(run):
 
 
 @pytest.mark.slow
-def test_a_run_that_went_on_from_a_checkpoint_gives_the_same_adapter_to_the_bit(run, base, sft, dataset, tmp_path):
+def test_a_run_that_went_on_from_a_checkpoint_gives_the_same_adapter_to_the_bit(
+    run, learnt_base, learnt_adapter, learnt_dataset, tmp_path
+):
     shutil.copytree(run.out / "checkpoint-2", tmp_path / "run" / "checkpoint-2")
     resumed = train(
-        base, dataset, tmp_path / "run", *SETTINGS, "--sft_adapter", sft, "--resume_from_checkpoint", "true"
+        learnt_base,
+        learnt_dataset,
+        tmp_path / "run",
+        *SETTINGS,
+        "--sft_adapter",
+        learnt_adapter,
+        "--resume_from_checkpoint",
+        "true",
     )
     whole = load_file(run.out / WEIGHTS)
     for name, weight in load_file(resumed.out / WEIGHTS).items():
         assert torch.equal(weight, whole[name]), name
-    test_only_the_adapter_moves_and_the_reference_is_the_sft_model(run, base, sft)
+    test_only_the_adapter_moves_and_the_reference_is_the_sft_model(run, learnt_base, learnt_adapter)
     assert resumed.log[2]["reward"] == run.log[2]["reward"]
 
 
 @pytest.mark.slow
-def test_two_processes_share_the_replies_and_the_held_out_rows(base, sft, dataset, tmp_path):
+def test_two_processes_share_the_replies_and_the_held_out_rows(learnt_base, learnt_adapter, learnt_dataset, tmp_path):
     words = [str(ACCELERATE), "launch", "--config_file", "recipes/accelerate/two_cpu.yaml", "trainer/grpo.py"]
     recipe = [
         "--config",
@@ -196,8 +190,17 @@ def test_two_processes_share_the_replies_and_the_held_out_rows(base, sft, datase
         "--save_steps",
         "2",
     ]
-    paths = ["--model_name_or_path", base, "--dataset_name", dataset, "--output_dir", tmp_path / "run"]
-    more = ["--sft_adapter", sft, "--eval_tool_acc_steps", 1, "--beta", 0.1, "--max_completion_length", REPLY_TOKENS]
+    paths = ["--model_name_or_path", learnt_base, "--dataset_name", learnt_dataset, "--output_dir", tmp_path / "run"]
+    more = [
+        "--sft_adapter",
+        learnt_adapter,
+        "--eval_tool_acc_steps",
+        1,
+        "--beta",
+        0.1,
+        "--max_completion_length",
+        REPLY_TOKENS,
+    ]
     command = [*words, *recipe, *map(str, [*paths, *more])]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr[-2000:]
@@ -209,19 +212,19 @@ def test_two_processes_share_the_replies_and_the_held_out_rows(base, sft, datase
     assert [entry["step"] for entry in state["log_history"] if "eval_tool_acc" in entry] == [0, 1, 2]
 
 
-def test_a_training_that_learns_nothing_is_told_so_once(base, dataset, tmp_path, capsys, monkeypatch):
+def test_a_training_that_learns_nothing_is_told_so_once(learnt_base, learnt_dataset, tmp_path, capsys, monkeypatch):
     def never_ended(model, prompts, seeds, temperature, config):
         return [[5] * config.max_new_tokens for _ in prompts]
 
     monkeypatch.setattr(grpo_trainer, "_STEPS_WITHOUT_SIGNAL", 2)
     monkeypatch.setattr(grpo_fast_steps, "generate_to_shared_prompts", never_ended)
-    train(base, dataset, tmp_path / "run", "--save_strategy", "no", "--max_steps", 3)
+    train(learnt_base, learnt_dataset, tmp_path / "run", "--save_strategy", "no", "--max_steps", 3)
     said = capsys.readouterr().out
     assert said.count(f"Warning: all replies of step 1 are cut at max_completion_length {REPLY_TOKENS}; raise it") == 1
     assert said.count("Warning: in 2 steps, no two replies to one prompt differed in their reward, so nothing") == 1
 
 
-def test_native_calls_are_rewarded_as_calls_in_text(base, dataset, tmp_path, monkeypatch):
+def test_native_calls_are_rewarded_as_calls_in_text(learnt_base, learnt_dataset, tmp_path, monkeypatch):
     """In the format `tools`, of gold calls as the chat template renders them."""
     asked = []
 
@@ -236,7 +239,7 @@ def test_native_calls_are_rewarded_as_calls_in_text(base, dataset, tmp_path, mon
     )
     monkeypatch.setattr(grpo_fast_steps, "generate_to_shared_prompts", gold_calls)
     more = ("--format", "tools", "--max_steps", 1, "--save_strategy", "no", "--max_completion_length", 120)
-    native = train(base, dataset, tmp_path / "run", *more)
+    native = train(learnt_base, learnt_dataset, tmp_path / "run", *more)
     assert {name: native.log[0][f"rewards/{name}/mean"] for name in REWARDS} == dict.fromkeys(REWARDS, 1)
     assert json.loads((tmp_path / "run" / "training.json").read_text())["batch"] == 8
     assert "| replies an update | 8 |" in (tmp_path / "run" / "README.md").read_text()
@@ -248,9 +251,9 @@ def test_a_vllm_server_that_is_not_there_is_one_sentence():
         raise ConnectionError("The vLLM server can't be reached.")
 
 
-def test_sampling_that_only_trl_knows_is_left_to_it(base, dataset, tmp_path, monkeypatch):
+def test_sampling_that_only_trl_knows_is_left_to_it(learnt_base, learnt_dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(grpo_fast_steps, "generate_to_shared_prompts", no_call)
-    train(base, dataset, tmp_path / "run", "--top_k", 5, "--max_steps", 1, "--save_strategy", "no")
+    train(learnt_base, learnt_dataset, tmp_path / "run", "--top_k", 5, "--max_steps", 1, "--save_strategy", "no")
 
 
 @pytest.mark.parametrize(
@@ -265,13 +268,13 @@ def test_sampling_that_only_trl_knows_is_left_to_it(base, dataset, tmp_path, mon
         (("--chat_template_kwargs", '{"a": 1}'), "chat_template_kwargs .* has no effect here"),
     ],
 )
-def test_what_cannot_work_is_refused_in_one_sentence(base, dataset, tmp_path, more, message):
+def test_what_cannot_work_is_refused_in_one_sentence(learnt_base, learnt_dataset, tmp_path, more, message):
     with pytest.raises(InputError, match=message):
-        grpo.main(*options(base, dataset, tmp_path / "run", *more))
+        grpo.main(*options(learnt_base, learnt_dataset, tmp_path / "run", *more))
 
 
-def test_a_group_that_does_not_divide_the_batch_is_refused_in_one_sentence(base, dataset, tmp_path):
+def test_a_group_that_does_not_divide_the_batch_is_refused_in_one_sentence(learnt_base, learnt_dataset, tmp_path):
     with pytest.raises(
         ValueError, match=r"generation_batch_size \(8\) must be divisible by num_generations \(3\)\. Ch"
     ):
-        options(base, dataset, tmp_path, "--num_generations", 3)
+        options(learnt_base, learnt_dataset, tmp_path, "--num_generations", 3)

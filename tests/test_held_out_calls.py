@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from learnt_calls import REPLY_TOKENS, TRAIN, make_adapter, make_base, write_rows
+from learnt_calls import REPLY_TOKENS, TRAIN
 from rows import reply
 from safetensors.torch import load_file
+from script_options import ON_CPU, run_script
 
 from petoolbench import InputError, render_messages
 from petoolkit.evaluator.chat_rows import gold_call
@@ -25,42 +26,23 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 ROWS = [row for row in TRAIN if row["id"].endswith("chronological")]  # three blocks of two users
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory) -> Path:
-    return make_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture(scope="module")
-def adapter(base, tmp_path_factory) -> Path:
-    return make_adapter(base, tmp_path_factory.mktemp("sft"))
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory) -> Path:
-    return write_rows(tmp_path_factory.mktemp("data"))
-
-
-def run(script, base: Path, dataset: Path, out: Path, *more: object) -> list[dict]:
+def run(script, learnt_base: Path, learnt_dataset: Path, out: Path, *more: object) -> list[dict]:
     """Run a training script of four steps on two of three blocks; returns its log."""
     given = {
-        "model_name_or_path": base,
-        "dataset_name": dataset,
+        **ON_CPU,
+        "model_name_or_path": learnt_base,
+        "dataset_name": learnt_dataset,
         "output_dir": out,
-        "use_cpu": "true",
-        "max_length": 2048,
         "learning_rate": 1e-3,
         "per_device_train_batch_size": 4,
         "per_device_eval_batch_size": 4,
         "max_steps": 4,
         "save_steps": 2,
-        "activation_checkpointing": "false",
-        "disable_tqdm": "true",
         "eval_tool_acc_steps": 2,
         **({} if script is dpo else {"validation_share": 0.34}),
         **({"max_completion_length": REPLY_TOKENS, "num_generations": 2} if script is grpo else {}),
     }
-    words = [str(word) for name, value in given.items() for word in (f"--{name}", value)]
-    script.main(*script.make_parser().parse_args_and_config([*words, *map(str, more)]))
+    run_script(script, given, *more)
     return json.loads((out / "checkpoint-4" / "trainer_state.json").read_text())["log_history"]
 
 
@@ -68,8 +50,8 @@ def by_step(log: list[dict], name: str) -> list[int]:
     return [entry["step"] for entry in log if name in entry]
 
 
-def test_scores_are_those_counted_by_hand(base, monkeypatch):
-    chat = TrainingChat(str(base))
+def test_scores_are_those_counted_by_hand(learnt_base, monkeypatch):
+    chat = TrainingChat(str(learnt_base))
     replies = [
         reply("Aerwyn"), reply("Cirrox"),  # both users get what they prefer
         reply("Aerwyn"), reply("Aerwyn"),  # both calls do the job, and one is right
@@ -103,9 +85,9 @@ def trainer_of(model=None) -> SimpleNamespace:
     )
 
 
-def test_replies_are_those_of_an_evaluation(base, adapter):
-    chat = TrainingChat(str(base))
-    model = HfModel(f"{base}+{adapter}", 0.0, REPLY_TOKENS, 0)
+def test_replies_are_those_of_an_evaluation(learnt_base, learnt_adapter):
+    chat = TrainingChat(str(learnt_base))
+    model = HfModel(f"{learnt_base}+{learnt_adapter}", 0.0, REPLY_TOKENS, 0)
     asked = [Prompt(row["id"], 0, render_messages(row), []) for row in ROWS]
     expected = {answer.prompt.row_id: answer.reply for answer in model.answer_all(asked)}
     found = calls_of(ROWS, chat)._predictions(trainer_of(model._model), list(range(len(ROWS))))
@@ -114,26 +96,26 @@ def test_replies_are_those_of_an_evaluation(base, adapter):
 
 
 @pytest.mark.parametrize(("most", "rows"), [(64, 6), (5, 4), (4, 4), (3, 2), (1, 2)])
-def test_rows_are_taken_in_whole_blocks_and_at_least_one(base, most, rows):
-    taken = calls_of(ROWS, TrainingChat(str(base)), most).rows
+def test_rows_are_taken_in_whole_blocks_and_at_least_one(learnt_base, most, rows):
+    taken = calls_of(ROWS, TrainingChat(str(learnt_base)), most).rows
     assert [row["id"] for row in taken] == [row["id"] for row in ROWS[:rows]]
 
 
-def test_losses_and_calls_each_have_their_steps(base, dataset, tmp_path):
+def test_losses_and_calls_each_have_their_steps(learnt_base, learnt_dataset, tmp_path):
     more = ("--eval_strategy", "steps", "--eval_steps", 4, "--eval_on_start", "true")
-    log = run(sft, base, dataset, tmp_path / "run", *more)
+    log = run(sft, learnt_base, learnt_dataset, tmp_path / "run", *more)
     assert by_step(log, "eval_tool_acc") == [0, 2, 4]
     assert by_step(log, "eval_loss") == [0, 4]
 
 
 @pytest.mark.parametrize("script", [sft, pytest.param(grpo, marks=pytest.mark.slow)])
-def test_the_best_checkpoint_is_kept(base, dataset, tmp_path, monkeypatch, script):
+def test_the_best_checkpoint_is_kept(learnt_base, learnt_dataset, tmp_path, monkeypatch, script):
     of_steps = {2: 0.75, 4: 0.5}
     monkeypatch.setattr(
         HeldOutCalls, "scores", lambda _, trainer: {"eval_tool_acc": of_steps[trainer.state.global_step]}
     )
     more = ["--eval_strategy", "steps", "--eval_steps", 2, "--load_best_model_at_end", "true"]
-    log = run(script, base, dataset, tmp_path / "run", *more, "--metric_for_best_model", "tool_acc")
+    log = run(script, learnt_base, learnt_dataset, tmp_path / "run", *more, "--metric_for_best_model", "tool_acc")
     assert by_step(log, "eval_reward" if script is grpo else "eval_loss") == [2, 4]
     kept, best = (
         load_file(folder / "adapter_model.safetensors")
@@ -147,8 +129,8 @@ def test_the_best_checkpoint_is_kept(base, dataset, tmp_path, monkeypatch, scrip
     (tmp_path / "run" / "adapter_model.safetensors").unlink()
     run(
         script,
-        base,
-        dataset,
+        learnt_base,
+        learnt_dataset,
         tmp_path / "run",
         *more,
         "--metric_for_best_model",
@@ -160,12 +142,11 @@ def test_the_best_checkpoint_is_kept(base, dataset, tmp_path, monkeypatch, scrip
     assert all(torch.equal(weight, best[name]) for name, weight in again.items())
 
 
-def test_dpo_asks_rows_of_its_validation_pairs(base, adapter, dataset, tmp_path):
-    words = ["--dataset_name", dataset, "--output_dir", tmp_path / "pairs", "--model", "baseline:random"]
-    words += ["--samples", 8, "--validation_share", 0.34]
-    pairs.main(*pairs.make_parser().parse_args_and_config([str(word) for word in words]))
-    more = ("--sft_adapter", adapter, "--eval_on_start", "true")
-    log = run(dpo, base, tmp_path / "pairs", tmp_path / "run", *more)
+def test_dpo_asks_rows_of_its_validation_pairs(learnt_base, learnt_adapter, learnt_dataset, tmp_path):
+    sampled = {"dataset_name": learnt_dataset, "output_dir": tmp_path / "pairs", "model": "baseline:random"}
+    run_script(pairs, {**sampled, "samples": 8, "validation_share": 0.34})
+    more = ("--sft_adapter", learnt_adapter, "--eval_on_start", "true")
+    log = run(dpo, learnt_base, tmp_path / "pairs", tmp_path / "run", *more)
     assert by_step(log, "eval_tool_acc") == [0, 2, 4]
     assert not by_step(log, "eval_loss")
 
@@ -179,6 +160,6 @@ def test_dpo_asks_rows_of_its_validation_pairs(base, adapter, dataset, tmp_path)
         (("--metric_for_best_model", "tool_acc"), "metric_for_best_model tool_acc needs calls at each evaluation"),
     ],
 )
-def test_what_cannot_work_is_refused_in_one_sentence(base, dataset, tmp_path, more, message):
+def test_what_cannot_work_is_refused_in_one_sentence(learnt_base, learnt_dataset, tmp_path, more, message):
     with pytest.raises(InputError, match=message):
-        run(sft, base, dataset, tmp_path / "run", *more)
+        run(sft, learnt_base, learnt_dataset, tmp_path / "run", *more)

@@ -11,6 +11,7 @@ from datasets import Dataset
 from peft import LoraConfig
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import CITY, DATASET_FACTS, past_call, row, tool
+from script_options import ON_CPU, run_script
 from tiny_model import make_tiny_model
 from tool_templates import FAMILIES, REAL, WITH_CALLS, special_tokens
 from transformers import AutoTokenizer
@@ -241,27 +242,21 @@ def bench(tmp_path_factory, tiny) -> SimpleNamespace:
     return SimpleNamespace(folder=folder, dataset=folder / "petoolbench", base=tiny, template=template)
 
 
-def words(bench, out: Path, *more: object) -> list[str]:
+def train(script, bench, out: Path, *more: object) -> TrainingRecord:
     given = {
+        **ON_CPU,
         "model_name_or_path": bench.base,
         "dataset_name": bench.dataset,
         "output_dir": out,
         "chat_template": bench.template,
         "format": "tools",
-        "use_cpu": "true",
         "learning_rate": 1e-2,
         "per_device_train_batch_size": 2,
         "max_steps": 1,
         "save_strategy": "no",
         "logging_steps": 1,
-        "activation_checkpointing": "false",
-        "disable_tqdm": "true",
     }
-    return [str(word) for pair in given.items() for word in (f"--{pair[0]}", pair[1])] + [str(word) for word in more]
-
-
-def train(script, bench, out: Path, *more: object) -> TrainingRecord:
-    script.main(*script.make_parser().parse_args_and_config(words(bench, out, *more)))
+    run_script(script, given, *more)
     return TrainingRecord.read(out)
 
 
@@ -305,11 +300,10 @@ def test_calls_are_sampled_and_compared_and_preferred_in_native_form(bench, adap
         assert "[TOOLS]" in made.tokenizer.decode(prompts[0])
         return [made.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
 
-    sampled = ["--model", spec, "--dataset_name", bench.dataset, "--output_dir", out, "--samples", 2]
-    sampled += ["--format", "tools", "--window", 8_000]
+    sampled = {"model": spec, "dataset_name": bench.dataset, "output_dir": out, "samples": 2}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hf_batch, "generate_replies", replies)
-        pairs.main(*pairs.make_parser().parse_args_and_config([str(word) for word in sampled]))
+        run_script(pairs, {**sampled, "format": "tools", "window": 8_000})
     made = read_pairs(str(out), "train")
     assert {tuple(answers_of(one)) for one in made} == {(GOLD, REJECTED), tuple(_of_cirrox())}
     record = train(dpo, bench, tmp_path / "dpo", "--dataset_name", out, "--sft_adapter", adapter)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import CITY, DATASET_FACTS, past_call, reply, row, tool
+from script_options import run_script
 from scripted_server import ScriptedServer
 from tiny_model import make_tiny_model
 
@@ -144,8 +145,7 @@ def _key(monkeypatch):
 
 
 def make_pairs(dataset: Path, out: Path, *more: object, model: str = "baseline:random") -> None:
-    words = ["--dataset_name", dataset, "--output_dir", out, "--model", model, "--samples", 4, *more]
-    pairs.main(*pairs.make_parser().parse_args_and_config([str(word) for word in words]))
+    run_script(pairs, {"dataset_name": dataset, "output_dir": out, "model": model, "samples": 4}, *more)
 
 
 @pytest.fixture(scope="module")

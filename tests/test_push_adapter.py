@@ -12,6 +12,7 @@ from hub_process import HubProcess, in_fresh_home
 from hub_stand_in import TOKEN, HubStandIn
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, row
+from script_options import ON_CPU, option_words
 from tiny_model import make_tiny_model
 
 from petoolbench import SETTINGS, render_messages
@@ -91,9 +92,8 @@ card.main([f"{given['out']}/alone", "--push_to_hub", "me/later"], standalone_mod
 def runs(hub, base, dataset, tmp_path_factory):
     """Output and folder of four training runs, and what each of them asked of the Hub."""
     out = tmp_path_factory.mktemp("runs")
-    given = {"model_name_or_path": base, "dataset_name": dataset, "use_cpu": "true", "max_length": 2048, "lora_r": 4}
-    given |= {"max_steps": 1, "logging_steps": 1, "activation_checkpointing": "false", "disable_tqdm": "true"}
-    words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+    given = {**ON_CPU, "model_name_or_path": base, "dataset_name": dataset}
+    words = option_words({**given, "lora_r": 4, "max_steps": 1, "logging_steps": 1})
     marks = {name: name.encode() for name in ("pushed", "failed")}
     hub.add("model", "me/marks", {f"{name}/x": mark for name, mark in marks.items()})
     hub.fail("POST /api/models/me/broken/commit/", (503, {}, "later"), times=100)

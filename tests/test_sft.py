@@ -20,6 +20,7 @@ from report_folders import folders, scores
 from rows import DATASET_FACTS, past_call, row
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from script_options import ON_CPU, no_call, parsed
 from tiny_model import make_tiny_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -67,22 +68,18 @@ def dataset(tmp_path_factory) -> Path:
 
 def options(base: Path, dataset: Path, out: Path, *more: object) -> tuple:
     given = {
+        **ON_CPU,
         "model_name_or_path": base,
         "dataset_name": dataset,
         "output_dir": out,
-        "use_cpu": "true",
-        "max_length": 2048,
         "lora_r": 4,
         "learning_rate": 1e-2,
         "per_device_train_batch_size": 4,
         "max_steps": 4,
         "save_steps": 2,
         "logging_steps": 1,
-        "activation_checkpointing": "false",
-        "disable_tqdm": "true",
     }
-    words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
-    return sft.make_parser().parse_args_and_config([*words, *map(str, more)])
+    return parsed(sft, given, *more)
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +96,6 @@ def run(base, dataset, tmp_path_factory) -> SimpleNamespace:
         patch.setattr("trl.trainer.base_trainer.send_telemetry", no_call)
         sft.main(*options(base, dataset, out))
     return SimpleNamespace(out=out, trainer=kept[0])
-
-
-def no_call(*args, **kwargs):
-    raise AssertionError("nothing may leave the machine")
 
 
 def logits(model, tokenizer) -> torch.Tensor:

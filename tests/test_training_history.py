@@ -7,6 +7,7 @@ import datasets
 import pytest
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, reply, row
+from script_options import ON_CPU, run_script
 from scripted_server import ScriptedServer
 from tiny_model import make_tiny_model
 
@@ -57,12 +58,10 @@ def test_sft_pairs_and_dpo_show_the_same_calls_and_evaluate_says_when_it_differs
     monkeypatch.setenv("OPENAI_API_KEY", "unused")
     texts = [message["content"] for one in TRAIN for message in render_messages(one)]
     base = make_tiny_model(tmp_path / "base", texts, hidden_size=16, intermediate_size=32)
-    common = {"model_name_or_path": base, "use_cpu": "true", "max_length": 2048, "lora_r": 2, "max_steps": 1}
-    common |= {"activation_checkpointing": "false", "disable_tqdm": "true"}
+    common = {**ON_CPU, "model_name_or_path": base, "lora_r": 2, "max_steps": 1}
 
     def trained(script, **given):
-        words = [str(word) for name, value in {**common, **given}.items() for word in (f"--{name}", value)]
-        script.main(*script.make_parser().parse_args_and_config(words))
+        run_script(script, {**common, **given})
         return TrainingRecord.read(given["output_dir"])
 
     record = trained(sft, dataset_name=dataset, output_dir=tmp_path / "sft", history="last:1")
@@ -71,9 +70,8 @@ def test_sft_pairs_and_dpo_show_the_same_calls_and_evaluate_says_when_it_differs
     assert "--history last:1 --out results" in card and "| `last:1` |" in card
 
     with ScriptedServer(lambda body: reply("Cirrox")) as server:
-        words = ["--dataset_name", dataset, "--model", "openai:m", "--base_url", server.url, "--samples", 1]
-        words += ["--output_dir", tmp_path / "pairs", "--history", "last:1"]
-        pairs.main(*pairs.make_parser().parse_args_and_config(list(map(str, words))))
+        sampled = {"dataset_name": dataset, "model": "openai:m", "base_url": server.url, "samples": 1}
+        run_script(pairs, {**sampled, "output_dir": tmp_path / "pairs", "history": "last:1"})
         expected = render_messages({**TRAIN[0], "history": CALLS[3:]})
         assert all(body["messages"] == expected for body in server.requests)
     made = datasets.load_dataset(str(tmp_path / "pairs"))["train"]

@@ -1,5 +1,6 @@
 """A report on what models were shown of histories: accuracy beside tokens, calls, seconds and cost, by method."""
 
+from petoolkit.evaluator.history_methods.method_table import FULL, parse_history_method
 from petoolkit.evaluator.report.run_groups import Run, RunGroup, pair_key
 from petoolkit.evaluator.report.table_parts import Cell, Column, Row, Table, count_cell, kind_of_run, score_cell
 from petoolkit.replies import READERS
@@ -88,9 +89,27 @@ def accuracy_and_tokens(group: RunGroup) -> str:
     return " ".join([*sentences, "petoolbench compare tests the difference of two."])
 
 
+def by_number_of_calls(by_model: list[list[Run]]) -> list[list[Run]]:
+    """Runs of a model whose methods differ in the number of past calls alone, in its order: `last:1`, `last:5` ...
+
+    Other methods have no order.
+    """
+    found: dict[tuple[int, str], list[tuple[int, Run]]] = {}
+    for number, runs in enumerate(by_model):
+        for run in runs:
+            method = parse_history_method(run.result.options.history)
+            if method.number:
+                found.setdefault((number, method.name), []).append((method.number, run))
+    in_order = (sorted(runs, key=lambda one: one[0]) for runs in found.values())
+    return [[run for _, run in runs] for runs in in_order if len(runs) > 1]
+
+
 def named(run: Run, by_model: list[list[Run]]) -> str:
-    """The name of a run in a picture: the method alone, where there is one model."""
-    return run.result.options.history if len(by_model) == 1 else run.label
+    """The name of a run in a picture: its method, and its model where there are several."""
+    history = run.result.options.history
+    if len(by_model) == 1:
+        return str(history)
+    return f"{run.label}, history {history}" if history == FULL else run.label
 
 
 def _named(run: Run) -> str:

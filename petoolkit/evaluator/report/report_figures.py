@@ -164,9 +164,9 @@ def _history_methods(group: RunGroup) -> Figure:
     runs = [run for same_model in by_model for run in same_model]
     return accuracy_against(
         [(run, run.result.tokens_a_request or 0.0, run.result.score(ALL, "tool_acc")) for run in runs],
-        "tokens of a request, all told (logarithmic)",
+        "tokens of a request, in all (logarithmic)",
         f"{_TOOL_ACC}, %",
-        by_model,
+        history_tables.by_number_of_calls(by_model),
         lambda run: history_tables.named(run, by_model),
     )
 

@@ -1,12 +1,15 @@
 """Accuracy against tokens: a mark a run, with its name beside the plot."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from petoolkit.evaluator.report.dot_plots import MARKS, WIDTH, Figure, legend
 from petoolkit.evaluator.report.run_groups import Run
 from petoolkit.evaluator.report.table_parts import kind_of_run
-from petoolkit.figure_style import PALE
+from petoolkit.figure_style import GREY, PALE
 from petoolkit.text import Interval, shortened
+
+_FEW_TICKS = 10  # from the fewest tokens to so many times more, a tick at 1 and 3 alone leaves the axis bare
 
 
 def accuracy_against(
@@ -21,7 +24,7 @@ def accuracy_against(
     Args:
         found: runs, each with its tokens and its accuracy, a share.
         x_label, y_label: of the axes.
-        joined: runs whose marks a line joins, from the fewest tokens to the most.
+        joined: runs whose marks a line joins, in this order.
         name: of a run.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -30,22 +33,22 @@ def accuracy_against(
     axes = figure.subplots()
     axes.set_xscale("log")
     for runs in joined:
-        line = sorted(
-            (tokens, 100 * (score.value or 0)) for run, tokens, score in found if any(run is one for one in runs)
-        )
-        axes.plot(*zip(*line, strict=True), color=PALE, linewidth=1, zorder=0)
+        line = [(tokens, 100 * (score.value or 0)) for one in runs for run, tokens, score in found if run is one]
+        axes.plot(*zip(*line, strict=True), color=GREY, linewidth=1, linestyle="dotted", zorder=0)
     for run, tokens, score in found:
         shape, colour = MARKS[kind_of_run(run)]
         if score.low is not None and score.high is not None:
-            axes.plot([tokens, tokens], [100 * score.low, 100 * score.high], color=colour, linewidth=1.5)
-        axes.plot(tokens, 100 * (score.value or 0), shape, color=colour, markersize=6, clip_on=False)
+            ends = [100 * score.low, 100 * score.high]
+            axes.plot([tokens, tokens], ends, color=colour, linewidth=1.5, clip_on=False)
+        point: dict[str, Any] = {"color": colour, "markeredgecolor": "white", "markeredgewidth": 0.5}
+        axes.plot(tokens, 100 * (score.value or 0), shape, markersize=5.5, clip_on=False, **point)
     xs = [tokens for _, tokens, _ in found]
     axes.set_xlim(min(xs) / 1.5, max(xs) * 1.5)
     axes.set_ylim(0, 100)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if max(xs) > _FEW_TICKS * min(xs) else (1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda tokens, _: f"{tokens:,.0f}"))
     axes.xaxis.set_minor_locator(NullLocator())
-    ordered = sorted(found, key=lambda point: point[2].value or 0)
+    ordered = sorted(found, key=_from_below)
     heights = _apart([100 * (score.value or 0) for _, _, score in ordered], min(7.0, 100 / len(ordered)))
     for (run, tokens, score), height in zip(ordered, heights, strict=True):
         axes.annotate(
@@ -69,6 +72,13 @@ def accuracy_against(
     axes.set_ylabel(y_label)
     legend(figure, [kind for kind in MARKS if kind in {kind_of_run(run) for run, _, _ in found}])
     return figure
+
+
+def _from_below(point: tuple[Run, float, Interval]) -> tuple[float, float]:
+    """Sorts points so that no name's line runs through a mark of the same accuracy, where names are moved inwards."""
+    _, tokens, score = point
+    value = score.value or 0
+    return value, tokens if value > 0.5 else -tokens
 
 
 def _apart(heights: list[float], gap: float) -> list[float]:
