@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trl
@@ -17,6 +18,7 @@ from two_blocks import blocks
 
 from petoolbench import InputError, render_messages, setting_of
 from petoolkit.endpoint.llm_settings import Prices
+from petoolkit.engines.engine import HERE, Engine, Here, make_engine
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.history_methods.memories import Memory, finish_memories, history_keys, keeping, read_memories
 from petoolkit.evaluator.models.processes import Rank
@@ -194,6 +196,39 @@ def test_a_model_in_this_process_writes_too(dataset, tmp_path, method, protocol,
     )
     assert scored.usage.memory.completion_tokens == sum(line["completion_tokens"] for line in kept) > 0
     assert scored.counts["all"].missing == 0 and scored.counts["all"].over_window == 0
+
+
+@pytest.fixture(scope="module")
+def of_this_process(dataset, tmp_path_factory, one_thread) -> SimpleNamespace:
+    """A model, and what it writes and answers with each method."""
+    folder = tmp_path_factory.mktemp("models")
+    texts = [message["content"] for one in ROWS for message in render_messages(one)]
+    base = make_tiny_model(folder / "base", texts, hidden_size=16, intermediate_size=32)
+
+    def found(out: Path, history: str, engine: Engine, **options) -> tuple:
+        given = Options(history=history, max_new_tokens=4, temperature=0, **options)
+        evaluate(dataset, "all", f"hf:{base}", out, given, counterfactuals="twin", engine=engine)
+        kept = lines(out, "memories.jsonl")
+        replies = {line["id"]: (line["reply"], line["prompt_tokens"], line["error"]) for line in lines(out)}
+        assert len({line["key"] for line in kept}) == len(kept)
+        return {line["key"]: (line["row"], line["text"], line["prompt_tokens"]) for line in kept}, replies
+
+    return SimpleNamespace(found=found, folder=folder)
+
+
+@pytest.mark.parametrize(
+    ("method", "engine"),
+    [("profile", Here()), ("notes", Here()), pytest.param("notes", make_engine(2), marks=pytest.mark.slow)],
+)
+def test_copies_of_a_model_write_each_text_once_and_are_asked_with_it(of_this_process, tmp_path, method, engine):
+    expected = of_this_process.found(tmp_path / "here", method, HERE)
+    assert of_this_process.found(tmp_path / "copies", method, engine) == expected
+    kept = tmp_path / "copies" / "memories.jsonl"
+    written = kept.read_text().splitlines(keepends=True)
+    (tmp_path / "copies" / "predictions.jsonl").write_text("")
+    kept.write_text("".join(written[: len(written) // 2]))  # the command was killed, and is run again
+    assert of_this_process.found(tmp_path / "copies", method, engine) == expected
+    assert kept.read_text().splitlines(keepends=True)[: len(written) // 2] == written[: len(written) // 2]
 
 
 @pytest.mark.parametrize(("model", "method"), [("baseline:lexical", "profile"), ("baseline:random", "notes")])

@@ -120,11 +120,6 @@ def evaluate(
             "accelerate launch or torchrun."
         )
     method = parse_history_method(options.history)
-    if method.kind.is_written and kind.has_replicas and engine is not HERE:
-        raise InputError(
-            f"history {options.history} is written by the process that asks; leave out --engine, or start the command "
-            "with accelerate launch."
-        )
     rank = this_rank() if kind.shares_rows else Rank()
     check_outside(out, dataset, "--out")
     commit = resolved_revision(dataset, revision)
@@ -214,12 +209,14 @@ def evaluate(
             shown_rows = known_rows(view.of_asked(share()), unknown)
             if kind.has_replicas and engine is not HERE:
                 replica = ModelReplica(model, options, manifest.chat_date, limit, released)
+                if method.kind.is_written:
+                    remember_by(lambda rows: replica.memories(method, view.memories, rows, engine))
                 answers = replica.answers(shown_rows, engine)
             else:
                 in_view = RowsInView(view, all_rows)
                 loaded = make_model(model, options, connection, usage, in_view, train_rows, chat, limit, on_growth)
                 if method.kind.is_written:
-                    remember_by(partial(written_memories, view, loaded, options.window))
+                    remember_by(lambda rows: written_memories(method, view.memories, loaded, options.window, rows))
                 if kind.reads_rows:  # so nothing is rendered
                     prompts: Iterator[Prompt] = (
                         Prompt(shown.row["id"], repeat, [], [], row=shown.row) for shown, repeat in shown_rows

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from petoolbench import SETTINGS, on_one_line, render_interaction, setting_of
 from petoolkit.evaluator.history_methods.memories import Memory, history_keys, written_memory
-from petoolkit.evaluator.history_methods.method_table import METHOD_KINDS, NOTES, PROFILE
-from petoolkit.evaluator.history_methods.shown_rows import HistoryView
+from petoolkit.evaluator.history_methods.method_table import METHOD_KINDS, NOTES, PROFILE, HistoryMethod
 from petoolkit.evaluator.history_methods.writing_tasks import WRITING_TASKS
 from petoolkit.evaluator.models.model import Model, Prompt
 from petoolkit.evaluator.prompts.window import Messages, without_oldest_calls
@@ -16,11 +15,21 @@ from petoolkit.evaluator.prompts.window import Messages, without_oldest_calls
 _WHAT = {name: METHOD_KINDS[name].shown_as for name in (PROFILE, NOTES)}
 
 
-def written_memories(view: HistoryView, model: Model, window: int, rows: list[dict]) -> Iterator[Memory]:
-    """The texts that a view's method needs for rows, which the model writes; raises what the model raises."""
-    if view.method.name == PROFILE:
-        return profiles(rows, view.memories, model, window)
-    return notes(rows, view.memories, model)
+def written_memories(
+    method: HistoryMethod, known: Mapping[str, Memory], model: Model, window: int, rows: list[dict]
+) -> Iterator[Memory]:
+    """The texts that a method needs for rows, which the model writes; raises what the model raises.
+
+    Args:
+        method: one whose kind `is_written`.
+        known: by key; not asked for again.
+        model: that writes.
+        window: most tokens of a prompt.
+        rows: each with past calls.
+    """
+    if method.name == PROFILE:
+        return profiles(rows, known, model, window)
+    return notes(rows, known, model)
 
 
 def profiles(rows: Iterable[dict], known: Mapping[str, Memory], model: Model, window: int) -> Iterator[Memory]:

@@ -1,13 +1,18 @@
 """A model of which several processes each hold a copy; an engine shares the prompts among them."""
 
 import datetime
-from collections.abc import Iterable, Iterator
-from typing import Any
+import pickle
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from petoolkit.chunks import in_chunks
 from petoolkit.endpoint.usage import Usage
 from petoolkit.engines.engine import Engine
+from petoolkit.evaluator.history_methods.memories import Memory, history_keys
+from petoolkit.evaluator.history_methods.method_table import HistoryMethod
 from petoolkit.evaluator.history_methods.shown_rows import ShownRow
+from petoolkit.evaluator.history_methods.written_memory import written_memories
 from petoolkit.evaluator.models.model import Answer, Model
 from petoolkit.evaluator.models.model_kinds import make_chat, make_model
 from petoolkit.evaluator.models.reply_limit import ReplyLimit
@@ -18,10 +23,12 @@ from petoolkit.evaluator.prompts.row_prompts import make_prompts
 _ROWS_AT_ONCE = 64
 
 Asked = tuple[ShownRow, int]  # a row as the model is shown it, and the number of its repeat
+Histories = tuple[list[dict], dict[str, Memory]]  # rows whose histories are written of, and what is known of them
 
 
+@dataclass(frozen=True)
 class ModelReplica:
-    """Answers chunks of rows; the process that it is sent to loads the model for the first of them.
+    """Answers chunks of rows; a process that they are sent to loads the model for the first of them.
 
     Args:
         spec: of the model.
@@ -31,26 +38,64 @@ class ModelReplica:
         released: the authors' own prompts by row id.
     """
 
+    spec: str
+    options: Options
+    date: datetime.date | None
+    limit: ReplyLimit
+    released: dict[str, str]
+
     holds_a_model = True
 
-    def __init__(
-        self, spec: str, options: Options, date: datetime.date | None, limit: ReplyLimit, released: dict[str, str]
-    ):
-        self._spec, self._options, self._date, self._limit, self._released = spec, options, date, limit, released
-        self._model: Model | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_model": None}
+    def model(self) -> Model:
+        """The model; a process keeps the last one that it loaded."""
+        return _loaded(pickle.dumps((self.spec, self.options, self.date, self.limit)))
 
     def __call__(self, asked: list[Asked]) -> list[Answer]:
-        if self._model is None:
-            chat = make_chat(self._spec, self._options, self._date)
-            self._model = make_model(
-                self._spec, self._options, Connection(), Usage(None), (), lambda: [], chat, self._limit
-            )
-        return list(self._model.answer_all(make_prompts(asked, self._model, self._options, self._released)))
+        model = self.model()
+        return list(model.answer_all(make_prompts(asked, model, self.options, self.released)))
 
     def answers(self, asked: Iterable[Asked], engine: Engine) -> Iterator[Answer]:
         """The answers to all rows, which come when those before them are there."""
         chunks = in_chunks(asked, _ROWS_AT_ONCE)
         return (answer for _, part in engine.run(self, chunks) for answer in part)
+
+    def memories(
+        self, method: HistoryMethod, known: Mapping[str, Memory], rows: Sequence[dict], engine: Engine
+    ) -> Iterator[Memory]:
+        """The texts that a method needs for rows; see `written_memories`.
+
+        Histories that begin with the same call go to the same copy, so that nothing is written twice.
+        """
+        by_first_call: dict[str, Histories] = {}
+        for row in rows:
+            keys = history_keys(row)
+            rows_of_copy, known_to_copy = by_first_call.setdefault(keys[0], ([], {}))
+            rows_of_copy.append(row)
+            known_to_copy.update((key, known[key]) for key in keys if key in known)
+        chunks = (
+            ([row for rows, _ in part for row in rows], {key: one for _, found in part for key, one in found.items()})
+            for part in in_chunks(by_first_call.values(), _ROWS_AT_ONCE)
+        )
+        return (memory for _, part in engine.run(_WritingReplica(self, method), chunks) for memory in part)
+
+
+@dataclass(frozen=True)
+class _WritingReplica:
+    """Writes what a history method shows of chunks of histories."""
+
+    replica: ModelReplica
+    method: HistoryMethod
+
+    holds_a_model = True
+
+    def __call__(self, histories: Histories) -> list[Memory]:
+        rows, known = histories
+        model, window = self.replica.model(), self.replica.options.window
+        return list(written_memories(self.method, known, model, window, rows))
+
+
+@lru_cache(maxsize=1)
+def _loaded(pickled: bytes) -> Model:
+    spec, options, date, limit = pickle.loads(pickled)
+    chat = make_chat(spec, options, date)
+    return make_model(spec, options, Connection(), Usage(None), (), lambda: [], chat, limit)
