@@ -73,8 +73,14 @@ class BlockPool:
             & ~np.isin(self._provider_numbers, taken)
         )
         mixed = np.random.default_rng(rng.getrandbits(64)).permutation(np.flatnonzero(allowed))
-        _, first_of_each = np.unique(self._provider_numbers[mixed], return_index=True)
-        return PastTools(self._tools.names, mixed[np.sort(first_of_each)])
+        return PastTools(self._tools.names, mixed[np.sort(self._first_of_each_provider(mixed))])
+
+    def _first_of_each_provider(self, numbers: np.ndarray) -> np.ndarray:
+        """Where the first tool of each provider stands among these."""
+        first = np.full(self._provider_numbers.max() + 1, -1)
+        # Of several values for one entry, numpy keeps the last.
+        first[self._provider_numbers[numbers[::-1]]] = np.arange(len(numbers))[::-1]
+        return first[first >= 0]
 
 
 class PastTools:

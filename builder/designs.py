@@ -11,8 +11,8 @@ from .run_folder import RunFolder
 from .stage import Stage
 from .stage_arguments import (
     AuthorOf,
+    CataloguesOfRecipe,
     CountOfPartsBefore,
-    DocumentsOfCatalogue,
     DrawnUsers,
     EngineOfBuild,
     FromRecipe,
@@ -25,7 +25,7 @@ from .stages.block_export import block_export
 from .stages.block_texts import block_history, block_instruct
 from .stages.blocks import blocks
 from .stages.candidates import candidates
-from .stages.collect import collect
+from .stages.collect import collect_catalogues
 from .stages.export import draw_test_users, export
 from .stages.group import group
 from .stages.history import history
@@ -75,12 +75,13 @@ def _by_name(*stages: Stage) -> dict[str, Stage]:
 _COMMON = (
     Stage(
         "collect",
-        collect,
+        collect_catalogues,
         {
-            "documents": DocumentsOfCatalogue(),
+            "catalogues": CataloguesOfRecipe(),
             "max_description": FromRecipe("collect.max_description"),
             "needs_attributes": FromRecipe("needs_attributes"),
             "notes": _NOTES,
+            "engine": EngineOfBuild(),
         },
     ),
     Stage(

@@ -10,7 +10,7 @@ from petoolkit.decoding import read_json
 from petoolkit.files import content_hash
 from petoolkit.vector_file import KeptEncoder, write_vectors
 
-from .stage_arguments import EncoderNamed, Materials, StageRows
+from .stage_arguments import EncoderNamed, Materials
 from .stage_notes import Notes
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class TextsOf:
 
     def read(self, materials: Materials) -> Iterator[str]:
         """All of them."""
-        return (row[self.column] for row in StageRows(materials.run, self.stage) if not row["rejected"])
+        return (row[self.column] for row in materials.run.rows(self.stage) if not row["rejected"])
 
 
 FUNCTIONS = TextsOf("understand", "functionality", "functionality descriptions")

@@ -1,8 +1,7 @@
 """The whole build: tool documents -> run folder -> dataset folder, by the stages of a design."""
 
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -11,12 +10,11 @@ from petoolbench import SPLITS, InputError
 from petoolkit.audit.write_audit import audit_folder
 from petoolkit.audit_record import check_gates
 from petoolkit.audit_tables import verdict
-from petoolkit.chunks import in_chunks
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.endpoint.usage import Usage
 from petoolkit.engines.engine import HERE, ChunkFailed, Engine
 from petoolkit.evaluator import chat_rows
-from petoolkit.files import content_hash, decoded_lines, write_json
+from petoolkit.files import content_hash, write_json
 from petoolkit.folder_lock import check_outside, locked
 
 from .build_report import write_report
@@ -188,20 +186,15 @@ def record_of(materials: Materials) -> DatasetRecord:
 
 def write_exported(materials: Materials, folder: Path, record: Callable[[], DatasetRecord]) -> None:
     """Write the rows of the stage `export` as a dataset; parts of them become tables each on its own."""
-    path = materials.run.path("export")
-    with open(path, encoding="utf-8") as file:
-        parts = ((number, lines) for number, lines in enumerate(in_chunks(file, _LINES_AT_ONCE)))
-        batches = materials.engine.run(partial(_batches_of_lines, path), parts)
-        try:
-            write_batches(folder, (batch for _, batch in batches), record, engine=materials.engine)
-        except ChunkFailed as error:
-            raise error.named("the dataset", 0) from error
+    parts = materials.run.rows("export").parts(_LINES_AT_ONCE)
+    batches = materials.engine.run(_batches_of_exported, parts)
+    try:
+        write_batches(folder, (batch for _, batch in batches), record, engine=materials.engine)
+    except ChunkFailed as error:
+        raise error.named("the dataset", 0) from error
 
 
-def _batches_of_lines(path: Path, part: tuple[int, list[str]]) -> Batches:
-    """The rows in some lines of the stage's file, given with the number of the part."""
-    number, lines = part
-    rows = decoded_lines(path, lines, number * _LINES_AT_ONCE + 1)
+def _batches_of_exported(rows: Iterable[dict]) -> Batches:
     return in_batches((row.pop("split"), row) for row in rows)
 
 

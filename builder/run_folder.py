@@ -15,7 +15,8 @@ from rich.text import Text
 from petoolbench import InputError
 from petoolkit.decoding import read_json
 from petoolkit.engines.engine import ChunkFailed, Engine
-from petoolkit.files import content_hash, read_json_lines, write_json, write_json_lines
+from petoolkit.files import content_hash, write_json, write_json_lines
+from petoolkit.json_lines import JsonLines
 
 from .growing_file import growing
 from .stage_notes import Notes
@@ -84,9 +85,9 @@ class RunFolder:
         number = self._stages.index(stage) + 1
         return self.folder / (f"{stage}.jsonl" if stage == _LAST else f"{number}-{stage}.jsonl")
 
-    def rows(self, stage: str) -> Iterator[dict]:
+    def rows(self, stage: str) -> JsonLines:
         """The stage's rows, as they were written."""
-        return read_json_lines(self.path(stage))
+        return JsonLines(self.path(stage))
 
     def manifest(self, stage: str) -> dict[str, Any]:
         """The manifest of the stage, written when it was complete; empty if there is none."""
@@ -99,7 +100,7 @@ class RunFolder:
     def do(
         self,
         stage: str,
-        make: Callable[[Notes], "Iterable[dict] | PartsOfStage"],
+        make: Callable[[Notes], "Iterable[dict | str] | PartsOfStage"],
         key: dict[str, Any],
         expected_rows: int | None = None,
     ) -> None:
@@ -107,7 +108,7 @@ class RunFolder:
 
         Args:
             stage: one of the run's stages.
-            make: gives the stage's rows, or what makes them part by part, and may leave notes.
+            make: gives the stage's rows (or their JSON texts), or what makes them part by part, and may leave notes.
             key: everything that the rows depend on, as JSON values.
             expected_rows: for the progress bar.
         """
@@ -122,7 +123,7 @@ class RunFolder:
             if isinstance(made, PartsOfStage):
                 number = self._grow(stage, made, key, notes, advance)
             else:
-                number = write_json_lines(path, _counted(made, advance))
+                number = self._write(stage, made, advance)
         if notes.statistics:
             notes.extra.update(notes.statistics.summary())
         seconds = time.perf_counter() - started
@@ -140,6 +141,13 @@ class RunFolder:
         )
         self.redone.append(stage)
         self._console.print(f"  {stage:<11} {number:,} rows in {seconds:.1f} s")
+
+    def _write(self, stage: str, rows: Iterable[dict | str], advance: Callable[[int], None]) -> int:
+        """Write a stage in one piece; returns the number of rows."""
+        try:
+            return write_json_lines(self.path(stage), _counted(rows, advance))
+        except ChunkFailed as error:
+            raise error.named(f"the stage {stage}", 0) from error
 
     def _grow(
         self, stage: str, made: "PartsOfStage", key: dict[str, Any], notes: Notes, advance: Callable[[int], None]
@@ -186,7 +194,7 @@ class RunFolder:
         return self.path(stage).with_suffix(".manifest.json")
 
 
-def _counted(rows: Iterable[dict], advance: Callable[[int], None]) -> Iterator[dict]:
+def _counted(rows: Iterable[dict | str], advance: Callable[[int], None]) -> Iterator[dict | str]:
     for row in rows:
         advance(1)
         yield row

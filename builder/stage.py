@@ -26,7 +26,7 @@ class Stage:
 
     Args:
         name: of the stage and its files.
-        make: gives its rows.
+        make: gives its rows, or their JSON texts.
         arguments: everything that `make` is called with, by the name of its parameter. The stage is done again when
             what they are made of changes: rows of earlier stages, keys of the recipe, files, code.
         expected_rows: for the progress bar.
@@ -35,7 +35,7 @@ class Stage:
     """
 
     name: str
-    make: Callable[..., Iterable[dict]]
+    make: Callable[..., Iterable[dict | str]]
     arguments: dict[str, Argument]
     expected_rows: Callable[[Materials], int | None] = lambda materials: None
     in_parts: InParts | None = None
@@ -57,7 +57,7 @@ class Stage:
             "versions": _versions(),
         }
 
-    def made(self, materials: Materials, notes: Notes) -> Iterator[dict] | PartsOfStage:
+    def made(self, materials: Materials, notes: Notes) -> Iterator[dict | str] | PartsOfStage:
         """Its rows, or what makes them part by part."""
         if self.in_parts is None or not all(one.can_be_sent(materials) for one in self.arguments.values()):
             return self.rows(materials, notes)
@@ -74,7 +74,7 @@ class Stage:
         self._note_embedding(materials, notes)
         return PartsOfStage(work, self.in_parts.cut(given), self.in_parts.size, materials.engine)
 
-    def rows(self, materials: Materials, notes: Notes) -> Iterator[dict]:
+    def rows(self, materials: Materials, notes: Notes) -> Iterator[dict | str]:
         """Its rows. Beside its own notes, it gets those that every stage has: rows by fate, usage, texts embedded."""
         usage = materials.usage.stage(self.name)
         before = Counter(usage.numbers)

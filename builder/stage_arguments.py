@@ -4,7 +4,7 @@ A stage is called with the values of its arguments and with nothing else, so its
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
@@ -18,7 +18,7 @@ from petoolkit.engines.engine import HERE, Engine
 from petoolkit.files import content_hash
 
 from .authors import AUTHORS, AuthorKind
-from .catalogue.catalogue_files import catalogue_files, documents_of
+from .catalogue.catalogue_files import catalogue_files
 from .catalogue.catalogue_settings import PROVENANCE
 from .encoders import make_encoder
 from .recipe import Recipe
@@ -92,7 +92,7 @@ def make_author(kind: AuthorKind, stage: str, materials: Materials) -> "Author":
     """Make an author with what its kind is given; its requests are counted for the stage."""
     given: dict[str, Any] = {}
     if kind.reads_tools:
-        given["tools"] = materials.run.rows("collect")
+        given |= {"tools": materials.run.rows("collect"), "engine": materials.engine}
     if kind.asks_a_model:
         given |= {"endpoint": materials.endpoint(stage), "seed": materials.recipe.seed}
     return kind.make(**given)
@@ -142,16 +142,6 @@ class EngineOfBuild(Argument):
         return materials.engine
 
 
-class StageRows:
-    """Rows of a stage, read from its file each time that they are asked for."""
-
-    def __init__(self, run: RunFolder, stage: str):
-        self._run, self._stage = run, stage
-
-    def __iter__(self) -> Iterator[dict]:
-        return self._run.rows(self._stage)
-
-
 class CountOfPartsBefore(Argument):
     """What was counted in all parts before this one (`builder.stage_parts.InParts`); 0 for a stage in one part."""
 
@@ -178,7 +168,7 @@ class RowsOf(Argument):
 
     def value(self, materials: Materials, notes: Notes) -> Any:
         """See `Argument`."""
-        rows = StageRows(materials.run, self._stage)
+        rows = materials.run.rows(self._stage)
         return list(rows) if self._as_list else rows
 
 
@@ -205,8 +195,8 @@ class FromRecipe(Argument):
         return SimpleNamespace(**{name: getattr(value, name) for name in self._only}) if self._only else value
 
 
-class DocumentsOfCatalogue(Argument):
-    """The tool documents of the recipe's catalogues, in their order."""
+class CataloguesOfRecipe(Argument):
+    """Where the recipe's catalogues are; what they hold is in the key."""
 
     def key(self, materials: Materials) -> Any:
         """The files' content, and their names with their folders': a nested file's folder is its category."""
@@ -216,13 +206,9 @@ class DocumentsOfCatalogue(Argument):
         names = [f"{file.resolve().parent.name}/{file.name}" for file in files]
         return {"content": content_hash(*files), "files": names, "settings": settings}
 
-    def source(self, materials: Materials) -> tuple[Iterable[str], Iterable[Path]]:
-        """See `Argument`."""
-        return (documents_of.__module__,), ()
-
     def value(self, materials: Materials, notes: Notes) -> Any:
         """See `Argument`."""
-        return documents_of(materials.recipe.catalogue, notes.counts)
+        return materials.recipe.catalogue
 
 
 class DrawnUsers(Argument):

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from petoolbench import to_json_text
-from petoolkit.chunks import in_chunks
+from petoolkit.chunks import parts_of
+from petoolkit.files import json_line
+from petoolkit.json_lines import LinesOfFile
 
 from .row_statistics import RowStatistics
 from .stage_notes import Notes
@@ -42,11 +43,13 @@ class InParts:
         records, *others = self.rows
         streams = {name: _Stream(given[name], self.key) for name in others}
         before = 0
-        for part in in_chunks(given[records], self.size):
-            rows: dict[str, Rows] = {records: part}
-            if streams:
-                names = {record[self.key] for record in part}
-                rows |= {name: stream.of(names) for name, stream in streams.items()}
+        for part in parts_of(given[records], self.size):
+            if not streams:
+                yield {records: part}
+                continue
+            rows: dict[str, Rows] = {records: list(part)}
+            names = {record[self.key] for record in rows[records]}
+            rows |= {name: stream.of(names) for name, stream in streams.items()}
             yield rows if self.counted_before is None else {**rows, self.counted_before: before}
             before += self.count(rows)
 
@@ -98,21 +101,22 @@ class PartWork:
         takes_notes: whether it has an argument `notes`.
     """
 
-    make: Callable[..., Iterable[dict]]
+    make: Callable[..., Iterable[dict | str]]
     shared: dict[str, Any]
     takes_notes: bool
 
     def __call__(self, part: dict[str, Any]) -> Part:
         notes = Notes()
-        given = {**self.shared, **part, **({"notes": notes} if self.takes_notes else {})}
-        lines = [to_json_text(row) + "\n" for row in with_fates(self.make(**given), notes.counts)]
+        rows = {name: list(one) if isinstance(one, LinesOfFile) else one for name, one in part.items()}
+        given = {**self.shared, **rows, **({"notes": notes} if self.takes_notes else {})}
+        lines = [json_line(row) for row in with_fates(self.make(**given), notes.counts)]
         statistics = None if notes.statistics is None else notes.statistics.state()
         return Part("".join(lines).encode(), len(lines), dict(notes.counts), statistics)
 
 
-def with_fates(rows: Iterable[dict], counts: Counter[str]) -> Iterator[dict]:
+def with_fates(rows: Iterable[dict | str], counts: Counter[str]) -> Iterator[dict | str]:
     """Rows, counted by their fate where they have one: accepted, or rejected for a reason."""
     for row in rows:
-        if "rejected" in row:
+        if isinstance(row, dict) and "rejected" in row:
             counts[f"rejected: {row['rejected']}" if row["rejected"] else "accepted"] += 1
         yield row

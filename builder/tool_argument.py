@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from .stage_arguments import Argument, Materials, StageRows
+from .stage_arguments import Argument, Materials
 from .stage_notes import Notes
 from .tool_table import ToolTable, write_tools
-from .tools import understood_tools
 
 _FILE = "tools.arrow"
 
@@ -20,7 +19,7 @@ class ToolsOfBuild(Argument):
 
     def source(self, materials: Materials) -> tuple[Iterable[str], Iterable[Path]]:
         """See `Argument`."""
-        return (understood_tools.__module__,), ()
+        return (write_tools.__module__,), ()
 
     def value(self, materials: Materials, notes: Notes) -> ToolTable:
         """See `Argument`."""
@@ -32,6 +31,6 @@ def _made(materials: Materials) -> ToolTable:
     path = run.folder / _FILE
     key = {stage: run.manifest(stage)["sha256"] for stage in ("collect", "understand")}
     if not path.is_file() or not run.is_recorded("tools", key):
-        write_tools(path, understood_tools(StageRows(run, "collect"), StageRows(run, "understand")))
+        write_tools(path, run.rows("collect"), run.rows("understand"), materials.engine)
         run.record("tools", key)
     return ToolTable(path)

@@ -5,18 +5,22 @@ An Arrow file: short columns as they are, and each tool's whole document as JSON
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, overload
 
 import pyarrow as pa
 
 from petoolbench import InputError, to_json_text
+from petoolkit.chunks import parts_of
+from petoolkit.engines.engine import HERE, Engine
 from petoolkit.files import replacing
+
+from .understood_tools import Traits, traits_found, with_traits
 
 _TEXTS = ("tool_name", "category", "provider", "functionality", "attributes", "provider_description")
 _SCHEMA = pa.schema([*((name, pa.large_string()) for name in (*_TEXTS, "document")), ("background", pa.bool_())])
-_AT_ONCE = 1_000  # tools in a record batch
+_AT_ONCE = 1_000  # tools that are read for a record batch
 _DECODED = 4_096  # documents that a process keeps
 
 
@@ -105,21 +109,37 @@ class ToolRows(Sequence[dict]):
         return len(self._table)
 
 
-def write_tools(path: Path, tools: Iterable[dict]) -> None:
-    """Write tools as a file for `ToolTable`.
+def write_tools(path: Path, collected: Iterable[dict], understood: Iterable[dict], engine: Engine = HERE) -> None:
+    """Write understood tools as a file for `ToolTable`.
 
     Args:
         path: of the file.
-        tools: with the columns of `collect` and `understand`.
+        collected, understood: see `builder.understood_tools.understood_tools`.
+        engine: reads the tools.
 
     Raises:
         InputError: if it can't be written.
     """
+
+    def parts() -> Iterator[tuple[Iterable[dict], Iterable[dict]]]:
+        return zip(parts_of(collected, _AT_ONCE), parts_of(understood, _AT_ONCE), strict=True)
+
+    traits: dict[str, Traits] = {}
+    for _, found in engine.run(_traits_in, parts()):
+        for description, of_one in found.items():
+            traits.setdefault(description, {}).update(of_one)
     with replacing(path) as beside, pa.ipc.new_file(str(beside), _SCHEMA) as file:
-        part: list[dict] = []
-        for tool in tools:
-            part.append({**{name: tool[name] for name in (*_TEXTS, "background")}, "document": to_json_text(tool)})
-            if len(part) == _AT_ONCE:
-                file.write_batch(pa.RecordBatch.from_pylist(part, _SCHEMA))
-                part = []
-        file.write_batch(pa.RecordBatch.from_pylist(part, _SCHEMA))
+        for _, batch in engine.run(partial(_batch_of, traits), parts()):
+            file.write_batch(batch)
+
+
+def _traits_in(part: tuple[Iterable[dict], Iterable[dict]]) -> dict[str, Traits]:
+    return traits_found(*part)
+
+
+def _batch_of(traits: Mapping[str, Traits], part: tuple[Iterable[dict], Iterable[dict]]) -> pa.RecordBatch:
+    columns = [
+        {**{name: tool[name] for name in (*_TEXTS, "background")}, "document": to_json_text(tool)}
+        for tool in with_traits(*part, traits)
+    ]
+    return pa.RecordBatch.from_pylist(columns, _SCHEMA)

@@ -19,28 +19,11 @@ _OUTLINED = ("tool_name", "category", "provider", "vendor", "background", "funct
 _OF_PARAMETER = ("name", "type", "schema")
 
 
-def understood_tools(collected: Iterable[dict], understood: Iterable[dict]) -> Iterator[dict]:
-    """Tools in catalogue order, with the columns of both stages.
-
-    Args:
-        collected, understood: rows of the two stages, in the same order, which are read twice; tools rejected in the
-            second are left out. Tools with one description of their provider get all traits that were found in it for
-            any of them.
-    """
-    traits: dict[str, dict[str, str]] = {}
-    for tool, read in zip(collected, understood, strict=True):
-        if not read["rejected"]:
-            traits.setdefault(tool["provider_description"], {}).update(read["traits"])
-    for tool, read in zip(collected, understood, strict=True):
-        if not read["rejected"]:
-            yield {**tool, **read, "traits": traits[tool["provider_description"]]}
-
-
 class Tools:
     """Tools in catalogue order, and their texts as vectors.
 
     Args:
-        by_name: what `understood_tools` gives, by name: in memory, or in a file.
+        by_name: what `builder.understood_tools` gives, by name: in memory, or in a file.
         encoder: turns functionality and attributes into vectors.
         eps: cosine distance within which two tools count as doing the same job.
     """

@@ -128,14 +128,19 @@ def restore_folder(folder: Path) -> None:
     _remove_leftovers(folder.resolve())
 
 
-def write_json_lines(path: Path, rows: Iterable[dict]) -> int:
-    """Write rows as JSON lines, all or none; returns the number of rows."""
+def write_json_lines(path: Path, rows: Iterable[dict | str]) -> int:
+    """Write rows, or the JSON texts of rows, as JSON lines, all or none; returns the number of rows."""
     number = 0
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         for row in rows:
-            file.write(to_json_text(row) + "\n")
+            file.write(json_line(row))
             number += 1
     return number
+
+
+def json_line(row: dict | str) -> str:
+    """The line of a row, or of the JSON text of a row."""
+    return f"{row if isinstance(row, str) else to_json_text(row)}\n"
 
 
 def read_json_lines(path: Path) -> Iterator[dict]:

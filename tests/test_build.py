@@ -328,7 +328,8 @@ CHANGES = {
     "builder/stages/blocks.py": ["blocks"],
     "builder/traits.yaml": ["understand", "blocks", "history", "instruct"],
     "builder/authors/offline_words.yaml": ["understand", "history", "instruct"],
-    "builder/tools.py": ["group", "blocks", "history", "instruct", "export"],
+    "builder/tools.py": ["group", "blocks", "history", "instruct"],
+    "builder/understood_tools.py": ["group", "blocks", "history", "instruct", "export"],
     "builder/authors/prompts/example.jinja": [],
     "petoolkit/embedding.py": [],
 }

@@ -27,8 +27,8 @@ from petoolkit.builder.preview import preview
 from petoolkit.builder.recipe import Recipe, load_recipe
 from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.understand import understand
-from petoolkit.builder.tools import understood_tools
 from petoolkit.builder.traits import TRAITS
+from petoolkit.builder.understood_tools import understood_tools
 from rich.console import Console
 from scripted_server import ScriptedServer
 

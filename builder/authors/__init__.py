@@ -23,7 +23,7 @@ class AuthorKind:
         description: a sentence for the command's help and for a dataset's card.
         made_by: `module:class`, the module's name with a point before it if it is in this folder. The class is called
             with what the next two arguments say.
-        reads_tools: whether it is given `tools`, all rows of the stage `collect`.
+        reads_tools: whether it is given `tools`, all rows of the stage `collect`, and `engine`, which can read them.
         asks_a_model: whether it asks the language model of a recipe's section `llm`; it is then given `endpoint` (a
             `petoolkit.endpoint.ask.Endpoint`) and `seed`.
         data_files: patterns of the files in the module's folder that its texts depend on, beside the code.
@@ -55,7 +55,7 @@ class AuthorKind:
         """The author itself.
 
         Args:
-            materials: `tools`, `endpoint` and `seed`, as far as the kind asks for them.
+            materials: `tools`, `engine`, `endpoint` and `seed`, as far as the kind asks for them.
         """
         return getattr(import_module(self.module), self.made_by.partition(":")[2])(**materials)
 

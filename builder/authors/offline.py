@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from petoolbench import PARAMETER_KINDS, ToolName
+from petoolkit.chunks import parts_of
+from petoolkit.engines.engine import HERE, Engine
 
 from ..traits import TRAITS
 from .author import DescribeJob, HistoryJob, InstructJob, OverrideJob, ServeJob, UnderstandJob, Written
@@ -23,6 +25,7 @@ from .offline_phrases import (
 from .offline_values import documented_values, plausible_values
 from .schema_values import ValueSchema, value_schemas
 
+_TOOLS_AT_ONCE = 1_000
 _MOST_DRAWS = 12  # of an instruction for one user
 _OPTIONAL_SHARE = 0.4  # how often an optional parameter is asked for
 _MOST_PARAMETERS = 4  # beyond which no optional one is
@@ -35,15 +38,14 @@ class OfflineAuthor:
     Args:
         tools: all collected tools (columns of `collect`); parameters without examples of their own take values that
             tools of the same category document for a parameter of the same name, or else plausible ones for its name.
+        engine: looks for these values.
     """
 
-    def __init__(self, tools: Iterable[dict]):
+    def __init__(self, tools: Iterable[dict], engine: Engine = HERE):
         documented: dict[tuple[str, str], dict[str, Any]] = {}
-        for tool in tools:
-            schemas = value_schemas(tool)
-            for parameter in (parameter for kind in PARAMETER_KINDS for parameter in tool[kind]):
-                for value in documented_values(parameter, schemas[parameter["name"]]):
-                    documented.setdefault(_value_key(tool, parameter), {})[json.dumps(value)] = value
+        for _, found in engine.run(_values_by_key, parts_of(tools, _TOOLS_AT_ONCE)):
+            for key, values in found.items():
+                documented.setdefault(key, {}).update(values)
         self._values = {key: [values[text] for text in sorted(values)] for key, values in documented.items()}
 
     def understand(self, tool: dict, rng: random.Random) -> dict:
@@ -171,6 +173,17 @@ def _request(tool: dict, phrase: str, parameters: dict[str, Any], rng: random.Ra
     if tool["requests"]:
         return ask_as_people_do(tool, parameters, rng)
     return write_request(phrase, parameters, rng)
+
+
+def _values_by_key(tools: Iterable[dict]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The values that tools document, by their JSON text, by `_value_key`."""
+    documented: dict[tuple[str, str], dict[str, Any]] = {}
+    for tool in tools:
+        schemas = value_schemas(tool)
+        for parameter in (parameter for kind in PARAMETER_KINDS for parameter in tool[kind]):
+            for value in documented_values(parameter, schemas[parameter["name"]]):
+                documented.setdefault(_value_key(tool, parameter), {})[json.dumps(value)] = value
+    return documented
 
 
 def _value_key(tool: dict, parameter: dict) -> tuple[str, str]:

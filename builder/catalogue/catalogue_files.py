@@ -4,6 +4,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from petoolbench import InputError, check_choice
 from petoolkit.block_rules import UNCATEGORISED
+from petoolkit.chunks import in_chunks
 from petoolkit.decoding import decode_json, not_permitted, open_text, read_json, read_yaml
 
 from . import FORMATS
@@ -22,9 +24,48 @@ from .tool_document import ToolDocument
 EMBEDDED = "embedded"
 _EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
 _SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")  # of what is looked for in folders
+_LINES_AT_ONCE = 500
 _MOST_LEVELS = 200  # of values within others
 _YAML_SUFFIXES = (".yaml", ".yml")  # in folders, which are full of such files, read if they hold an OpenAPI document
 _OPENAPI_LINE = re.compile(r"""(?:\{\s*)?["']?(?:openapi|swagger)["']?\s*:""")
+
+
+@dataclass(frozen=True)
+class CataloguePart:
+    """A catalogue file, or some lines of one, to be decoded.
+
+    Args:
+        settings: names to use instead of its own.
+        file: the file.
+        first: the number of the first line.
+        lines: of a file with one value a line; `None` for another file, which is read as a whole.
+    """
+
+    settings: CatalogueSettings
+    file: Path
+    first: int = 1
+    lines: list[str] | None = None
+
+    def documents(self, counts: Counter[str]) -> Iterator[ToolDocument]:
+        """Its tool documents; see `documents_of`."""
+        values = _values(self.file) if self.lines is None else _values_of_lines(self.file, self.first, self.lines)
+        read = _documents_of_values(values, Source(self.file, counts), Counter())
+        return named_documents(read, self.settings, self.file, counts)
+
+
+def catalogue_parts(catalogues: Iterable[CatalogueSettings]) -> Iterator[CataloguePart]:
+    """Catalogues in parts that can be decoded each on its own, in their order.
+
+    Raises:
+        InputError: see `catalogue_files`, or if a file cannot be read.
+    """
+    for settings in catalogues:
+        for file in catalogue_files([settings.path]):
+            if file.suffix in _YAML_SUFFIXES or not _holds_json_lines(file):
+                yield CataloguePart(settings, file)
+                continue
+            for number, lines in enumerate(in_chunks(_lines_of(file), _LINES_AT_ONCE)):
+                yield CataloguePart(settings, file, number * _LINES_AT_ONCE + 1, lines)
 
 
 def documents_of(catalogues: Iterable[CatalogueSettings], counts: Counter[str]) -> Iterator[ToolDocument]:
@@ -37,9 +78,8 @@ def documents_of(catalogues: Iterable[CatalogueSettings], counts: Counter[str]) 
     Raises:
         InputError: see `catalogue_files` and `read_catalogue`.
     """
-    for settings in catalogues:
-        for file in catalogue_files([settings.path]):
-            yield from named_documents(read_catalogue(file, counts), settings, file, counts)
+    for part in catalogue_parts(catalogues):
+        yield from part.documents(counts)
 
 
 def named_documents(
@@ -141,8 +181,14 @@ def read_catalogue(
         InputError: naming the file and the line (or entry) that is damaged or of the wrong form.
     """
     source = Source(file, Counter() if counts is None else counts)
-    for where, value in _values(file):
-        yield from _documents(value, source, where, Counter() if formats is None else formats)
+    return _documents_of_values(_values(file), source, Counter() if formats is None else formats)
+
+
+def _documents_of_values(
+    values: Iterable[tuple[str, Any]], source: Source, formats: Counter[str]
+) -> Iterator[ToolDocument]:
+    for where, value in values:
+        yield from _documents(value, source, where, formats)
 
 
 def _values(file: Path) -> Iterator[tuple[str, Any]]:
@@ -150,10 +196,16 @@ def _values(file: Path) -> Iterator[tuple[str, Any]]:
     if file.suffix in _YAML_SUFFIXES:
         yield from _entries("", read_yaml(file))
     elif _holds_json_lines(file):
-        for where, value in _json_lines(file):
-            yield from _entries(f"{where}, ", value) if isinstance(value, list) else [(where, value)]
+        yield from _values_of_lines(file, 1, _lines_of(file))
     else:
         yield from _entries("", read_json(file))
+
+
+def _values_of_lines(file: Path, first: int, lines: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(lines, start=first):
+        if line.strip():
+            value = _decoded(line, file, number)
+            yield from _entries(f"line {number}, ", value) if isinstance(value, list) else [(f"line {number}", value)]
 
 
 def _entries(where: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -191,13 +243,13 @@ def _is_one_value(file: Path) -> bool:
         return False
 
 
-def _json_lines(file: Path) -> Iterator[tuple[str, Any]]:
+def _lines_of(file: Path) -> Iterator[str]:
     number = 0
     try:
         with open_text(file) as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield f"line {number}", _decoded(line, file, number)
+            for line in lines:
+                number += 1
+                yield line
     except PermissionError:
         raise not_permitted(file) from None
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:

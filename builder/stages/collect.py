@@ -5,11 +5,17 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from petoolbench import PARAMETER_KINDS, UNSEEN, InputError, ToolName, to_json_text
+from petoolkit.chunks import in_chunks
+from petoolkit.engines.engine import Engine
 from petoolkit.words import number_of_words
 
+from ..catalogue.catalogue_files import CataloguePart, catalogue_parts
+from ..catalogue.catalogue_settings import CatalogueSettings
 from ..catalogue.tool_document import PERFORMANCE_LABEL, PRICING_LABEL, Parameter, ToolDocument
 from ..stage_notes import Notes
 
@@ -35,6 +41,7 @@ _UNSEEN = re.compile(f"[{UNSEEN}]+")
 _CUT_MARK = " [...]"
 _LONGEST_OF_SCHEMA = 5_000  # characters of the description of a parameter with a JSON Schema
 _FEWEST_WORDS = 3
+_DOCUMENTS_AT_ONCE = 500
 # No user says these in a request, and no dataset should hold them.
 _CREDENTIAL = re.compile(
     r"credentials|api.?key|app.?(id|key)|token|secret|passw|authori[sz]ation|\bauth\b", re.IGNORECASE
@@ -74,61 +81,128 @@ def collect(
     Raises:
         InputError: if no tool is left.
     """
-    counts = notes.counts
-    names: set[str] = set()
-    descriptions: set[tuple] = set()
-    spellings: dict[tuple[str, str], str] = {}
+    parts = in_chunks(documents, _DOCUMENTS_AT_ONCE)
+    cleaned = (_cleaned(part, max_description, needs_attributes, Counter()) for part in parts)
+    return map(json.loads, _distinct(cleaned, notes.counts))
+
+
+def collect_catalogues(
+    catalogues: list[CatalogueSettings], max_description: int, needs_attributes: bool, notes: Notes, engine: Engine
+) -> Iterator[str]:
+    """The JSON texts of the rows that `collect` gives of catalogues; each part is cleaned on its own."""
+    clean = partial(_cleaned_part, max_description, needs_attributes)
+    return _distinct((part for _, part in engine.run(clean, catalogue_parts(catalogues))), notes.counts)
+
+
+@dataclass(frozen=True)
+class _Cleaned:
+    """A tool in the form of a row.
+
+    Args:
+        name: the tool's.
+        description: what no two tools have in common: category, provider, description, and required parameters.
+        text: the row as JSON text.
+        is_shortened: whether a text in it was cut.
+        why_dropped: why it is of no use; `None` if it is.
+    """
+
+    name: ToolName
+    description: tuple[str, ...]
+    text: str
+    is_shortened: bool
+    why_dropped: str | None
+
+    def of_provider(self, provider: str) -> "_Cleaned":
+        """The same tool with its provider in another spelling."""
+        name = self.name._replace(provider=provider)
+        category, _, *others = self.description
+        row = {**json.loads(self.text), "provider": provider, "tool_name": str(name)}
+        return replace(self, name=name, description=(category, provider, *others), text=to_json_text(row))
+
+
+@dataclass(frozen=True)
+class _CleanedTools:
+    """The tools of a part of a catalogue, and what was counted while it was read."""
+
+    tools: list[_Cleaned]
+    counts: Counter[str]
+
+
+def _cleaned_part(max_description: int, needs_attributes: bool, part: CataloguePart) -> _CleanedTools:
+    counts: Counter[str] = Counter()
+    return _cleaned(part.documents(counts), max_description, needs_attributes, counts)
+
+
+def _cleaned(
+    documents: Iterable[ToolDocument], max_description: int, needs_attributes: bool, counts: Counter[str]
+) -> _CleanedTools:
+    tools = []
     for document in documents:
-        counts["read"] += 1
-        document = _with_one_spelling(document, spellings, counts)
         tool = _tool(document, max_description, counts)
-        description = (
-            document.category,
-            document.tool,
-            tool["tool_description"],
-            to_json_text(tool["required_parameters"]),
+        required = to_json_text(tool["required_parameters"])
+        tools.append(
+            _Cleaned(
+                ToolName(tool["category"], tool["provider"], clean_name(document.api)),
+                (document.category, document.tool, tool["tool_description"], required),
+                to_json_text(tool),
+                any(_CUT_MARK in text for text in _texts(tool)),
+                _why_dropped(document, tool, needs_attributes),
+            )
         )
-        if _DEPRECATED.search(f"{document.api} {document.api_description} {document.tool}"):
-            counts["dropped: deprecated"] += 1
-        elif not tool["tool_description"]:
-            counts["dropped: no description"] += 1
-        elif number_of_words(clean_text(document.api_description)) < _FEWEST_WORDS:
-            counts["dropped: description too short"] += 1
-        elif needs_attributes and number_of_words(clean_text(document.tool_description)) < _FEWEST_WORDS:
-            counts["dropped: provider not described"] += 1
-        elif any(is_credential(p) for p in document.required_parameters):
-            counts["dropped: requires credentials"] += 1
-        elif tool["tool_name"] in names:
-            counts["dropped: repeated name"] += 1
-        elif description in descriptions:
-            counts["dropped: repeated description"] += 1
-        else:
-            counts["kept"] += 1
-            if any(_CUT_MARK in text for text in _texts(tool)):
-                counts["shortened"] += 1
-            names.add(tool["tool_name"])
-            descriptions.add(description)
-            yield tool
+    return _CleanedTools(tools, counts)
+
+
+def _why_dropped(document: ToolDocument, tool: dict, needs_attributes: bool) -> str | None:
+    if _DEPRECATED.search(f"{document.api} {document.api_description} {document.tool}"):
+        return "deprecated"
+    if not tool["tool_description"]:
+        return "no description"
+    if number_of_words(clean_text(document.api_description)) < _FEWEST_WORDS:
+        return "description too short"
+    if needs_attributes and number_of_words(clean_text(document.tool_description)) < _FEWEST_WORDS:
+        return "provider not described"
+    return "requires credentials" if any(map(is_credential, document.required_parameters)) else None
+
+
+def _distinct(parts: Iterable[_CleanedTools], counts: Counter[str]) -> Iterator[str]:
+    """The JSON texts of the tools that are of use, each once; counts what was kept and dropped."""
+    names: set[ToolName] = set()
+    descriptions: set[tuple[str, ...]] = set()
+    spellings: dict[tuple[str, str], str] = {}
+    for part in parts:
+        counts.update(part.counts)
+        for tool in part.tools:
+            counts["read"] += 1
+            provider = tool.name.provider
+            first = spellings.setdefault((tool.name.category, _plain(provider)), provider)
+            if first != provider:  # `Open-Weather` and `open weather` are one
+                counts["tools of a provider that is spelled in more than one way"] += 1
+                tool = tool.of_provider(first)
+            if tool.why_dropped:
+                counts[f"dropped: {tool.why_dropped}"] += 1
+            elif tool.name in names:
+                counts["dropped: repeated name"] += 1
+            elif tool.description in descriptions:
+                counts["dropped: repeated description"] += 1
+            else:
+                counts["kept"] += 1
+                if tool.is_shortened:
+                    counts["shortened"] += 1
+                names.add(tool.name)
+                descriptions.add(tool.description)
+                yield tool.text
     if not counts["kept"]:
         raise InputError(f"no tool of the catalogue is left: {dict(counts)}; give a catalogue with documents.")
+
+
+def _plain(provider: str) -> str:
+    """A provider's letters and digits, by which its spellings are alike."""
+    return re.sub(r"[\W_]+", "", provider.casefold()) or provider
 
 
 def is_credential(parameter: Parameter) -> bool:
     """Whether a parameter asks for a key, a password or the like."""
     return bool(_CREDENTIAL.search(_OTHER_TOKEN.sub("", f"{parameter.type} {parameter.name}")))
-
-
-def _with_one_spelling(
-    document: ToolDocument, spellings: dict[tuple[str, str], str], counts: Counter[str]
-) -> ToolDocument:
-    """A document whose provider is spelled as it was first: `Open-Weather` and `open weather` are one."""
-    category, provider = clean_name(document.category), clean_name(document.tool)
-    plain = re.sub(r"[\W_]+", "", provider.casefold()) or provider
-    first = spellings.setdefault((category, plain), provider)
-    if first == provider:
-        return document
-    counts["tools of a provider that is spelled in more than one way"] += 1
-    return document.model_copy(update={"tool": first})
 
 
 def clean_text(text: str | None) -> str:
@@ -188,7 +262,7 @@ def _provider_facts(document: ToolDocument) -> Iterator[str]:
 
 def _parameters(document: ToolDocument, max_description: int, counts: Counter[str]) -> dict[str, list[dict]]:
     """Both kinds of parameters; of those with one name the first is kept."""
-    names: set[str] = set()
+    names: set[ToolName] = set()
     parameters: dict[str, list[dict]] = {kind: [] for kind in PARAMETER_KINDS}
     for kind, of_kind in parameters.items():
         for documented in getattr(document, kind):

@@ -1,7 +1,8 @@
 """Stage 3, group: tools that do the same job (paper, section 3.2.2, "Tool Classification")."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -73,11 +74,10 @@ def group(
     asked_for = ~np.array(tools.column("background"), bool)
     largest = max([settings.eps, *settings.sweep])
     clusters = ToolClusters(tools, largest, settings.min_samples, known & asked_for, engine)
-    notes.extra["sweep"] = sweep = []
-    for eps in sorted({settings.eps, *settings.sweep}):
-        at_eps = clusters.at(eps)
-        found = [g for c in at_eps for g in uniform_groups(tools, c, settings, has_attributes, Counter())]
-        sweep.append({"eps": eps, **_purity(tools, at_eps), "groups": len(found), "kept": sum(map(len, found))})
+    figures = _FiguresOfClusters(tools, settings, has_attributes)
+    notes.extra["sweep"] = [
+        {"eps": eps, **figures.of(clusters.at(eps))} for eps in sorted({settings.eps, *settings.sweep})
+    ]
     of_eps = clusters.at(settings.eps)
     notes.extra["rules"] = rules = spanning_after_each_rule(tools, of_eps, settings)
 
@@ -97,16 +97,18 @@ def group_rows(tools: Tools, groups: list[Members]) -> list[dict]:
 
 def spanning_after_each_rule(tools: Tools, clusters: list[Cluster], settings: "GroupSettings") -> dict[str, int]:
     """How many clusters have tools of two or more providers, and how many have such a part after each rule."""
-    parts = [[[tools.outlines[row] for row in cluster]] for cluster in clusters]
-
-    def spanning() -> int:
-        return sum(any(providers_in(part) >= 2 for part in of_cluster) for of_cluster in parts)
-
-    counts = {"clusters of two or more providers": spanning()}
+    spanning = _with_spanning_parts([[tools.outlines[row] for row in cluster]] for cluster in clusters)
+    counts = {"clusters of two or more providers": len(spanning)}
     for asks, rule in split_rules(tools, settings).items():
-        parts = [[kept for part in of_cluster for kept in rule(part)] for of_cluster in parts]
-        counts[asks] = spanning()
+        spanning = _with_spanning_parts([kept for part in parts for kept in rule(part)] for parts in spanning)
+        counts[asks] = len(spanning)
     return counts
+
+
+def _with_spanning_parts(clusters: Iterable[list[Members]]) -> list[list[Members]]:
+    """The parts of each cluster that have tools of two or more providers, of the clusters that have such parts."""
+    spanning = ([part for part in parts if providers_in(part) >= 2] for parts in clusters)
+    return [parts for parts in spanning if parts]
 
 
 def _why_none(tools: Tools, settings: "GroupSettings", rules: dict[str, int]) -> str:
@@ -148,17 +150,40 @@ def _row(tools: Tools, number: int, members: list[dict]) -> dict:
     }
 
 
-def _purity(tools: Tools, clusters: list[Cluster]) -> dict:
-    clustered = sum(map(len, clusters))
+class _FiguresOfClusters:
+    """What a sweep reports of the clusters at an eps; a cluster that several eps have is counted once."""
 
-    def agreeing(key) -> float:
-        largest = sum(Counter(key(tools.outlines[row]) for row in rows).most_common(1)[0][1] for rows in clusters)
-        return round(largest / clustered, 3) if clustered else 0.0
+    def __init__(self, tools: Tools, settings: "GroupSettings", has_attributes: bool):
+        self._tools, self._settings, self._has_attributes = tools, settings, has_attributes
+        self._counted: dict[tuple[int, ...], Counter[str]] = {}
 
-    return {
-        "clusters": len(clusters),
-        "clustered": clustered,
-        "largest": max(map(len, clusters), default=0),
-        "purity_category": agreeing(lambda tool: tool["category"]),
-        "purity_parameters": agreeing(parameter_types),
-    }
+    def of(self, clusters: list[Cluster]) -> dict[str, float]:
+        """Numbers of clusters, tools and groups, and how pure the clusters are."""
+        total: Counter[str] = Counter()
+        for cluster in clusters:
+            total.update(self._counts(tuple(cluster)))
+        clustered = total["tools"]
+        return {
+            "clusters": len(clusters),
+            "clustered": clustered,
+            "largest": max(map(len, clusters), default=0),
+            **{f"purity_{what}": round(total[what] / clustered, 3) if clustered else 0.0 for what in _PURE_IN},
+            "groups": total["groups"],
+            "kept": total["kept"],
+        }
+
+    def _counts(self, cluster: tuple[int, ...]) -> Counter[str]:
+        if cluster not in self._counted:
+            outlines = [self._tools.outlines[row] for row in cluster]
+            found = uniform_groups(self._tools, cluster, self._settings, self._has_attributes, Counter())
+            groups = list(found) if providers_in(outlines) >= 2 else []  # most clusters are of one provider
+            self._counted[cluster] = Counter(tools=len(cluster), groups=len(groups), kept=sum(map(len, groups)))
+            for what, value_of in _PURE_IN.items():  # how many agree with most of their cluster
+                self._counted[cluster][what] = Counter(map(value_of, outlines)).most_common(1)[0][1]
+        return self._counted[cluster]
+
+
+_PURE_IN: dict[str, Callable[[dict], Any]] = {
+    "category": lambda tool: tool["category"],
+    "parameters": parameter_types,
+}
