@@ -50,7 +50,14 @@ WHOLE = {
         "test_tiny_run",
         "test_trainer_rows",
     ),
-    *("test_python_api", "test_python_model", "test_rows_as_data", "test_native_chat", "test_native_training"),
+    *(
+        "test_python_api",
+        "test_explorer_history",
+        "test_python_model",
+        "test_rows_as_data",
+        "test_native_chat",
+        "test_native_training",
+    ),
     *("test_grpo", "test_held_out_calls", "test_memories", "test_training_history"),
 }
 

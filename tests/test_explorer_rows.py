@@ -409,7 +409,7 @@ def test_a_prompt_that_was_shortened_native_or_that_is_not_one_says_so(tmp_path)
     rule = text_of(client.html(path=f"/prompt?row={RATED['id']}&model=hf:rule"))
     assert "hf:rule reads the row itself, and is not sent a prompt." in rule
     native = text_of(client.html(path=f"/prompt?row={RATED['id']}&model=hf:native"))
-    assert "To fit into 4,000 tokens, 2 oldest past calls left out." in native
+    assert "To fit into 4,000 tokens, the prompt leaves out the 2 oldest past calls." in native
     assert '"type": "function"' in native
     assert native.count("<Weather>.<Cirrox>.<other>") == 1  # of two
     assert "the prompt left out the 2 oldest interactions" in client.text(f"?row={RATED['id']}")
@@ -425,7 +425,7 @@ def test_a_prompt_shows_of_past_calls_what_the_history_method_showed(tmp_path):
     }
     calls = [text.count("each with the user's rating") for text in shown.values()]
     assert calls == [1, 0, 0]
-    assert "this model was shown what history profile made of them" in list(shown.values())[2]
+    assert "What was shown instead of past calls is not kept in the evaluation's folder." in list(shown.values())[2]
 
 
 def test_a_dataset_of_logs_says_so(tmp_path):

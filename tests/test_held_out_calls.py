@@ -101,6 +101,39 @@ def test_rows_are_taken_in_whole_blocks_and_at_least_one(learnt_base, most, rows
     assert [row["id"] for row in taken] == [row["id"] for row in ROWS[:rows]]
 
 
+def test_pairs_are_scored_in_whole_blocks_and_what_is_left_out_is_counted(learnt_base):
+    """As in DPO, where a row that gave no pair is missing, or where a row is too long."""
+    chat = TrainingChat(str(learnt_base))
+    calls = calls_of(ROWS, chat)
+    assert calls.scores_pairs and calls.note == "calls are asked of 6 held-out rows in whole blocks."
+    assert calls.counts == {"held-out rows asked for calls": 6}
+    without_a_pair = calls_of([ROWS[0], *ROWS[2:]], chat)
+    assert [row["id"] for row in without_a_pair.rows] == [row["id"] for row in ROWS[2:]]
+    assert without_a_pair.left_out == 1 and without_a_pair.scores_pairs
+    assert without_a_pair.note.endswith("4 held-out rows in whole blocks (1 row left out, of incomplete blocks).")
+    fitted, _ = fit_rows([(row, [gold_call(row)]) for row in ROWS[1:]], chat, 2048, 0)
+    too_long = HeldOutCalls(ROWS, fitted, 64, chat, REPLY_TOKENS)
+    assert (len(too_long.rows), too_long.left_out) == (4, 2)
+    halves = calls_of(ROWS[::2], chat)
+    assert (len(halves.rows), halves.left_out, halves.scores_pairs) == (3, 0, False)
+    assert halves.note == "calls are asked of 3 held-out rows; no block is whole, so pairs are not scored."
+
+
+def test_no_pair_is_scored_where_no_block_is_whole(learnt_base, monkeypatch):
+    """Also where two of three users of a block are there, which are a pair."""
+    chat = TrainingChat(str(learnt_base))
+    rows = [
+        {**row, "same_function_tools": [*row["same_function_tools"], "<Weather>.<Third>.<forecast>"]} for row in ROWS
+    ]
+    calls = calls_of(rows, chat)
+    gold = [chat.tokenizer(gold_call(row), add_special_tokens=False)["input_ids"] for row in ROWS]
+    of_prompt = dict(zip(map(tuple, calls._prompts), gold, strict=True))
+    monkeypatch.setattr(
+        held_out_calls, "generate_replies", lambda model, prompts, *_: [of_prompt[tuple(one)] for one in prompts]
+    )
+    assert calls.scores(trainer_of()) == {"eval_tool_acc": 1.0, "eval_preference_acc": 1.0}
+
+
 def test_losses_and_calls_each_have_their_steps(learnt_base, learnt_dataset, tmp_path):
     more = ("--eval_strategy", "steps", "--eval_steps", 4, "--eval_on_start", "true")
     log = run(sft, learnt_base, learnt_dataset, tmp_path / "run", *more)
@@ -149,6 +182,9 @@ def test_dpo_asks_rows_of_its_validation_pairs(learnt_base, learnt_adapter, lear
     log = run(dpo, learnt_base, tmp_path / "pairs", tmp_path / "run", *more)
     assert by_step(log, "eval_tool_acc") == [0, 2, 4]
     assert not by_step(log, "eval_loss")
+    counts = json.loads((tmp_path / "run" / "training.json").read_text())["counts"]
+    assert counts["held-out rows asked for calls"] == 6
+    assert "| held-out rows asked for calls | 6 |" in (tmp_path / "run" / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -219,7 +220,8 @@ def evaluate(
                     remember_by(lambda rows: written_memories(method, view.memories, loaded, options.window, rows))
                 if kind.reads_rows:  # so nothing is rendered
                     prompts: Iterator[Prompt] = (
-                        Prompt(shown.row["id"], repeat, [], [], row=shown.row) for shown, repeat in shown_rows
+                        Prompt(shown.row["id"], repeat, [], [], shown_calls=shown.retrieved, row=shown.row)
+                        for shown, repeat in shown_rows
                     )
                 else:
                     prompts = make_prompts(shown_rows, loaded, options, released)
@@ -280,10 +282,13 @@ def _first_rows(rows: StoredRows) -> Iterator[dict]:
 def prediction_line(answer: Answer) -> dict:
     """An answer as a line of `predictions.jsonl`.
 
-    `cut` and `over_window` are in it only if they are true, and what only some models know only if it is known.
+    `cut` and `over_window` are in it only if they are true, `shown_calls` (numbers of past calls, from 0) only where
+    they were retrieved, and what only some models know only if it is known.
     """
     prompt = answer.prompt
-    marks = {name: True for name in ("cut", "over_window") if getattr(prompt, name)}
+    marks: dict[str, Any] = {name: True for name in ("cut", "over_window") if getattr(prompt, name)}
+    if prompt.shown_calls is not None:
+        marks["shown_calls"] = list(prompt.shown_calls)
     return {
         "id": prompt.row_id,
         "repeat": prompt.repeat,

@@ -11,6 +11,7 @@ import numpy as np
 from petoolbench import KINDS, SETTINGS, InputError
 from petoolkit.evaluator.counterfactuals.counterfactual import changed_id, counterfactual_of
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
+from petoolkit.evaluator.history_methods.memories import Memory, read_memories
 from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.evaluator.report.run_groups import RunGroup, group_runs
 from petoolkit.evaluator.report.score_files import read_scores
@@ -55,6 +56,7 @@ class JudgedEvaluation:
     called: np.ndarray  # name of the tool that the first reply calls; empty without a call
     outcomes: dict[str, np.ndarray]  # booleans by one of `OUTCOMES`: whether any repeat has this outcome
     replies: dict[tuple[str, int], dict]  # lines of `predictions.jsonl`, by the row's id and the repeat
+    memories: dict[str, Memory]  # what was made of histories, by key
 
     @property
     def is_asked(self) -> np.ndarray:
@@ -77,6 +79,14 @@ class Evaluations:
         asked = np.sum([one.is_asked for one in judged], axis=0)
         right = np.sum([one.is_right for one in judged], axis=0)
         return np.where(asked, right / np.maximum(asked, 1), np.nan)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What an evaluation's folder holds."""
+
+    results: Results
+    memories: dict[str, Memory]
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,7 @@ def read_evaluations(
         InputError: without `skip`, if an evaluation cannot be read, has no scores, or is about other rows.
     """
     asked: dict[tuple[str, str], _AskedRows] = {}
-    stored: dict[Path, Results] = {}
+    stored: dict[Path, _Stored] = {}
     others, problems = [], []
     task = bars.add_task("Reading replies", total=len(folders)) if bars else None
     for folder in dict.fromkeys(folder.resolve() for folder in folders):
@@ -115,7 +125,7 @@ def read_evaluations(
             if key not in asked:
                 asked[key] = _asked_rows(index, *key)
             if asked[key].fingerprint == scores.fingerprint:
-                stored[folder] = read_results(folder)
+                stored[folder] = _Stored(read_results(folder), read_memories(folder))
             elif skip:
                 others.append(folder.name)
             else:
@@ -137,7 +147,7 @@ def read_evaluations(
 
 
 def _evaluations(
-    stored: dict[Path, Results], asked: dict[tuple[str, str], _AskedRows], index: Index, bars: Bars | None
+    stored: dict[Path, _Stored], asked: dict[tuple[str, str], _AskedRows], index: Index, bars: Bars | None
 ) -> Evaluations:
     scores = read_scores(list(stored))
     paths = {one.folder: path for one, path in zip(scores, stored, strict=True)}
@@ -191,14 +201,14 @@ class _Watched(PredictionsInMemory):
 
 
 def _judged(
-    stored: dict[str, Results], asked: _AskedRows, number_of_rows: int, next_row: Callable[[], None]
+    stored: dict[str, _Stored], asked: _AskedRows, number_of_rows: int, next_row: Callable[[], None]
 ) -> dict[str, JudgedEvaluation]:
     """Evaluations of the same rows by name, judged in one go: what judging needs of a row is made once."""
-    repeats = [results.manifest.options.repeat for results in stored.values()]
+    repeats = [one.results.manifest.options.repeat for one in stored.values()]
     starts = [0, *accumulate(repeats)]
     replies = {
-        name: {(line["id"], line["repeat"]): line for line in results.all_predictions}
-        for name, results in stored.items()
+        name: {(line["id"], line["repeat"]): line for line in one.results.all_predictions}
+        for name, one in stored.items()
     }
     lines = (
         {**line, "repeat": start + repeat}
@@ -208,16 +218,17 @@ def _judged(
     )
     judged = judge(asked.rows, _Watched(lines, next_row), sum(repeats))
     found = {}
-    for (name, results), start, number in zip(stored.items(), starts, repeats, strict=False):
+    for (name, one), start, number in zip(stored.items(), starts, repeats, strict=False):
         evaluation = JudgedEvaluation(
             name=name,
-            manifest=results.manifest,
+            manifest=one.results.manifest,
             repeats=number,
             marks=np.full(number_of_rows, "", object),
             is_right=np.zeros(number_of_rows, bool),
             called=np.full(number_of_rows, "", object),
             outcomes={outcome: np.zeros(number_of_rows, bool) for outcome in OUTCOMES},
             replies=replies[name],
+            memories=one.memories,
         )
         _fill(evaluation, asked.rows, asked.numbers, judged, slice(start, start + number))
         _fill_other_kinds(evaluation, asked)

@@ -4,8 +4,9 @@ import json
 from dataclasses import dataclass
 
 from petoolbench import SETTINGS, InputError, setting_of
+from petoolkit.evaluator.counterfactuals.row_changes import with_order
 from petoolkit.evaluator.history_methods.method_table import parse_history_method
-from petoolkit.evaluator.history_methods.shown_rows import HistoryView
+from petoolkit.evaluator.history_methods.shown_rows import HistoryView, ShownRow
 from petoolkit.evaluator.models.native_tools import NativeTools
 from petoolkit.evaluator.options import Options
 from petoolkit.evaluator.prompts.row_prompts import prompt_fingerprint
@@ -48,7 +49,8 @@ def prompt_view(content: Content, row: dict, evaluation: JudgedEvaluation, line:
     dropped = line.get("dropped_interactions") or 0
     notes = ["Without the marks that a chat template adds."] if evaluation.manifest.chat_template_hash else []
     if dropped:
-        notes.append(f"To fit into {options['window']:,} tokens, {counted(dropped, 'oldest past call')} left out.")
+        left_out = f"leaves out the {counted(dropped, 'oldest past call')}"
+        notes.append(f"To fit into {options['window']:,} tokens, the prompt {left_out}.")
     if line.get("over_window"):
         notes.append(f"Even so it does not fit into {options['window']:,} tokens.")
     if line.get("cut"):
@@ -57,13 +59,13 @@ def prompt_view(content: Content, row: dict, evaluation: JudgedEvaluation, line:
         notes.append("The prompt's wording was another one when this model was asked; this is today's.")
     if options.get("prompt") == "released":
         return PromptView(_released(content, row), "", notes)
-    view = HistoryView(parse_history_method(evaluation.manifest.options.history))
-    (shown,) = view.of([row])
-    if view.method.kind.is_kept and row["history"]:
-        notes.append(
-            f"Where past calls stand, this model was shown what history {view.method.name} made of them, which is in "
-            "memories.jsonl in the evaluation's folder."
-        )
+    if "shown_calls" in line:
+        shown = ShownRow(with_order(row, line["shown_calls"]))
+    else:
+        view = HistoryView(parse_history_method(evaluation.manifest.options.history), evaluation.memories)
+        (shown,) = view.of([{**row, "id": line.get("id", row["id"])}])
+    if shown.error:
+        notes.append("What was shown instead of past calls is not kept in the evaluation's folder.")
     messages = shown_messages({**shown.row, "history": shown.row["history"][dropped:]}, shown.text, native)
     functions = json.dumps(NativeTools(row["candidate_tools"]).functions(), indent=1, ensure_ascii=False)
     return PromptView(messages, functions if native else "", notes)

@@ -15,6 +15,7 @@ from petoolkit.explorer.judged_evaluations import READER, JudgedEvaluation
 from petoolkit.explorer.outcomes import HALF_RIGHT, RIGHT, WRONG
 from petoolkit.explorer.reply_view import ReplyPart, Verdict, reply_parts, verdict
 from petoolkit.explorer.row_changes_shown import call_changes, calls_left_out, candidate_changes
+from petoolkit.explorer.shown_history import ShownHistory, shown_histories
 from petoolkit.explorer.tastes import taste_of
 from petoolkit.explorer.text_marks import LIKED, Part, RowMarks
 from petoolkit.explorer.trait_sentences import TraitSentences
@@ -107,6 +108,7 @@ class RowPage:
 
     row: dict
     history: list[PastCall]
+    shown: list[ShownHistory]  # what models were shown of it; empty where all were shown all
     calls_left_out: str
     reason: Reason | None  # why the gold tool is the right one
     legend: dict[str, list[str]]  # traits by the kind of their marks
@@ -135,7 +137,8 @@ def row_page(
         beside: another form of the row, to which it is compared.
     """
     gold = read_gold_call(row["tool_call"])
-    answers = [answer for one in evaluations for answer in _answers(row, gold, one, asked_as or row["id"])]
+    asked_as = asked_as or row["id"]
+    answers = [answer for one in evaluations for answer in _answers(row, gold, one, asked_as)]
     reason, taste, liked = reason_of(row), taste_of(row), liked_calls(row)
     marks = RowMarks(row, liked, taste if reason else None, sentences)
     counts = Counter(
@@ -186,6 +189,7 @@ def row_page(
     return RowPage(
         row=row,
         history=_history(row, marks, reason, liked, call_changes(row, beside) if beside else None),
+        shown=shown_histories(row, evaluations, asked_as),
         calls_left_out=calls_left_out(row, beside) if beside else "",
         reason=reason,
         legend=legend,

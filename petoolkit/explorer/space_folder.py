@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 
 import petoolbench
 import petoolkit
+from petoolkit.evaluator.history_methods.memories import read_memories, write_memories
 from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.evaluator.report.score_files import scored_evaluations_in
 from petoolkit.evaluator.results_folder import PREDICTIONS, read_results
@@ -96,6 +97,7 @@ def _write_results(space: Path, number: int, path: Path, dataset: str, revision:
     for record in (Manifest.read(path), Scores.read(path)):
         record.model_copy(update=changes).write(space / name)
     write_json_lines(space / name / PREDICTIONS, read_results(path).all_predictions)
+    write_memories(space / name, read_memories(path))
     return name
 
 

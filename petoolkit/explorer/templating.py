@@ -10,6 +10,7 @@ from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from petoolbench import KINDS, SETTINGS, ToolName
+from petoolkit.evaluator.history_methods.method_table import FULL
 from petoolkit.explorer import outcomes
 from petoolkit.explorer.other_forms import CALL_KINDS, ELSE, NONE, OTHER, OWN
 from petoolkit.explorer.row_page import Answer
@@ -69,6 +70,7 @@ def _environment() -> Environment:
         "CALL_SIGNS": _CALL_SIGNS,
         "COMPARISONS": outcomes.COMPARISONS,
         "ERROR_TYPES": ERROR_TYPES,
+        "FULL": FULL,
         "KEYS": KEYS,
         "KIND_WORDS": KIND_WORDS,
         "MARKS": _MARKS,

@@ -114,7 +114,7 @@ def _record(
         dataset=data.dataset_name,
         dataset_revision=revision,
         fingerprint=fingerprint(rows),
-        counts=counts,
+        counts={**counts, **trainer.held_out_counts},
         batch=args.train_batch_size * args.gradient_accumulation_steps * trainer.accelerator.num_processes,
         steps=trainer.state.global_step,
         epochs=trainer.state.epoch,

@@ -3,7 +3,7 @@
 They are those of an evaluation: greedy replies, read and judged as `petoolbench evaluate` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from accelerate.utils import gather_object
 from tqdm import tqdm
 from transformers import GenerationConfig, TrainerCallback
 
-from petoolbench import InputError
+from petoolbench import InputError, setting_of
 from petoolkit.evaluator.models.hf_batch import generate_replies
 from petoolkit.evaluator.scores.bootstrap import clusters_of
 from petoolkit.evaluator.scores.judgements import judge
@@ -30,6 +30,7 @@ CALL_SCORES = {
     "eval_pair_acc": "pairs, given the function",
 }
 _READER = READERS[0]
+_LEFT_OUT = "held-out rows left out, since they or others of their block are too long or have no pair"
 _MOST_TOKENS = 256  # of a reply, as in an evaluation; GRPO has an option
 
 
@@ -38,7 +39,8 @@ class HeldOutCalls:
 
     Args:
         rows: rows of the benchmark that are not trained on.
-        fitted: their prompts; rows without one, which are too long, are left out.
+        fitted: their prompts; rows without one, which are too long, are left out, and so are the others of their
+            block. If no block is whole then, all rows are taken, and pairs are not scored.
         most: the most rows to take, in whole blocks; of the first block all rows, however many.
         chat: the tokenizer and chat template of the model.
         max_new_tokens: the most tokens of a reply.
@@ -48,7 +50,11 @@ class HeldOutCalls:
         self, rows: Sequence[dict], fitted: Sequence[FittedRow], most: int, chat: TrainingChat, max_new_tokens: int
     ):
         prompts = {row.id: row.prompt_ids for row in fitted}
-        self.rows = _whole_blocks([row for row in rows if row["id"] in prompts], most)
+        with_prompt = [row for row in rows if row["id"] in prompts]
+        whole = [row for part in _parts_of_blocks(with_prompt) if _is_whole(part) for row in part]
+        self.scores_pairs = any(row["block_id"] for row in whole)
+        self.rows = _first_blocks(whole or with_prompt, most)
+        self.left_out = len(rows) - len(whole or with_prompt)
         self._prompts = [prompts[row["id"]] for row in self.rows]
         self._chat = chat
         self._max_new_tokens = max_new_tokens
@@ -69,11 +75,29 @@ class HeldOutCalls:
         scores = {"eval_tool_acc": float(right.mean())}
         if (counted := judged.counted(_READER, "preference_acc")).any():
             scores["eval_preference_acc"] = float(right[counted].mean())
-        if any(row["block_id"] for row in self.rows):
+        if self.scores_pairs:
             pairs, both_right = pair_counts(self.rows, judged, np.arange(len(self.rows)), clusters_of(self.rows))
             if pairs.sum():
                 scores["eval_pair_acc"] = float(both_right.sum() / pairs.sum())
         return scores
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Numbers of rows, by what they count, for the record and the card."""
+        found = {"held-out rows asked for calls": len(self.rows), _LEFT_OUT: self.left_out}
+        return {what: number for what, number in found.items() if number}
+
+    @property
+    def note(self) -> str:
+        """Which rows are asked, in sentences."""
+        asked = f"calls are asked of {counted(len(self.rows), 'held-out row')}"
+        if self.scores_pairs:
+            asked += " in whole blocks"
+        elif any(row["block_id"] for row in self.rows):
+            asked += "; no block is whole, so pairs are not scored"
+        return asked + (
+            f" ({counted(self.left_out, 'row')} left out, of incomplete blocks)." if self.left_out else "."
+        )
 
     def _predictions(self, trainer: Any, numbers: list[int]) -> list[dict]:
         """The model's greedy replies to rows, given by their numbers."""
@@ -117,11 +141,26 @@ def held_out_calls(
         return None
     most_tokens = getattr(training, "max_completion_length", _MOST_TOKENS)
     calls = HeldOutCalls(rows, fitted, training.eval_tool_acc_rows, chat, most_tokens)
-    say(f"Every {training.eval_tool_acc_steps} steps, calls are asked of {counted(len(calls.rows), 'held-out row')}.")
+    say(f"Every {training.eval_tool_acc_steps} steps, {calls.note}")
     return calls
 
 
-def _whole_blocks(rows: Sequence[dict], most: int) -> list[dict]:
+def _parts_of_blocks(rows: Iterable[dict]) -> Iterable[list[dict]]:
+    """The rows of each block and setting; each row without a block alone."""
+    parts: dict[tuple[str, str], list[dict]] = {}
+    for row in rows:
+        key = (row["block_id"], setting_of(row)) if row["block_id"] else (row["id"], "")
+        parts.setdefault(key, []).append(row)
+    return parts.values()
+
+
+def _is_whole(part: Sequence[dict]) -> bool:
+    """Whether rows of one block and setting are all of it: each tool that does the job is preferred by a user."""
+    golds = {row["tool_call"]["tool_name"] for row in part}
+    return not part[0]["block_id"] or golds >= set(part[0]["same_function_tools"])
+
+
+def _first_blocks(rows: Sequence[dict], most: int) -> list[dict]:
     """The first blocks, each with all its rows, of at most so many rows; one block at least."""
     blocks: dict[str, list[dict]] = {}
     for row in rows:
@@ -161,6 +200,11 @@ class CallScoresMixin:
                 "evaluate checkpoints with `petoolbench evaluate`."
             )
         trainer.add_callback(_WhenDue(self))
+
+    @property
+    def held_out_counts(self) -> dict[str, int]:
+        """Numbers of rows that are asked for calls; empty if none are."""
+        return self._held_out.counts if self._held_out else {}
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Evaluate the loss, the held-out calls, or both, whichever is due."""

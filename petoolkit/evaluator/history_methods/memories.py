@@ -1,7 +1,7 @@
 """What was made of histories before the requests were asked, kept in an evaluation's folder: `memories.jsonl`."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -125,14 +125,17 @@ def keeping(folder: Path, rank: Rank) -> Iterator[Callable[[Memory], None]]:
 def finish_memories(folder: Path) -> None:
     """Write what several processes kept into one file."""
     if len(files := _files(folder)) > 1:
-        write_json_lines(folder / f"{_NAME}.jsonl", _as_lines(read_memories(folder).values()))
+        write_memories(folder, read_memories(folder))
         for path in files:
             if path.name != f"{_NAME}.jsonl":
                 path.unlink()
 
 
-def _as_lines(memories: Iterable[Memory]) -> Iterator[dict]:
-    return (memory.model_dump(exclude_defaults=True) for memory in memories)
+def write_memories(folder: Path, memories: Mapping[str, Memory]) -> None:
+    """Write memories into an evaluation's folder; no file if there are none."""
+    if memories:
+        lines = (memory.model_dump(exclude_defaults=True) for memory in memories.values())
+        write_json_lines(folder / f"{_NAME}.jsonl", lines)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -25,12 +25,14 @@ class ShownRow:
         row: of the dataset or a counterfactual, with the past calls that are shown.
         text: what is shown instead of past calls; `None` where calls are shown.
         dropped: number of oldest calls that the text was made without, since they did not fit into a prompt.
+        retrieved: numbers of the calls that were retrieved, from 0; `None` for other methods.
         error: why it is not known what to show; `None` if it is.
     """
 
     row: dict
     text: str | None = None
     dropped: int = 0
+    retrieved: tuple[int, ...] | None = None
     error: str | None = None
 
 
@@ -41,11 +43,12 @@ class HistoryView:
 
     Args:
         method: of `--history`.
+        memories: what is known of histories, by key, for methods whose kind `is_kept`.
     """
 
-    def __init__(self, method: HistoryMethod):
+    def __init__(self, method: HistoryMethod, memories: dict[str, Memory] | None = None):
         self.method = method
-        self.memories: dict[str, Memory] = {}  # by key, for methods whose kind `is_kept`
+        self.memories = memories or {}
         self._nearest = NearestCalls(method.number) if method.name == RETRIEVED else None
 
     @property
@@ -74,7 +77,8 @@ class HistoryView:
     def of(self, rows: Sequence[dict]) -> list[ShownRow]:
         """Some rows."""
         if self._nearest:
-            return [ShownRow(with_order(*one)) for one in zip(rows, self._nearest.numbers(rows), strict=True)]
+            found = zip(rows, self._nearest.numbers(rows), strict=True)
+            return [ShownRow(with_order(row, numbers), retrieved=tuple(numbers)) for row, numbers in found]
         if self.method.kind.numbers is None:
             return list(map(self._remembered, rows))
         lengths = (len(row["history"]) for row in rows)
@@ -84,11 +88,15 @@ class HistoryView:
             for row, shown in zip(rows, numbers, strict=True)
         ]
 
+    def memory_of(self, row: dict) -> Memory | None:
+        """What is shown of a row's history; `None` if it is not known, or there is none."""
+        keys = self._keys(row)
+        return self.memories.get(keys[-1]) if keys else None
+
     def _remembered(self, row: dict) -> ShownRow:
         if not row["history"]:
             return ShownRow(row)
-        keys = self._keys(row)
-        memory = self.memories.get(keys[-1])
+        keys, memory = self._keys(row), self.memory_of(row)
         if memory is not None and memory.calls is not None:
             return ShownRow(with_order(row, memory.calls))
         bare = with_order(row, ())

@@ -21,6 +21,7 @@ class Prompt:
     cut: bool = False  # whether text at the end of the prompt was cut, as the authors' code does
     over_window: bool = False  # whether the prompt is still too long
     row: dict = field(default_factory=dict, repr=False, compare=False)  # that it is about
+    shown_calls: tuple[int, ...] | None = None  # numbers of the past calls that were retrieved for it
 
 
 @dataclass(frozen=True)

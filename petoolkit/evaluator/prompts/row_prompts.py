@@ -59,4 +59,5 @@ def make_prompts(
             released_prompt=released.get(row["id"]),
             native_tools=native_tools,
         )
-        yield replace(prompt, dropped_interactions=shown.dropped) if shown.dropped else prompt
+        dropped = shown.dropped or prompt.dropped_interactions
+        yield replace(prompt, dropped_interactions=dropped, shown_calls=shown.retrieved)
