@@ -1,7 +1,7 @@
 """Which tools the candidates and the past calls of a block are taken from."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -31,6 +31,8 @@ class BlockPool:
         self._may_be_candidate = self._masks(pools.may_be_candidate)
         self._may_be_called = self._masks(pools.may_be_in_history)
         self._nearest: dict[tuple[str, str, int], list[int]] = {}
+        self._compared: set[str] = set()
+        self._rough: dict[str, np.ndarray] = {}  # products of those that were compared last
 
     def _masks(self, may: Callable[[Provider, str], bool]) -> dict[str, np.ndarray]:
         """For each split, (tools,) bool."""
@@ -53,11 +55,18 @@ class BlockPool:
         found = [*found, *rest[rng.sample(range(len(rest)), number - len(found))].tolist()]
         return [self._tools.names[index] for index in found]
 
+    def compare(self, names: Iterable[str]) -> None:
+        """Compare these tools with all others, in one product: `distractors` of their groups then take less time."""
+        asked = [name for name in dict.fromkeys(names) if name not in self._compared]
+        self._compared.update(asked)
+        queries = self._documents[[self._tools.index[name] for name in asked]]
+        self._rough = dict(zip(asked, self._documents.rough(queries), strict=True)) if asked else {}
+
     def _nearest_of(self, first: str, split: str, number: int, allowed: np.ndarray) -> list[int]:
         """The tools that are found for a group, by its first tool, which no other group has."""
         if (first, split, number) not in self._nearest:
             query = self._documents[self._tools.index[first]]
-            rough = self._documents.rough(query[None])[0]
+            rough = self._rough[first] if first in self._rough else self._documents.rough(query[None])[0]
             self._nearest[first, split, number] = self._documents.nearest(query, rough, number, allowed).tolist()
         return self._nearest[first, split, number]
 

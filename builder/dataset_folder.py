@@ -130,6 +130,11 @@ def in_batches(rows: Iterable[tuple[str, dict]]) -> Batches:
     return {key: pa.RecordBatch.from_pylist(some, schema) for key, some in by_split.items()}
 
 
+def exported_in_batches(rows: Iterable[dict]) -> Batches:
+    """Rows of the stage `export`, which have a column `split`, as tables by config and split."""
+    return in_batches((row.pop("split"), row) for row in rows)
+
+
 def write_dataset(
     folder: Path,
     rows: Iterable[tuple[str, dict]],

@@ -1,7 +1,7 @@
 """The whole build: tool documents -> run folder -> dataset folder, by the stages of a design."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -19,7 +19,7 @@ from petoolkit.folder_lock import check_outside, locked
 
 from .build_report import write_report
 from .dataset_card import CARD_TEMPLATE
-from .dataset_folder import Batches, check_replaceable, fingerprint, in_batches, write_batches
+from .dataset_folder import check_replaceable, exported_in_batches, fingerprint, write_batches
 from .designs import DESIGNS
 from .kept_vectors import made_with
 from .recipe import Recipe
@@ -187,15 +187,11 @@ def record_of(materials: Materials) -> DatasetRecord:
 def write_exported(materials: Materials, folder: Path, record: Callable[[], DatasetRecord]) -> None:
     """Write the rows of the stage `export` as a dataset; parts of them become tables each on its own."""
     parts = materials.run.rows("export").parts(_LINES_AT_ONCE)
-    batches = materials.engine.run(_batches_of_exported, parts)
+    batches = materials.engine.run(exported_in_batches, parts)
     try:
         write_batches(folder, (batch for _, batch in batches), record, engine=materials.engine)
     except ChunkFailed as error:
         raise error.named("the dataset", 0) from error
-
-
-def _batches_of_exported(rows: Iterable[dict]) -> Batches:
-    return in_batches((row.pop("split"), row) for row in rows)
 
 
 def _write_dataset(materials: Materials, folder: Path, console: Console) -> None:

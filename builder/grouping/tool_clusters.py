@@ -4,7 +4,6 @@ import os
 
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
-from sklearn.cluster import DBSCAN
 
 from petoolbench import InputError
 from petoolkit.console import make_console
@@ -104,6 +103,8 @@ def neighbour_graph(vectors: np.ndarray, largest: float) -> csr_matrix:
 
 def dbscan(graph: csr_matrix, weights: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
     """DBSCAN labels of the distinct texts; the same as over all tools, each text weighing as many as have it."""
+    from sklearn.cluster import DBSCAN  # takes most of a second to import, and few builds need it
+
     return DBSCAN(eps=eps, min_samples=min_samples, metric="precomputed").fit(graph, sample_weight=weights).labels_
 
 

@@ -56,39 +56,46 @@ def split_rules(tools: Tools, settings: "GroupSettings") -> dict[str, Rule]:
 
 
 def uniform_groups(
-    tools: Tools, cluster: Iterable[int], settings: "GroupSettings", has_attributes: bool, counts: Counter[str]
+    tools: Tools,
+    cluster: Iterable[int],
+    settings: "GroupSettings",
+    has_attributes: bool,
+    counts: Counter[str] | None = None,
 ) -> Iterator[Members]:
-    """Split a cluster into groups of uniform tools of two or more providers; counts what falls out, by reason.
+    """Split a cluster into groups of uniform tools of two or more providers.
 
     Args:
         cluster: row numbers of `tools`.
         settings: what a group's tools agree in, and how far they may be apart.
         has_attributes: whether preferences rest on what is documented of the providers: then two tools of a group may
             not have the same attributes.
-        counts: gets the tools that are in no group, by reason.
+        counts: gets the tools that are in no group, by reason; without it, parts of one provider are left at once.
 
     Yields:
         The tools of each group, in order of their names.
     """
     parts = [[tools.outlines[row] for row in cluster]]
+    counted = Counter[str]() if counts is None else counts
     for asks, rule in split_rules(tools, settings).items():
+        if counts is None:
+            parts = [members for members in parts if providers_in(members) >= 2]
         split = [rule(members) for members in parts]
         if asks == "having parameters" and (lost := sum(map(len, parts)) - sum(map(len, chain.from_iterable(split)))):
-            counts["dropped: without parameters"] += lost
+            counted["dropped: without parameters"] += lost
         parts = [part for kept in split for part in kept]
     for members in parts:
         kept: dict[tuple[str, str], dict] = {}
         for tool in sorted(members, key=lambda tool: tool["tool_name"]):
             if rival_key(tool) in kept:
-                counts["dropped: second tool of a provider or vendor"] += 1
+                counted["dropped: second tool of a provider or vendor"] += 1
             elif has_attributes and any(tool["attributes"] == other["attributes"] for other in kept.values()):
-                counts["dropped: same attributes as another"] += 1
+                counted["dropped: same attributes as another"] += 1
             else:
                 kept[rival_key(tool)] = tool
         if len(kept) >= 2:
             yield list(kept.values())
         else:
-            counts["dropped: no other provider alike"] += len(kept)
+            counted["dropped: no other provider alike"] += len(kept)
 
 
 def rival_key(tool: dict) -> tuple[str, str]:

@@ -145,6 +145,7 @@ def _tasks_of_round(
 
 
 def _draw_all(draw: "_Draw", seed: int, tasks: list[_Task]) -> "list[tuple[_Task, dict | Refusal]]":
+    draw.pool.compare(task.group[0] for task in tasks)
     return [
         (
             task,
@@ -181,7 +182,7 @@ class _Draw:
     def __init__(
         self, tools: Tools, pool: BlockPool, settings: "BlockSettings", candidates: "CandidateSettings"
     ) -> None:
-        self._pool, self._settings, self._candidates = pool, settings, candidates
+        self.pool, self._settings, self._candidates = pool, settings, candidates
         self._is_assigned, self._is_crossed = settings.attributes == "assigned", settings.wording == "crossed"
         self._attributes: BlockAttributes = (
             AssignedAttributes() if self._is_assigned else CatalogueAttributes(tools, self._is_crossed)
@@ -193,7 +194,7 @@ class _Draw:
         own = self._attributes.distinctive(rng.sample(group, min(len(group), most)), rng)
         if len(own) < 2:
             return _NO_TRAITS
-        distractors = self._pool.distractors(
+        distractors = self.pool.distractors(
             group, split, self._candidates.number - len(own), self._candidates.retrieved, rng
         )
         if distractors is None:
@@ -226,7 +227,7 @@ class _Draw:
 
         The last are empty if the block needs none, and `None` if it needs some and there are too few.
         """
-        past = self._pool.callable(group, candidates, split, rng)
+        past = self.pool.callable(group, candidates, split, rng)
         words = self._attributes.is_in_other_words(candidates)
         per_trait = rng.randint(*self._settings.calls_per_trait)
         traits: dict[str, str] = {}

@@ -175,8 +175,7 @@ class _FiguresOfClusters:
     def _counts(self, cluster: tuple[int, ...]) -> Counter[str]:
         if cluster not in self._counted:
             outlines = [self._tools.outlines[row] for row in cluster]
-            found = uniform_groups(self._tools, cluster, self._settings, self._has_attributes, Counter())
-            groups = list(found) if providers_in(outlines) >= 2 else []  # most clusters are of one provider
+            groups = list(uniform_groups(self._tools, cluster, self._settings, self._has_attributes))
             self._counted[cluster] = Counter(tools=len(cluster), groups=len(groups), kept=sum(map(len, groups)))
             for what, value_of in _PURE_IN.items():  # how many agree with most of their cluster
                 self._counted[cluster][what] = Counter(map(value_of, outlines)).most_common(1)[0][1]

@@ -25,12 +25,24 @@ def store_mapped(path: Path, value: Any) -> None:
     _rest(path).write_bytes(pickle.dumps((pickled, spans)))
 
 
-def load_mapped(path: Path) -> Any:
-    """Read an object that `store_mapped` wrote; its arrays can't be changed."""
+def load_mapped(path: Path, can_be_changed: bool = False) -> Any:
+    """Read an object that `store_mapped` wrote; the file can be removed then.
+
+    Args:
+        path: of the file.
+        can_be_changed: whether the object's arrays can be changed; the file stays as it is.
+    """
     pickled, spans = pickle.loads(_rest(path).read_bytes())
     with open(path, "rb") as file:
-        mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        access = mmap.ACCESS_COPY if can_be_changed else mmap.ACCESS_READ
+        mapped = memoryview(mmap.mmap(file.fileno(), 0, access=access))
     return pickle.loads(pickled, buffers=[mapped[start : start + size] for start, size in spans])
+
+
+def remove_stored(path: Path) -> None:
+    """Remove what `store_mapped` wrote, if it did."""
+    path.unlink(missing_ok=True)
+    _rest(path).unlink(missing_ok=True)
 
 
 def _rest(path: Path) -> Path:

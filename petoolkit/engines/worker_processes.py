@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -9,16 +10,17 @@ from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from petoolkit.engines.engine import Chunk, ChunkFailed, Numbered, Result, do_chunk
-from petoolkit.engines.mapped_pickle import load_mapped, store_mapped
+from petoolkit.engines.mapped_pickle import load_mapped, remove_stored, store_mapped
 from petoolkit.returned_memory import ENVIRONMENT
 
 _IN_FLIGHT = 2  # chunks for each worker: one being done, and one that waits for it
 _TRIALS = 2  # of a chunk whose worker ended
+_FUNCTION = "function"  # the file's name
 _IDLE = 120  # seconds after which a worker without work ends
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # of one worker; more would wait for cores
 
@@ -26,7 +28,8 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # of 
 class WorkerProcesses:
     """Does chunks in processes, which are kept for the next run.
 
-    What the function holds is written to a file once, and its arrays are mapped by each process, not copied.
+    What the function holds is written to a file once, and its arrays are mapped by each process, not copied. Chunks
+    and results go through files, too: large tables would take longer through a pipe.
 
     Args:
         number: of processes.
@@ -37,17 +40,18 @@ class WorkerProcesses:
 
     def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Numbered[Result]:
         """See `petoolkit.engines.engine.Engine`."""
-        with tempfile.TemporaryDirectory(prefix="petoolbench-work-") as folder:
-            path = Path(folder) / "function"
-            store_mapped(path, function)
+        with tempfile.TemporaryDirectory(prefix="petoolbench-work-") as name:
+            folder = Path(name)
+            store_mapped(folder / _FUNCTION, function)
             in_flight: deque[_InFlight] = deque()
             try:
                 for number, chunk in enumerate(chunks):
-                    in_flight.append(self._begin(path, number, chunk))
+                    store_mapped(_chunk(folder, number), chunk)
+                    in_flight.append(self._begin(folder, number))
                     if len(in_flight) >= _IN_FLIGHT * self.number_of_workers:
-                        yield self._end(in_flight, path)
+                        yield self._end(in_flight, folder)
                 while in_flight:
-                    yield self._end(in_flight, path)
+                    yield self._end(in_flight, folder)
             except KeyboardInterrupt:
                 self._executor().shutdown(kill_workers=True)
                 raise
@@ -61,35 +65,39 @@ class WorkerProcesses:
 
         threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // self.number_of_workers)))
         env = {**threads, **ENVIRONMENT}
-        return get_reusable_executor(max_workers=self.number_of_workers, timeout=_IDLE, env=env)
+        return get_reusable_executor(
+            max_workers=self.number_of_workers, timeout=_IDLE, env=env, initializer=_keep_large_workers
+        )
 
-    def _begin(self, path: Path, number: int, chunk: Any, trial: int = 1) -> "_InFlight":
+    def _begin(self, folder: Path, number: int, trial: int = 1) -> "_InFlight":
         with _without_interrupts():
-            return _InFlight(number, chunk, trial, self._executor().submit(_do, str(path), number, chunk))
+            return _InFlight(number, trial, self._executor().submit(_do, folder, number))
 
-    def _end(self, in_flight: "deque[_InFlight]", path: Path) -> tuple[int, Any]:
+    def _end(self, in_flight: "deque[_InFlight]", folder: Path) -> tuple[int, Any]:
         """The result of the first chunk in flight; if a worker ended, all chunks in flight are begun again."""
         while True:
             first = in_flight[0]
             try:
-                result = first.future.result()
+                first.future.result()
             except BrokenProcessPool:
                 if first.trial == _TRIALS:
                     raise ChunkFailed(
                         first.number, "a worker process was ended", "free some memory, or take fewer --workers"
                     ) from None
-                again = [self._begin(path, one.number, one.chunk, one.trial + 1) for one in in_flight]
+                again = [self._begin(folder, one.number, one.trial + 1) for one in in_flight]
                 in_flight.clear()
                 in_flight.extend(again)
             else:
                 in_flight.popleft()
+                result = load_mapped(_result(folder, first.number), can_be_changed=True)
+                remove_stored(_result(folder, first.number))
+                remove_stored(_chunk(folder, first.number))
                 return first.number, result
 
 
 @dataclass(frozen=True)
 class _InFlight:
     number: int
-    chunk: Any
     trial: int
     future: "Future[Any]"
 
@@ -104,10 +112,31 @@ def _without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _do(path: str, number: int, chunk: Any) -> Any:
-    return do_chunk(_function(path), number, chunk)
+def _keep_large_workers() -> None:
+    """A worker stays when it has grown by 0.3 GB, which loky takes for a leak: another would import all again."""
+    from joblib.externals.loky import process_executor
+
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
+
+
+def _chunk(folder: Path, number: int) -> Path:
+    return folder / f"chunk-{number}"
+
+
+def _result(folder: Path, number: int) -> Path:
+    return folder / f"result-{number}"
+
+
+def _do(folder: Path, number: int) -> None:
+    """Do a chunk that lies in a folder, and leave its result there."""
+    do_chunk(partial(_do_stored, folder), number, number)
+
+
+def _do_stored(folder: Path, number: int) -> None:
+    chunk = load_mapped(_chunk(folder, number), can_be_changed=True)
+    store_mapped(_result(folder, number), _function(folder)(chunk))
 
 
 @lru_cache(maxsize=1)
-def _function(path: str) -> Callable[[Any], Any]:
-    return load_mapped(Path(path))
+def _function(folder: Path) -> Callable[[Any], Any]:
+    return load_mapped(folder / _FUNCTION)
