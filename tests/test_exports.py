@@ -70,7 +70,7 @@ def of_split(split):
     return [one for name, one in ROWS if name == split]
 
 
-@pytest.mark.parametrize("form", [name for name in BY_SPLIT if name not in ("trl-dpo", "axolotl")])
+@pytest.mark.parametrize("form", [name for name in BY_SPLIT if name not in ("trl-dpo", "trl-dpo-tools", "axolotl")])
 def test_every_row_is_in_the_file_of_its_split_with_its_config(lines, form):
     found = lines(form)
     assert sorted(found) == ["test.jsonl", "train.jsonl"]
@@ -80,7 +80,9 @@ def test_every_row_is_in_the_file_of_its_split_with_its_config(lines, form):
         assert {(line["id"], line["config"]) for line in found[f"{split}.jsonl"]} == expected
 
 
-@pytest.mark.parametrize("form", [name for name in BY_SPLIT if name not in ("jsonl", "trl-sft-tools")])
+@pytest.mark.parametrize(
+    "form", [name for name in BY_SPLIT if name not in ("jsonl", "trl-sft-tools", "trl-dpo-tools")]
+)
 def test_prompts_are_byte_for_byte_ours(lines, form):
     expected = {json.dumps(render_messages(one)) for split in ("train", "test") for one in of_split(split)}
     for file in lines(form).values():
@@ -114,6 +116,33 @@ def test_preferences_are_the_gold_call_against_that_of_each_rival(dataset, tmp_p
     for line in map(json.loads, (tmp_path / "dpo" / "train.jsonl").read_text().splitlines()):
         assert line["chosen"] == [{"role": "assistant", "content": reply("Aerwyn")}]
         assert line["rejected"] == [{"role": "assistant", "content": reply("Cirrox")}]
+
+
+def test_native_preferences_have_the_functions_and_calls_of_two(lines, dataset):
+    plain = lines("trl-dpo", dataset)["train.jsonl"]
+    native = lines("trl-dpo-tools", dataset)["train.jsonl"]
+    assert len(native) == len(plain) == 3
+    for text, line in zip(plain, native, strict=True):
+        row = next(one for one in of_split("train") if one["id"] == line["id"])
+        tools = NativeTools(row["candidate_tools"])
+        assert json.loads(line["tools"]) == tools.functions()
+        assert line["prompt"] == render_messages(row, native_tools=True)
+        for side in ("chosen", "rejected"):
+            (called,) = line[side][0]["tool_calls"]
+            back = tools.reply_of(called["function"]["name"], json.dumps(called["function"]["arguments"]))
+            assert back == text[side][0]["content"]
+
+
+def test_a_pair_whose_reply_is_no_call_has_no_native_form(tmp_path):
+    of_pairs = [row("u1", "chronological", "Aerwyn")]
+    pairs = [Pair(reply("Aerwyn"), "sampled", "nothing", "TH")]
+    (tmp_path / "pairs").mkdir()
+    records = {"train": [pair_record(of_pairs[0], pairs[0])], "validation": []}
+    write_pairs(tmp_path / "pairs", records, count_pairs(of_pairs, pairs), {})
+    with pytest.raises(
+        InputError, match=r"^u1/chronological: the reply rejected holds no call; export the form trl-dpo"
+    ):
+        export_dataset("trl-dpo-tools", str(tmp_path / "pairs"), tmp_path / "out")
 
 
 def test_sampled_pairs_stay_as_they_are(tmp_path, lines):

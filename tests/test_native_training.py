@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
-from datasets import Dataset
+from datasets import Dataset, load_dataset
 from peft import LoraConfig
 from petoolkit.builder.dataset_folder import write_dataset
 from rows import CITY, DATASET_FACTS, past_call, row, tool
@@ -26,9 +26,11 @@ from petoolkit.evaluator.models.model_kinds import make_chat
 from petoolkit.evaluator.models.native_tools import NativeTools
 from petoolkit.evaluator.options import Options
 from petoolkit.evaluator.prompts.window import shown_messages
+from petoolkit.exporter.export_dataset import export_dataset
 from petoolkit.training.grpo_fast_steps import FastGRPOTrainer
 from petoolkit.training.grpo_trainer import RewardedTrainer
-from petoolkit.training.pair_dataset import answers_of, read_pairs
+from petoolkit.training.pair_dataset import answers_of, count_pairs, pair_record, read_pairs, write_pairs
+from petoolkit.training.pairing import Pair
 from petoolkit.training.row_fitting import fit_row, fit_rows
 from petoolkit.training.sft_trainer import sft_dataset
 from petoolkit.training.training_chat import TrainingChat
@@ -150,6 +152,32 @@ def test_tokens_of_dpo_are_those_of_trl(chat, trl, name):
     for ours, side in zip(fitted.answer_ids, ("chosen", "rejected"), strict=True):
         assert ours == theirs[f"{side}_ids"][: len(ours)]
         assert made.tokenizer.decode(theirs[f"{side}_ids"][len(ours) :]).strip() == ""
+
+
+@pytest.mark.parametrize("name", ["qwen", "llama"])
+def test_exported_pairs_have_the_tokens_of_ours_with_trls_own_trainer(chat, trl, tmp_path, name):
+    """Two rows whose calls have other parameters, written as pairs, exported, and loaded by `load_dataset`."""
+    made, days = chat(name), {**CITY, "name": "days", "type": "NUMBER"}
+    tools = [
+        {**tool(provider, "forecast", "Weather", required=[CITY]), "optional_parameters": [days]}
+        for provider in ("Aerwyn", "Cirrox")
+    ]
+    rows = [ROW, row("u2", "rating_integrated", "Aerwyn", [past_call("Aerwyn", 1)], tools)]
+    other = GOLD.replace("Aerwyn", "Cirrox").replace('"Oslo"', '"Oslo", "days": 3')
+    replies = [Pair(GOLD, "gold", REJECTED, "TPM"), Pair(GOLD, "sampled", other, "TPM")]
+    records = {"train": [pair_record(*one) for one in zip(rows, replies, strict=True)], "validation": []}
+    (tmp_path / "pairs").mkdir()
+    write_pairs(tmp_path / "pairs", records, count_pairs(rows, replies), {})
+    export_dataset("trl-dpo-tools", str(tmp_path / "pairs"), tmp_path / "out")
+    loaded = load_dataset("json", data_files=str(tmp_path / "out" / "train.jsonl"), split="train")
+    trl.dpo.chat_template = None
+    prepared_rows = trl.dpo._prepare_dataset(loaded, made.tokenizer, trl.dpo.args, "train")
+    for pair, theirs in zip(read_pairs(str(tmp_path / "pairs"), "train"), prepared_rows, strict=True):
+        ours = fit_row(pair, answers_of(pair), made, 8_000)
+        assert ours.prompt_ids == theirs["prompt_ids"]
+        for ids, side in zip(ours.answer_ids, ("chosen", "rejected"), strict=True):
+            assert ids == theirs[f"{side}_ids"][: len(ids)]
+            assert made.tokenizer.decode(theirs[f"{side}_ids"][len(ids) :]).strip() == ""
 
 
 CALLED = '"name": "Weather_Aerwyn_forecast", '

@@ -238,6 +238,8 @@ def _card_text(counts: dict[str, dict[str, int]], sampling: dict[str, Any]) -> s
 Each row is a row of the train split of a PEToolBench dataset, with `prompt`, `chosen` and `rejected` as messages: a
 call of the tool that the user prefers, and a call of a tool that the user does not prefer, or another wrong call. The
 calls are a language model's own, except the gold calls, which are chosen where none of the model's calls was right.
+TRL's DPOTrainer reads these columns as they are; `petoolbench export trl-dpo-tools` writes them with native calls and
+with the functions, in a column `tools`.
 
 {markdown_table(head, lines)}
 
