@@ -379,17 +379,17 @@ def test_rows_of_a_block_come_together_in_whatever_order_they_are(monkeypatch):
 
 def test_rows_of_a_cluster_that_are_all_alike_count_once():
     clusters = np.repeat(np.arange(50), 4)
-    alike = resolution(clusters, {"reader": np.repeat(np.arange(50) % 2, 4).astype(float)})
+    alike = resolution(clusters, {"reader": [np.repeat(np.arange(50) % 2, 4).astype(float)]})
     assert alike.correlation == pytest.approx(1)
     assert alike.effective_rows == pytest.approx(50)
-    apart = resolution(clusters, {"reader": np.tile([1.0, 0, 1, 0], 50)})
+    apart = resolution(clusters, {"reader": [np.tile([1.0, 0, 1, 0], 50)]})
     assert apart.effective_rows == 200
     # Two-sided test at 5 %, power 80 %, of a paired difference with 30 % of the rows discordant: 2.8 sqrt(0.3 / n).
     assert apart.smallest_difference == pytest.approx(2.80 * np.sqrt(0.3 / 200), rel=0.03)
 
 
 def test_without_anything_to_measure_rows_of_a_cluster_count_as_alike():
-    assert resolution(np.repeat(np.arange(5), 2), {"reader": np.full(10, 0.5)}).effective_rows == 5
+    assert resolution(np.repeat(np.arange(5), 2), {"reader": [np.full(5, 0.5), np.full(5, 0.5)]}).effective_rows == 5
 
 
 # --- datasets that cannot be asked everything ----------------------------------------------------------------------

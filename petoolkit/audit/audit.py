@@ -117,7 +117,7 @@ def audit_rows(
         settings=settings,
         resolution=resolution(
             np.unique(clusters, return_inverse=True)[1],
-            {solver: np.concatenate(right) for solver, right in rights.items() if len(right) == len(settings)},
+            {solver: right for solver, right in rights.items() if len(right) == len(settings)},
         ),
         counts=[
             CountedRows(
@@ -223,7 +223,7 @@ def _setting_audit(found: SolvedSetting) -> SettingAudit:
         not_asked=not_asked,
         rating_order=order,
         rating_order_passes=order_passes(order, clusters) if order else None,
-        resolution=resolution(numbers, {one.solver.name: one.right for one in found.solved}),
+        resolution=resolution(numbers, {one.solver.name: [one.right] for one in found.solved}),
     )
 
 

@@ -1,6 +1,7 @@
 """What rows can show: how many independent ones they are worth, and which difference of two models they detect."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +13,7 @@ DISAGREEMENT = 0.3
 _SIGNIFICANT, _POWER = 1.959964, 0.841621  # normal quantiles of a two-sided test at 5 %, and of 80 %
 
 
-def resolution(clusters: np.ndarray, rights: dict[str, np.ndarray]) -> Resolution:
+def resolution(clusters: np.ndarray, rights: Mapping[str, Sequence[np.ndarray]]) -> Resolution:
     """The design effect of the clusters, 1 + (m - 1) rho (Kish), and what follows from it.
 
     m is the mean size of a row's cluster. rho is the intraclass correlation of correctness, of the solver with the
@@ -20,15 +21,18 @@ def resolution(clusters: np.ndarray, rights: dict[str, np.ndarray]) -> Resolutio
 
     Args:
         clusters: (rows,) numbers of the rows' blocks, or of their function groups.
-        rights: by solver, (rows,) probability that it is right.
+        rights: by solver, (rows,) probability that it is right, in one array or several.
     """
     _, sizes = np.unique(clusters, return_counts=True)
     rows = len(clusters)
     mean_size = float((sizes**2).sum() / rows)
-    correlations = {name: _correlation(right, clusters) for name, right in rights.items() if name != ORACLE.name}
-    known = {name: correlation for name, correlation in correlations.items() if correlation is not None}
-    measured_on = max(known, key=lambda name: float(rights[name].mean()), default=None)
-    rho = 1.0 if measured_on is None else min(max(known[measured_on], 0.0), 1.0)
+    known: dict[str, tuple[float, float]] = {}  # mean and correlation by solver
+    for name in (solver for solver in rights if solver != ORACLE.name):
+        right = np.concatenate(rights[name])
+        if (correlation := _correlation(right, clusters)) is not None:
+            known[name] = float(right.mean()), correlation
+    measured_on = max(known, key=lambda name: known[name][0], default=None)
+    rho = 1.0 if measured_on is None else min(max(known[measured_on][1], 0.0), 1.0)
     design_effect = 1 + (mean_size - 1) * rho
     effective = rows / design_effect
     factor = (_SIGNIFICANT + _POWER) ** 2

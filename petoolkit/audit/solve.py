@@ -1,5 +1,6 @@
 """What each solver scores on a dataset, with intervals over blocks."""
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ class _Setting:
         for part in self.parts(split):
             blocks = column_of(part, "block_id")
             pairs = zip(blocks, column_of(part, "group_id"), strict=True)
-            self.clusters += [block or group for block, group in pairs]
+            self.clusters += [sys.intern(block or group) for block, group in pairs]
             self._tools.update(name for names in column_of(part, "same_function_tools") for name in names)
             if not self.has_others:
                 users = column_of(part, "user_id")
@@ -327,11 +328,11 @@ def _right_or_why_not(solver: Solver, learned: Learner | None, choices: Choices)
 
 
 def _solved(clusters: Sequence[str], why_not: Mapping[str, str], answers: Sequence[_Answers]) -> SolvedSetting:
-    """The scores of one setting, out of the answers about its parts."""
+    """The scores of one setting, out of the answers about its parts, which lose what was taken of them."""
     numbers = np.unique(clusters, return_inverse=True)[1]
     solved, not_asked = [], {}
     for name, solver in SOLVERS.items():
-        found = [one.rights[name] for one in answers] if name not in why_not else []
+        found = [one.rights.pop(name) for one in answers] if name not in why_not else []
         rights = [right for right in found if not isinstance(right, str)]
         if len(rights) < len(found) or not found:
             not_asked[name] = next((why for why in found if isinstance(why, str)), why_not.get(name, ""))
