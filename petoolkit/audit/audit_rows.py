@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import compress, groupby
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,11 +13,8 @@ import pyarrow.compute as pc
 from petoolbench import KINDS, SELECTIVITY, SETTINGS
 from petoolkit.chunks import in_chunks
 from petoolkit.evaluator.dataset_rows import load_setting, present_configs
-from petoolkit.evaluator.stored_rows import tables_of
+from petoolkit.evaluator.stored_rows import reader_of
 from petoolkit.evaluator.table_rows import table_rows
-
-if TYPE_CHECKING:
-    import datasets
 
 Part: TypeAlias = "list[dict] | pa.Table"  # some rows; a table can be sent to another process for little
 _ROWS_OF_PART = 250
@@ -180,26 +177,28 @@ class DatasetRows(AuditRows):
     """
 
     def __init__(self, dataset: str, revision: str | None):
-        self._splits: dict[tuple[str, str], datasets.Dataset] = {}
+        self._sizes: dict[tuple[str, str], int] = {}
+        self._readers: dict[tuple[str, str], Callable[[], Iterator[pa.Table]]] = {}
         configs = present_configs(dataset, revision)
         for config in [name for name in (*SETTINGS, SELECTIVITY) if name in configs]:
             for split, rows in load_setting(dataset, config, revision).items():
-                self._splits[config, str(split)] = rows
+                self._sizes[config, str(split)] = rows.num_rows
+                self._readers[config, str(split)] = reader_of(rows)
 
     def sizes(self) -> dict[tuple[str, str], int]:
         """See `AuditRows`."""
-        return {key: rows.num_rows for key, rows in self._splits.items()}
+        return self._sizes
 
     def parts(self, config: str, split: str) -> Iterator[Part]:
         """See `AuditRows`."""
-        if (config, split) in self._splits:
-            for table in tables_of(self._splits[config, split]):
+        if (config, split) in self._readers:
+            for table in self._readers[config, split]():
                 for start in range(0, table.num_rows, _ROWS_OF_PART):
                     yield table.slice(start, _ROWS_OF_PART)
 
     def _block_sizes(self) -> Counter[str]:
         numbers: Counter[str] = Counter()
-        for rows in self._splits.values():
-            for table in tables_of(rows):
+        for read in self._readers.values():
+            for table in read():
                 numbers.update(table["block_id"].to_pylist())
         return numbers

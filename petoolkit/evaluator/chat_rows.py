@@ -164,10 +164,11 @@ def _rows(file: Path, skipped: int = 0) -> Iterator[dict]:
     if not file.is_file():
         return
     with pq.ParquetFile(file) as parquet:
-        groups = list(range(parquet.num_row_groups))
-        while groups and skipped >= (number := parquet.metadata.row_group(groups[0]).num_rows):
-            skipped -= number
-            del groups[0]
-        for batch in parquet.iter_batches(_ROWS_READ, row_groups=groups):
-            yield from batch.slice(min(skipped, len(batch))).to_pylist()
-            skipped -= min(skipped, len(batch))
+        for group in range(parquet.num_row_groups):
+            if skipped >= (number := parquet.metadata.row_group(group).num_rows):
+                skipped -= number
+                continue
+            # Groups are asked for one by one: a reader of many takes memory for each of them.
+            for batch in parquet.iter_batches(_ROWS_READ, row_groups=[group]):
+                yield from batch.slice(min(skipped, len(batch))).to_pylist()
+                skipped -= min(skipped, len(batch))

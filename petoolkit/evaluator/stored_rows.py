@@ -1,7 +1,7 @@
 """Rows of a dataset on disk, of which only a part is in memory at a time."""
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, overload
 
@@ -84,10 +84,26 @@ def facts_of(rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
 
 
 def tables_of(rows: "datasets.Dataset") -> Iterator[pa.Table]:
-    """A loaded split in parts. Files are read, not mapped: pages of a mapped file count as this process's memory."""
-    files = [file["filename"] for file in rows.cache_files]
-    if not files:  # made in memory
-        yield from (pa.Table.from_batches([batch]) for batch in rows.data.table.to_batches(_ROWS_AT_ONCE))
+    """A loaded split in parts; see `reader_of`."""
+    return reader_of(rows)()
+
+
+def reader_of(rows: "datasets.Dataset") -> Callable[[], Iterator[pa.Table]]:
+    """What gives a loaded split in parts, each time that it is called.
+
+    Files are read, not mapped: pages of a mapped file count as this process's memory. The split itself, which maps its
+    files, need not be kept.
+    """
+    if files := [file["filename"] for file in rows.cache_files]:
+        return partial(_tables_of_files, files)
+    return partial(_tables_in_memory, rows)
+
+
+def _tables_in_memory(rows: "datasets.Dataset") -> Iterator[pa.Table]:
+    return (pa.Table.from_batches([batch]) for batch in rows.data.table.to_batches(_ROWS_AT_ONCE))
+
+
+def _tables_of_files(files: list[str]) -> Iterator[pa.Table]:
     for file in files:
         with pa.OSFile(file) as source, pa.ipc.open_stream(source) as stream:
             for batch in stream:
