@@ -46,3 +46,6 @@ class LinesOfFile:
 
     def __iter__(self) -> Iterator[dict]:
         return decoded_lines(self.path, self.lines, self.first)
+
+    def __len__(self) -> int:
+        return len(self.lines)

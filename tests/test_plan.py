@@ -74,7 +74,8 @@ def test_shared_work_is_divided_by_the_cores(calibration):
     wall = {line.name: line.wall_seconds for line in found.build}
     assert wall["blocks"] == pytest.approx((200 + 10_000) / 8)
     assert wall["audit"] == pytest.approx(101 / 8)
-    assert wall["collect"] == pytest.approx(100)
+    assert wall["collect"] == pytest.approx(100 / 8)
+    assert wall["embedding"] == pytest.approx(2 * 10_000 * 0.02)  # by one core
 
 
 def test_calls_tokens_and_dollars(calibration):
