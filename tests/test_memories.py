@@ -286,6 +286,7 @@ class Lacks:
 
 
 value = 3
+takes_nothing = lambda: None
 """
 
 
@@ -345,6 +346,7 @@ def test_a_memory_that_fails_is_named_with_its_row_and_replies_are_kept(dataset,
     ("name", "message"),
     [
         ("Lacks", "made an object of the type Lacks without observe, recall, forget; it needs the methods"),
+        ("takes_nothing", "cannot be called with the name of a user; let it take one argument"),
         ("value", "is not a function that makes a memory; give a function or a class"),
         ("Missing", "my_memory.py does not have Missing"),
     ],

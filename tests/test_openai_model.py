@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -55,6 +56,16 @@ def right(body) -> str:
 
 def lines(out: Path) -> list[dict]:
     return [json.loads(line) for line in (out / "predictions.jsonl").read_text().splitlines()]
+
+
+def test_an_endpoint_that_is_not_there_is_named_without_its_password(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("petoolkit.endpoint.client._pause", lambda state: 0)
+    nobody = SimpleNamespace(url="http://user:word@127.0.0.1:9/v1")
+    said = (
+        r"requests in a row failed, the last with: Connection error at http://127\.0\.0\.1:9/v1\. Every reply so far"
+    )
+    with pytest.raises(InputError, match=said):
+        run(dataset, tmp_path / "out", nobody)
 
 
 def test_every_row_is_asked_once_and_kept_with_tokens_and_time(dataset, tmp_path):

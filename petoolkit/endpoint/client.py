@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 
 from petoolbench import InputError
-from petoolkit.endpoint.llm_settings import LlmSettings
+from petoolkit.endpoint.llm_settings import LlmSettings, without_login
 from petoolkit.endpoint.request import AnswerError, Dialect, Reply, Request, RequestFailed
 from petoolkit.endpoint.usage import Usage
 from petoolkit.extras import missing_package
@@ -111,6 +111,7 @@ class EndpointClient:
             default_headers=headers,
             default_query=dict(parse_qsl(address.query)),
         )
+        self._address = without_login(base_url)
         self._secrets = {key: "[key]"} | {value: f"[{name}]" for name, value in (headers or {}).items() if value}
         self._in_flight = asyncio.Semaphore(settings.concurrency)
         self._failures = 0  # in a row
@@ -180,7 +181,8 @@ class EndpointClient:
         Returns:
             `InputError` if the whole run must end, which it then does; `RequestFailed` if only this request failed.
         """
-        message = self.shown(failure.message)
+        where = f" at {self._address}" if failure.kind == "APIConnectionError" and self._address else ""
+        message = self.shown(failure.message) + where
         if failure.is_quota_used_up:
             return self.end_run(
                 InputError(
@@ -203,7 +205,7 @@ class EndpointClient:
                     "kept: run the same command again when the endpoint answers."
                 )
             )
-        said = self.shown(failure.words or failure.message).rstrip(".")
+        said = self.shown(failure.words or failure.message).rstrip(".") + where
         return RequestFailed(f"request failed ({': '.join(filter(None, (failure.kind, said)))})")
 
     def shown(self, message: str) -> str:

@@ -11,7 +11,7 @@ FUNCTION makes an object for one user and setting, with three methods:
 import copy
 import inspect
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from petoolbench import InputError
@@ -36,6 +36,8 @@ class MemoryFunction:
         self._make, self.fingerprint = find_named(name, "my_memory.py:make")
         if not callable(self._make) or inspect.iscoroutinefunction(self._make):
             raise InputError(f"{name} is not a function that makes a memory; give a function or a class.")
+        if not _takes_one(self._make):
+            raise InputError(f"{name} cannot be called with the name of a user; let it take one argument.")
 
     def memories(self, rows: Iterable[dict], takes_text: bool = True) -> Iterator[Memory]:
         """What is recalled for each row.
@@ -88,6 +90,17 @@ class MemoryFunction:
             return memory.recall(row["instruction"])
         finally:
             memory.forget()
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    """Whether a function can be called with one argument, as far as that can be known."""
+    try:
+        inspect.signature(function).bind("")
+    except TypeError:
+        return False
+    except ValueError:  # a function of C may not say
+        return True
+    return True
 
 
 def _numbers_of(recalled: Any, history: list[dict]) -> tuple[list[int] | None, str | None]:
