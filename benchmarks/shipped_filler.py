@@ -6,7 +6,6 @@
 Param Acc with the right tool given, of distinct calls. The weights are written into the package.
 """
 
-import json
 import sys
 
 from safetensors.numpy import save_file
@@ -14,19 +13,19 @@ from safetensors.numpy import save_file
 from petoolkit.call_forms import ToolCall
 from petoolkit.call_parameters import has_right_parameters, parameter_documents
 from petoolkit.evaluator.dataset_rows import load_split
-from petoolkit.selector.fit_filler import distinct_calls, fit_filler
+from petoolkit.selector.fit_filler import fit_filler, gold_calls
 from petoolkit.selector.parameter_filler import SHIPPED, ParameterFiller
 
 
 def param_acc(filler: ParameterFiller, rows: list[dict]) -> tuple[float, int]:
     """The share of distinct calls of the right tool whose parameters are right, and their number."""
-    calls = distinct_calls(rows, 0)
+    calls = gold_calls(rows)
     right = 0
-    for row in calls:
-        gold = ToolCall(row["tool_call"]["tool_name"], json.loads(row["tool_call"]["parameters"]))
-        tool = next(one for one in row["candidate_tools"] if one["tool_name"] == gold.tool_name)
-        given = ToolCall(gold.tool_name, filler.parameters(tool, row["instruction"]))
-        right += has_right_parameters(given, gold, documents=parameter_documents(tool))
+    for call in calls:
+        name = call.tool["tool_name"]
+        given = ToolCall(name, filler.parameters(call.tool, call.instruction))
+        documents = parameter_documents(call.tool)
+        right += has_right_parameters(given, ToolCall(name, call.parameters), documents=documents)
     return right / len(calls), len(calls)
 
 

@@ -2,13 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from zlib import crc32
 
 import numpy as np
 
 from petoolkit.selector.attribute_evidence import by_liking, filled, nearest
-from petoolkit.selector.row_reading import RowReading
+from petoolkit.selector.row_reading import RowReading, stems
 
+WORDS = 1_024  # buckets of the words of a sentence
 _MOST_READ = 20_000  # sentences of which what was read is kept
+_WORTH_OF_WORDS = 0.5  # the length of a sentence's words, beside that of its vector
+
+
+def words_of(text: str) -> np.ndarray:
+    """(WORDS,) the stems of a sentence's words, as a vector of a fixed length; zeros for none."""
+    found = np.zeros(WORDS, dtype=np.float32)
+    found[[crc32(stem.encode()) % WORDS for stem in stems(text)]] = 1
+    return _WORTH_OF_WORDS * found / max(float(np.linalg.norm(found)), 1.0)
 
 
 @dataclass
@@ -17,8 +27,8 @@ class AttributeReader:
 
     Args:
         projection: (dimension, 64); projected sentences that are near say the same of a provider.
-        head, head_bias: (dimension, traits) and (traits,); their logistic value is the probability that a sentence
-            says a trait.
+        head, head_bias: (dimension + WORDS, traits) and (traits,), of a sentence's vector and words; a sentence says
+            one of the traits, or none, whose score is 0.
         traits: the traits' names; none, if the training rows had no labels.
     """
 
@@ -34,7 +44,8 @@ class AttributeReader:
         if found is None:
             projected = vector @ self.projection
             projected /= np.linalg.norm(projected) + 1e-9
-            traits = 1 / (1 + np.exp(-(vector @ self.head + self.head_bias)))
+            scores = np.exp(vector @ self.head[:-WORDS] + words_of(text) @ self.head[-WORDS:] + self.head_bias)
+            traits = scores / (1 + scores.sum())
             if len(self._read) >= _MOST_READ:
                 self._read = {}
             found = self._read[text] = (projected, traits)
@@ -44,7 +55,7 @@ class AttributeReader:
         """(traits,) the probability that one of these sentences says each trait; zeros for no sentence."""
         if not sentences:
             return np.zeros(len(self.traits))
-        return np.stack([self.read(text, vectors[text])[1] for text in sentences]).max(axis=0)
+        return 1 - np.prod([1 - self.read(text, vectors[text])[1] for text in sentences], axis=0)
 
     def sayings(self, row: RowReading, vectors: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """(candidates, traits) and (calls, traits) probabilities."""

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from petoolbench import KINDS
-from petoolkit.selector.attribute_reader import AttributeReader
+from petoolkit.selector.attribute_reader import WORDS, AttributeReader, words_of
 from petoolkit.selector.row_reading import LIKINGS, RowReading, sentences_of
 
 _WIDTH = 64
-_STEPS_OF_HEAD = 400
+_STEPS_OF_HEAD = 300
+_RATE_OF_HEAD = 0.1
 _STEPS_OF_PROJECTION = 300
 _BATCH = 64  # rows
 _MOST_SENTENCES = 6
@@ -62,12 +63,12 @@ def _labelled(rows: Sequence[dict[str, Any]], without: Providers) -> dict[str, f
         for one, traits in shown:
             if traits is not None and one["provider_description"] and provider_key(one) not in without:
                 found.setdefault(one["provider_description"], set()).update(traits)
-    return {text: frozenset(traits) for text, traits in found.items()} | _needs(rows)
+    return {text: frozenset(traits) for text, traits in found.items()}
 
 
 def _needs(rows: Sequence[dict[str, Any]]) -> dict[str, frozenset[str]]:
-    """The traits that requests state a need for in their last sentence: in each row, the right tool has it, and no
-    rival."""
+    """The traits, one of which requests state a need for in their last sentence: the right tool of each row has it,
+    and no rival."""
     found: dict[str, frozenset[str]] = {}
     for row in rows:
         sentences = sentences_of(row["instruction"])
@@ -84,33 +85,55 @@ def _needs(rows: Sequence[dict[str, Any]]) -> dict[str, frozenset[str]]:
 def _fit_head(
     rows: Sequence[dict[str, Any]], matrix: np.ndarray, numbers: Mapping[str, int], without: Providers, seed: int
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """The traits, and the weights of a logistic regression on sentences: a description says what one of them says.
+    """The traits, and the weights of a softmax regression on sentences: each says one trait, or none, a description
+    says what its sentences say together, and a need is one of the traits that it can be.
 
-    Half of a vector's numbers are left out at each step: there are few descriptions for each trait.
+    Half of a sentence's numbers are left out at each step: there are few descriptions for each trait.
     """
     import torch
 
-    labelled = _labelled(rows, without)
+    labelled, needs = _labelled(rows, without), _needs(rows)
     traits = tuple(sorted({trait for found in labelled.values() for trait in found}))
-    head = torch.zeros(matrix.shape[1], len(traits), requires_grad=True)
+    described = [(text, labelled[text], False) for text in sorted(labelled) if sentences_of(text)]
+    described += [(text, needs[text], True) for text in sorted(needs)]
+    texts = sorted({sentence for text, _, _ in described for sentence in sentences_of(text)})
+    if not traits:
+        return traits, np.zeros((matrix.shape[1] + WORDS, 0)), np.zeros(0)
+    values = np.stack([np.concatenate([matrix[numbers[text]], words_of(text)]) for text in texts]).astype(np.float32)
+    mean = values.mean(axis=0)
+    head = torch.zeros(values.shape[1], len(traits), requires_grad=True)
     bias = torch.full((len(traits),), -3.0, requires_grad=True)
-    if traits:
-        generator = torch.Generator().manual_seed(seed)
-        described = [text for text in sorted(labelled) if sentences_of(text)]
-        index, is_there = _padded([[numbers[s] for s in sentences_of(text)] for text in described], _MOST_SENTENCES)
-        target = torch.tensor([[trait in labelled[text] for trait in traits] for text in described]).float()
-        values = torch.from_numpy(matrix)
-        optimiser = torch.optim.AdamW([head, bias], lr=0.1, weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.1, total_steps=_STEPS_OF_HEAD + 1)
-        for _ in range(_STEPS_OF_HEAD):
-            chosen = torch.randint(len(described), (64,), generator=generator)
-            part = values[index[chosen]]
-            part = part * (torch.rand(part.shape, generator=generator) >= 0.5) * 2
-            scores = (part @ head + bias).masked_fill(~is_there[chosen][:, :, None], -30.0).amax(1)
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(scores, target[chosen])
-            _step(loss, optimiser)
-            schedule.step()
-    return traits, _array(head), _array(bias)
+    generator = torch.Generator().manual_seed(seed)
+    number_of = {text: number for number, text in enumerate(texts)}
+    lists = [[number_of[one] for one in sentences_of(text)] for text, _, _ in described]
+    index, is_there = _padded(lists, _MOST_SENTENCES)
+    target = torch.tensor([[trait in own for trait in traits] for _, own, _ in described]).float()
+    is_need = torch.tensor([is_of_need for _, _, is_of_need in described])
+    centred = torch.from_numpy(values - mean)
+    optimiser = torch.optim.AdamW([head, bias], lr=_RATE_OF_HEAD, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE_OF_HEAD, total_steps=_STEPS_OF_HEAD + 1)
+    for _ in range(_STEPS_OF_HEAD):
+        chosen = torch.randint(len(described), (_BATCH,), generator=generator)
+        part = centred[index[chosen]]
+        part = part * (torch.rand(part.shape, generator=generator) >= 0.5) * 2
+        scores = part @ head + bias
+        of_sentences = torch.softmax(torch.nn.functional.pad(scores, (1, 0)), 2)[:, :, 1:]
+        of_sentences = of_sentences * is_there[chosen][:, :, None]
+        said = _said_together(of_sentences)
+        wrong = torch.nn.functional.binary_cross_entropy(said, target[chosen], reduction="none").sum(1)
+        of_need = -torch.log(_said_together((of_sentences * target[chosen][:, None]).sum(2)))
+        _step(torch.where(is_need[chosen], of_need, wrong).mean(), optimiser)
+        schedule.step()
+    weights = _array(head)
+    return traits, weights, _array(bias) - mean @ weights
+
+
+def _said_together(of_sentences: Any) -> Any:
+    """Probabilities that one of the sentences of each description, its second dimension, says something."""
+    import torch
+
+    unsaid = torch.log1p(-of_sentences.clamp(max=1 - 1e-6)).sum(1)
+    return (1 - torch.exp(unsaid)).clamp(1e-6, 1 - 1e-6)
 
 
 def _fit_projection(

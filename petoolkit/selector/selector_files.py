@@ -14,12 +14,12 @@ from petoolbench import InputError
 from petoolkit.decoding import read_json
 from petoolkit.files import replacing, write_json
 from petoolkit.hub_reading import fetch_file, first_sentence
-from petoolkit.selector.attribute_reader import AttributeReader
+from petoolkit.selector.attribute_reader import WORDS, AttributeReader
 from petoolkit.selector.choice_model import ChoiceModel
 from petoolkit.selector.evidence import EVIDENCE, slices
 
 RECORD, WEIGHTS = "selector.json", "selector.safetensors"
-FORM = 2  # of these files and of the columns of evidence; another number cannot be read
+FORM = 3  # of these files and of the columns of evidence; another number cannot be read
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _check_shapes(choice: ChoiceModel, reader: AttributeReader | None, evidence:
     }
     wrong = [name for name, shape in shapes.items() if getattr(choice, name).shape != shape]
     if reader and (
-        reader.head.shape != (len(reader.projection), len(reader.traits))
+        reader.head.shape != (len(reader.projection) + WORDS, len(reader.traits))
         or len(reader.head_bias) != len(reader.traits)
     ):
         wrong.append("head")
