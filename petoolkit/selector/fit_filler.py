@@ -75,9 +75,10 @@ def gold_calls(rows: Sequence[dict[str, Any]]) -> list[KnownCall]:
     found = {}
     for row in rows:
         name, parameters = row["tool_call"]["tool_name"], row["tool_call"]["parameters"]
+        key = row["instruction"], parameters
         tool = next((one for one in row["candidate_tools"] if one["tool_name"] == name), None)
-        if tool is not None:
-            found[row["instruction"], parameters] = _call(row["group_id"], row["instruction"], tool, parameters)
+        if tool is not None and key not in found:
+            found[key] = _call(row["group_id"], row["instruction"], tool, parameters)
     return [found[key] for key in sorted(found)]
 
 
@@ -88,9 +89,9 @@ def past_calls(rows: Sequence[dict[str, Any]]) -> list[KnownCall]:
     found = {}
     for row in rows:
         for call in row["history"]:
-            if (tool := documents.get(call["tool_name"])) is not None:
+            key = call["instruction"], call["parameters"]
+            if key not in found and (tool := documents.get(call["tool_name"])) is not None:
                 function = groups.get(call["tool_name"], call["tool_name"])
-                key = call["instruction"], call["parameters"]
                 found[key] = _call(function, call["instruction"], tool, call["parameters"])
     return [found[key] for key in sorted(found)]
 
