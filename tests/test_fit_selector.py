@@ -16,7 +16,7 @@ from petoolbench import InputError
 from petoolbench_cli import main
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.publisher.pack_selector import pack_selector
-from petoolkit.selector import fit_attribute_reader, fit_choice_model, fit_selector, tool_selector
+from petoolkit.selector import fit_attribute_reader, fit_choice_model, fit_selector, fit_trait_head, tool_selector
 from petoolkit.selector.selector_files import read_selector
 from petoolkit.shipped import recipe_path, recipes
 
@@ -27,7 +27,7 @@ def patched(one_thread):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit_attribute_reader, "_STEPS_OF_PROJECTION", 20)
         patch.setattr(fit_choice_model, "_FEWEST_STEPS", 100)
-        patch.setattr(fit_attribute_reader, "_STEPS_OF_HEAD", 60)
+        patch.setattr(fit_trait_head, "_STEPS", 60)
         for module in (fit_selector, tool_selector):
             patch.setattr(module, "RowVectors", WordVectors)
         yield

@@ -8,7 +8,7 @@ import pytest
 from selector_rows import SETTINGS_HERE, WAYS, WordVectors, call, candidate, made_row, made_rows
 
 from petoolbench import InputError
-from petoolkit.selector import fit_attribute_reader, fit_choice_model
+from petoolkit.selector import fit_attribute_reader, fit_choice_model, fit_trait_head
 from petoolkit.selector.evidence import EVIDENCE
 from petoolkit.selector.fit_selector import FitOptions, fit_selector
 from petoolkit.selector.selector_files import RECORD, WEIGHTS
@@ -21,7 +21,7 @@ def fit(one_thread):
         patch.setattr(fit_attribute_reader, "_STEPS_OF_PROJECTION", 40)
         patch.setattr(fit_choice_model, "_FEWEST_STEPS", 100)
         patch.setattr(fit_choice_model, "_MEMBERS", 2)
-        patch.setattr(fit_attribute_reader, "_STEPS_OF_HEAD", 120)
+        patch.setattr(fit_trait_head, "_STEPS", 120)
         return fit_selector(made_rows(240), FitOptions("words", ladder=False), WordVectors())
 
 

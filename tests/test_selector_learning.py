@@ -1,0 +1,87 @@
+"""What a selector learns from rows: which trait a sentence says, and how parameters are filled."""
+
+import json
+
+import numpy as np
+from selector_rows import WordVectors, call, candidate
+
+from petoolkit.selector.attribute_reader import WORDS, AttributeReader
+from petoolkit.selector.fit_filler import gold_calls, past_calls
+from petoolkit.selector.fit_trait_head import fit_trait_head
+from petoolkit.selector.row_reading import sentences_of
+
+
+def row(tools, traits, kind="preference", instruction="The weather?", history=()):
+    """The first tool is right; `traits` are those of each tool."""
+    names = [tool["tool_name"] for tool in tools]
+    return {
+        "kind": kind,
+        "group_id": "g1",
+        "instruction": instruction,
+        "candidate_tools": tools,
+        "same_function_tools": names,
+        "acceptable_tools": names[:1],
+        "history": list(history),
+        "tool_call": {"tool_name": names[0], "parameters": '{"city": "Oslo"}'},
+        "taste": json.dumps({"tool_traits": dict(zip(names, traits, strict=True))}),
+    }
+
+
+def fitted_reader(rows, texts):
+    sentences = sorted({sentence for text in texts for sentence in sentences_of(text)})
+    vectors = WordVectors().of(sentences)
+    matrix = np.stack([vectors[text] for text in sentences])
+    traits, head, bias = fit_trait_head(rows, matrix, {text: n for n, text in enumerate(sentences)})
+    return AttributeReader(np.zeros((matrix.shape[1], 2)), head, bias, traits), vectors
+
+
+def test_each_sentence_is_given_the_trait_that_its_description_has(one_thread):
+    free, live, plain = "No fee is charged.", "Numbers arrive every second.", "Weights are in kilograms."
+    said = {
+        f"{free} {live}": ["free", "real_time"],
+        f"{plain} {free}": ["free"],
+        f"{live} {plain}": ["real_time"],
+        plain: [],
+    }
+    tools = [candidate(f"<W>.<P{number}>.<f>", "weather", text) for number, text in enumerate(said)]
+    reader, vectors = fitted_reader([row(tools, said.values())], said)
+    assert reader.traits == ("free", "real_time")
+    for sentence, expected in ((free, (1, 0)), (live, (0, 1)), (plain, (0, 0))):
+        assert np.allclose(reader.read(sentence, vectors[sentence])[1], expected, atol=0.15)
+    assert np.allclose(reader.traits_of((free, live), vectors), (1, 1), atol=0.15)
+    assert reader.traits_of((), vectors).tolist() == [0, 0]
+
+
+def test_a_need_is_one_of_the_traits_that_the_right_tool_alone_has(one_thread):
+    """What it can be is told by two rows together."""
+    need = "I have no money to spend."
+    tools = [candidate(f"<W>.<P{number}>.<f>", "weather") for number in range(2)]
+    asked = f"The weather? {need}"
+    rows = [
+        row(tools, [["free", "citable"], ["citable"]], "override", asked),
+        row(tools, [["free", "real_time"], []], "override", asked),
+    ]
+    described = candidate("<W>.<P2>.<f>", "weather", "Scholars cite it. Numbers arrive live. No fee is charged.")
+    rows.append(row([described, tools[0]], [["citable", "free", "real_time"], []]))
+    reader, vectors = fitted_reader(rows, [need, described["provider_description"]])
+    traits = dict(zip(reader.traits, reader.read(need, vectors[need])[1], strict=True))
+    assert traits["free"] > 0.8
+
+
+def test_without_labels_there_is_no_trait(one_thread):
+    text = "No fee is charged."
+    unlabelled = {**row([candidate("<W>.<P>.<f>", "weather", text)], [[]]), "taste": ""}
+    reader, vectors = fitted_reader([unlabelled], [text])
+    assert reader.traits == () and reader.head.shape == (96 + WORDS, 0)
+    assert reader.read(text, vectors[text])[1].shape == (0,)
+
+
+def test_the_filler_learns_of_past_calls_of_tools_whose_documents_are_known():
+    tools = [candidate(f"<W>.<P{number}>.<f>", "weather") for number in range(2)]
+    known = {**call("<W>.<P1>.<f>", "weather of Bergen"), "parameters": '{"city": "Bergen"}'}
+    rows = [row(tools, [[], []], history=[known, known, call("<X>.<Q>.<g>", "song")])] * 2
+    (gold,), (past,) = gold_calls(rows), past_calls(rows)
+    assert (gold.instruction, gold.parameters) == ("The weather?", {"city": "Oslo"})
+    assert (past.instruction, past.parameters) == ("Please, the weather of Bergen.", {"city": "Bergen"})
+    assert past.tool == tools[1]
+    assert past.function == gold.function, "two tools that do the same"
