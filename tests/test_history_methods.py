@@ -162,6 +162,8 @@ def test_retrieved_shows_the_calls_nearest_to_the_request_in_the_order_of_time(d
     assert Manifest.read(tmp_path / "model").history_fingerprint == "words"
     evaluate(dataset, "all", "baseline:lexical", tmp_path / "rule", Options(history="retrieved:2"))
     assert [line["reply"] for line in lines(tmp_path / "rule")] == list(predict("lexical", cut, list, seed=0))
+    for name in ("model", "rule"):
+        assert all(line["shown_calls"] == [1, 3] for line in lines(tmp_path / name))
 
 
 def test_each_distinct_text_is_embedded_once_and_of_equally_near_calls_the_latest_are_shown(words):

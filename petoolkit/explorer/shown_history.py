@@ -65,7 +65,7 @@ def _shown(row: dict, evaluation: JudgedEvaluation, asked_as: str) -> ShownHisto
     method, length = parse_history_method(spec), len(row["history"])
     line = evaluation.replies.get((asked_as, 0), {})
     if method.name == RETRIEVED and "shown_calls" not in line:
-        return ShownHistory(spec, notes=("which calls is not recorded; the prompt as sent has them",))
+        return ShownHistory(spec, notes=("which calls is not recorded",))
     if method.name == RETRIEVED:
         return ShownHistory(spec, _positions(line["shown_calls"]))
     if method.kind.numbers:

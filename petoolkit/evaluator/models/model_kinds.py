@@ -191,16 +191,18 @@ class BaselineModel:
     def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`."""
         setup = self._setup
-        asked: dict[tuple[str, int], set[str]] = {}
+        asked: dict[tuple[str, int], dict[str, tuple[int, ...] | None]] = {}
         for prompt in prompts:
-            asked.setdefault((counterfactual_of(prompt.row_id), prompt.repeat), set()).add(prompt.row_id)
-        for (counterfactual, repeat), row_ids in asked.items():
+            key = counterfactual_of(prompt.row_id), prompt.repeat
+            asked.setdefault(key, {})[prompt.row_id] = prompt.shown_calls
+        for (counterfactual, repeat), shown_calls in asked.items():
             # Each counterfactual for itself, so that no rule's replies to the other rows depend on it.
             rows = _RowsOf(counterfactual, setup.rows)
             replies = predict(setup.name, rows, setup.train_rows, setup.options.seed + repeat)
             for row, reply in zip(rows, replies, strict=True):
-                if row["id"] in row_ids:
-                    yield Answer(Prompt(row["id"], repeat, [], [], row=row), reply)
+                if row["id"] in shown_calls:
+                    shown = shown_calls[row["id"]]
+                    yield Answer(Prompt(row["id"], repeat, [], [], row=row, shown_calls=shown), reply)
 
 
 @dataclass(frozen=True)
