@@ -1,6 +1,6 @@
 """Parquet files of a dataset's configs, and what its card's YAML says of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -33,6 +33,20 @@ class WrittenSplit:
     path: Path
     num_examples: int = 0
     num_bytes: int = 0
+
+
+def batches_in(parquet: pq.ParquetFile, rows: int, skipped: int = 0) -> Iterator[pa.RecordBatch]:
+    """The rows of a file, so many at a time at most, without the first ones.
+
+    Row groups are read one by one: a reader of many takes memory for each of them.
+    """
+    for group in range(parquet.num_row_groups):
+        if skipped >= (number := parquet.metadata.row_group(group).num_rows):
+            skipped -= number
+            continue
+        for batch in parquet.iter_batches(rows, row_groups=[group]):
+            yield batch.slice(min(skipped, len(batch)))
+            skipped -= min(skipped, len(batch))
 
 
 def batches_of(rows: Iterable[dict], schema: pa.Schema) -> list[pa.RecordBatch]:

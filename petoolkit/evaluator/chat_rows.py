@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from petoolbench import SETTINGS, SPLITS, render_messages, setting_of, to_json_text
-from petoolkit.dataset_files import SplitWriter, WrittenSplit, batches_of, schema_of, split_file
+from petoolkit.dataset_files import SplitWriter, WrittenSplit, batches_in, batches_of, schema_of, split_file
 from petoolkit.dataset_record import CHAT
 from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.models.native_tools import NativeTools
@@ -164,11 +164,5 @@ def _rows(file: Path, skipped: int = 0) -> Iterator[dict]:
     if not file.is_file():
         return
     with pq.ParquetFile(file) as parquet:
-        for group in range(parquet.num_row_groups):
-            if skipped >= (number := parquet.metadata.row_group(group).num_rows):
-                skipped -= number
-                continue
-            # Groups are asked for one by one: a reader of many takes memory for each of them.
-            for batch in parquet.iter_batches(_ROWS_READ, row_groups=[group]):
-                yield from batch.slice(min(skipped, len(batch))).to_pylist()
-                skipped -= min(skipped, len(batch))
+        for batch in batches_in(parquet, _ROWS_READ, skipped):
+            yield from batch.to_pylist()

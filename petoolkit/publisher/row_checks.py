@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from petoolbench import FEATURES, KINDS, SETTINGS, SPLITS, InputError, all_configs, breaches, config_of, setting_of
+from petoolkit.dataset_files import batches_in
 from petoolkit.dataset_record import CHAT
 from petoolkit.publisher.block_checks import BlockChecks
 from petoolkit.publisher.text_search import Findings, TextSearch
@@ -127,7 +128,7 @@ def _has_all_columns(file: Path, parquet: pq.ParquetFile, problems: _Problems) -
 def _rows(file: Path, parquet: pq.ParquetFile) -> Iterator[tuple[float, str, str, dict]]:
     """Of each row of a file: how far in the file it stands (0 to 1), config, split, and the row."""
     config, split, number = file.parent.name, file.name.partition("-")[0], 0
-    for batch in parquet.iter_batches(_ROWS_AT_ONCE):
+    for batch in batches_in(parquet, _ROWS_AT_ONCE):
         for row in batch.to_pylist():
             yield number / parquet.metadata.num_rows, config, split, row
             number += 1
