@@ -49,8 +49,8 @@ def fit_trait_head(
         return traits, np.zeros((matrix.shape[1] + WORDS, 0)), np.zeros(0)
     values = np.stack([np.concatenate([matrix[numbers[text]], words_of(text)]) for text in texts]).astype(np.float32)
     mean = values.mean(axis=0)
-    head = torch.zeros(values.shape[1], len(traits), requires_grad=True)
-    bias = torch.full((len(traits),), -3.0, requires_grad=True)
+    head = torch.zeros(values.shape[1], 1 + len(traits), requires_grad=True)  # the first column is of no trait
+    bias = torch.zeros(1 + len(traits), requires_grad=True)
     generator = torch.Generator().manual_seed(seed)
     number_of = {text: number for number, text in enumerate(texts)}
     lists = [[number_of[one] for one in sentences_of(text)] for text, _, _ in described]
@@ -64,16 +64,14 @@ def fit_trait_head(
         chosen = torch.randint(len(described), (BATCH,), generator=generator)
         part = centred[index[chosen]]
         part = part * (torch.rand(part.shape, generator=generator) >= 0.5) * 2
-        scores = part @ head + bias
-        of_sentences = torch.softmax(torch.nn.functional.pad(scores, (1, 0)), 2)[:, :, 1:]
-        of_sentences = of_sentences * is_there[chosen][:, :, None]
+        of_sentences = torch.softmax(part @ head + bias, 2)[:, :, 1:] * is_there[chosen][:, :, None]
         said = _said_together(of_sentences)
         wrong = torch.nn.functional.binary_cross_entropy(said, target[chosen], reduction="none").sum(1)
         of_need = -torch.log(_said_together((of_sentences * target[chosen][:, None]).sum(2)))
         step(torch.where(is_need[chosen], of_need, wrong).mean(), optimiser)
         schedule.step()
-    weights = to_numpy(head)
-    return traits, weights, to_numpy(bias) - mean @ weights
+    weights, biases = to_numpy(head[:, 1:] - head[:, :1]), to_numpy(bias[1:] - bias[0])
+    return traits, weights, biases - mean @ weights
 
 
 def _said_together(of_sentences: Any) -> Any:
