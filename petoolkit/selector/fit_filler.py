@@ -16,7 +16,7 @@ from petoolkit.selector.request_words import WordMemory, counts, without_functio
 from petoolkit.selector.value_candidates import LEFT_OUT, candidates_for, does_words
 from petoolkit.selector.value_evidence import is_like, value_evidence_of
 
-_MOST_CALLS = 3_000
+_MOST_CALLS = 2_000
 _FEWEST_CALLS = 100  # of which a filler learns more than the one that ships knows
 _MOST_WRONG = 24  # candidates of a parameter in training, beside the right one
 
@@ -62,7 +62,8 @@ def fit_filler(rows: Sequence[dict[str, Any]], seed: int = 0) -> dict[str, np.nd
             kept = [number for number, correct in enumerate(is_right) if correct]
             wrong = [number for number, correct in enumerate(is_right) if not correct]
             kept += rng.sample(wrong, min(_MOST_WRONG, len(wrong)))
-            evidence.append(value_evidence_of(one, candidates, call.instruction, call.tool, asked, memory)[kept])
+            found = value_evidence_of(one, candidates, call.instruction, call.tool, asked, memory)
+            evidence.append(found[kept].astype(np.float32))
             right.append(np.array([is_right[number] for number in kept]))
     if not evidence:
         return None
