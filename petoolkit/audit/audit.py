@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from petoolkit.audit.checked_rows import CheckedRows, check
 from petoolkit.audit.gates import FEWEST_CLUSTERS, RATING_ORDER, gate_results, order_passes, passes
 from petoolkit.audit.resolution import resolution
 from petoolkit.audit.row_counts import COUNTS
-from petoolkit.audit.solve import SolvedSetting, mean_with_interval, solve
+from petoolkit.audit.solve import SolvedSetting, mean_with_interval, numbers_of, solve
 from petoolkit.audit_record import AuditRecord, AuditScore, CountedRows, SettingAudit, SolverScore, rows_hash
 from petoolkit.dataset_record import DatasetRecord, read_dataset_record
 from petoolkit.engines.engine import HERE, ChunkFailed, Engine
@@ -116,7 +117,7 @@ def audit_rows(
         groups=groups,
         settings=settings,
         resolution=resolution(
-            np.unique(clusters, return_inverse=True)[1],
+            numbers_of(clusters),
             {solver: right for solver, right in rights.items() if len(right) == len(settings)},
         ),
         counts=[
@@ -200,7 +201,7 @@ def _notes(checked: CheckedRows, split: str) -> list[str]:
 
 def _setting_audit(found: SolvedSetting) -> SettingAudit:
     clusters = len(set(found.clusters))
-    numbers = np.unique(found.clusters, return_inverse=True)[1]
+    numbers = numbers_of(found.clusters)
     order, not_asked = _rating_order(found), found.not_asked
     if order and clusters < FEWEST_CLUSTERS:
         not_asked = {**not_asked, RATING_ORDER: f"there are fewer than {FEWEST_CLUSTERS} blocks or groups to judge by"}
@@ -232,6 +233,6 @@ def _rating_order(found: SolvedSetting) -> AuditScore | None:
     has_both = ~np.isnan(found.later)
     if not has_both.any():
         return None
-    clusters = np.unique(np.array(found.clusters)[has_both], return_inverse=True)[1]
+    clusters = numbers_of(list(compress(found.clusters, has_both)))
     value, low, high = mean_with_interval(found.later[has_both], clusters)
     return AuditScore(value=value, low=low, high=high)

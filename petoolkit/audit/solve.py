@@ -329,7 +329,7 @@ def _right_or_why_not(solver: Solver, learned: Learner | None, choices: Choices)
 
 def _solved(clusters: Sequence[str], why_not: Mapping[str, str], answers: Sequence[_Answers]) -> SolvedSetting:
     """The scores of one setting, out of the answers about its parts, which lose what was taken of them."""
-    numbers = np.unique(clusters, return_inverse=True)[1]
+    numbers = numbers_of(clusters)
     solved, not_asked = [], {}
     for name, solver in SOLVERS.items():
         found = [one.rights.pop(name) for one in answers] if name not in why_not else []
@@ -349,6 +349,12 @@ def _solved(clusters: Sequence[str], why_not: Mapping[str, str], answers: Sequen
         sum(one.liked for one in answers),
         sum(one.disliked for one in answers),
     )
+
+
+def numbers_of(names: Sequence[str]) -> np.ndarray:
+    """(names,) the number of each among the distinct ones in order; an array of texts would take far more memory."""
+    numbers = {name: number for number, name in enumerate(sorted(set(names)))}
+    return np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
 
 
 def mean_with_interval(values: np.ndarray, clusters: np.ndarray) -> tuple[float, float | None, float | None]:
