@@ -2,10 +2,11 @@
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from rows import past_call, row
 
 from petoolbench import FEATURES
-from petoolkit.dataset_files import SplitWriter, batches_of, schema_of
+from petoolkit.dataset_files import SplitWriter, batches_in, batches_of, schema_of
 
 ROWS = [row(f"u{number}", "rating_integrated", "Aerwyn", [past_call("Zed", number % 2)]) for number in range(1_203)]
 
@@ -32,3 +33,12 @@ def test_rows_become_tables_of_some_rows_each():
     batches = batches_of(iter(ROWS), schema_of(FEATURES))
     assert len(batches) > 20
     assert pa.Table.from_batches(batches).combine_chunks() == pa.Table.from_pylist(ROWS, schema_of(FEATURES))
+
+
+@pytest.mark.parametrize("skipped", [0, 2, 3, 4, 7, 8])
+def test_a_file_is_read_group_by_group_from_any_row_on(tmp_path, skipped):
+    pq.write_table(pa.table({"number": list(range(8))}), tmp_path / "a.parquet", row_group_size=3)
+    with pq.ParquetFile(tmp_path / "a.parquet") as parquet:
+        batches = list(batches_in(parquet, 2, skipped))
+    assert [number for batch in batches for number in batch["number"].to_pylist()] == list(range(skipped, 8))
+    assert all(len(batch) <= 2 for batch in batches)
