@@ -1,22 +1,26 @@
-"""Whether the training teaches preferences: the paper's Table 1 with a model of a million weights, on two cores.
+"""Whether the training teaches preferences: the paper's Table 1 with models that are trained from nothing.
 
-    python benchmarks/tiny_proof.py                    # two seeds at the same time, in runs/proof/
-    python benchmarks/tiny_proof.py --seeds 1 2 3
+    python benchmarks/tiny_proof.py                     # 1.5 million weights, on two cores
+    python benchmarks/tiny_proof.py --seeds 1 2 3 --out runs/three-seeds
+    python benchmarks/tiny_proof.py --recipes benchmarks/tiny/gpu_recipes --out runs/gpu-proof    # 37 million weights
 
-No pretrained model is needed. A compact controlled benchmark is built of the embedded catalogue: names do not help,
-since no training row shows a provider of the test rows' candidates. For each seed, a base model learns to read and to
-copy, from rows without preference. Then come SFT, and from there DPO on pairs of the SFT model's own calls, and GRPO.
-All models are evaluated, greedily, with and without history, on the test users, who decided nothing before. Whatever
-exists already is not made again, so a proof that was stopped goes on.
+No pretrained model is needed. A controlled benchmark is built of the embedded catalogue: names do not help, since no
+training row shows a provider of the test rows' candidates, and its tools have names by lot. For each seed, a base
+model learns to read and to copy, from rows without preference. Then come SFT, and from there DPO on pairs of the SFT
+model's own calls, and GRPO. All models are evaluated, greedily, with and without history, on the test users, who
+decided nothing before. Whatever exists already is not made again, so a proof that was stopped goes on.
 """
 
 import argparse
 import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,85 +40,126 @@ from petoolkit.training.training_record import TrainingRecord
 
 STAGES = ("sft", "pairs", "dpo", "grpo")
 SCRIPTS = {"base": "benchmarks/tiny/base.py", **{stage: f"trainer/{stage}.py" for stage in STAGES}}
-RECIPES = Path("benchmarks/tiny/recipes")
-OUT = Path("runs/proof")
-DATA = OUT / "data"
 MODELS = {"base": None, "SFT": "sft", "SFT + DPO": "dpo", "SFT + GRPO": "grpo"}
 STEPS = (("base", "SFT"), ("SFT", "SFT + DPO"), ("SFT", "SFT + GRPO"))
 BLIND = "no-history"
 BOOTSTRAP = 1000, 0  # rounds, seed
 GREEDY = ("--temperature", "0", "--max-new-tokens", "64", "--counterfactual", BLIND)
 SAMPLED = ("--temperature", "1", "--max-new-tokens", "64")  # as GRPO samples what it rewards
-# There is one process for each seed, and one thread in each process.
+# Processes are side by side, so each has one thread.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
-def run(log: Path, made: Path, *command: str | Path) -> None:
-    """Run a command, unless the file that it makes exists.
+class Proof:
+    """The folders of a proof, and what makes them.
 
-    Raises:
-        RuntimeError: if the command fails.
+    Args:
+        recipes: the folder of its recipes, one for each of `SCRIPTS` and `build.yaml`.
+        out: the folder for all that is made.
+        at_once: the most processes side by side.
     """
-    if made.exists():
-        return
-    started = time.perf_counter()
-    with open(log, "a", encoding="utf-8") as output:
+
+    def __init__(self, recipes: Path, out: Path, at_once: int):
+        self.recipes = recipes
+        self.out = out
+        self.built = out / "built"
+        self.data = out / "data"
+        self._free = threading.BoundedSemaphore(at_once)
+
+    def of_seed(self, seed: int) -> Path:
+        """The folder of a seed's models and results."""
+        return self.out / f"seed{seed}"
+
+    def results(self, seed: int, model: str, is_sampled: bool = False) -> Path:
+        """The folder of an evaluation of one of `MODELS`."""
+        return self.of_seed(seed) / f"{'sampled' if is_sampled else 'results'}-{MODELS[model] or 'base'}"
+
+    def build(self) -> None:
+        """Build the benchmark, and give the tools of its training rows names by lot."""
+        options = ("--recipe", self.recipes / "build.yaml", "--run", self.out / "stages", "--dataset", self.built)
+        log, card = self.out / "build.log", "README.md"
+        self._run(log, self.built / card, "-m", "petoolbench_cli", "build", *options)
+        self._run(log, self.data / card, "benchmarks/tiny/exchange_names.py", self.built, self.data)
+
+    def make(self, seed: int) -> None:
+        """Make the four models of a seed, and evaluate each.
+
+        Raises:
+            RuntimeError: if a command fails. The others that need nothing of it are finished first.
+        """
+        self.of_seed(seed).mkdir(parents=True, exist_ok=True)
+        self._train(seed, "base")
+        side_by_side(lambda: self._evaluate(seed, "base"), lambda: self._make_from_base(seed))
+
+    def _make_from_base(self, seed: int) -> None:
+        self._train(seed, "sft")
+        side_by_side(
+            lambda: self._make_by_dpo(seed), lambda: self._make_by_grpo(seed), lambda: self._evaluate_both(seed, "SFT")
+        )
+
+    def _make_by_dpo(self, seed: int) -> None:
+        self._train(seed, "pairs")
+        self._train(seed, "dpo")
+        self._evaluate(seed, "SFT + DPO")
+
+    def _make_by_grpo(self, seed: int) -> None:
+        self._train(seed, "grpo")
+        self._evaluate_both(seed, "SFT + GRPO")
+
+    def _train(self, seed: int, stage: str) -> None:
+        """Run one of `SCRIPTS` with its recipe, on what the stages before it made."""
+        folder = self.of_seed(seed)
+        base, sft, out = folder / "base", folder / "sft", folder / stage
+        on_base, on_sft = ("--model_name_or_path", base), ("--sft_adapter", sft)
+        on_data = ("--dataset_name", self.data)
+        options: dict[str, tuple[str | Path, ...]] = {
+            "base": ("--dataset_name", self.built),  # which gives its rows names by lot, too
+            "sft": (*on_base, *on_data),
+            "pairs": ("--model", f"hf:{base}+{sft}", *on_data),
+            "dpo": (*on_base, *on_sft, "--dataset_name", folder / "pairs"),
+            "grpo": (*on_base, *on_sft, *on_data),
+        }
+        recipe = self.recipes / f"{stage}.yaml"
+        command = (SCRIPTS[stage], "--config", recipe, "--output_dir", out, "--seed", str(seed))
+        made = out / ("tokenizer_config.json" if stage == "base" else "README.md")
+        self._run(folder / f"{stage}.log", made, *command, *options[stage])
+
+    def _evaluate(self, seed: int, model: str, is_sampled: bool = False) -> None:
+        """Ask one of `MODELS` all test rows: greedily, with history and without, or for one sampled reply each."""
+        folder, adapter, out = self.of_seed(seed), MODELS[model], self.results(seed, model, is_sampled)
+        spec = f"hf:{folder / 'base'}" + (f"+{folder / adapter}" if adapter else "")
+        command = ("-m", "petoolbench_cli", "evaluate", "--model", spec, "--dataset", self.data, "--out", out)
+        self._run(folder / f"{out.name}.log", out / SCORES, *command, *(SAMPLED if is_sampled else GREEDY))
+
+    def _evaluate_both(self, seed: int, model: str) -> None:
+        side_by_side(lambda: self._evaluate(seed, model), lambda: self._evaluate(seed, model, is_sampled=True))
+
+    def _run(self, log: Path, made: Path, *command: str | Path) -> None:
+        """Run a command, unless the file that it makes exists."""
+        if made.exists():
+            return
         arguments = [str(part) for part in command]
-        failed = subprocess.run(
-            [sys.executable, *arguments], stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **ENVIRONMENT}
-        ).returncode
-        took = f"{time.perf_counter() - started:.0f} s"
-        output.write(f"\n[{took}] {' '.join(arguments)}\n")
-    if failed:
-        raise RuntimeError(f"{' '.join(arguments)} failed; see {log}")
-    print(f"  {took:>6}  {made}", flush=True)
+        with self._free, open(log, "a", encoding="utf-8") as output:
+            started = time.perf_counter()
+            failed = subprocess.run(
+                [sys.executable, *arguments],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **ENVIRONMENT},
+            ).returncode
+            took = f"{time.perf_counter() - started:.0f} s"
+            output.write(f"\n[{took}] {' '.join(arguments)}\n")
+        if failed:
+            raise RuntimeError(f"{' '.join(arguments)} failed; see {log}")
+        print(f"  {took:>6}  {made}", flush=True)
 
 
-def build() -> None:
-    """Build the compact benchmark."""
-    options = ("--recipe", RECIPES / "build.yaml", "--run", OUT / "data-stages", "--dataset", DATA)
-    run(OUT / "log.txt", DATA / "README.md", "-m", "petoolbench_cli", "build", *options)
-
-
-def train(seed: int, stage: str) -> None:
-    """Run one of `SCRIPTS` with its recipe, on what the stages before it made."""
-    folder = OUT / f"seed{seed}"
-    base, sft, out = folder / "base", folder / "sft", folder / stage
-    on_base, on_data, on_sft = ("--model_name_or_path", base), ("--dataset_name", DATA), ("--sft_adapter", sft)
-    options: dict[str, tuple[str | Path, ...]] = {
-        "base": on_data,
-        "sft": (*on_base, *on_data),
-        "pairs": ("--model", f"hf:{base}+{sft}", *on_data),
-        "dpo": (*on_base, *on_sft, "--dataset_name", folder / "pairs"),
-        "grpo": (*on_base, *on_sft, *on_data),
-    }
-    command = (SCRIPTS[stage], "--config", RECIPES / f"{stage}.yaml", "--output_dir", out, "--seed", str(seed))
-    made = out / ("tokenizer_config.json" if stage == "base" else "README.md")
-    run(folder / "log.txt", made, *command, *options[stage])
-
-
-def evaluate(seed: int, model: str, is_sampled: bool = False) -> None:
-    """Ask one of `MODELS` all test rows: greedily, with history and without, or for one sampled reply each."""
-    folder, adapter, out = OUT / f"seed{seed}", MODELS[model], result_folder(seed, model, is_sampled)
-    spec = f"hf:{folder / 'base'}" + (f"+{folder / adapter}" if adapter else "")
-    command = ("-m", "petoolbench_cli", "evaluate", "--model", spec, "--dataset", DATA, "--out", out)
-    run(folder / "log.txt", out / SCORES, *command, *(SAMPLED if is_sampled else GREEDY))
-
-
-def train_and_evaluate(seed: int) -> None:
-    """Make the four models of a seed, and evaluate each."""
-    (OUT / f"seed{seed}").mkdir(parents=True, exist_ok=True)
-    for stage in SCRIPTS:
-        train(seed, stage)
-    for model in MODELS:
-        evaluate(seed, model)
-    for model in ("SFT", "SFT + GRPO"):
-        evaluate(seed, model, is_sampled=True)
-
-
-def result_folder(seed: int, model: str, is_sampled: bool = False) -> Path:
-    """The folder of an evaluation."""
-    return OUT / f"seed{seed}" / f"{'sampled' if is_sampled else 'results'}-{MODELS[model] or 'base'}"
+def side_by_side(*branches: Callable[[], None]) -> None:
+    """Run branches of a proof at the same time; an error of one is raised when all have ended."""
+    with ThreadPoolExecutor(max_workers=len(branches)) as at_once:
+        begun = [at_once.submit(branch) for branch in branches]
+    for each in begun:
+        each.result()
 
 
 @dataclass(frozen=True)
@@ -139,11 +184,6 @@ class Evaluated:
     def same_function(self) -> float:
         """Percent of the calls that are of a tool that does the job."""
         return 100 - self.share("IF") - self.share("TH") - self.share("TFM")
-
-
-def read(seed: int, model: str) -> Evaluated:
-    """The results of one model."""
-    return Evaluated(seed, model, Scores.read(result_folder(seed, model)))
 
 
 def table(found: list[Evaluated]) -> str:
@@ -190,24 +230,25 @@ def _points_with_interval(difference: Difference) -> str:
     return f"{points(difference.value)} ({low} to {high})"
 
 
-def gains(seeds: list[int]) -> str:
+def gains(proof: Proof, seeds: list[int]) -> str:
     """What each stage added to Tool Acc over all settings."""
     lines = []
     for seed in seeds:
         for before, after in STEPS:
-            compared = compare(result_folder(seed, before), result_folder(seed, after))
+            compared = compare(proof.results(seed, before), proof.results(seed, after))
             gain = compared.differences[ALL][READERS[0]]["tool_acc"]
             shown = f"{points(gain['value'])} ({points(gain['low'])} to {points(gain['high'])})"
             lines.append([seed, f"{before} -> {after}", shown, f"{gain['p_value']:.4f}"])
     return markdown_table(["seed", "step", "points of Tool Acc gained (95 %)", "p"], lines)
 
 
-def rewards(seeds: list[int]) -> str:
+def rewards(proof: Proof, seeds: list[int]) -> str:
     """The mean reward of the replies to the test rows before GRPO and after it, with the gain's interval."""
     lines = []
     for seed in seeds:
         for is_sampled in (True, False):
-            before, after = (rewards_of(result_folder(seed, model, is_sampled)) for model in ("SFT", "SFT + GRPO"))
+            models = "SFT", "SFT + GRPO"
+            before, after = (rewards_of(proof, proof.results(seed, model, is_sampled)) for model in models)
             low, high = difference_intervals(after.sums, before.sums, *BOOTSTRAP)
             gain = f"{after.mean - before.mean:+.3f} ({low:+.3f} to {high:+.3f})"
             replies = "sampled at temperature 1" if is_sampled else "greedy"
@@ -227,9 +268,9 @@ class Rewards(NamedTuple):
     sums: tuple[np.ndarray, np.ndarray]
 
 
-def rewards_of(folder: Path) -> Rewards:
-    """The rewards of the replies to the test rows."""
-    weights = read_yaml(RECIPES / "grpo.yaml")["reward_weights"]
+def rewards_of(proof: Proof, folder: Path) -> Rewards:
+    """The rewards of an evaluation's replies to the test rows."""
+    weights = read_yaml(proof.recipes / "grpo.yaml")["reward_weights"]
     results = read_results(folder)
     rows = list(rows_of(results.manifest))
     rewarder = ReplyRewarder(rows)
@@ -240,11 +281,11 @@ def rewards_of(folder: Path) -> Rewards:
     return Rewards(sum(given) / len(given), (np.bincount(blocks, weights=given), np.bincount(blocks).astype(float)))
 
 
-def training_numbers(seeds: list[int]) -> str:
+def training_numbers(proof: Proof, seeds: list[int]) -> str:
     """How many rows gave a pair, how DPO changed the rewards of held-out pairs, and GRPO its replies' rewards."""
     lines = []
     for seed in seeds:
-        folder = OUT / f"seed{seed}"
+        folder = proof.of_seed(seed)
         counts = read_json(folder / "pairs" / "pairs.json")[ALL]
         dpo, grpo = (TrainingRecord.read(folder / stage).numbers for stage in ("dpo", "grpo"))
         margins = [dpo[f"eval_rewards/margins, {which} logged"] for which in ("first", "last")]
@@ -282,28 +323,32 @@ def draw(found: list[Evaluated], file: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
-    seeds = parser.parse_args().seeds
+    parser.add_argument("--recipes", type=Path, default=Path("benchmarks/tiny/recipes"), help="a folder of recipes")
+    parser.add_argument("--out", type=Path, default=Path("runs/proof"), help="the folder for data, models and results")
+    parser.add_argument("--at-once", type=int, default=os.cpu_count(), help="the most processes side by side")
+    options = parser.parse_args()
+    seeds = options.seeds
+    proof = Proof(options.recipes, options.out, options.at_once)
     print(heading("The tiny proof", "petoolbench", "torch", "trl", "peft", "transformers"))
     started = time.perf_counter()
-    OUT.mkdir(parents=True, exist_ok=True)
+    proof.out.mkdir(parents=True, exist_ok=True)
     try:
-        build()
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as at_once:
-            list(at_once.map(train_and_evaluate, seeds))
+        proof.build()
+        side_by_side(*(partial(proof.make, seed) for seed in seeds))
     except RuntimeError as error:
         sys.exit(f"Error: {error}")
     minutes = (time.perf_counter() - started) / 60
-    found = [read(seed, model) for seed in seeds for model in MODELS]
-    draw(found, OUT / "table1.png")
+    found = [Evaluated(seed, model, Scores.read(proof.results(seed, model))) for seed in seeds for model in MODELS]
+    draw(found, proof.out / "table1.png")
     parts = [
         f"\nTool Acc in percent with 95 % intervals, {found[0].scores.rows[ALL]:,} test rows.\n",
         table(found),
         "Right among the tools that do the job (Preference Acc), and pairs of users of a block, both right.\n",
         preferences(found),
-        gains(seeds),
-        rewards(seeds),
-        training_numbers(seeds),
-        f"{minutes:.1f} minutes (what existed already was not made again); the picture is {OUT / 'table1.png'}.",
+        gains(proof, seeds),
+        rewards(proof, seeds),
+        training_numbers(proof, seeds),
+        f"{minutes:.1f} minutes (what existed already was not made again); the picture is {proof.out / 'table1.png'}.",
     ]
     print("\n\n".join(parts))
 

@@ -9,20 +9,22 @@ prefers.
 """
 
 import random
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from base_model import make_model
 from base_rows import Names, RowsWithoutPreference, Size
-from base_targets import Targets, tokens_and_targets
+from base_targets import KINDS, Targets, tokens_and_targets
 from base_tokenizer import catalogue, train_tokenizer
 from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
-from transformers import LlamaConfig, LlamaForCausalLM
 from trl import TrlParser
 
 from petoolkit.evaluator.dataset_rows import load_split
@@ -32,20 +34,7 @@ from petoolkit.training.script import run_script, say
 
 Prompt = tuple[torch.Tensor, Targets]  # token ids of (length,)
 
-_HEADS = 4
-_POSITION_STRENGTH = 5.0
-_NAME = re.compile(r'<[^|>]+>\.<.*>"?')
-_NAME_FREQUENCIES = slice(3, 6)  # of a head's rotations: 0.09 to 0.02 radians a token, for lines of some 30 tokens
-_SLOWEST_FREQUENCY = 0.05  # radians a token; slower ones hardly tell neighbours apart
-# Up to which share of the steps prompts are how large, and how many times the batch size a step has.
-_CURRICULUM = (
-    (0.05, Size(2, 2, 0), 3),
-    (0.2, Size(2, 4, 0), 3),
-    (0.3, Size(0, 2, 2), 2),
-    (1.0, Size(2, 4, 3), 1),
-)
-_SORTED_TOGETHER = 4  # steps; padding is then 6 % of the tokens, not 17 %
-_BLANK = "\N{LATIN CAPITAL LETTER G WITH DOT ABOVE}"  # as byte-level BPE writes it
+_SORTED_TOGETHER = 4  # steps
 _WARM_UP_STEPS = 50
 _DECAY_FROM = 0.5  # share of the steps
 
@@ -61,8 +50,13 @@ class BaseArguments:
     vocabulary: int = field(default=4_000, metadata={"help": "Tokens that the tokenizer learns."})
     hidden_size: int = field(default=128, metadata={"help": "Width of the model."})
     num_hidden_layers: int = field(default=4, metadata={"help": "Number of layers."})
+    num_attention_heads: int = field(default=4, metadata={"help": "Number of attention heads of a layer."})
+    interactions: int = field(default=2, metadata={"help": "The most past calls of a prompt."})
+    candidates: int = field(default=4, metadata={"help": "The most candidate tools of a prompt."})
     learning_rate: float = field(default=0.01, metadata={"help": "Muon's, for the matrices."})
-    embedding_learning_rate: float = field(default=4e-3, metadata={"help": "AdamW's, for the other weights."})
+    embedding_learning_rate: float = field(default=0.01, metadata={"help": "AdamW's, for the embeddings."})
+    other_learning_rate: float = field(default=1e-3, metadata={"help": "AdamW's, for norms and biases."})
+    dataloader_num_workers: int = field(default=0, metadata={"help": "Processes that make prompts; 0: this one does."})
     logging_steps: int = field(default=50, metadata={"help": "Steps between two lines of the log."})
     seed: int = field(default=42, metadata={"help": "Decides weights and rows."})
 
@@ -74,17 +68,20 @@ def main(options: BaseArguments) -> None:
         InputError: if there is no such dataset.
     """
     keep_freed_memory()
-    rows = load_split(options.dataset_name, ALL, "train")
-    rng = random.Random(options.seed)
+    rows = list(load_split(options.dataset_name, ALL, "train"))  # drawn often, so they are read once
     documents = catalogue()
     tokenizer = train_tokenizer(documents, rows[0], options.vocabulary)
     torch.manual_seed(options.seed)
-    model = make_model(options, tokenizer)
+    model = make_model(tokenizer, options.hidden_size, options.num_hidden_layers, options.num_attention_heads)
     say(f"{sum(weight.numel() for weight in model.parameters()):,} weights, {len(tokenizer):,} tokens.")
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
     optimizers = make_optimizers(model, options)
-    prompts = batches(RowsWithoutPreference(rows, Names(documents)), tokenizer, options, rng)
-    for step, batch in enumerate(tqdm(prompts, total=options.max_steps, desc="Base", unit="step")):
-        loss, accuracy = target_loss(model, tokenizer, batch)
+    prompts = Prompts(RowsWithoutPreference(rows, Names(documents)), tokenizer, options)
+    loader = DataLoader(prompts, batch_size=None, num_workers=options.dataloader_num_workers)
+    batches = (batch for together in loader for batch in together)
+    answered = torch.zeros(2, len(KINDS), dtype=torch.double)
+    for step, batch in enumerate(tqdm(batches, total=options.max_steps, desc="Base", unit="step")):
+        loss, right = target_loss(model, tokenizer, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer, peak in optimizers:
@@ -92,171 +89,121 @@ def main(options: BaseArguments) -> None:
                 group["lr"] = peak * learning_rate_share(step, options.max_steps)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        answered += right
         if (step + 1) % options.logging_steps == 0:
-            tqdm.write(f"step {step + 1}: loss {loss.item():.3f}, tokens right {accuracy:.1%}")
+            tqdm.write(f"step {step + 1}: loss {loss.item():.3f}; answers right: {shares(answered)}")
+            answered.zero_()
     folder = Path(options.output_dir)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     say(f"The base model is in {folder}.")
 
 
-def make_model(options: BaseArguments, tokenizer: Any) -> Any:
-    """A `LlamaForCausalLM` of random weights that is close to copying; see `_begin_as_copying`."""
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=options.hidden_size,
-            intermediate_size=2 * options.hidden_size,
-            num_hidden_layers=options.num_hidden_layers,
-            num_attention_heads=_HEADS,
-            num_key_value_heads=_HEADS,
-            attention_bias=True,
-            # Slow rotations: most dimensions of a head compare tokens, few of them positions.
-            rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
-            tie_word_embeddings=True,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
-    _begin_as_copying(model)
-    embeddings = model.model.embed_tokens.weight
-    _begin_alike(embeddings, tokenizer)
-    names = [number for token, number in tokenizer.get_vocab().items() if _NAME.fullmatch(token)]
-    if names:
-        _begin_with_nearest_name(model.model.layers[0].self_attn, embeddings, names)
-    return model
-
-
-def _begin_with_nearest_name(attention: Any, embeddings: torch.Tensor, names: list[int]) -> None:
-    """Let a head of the first layer read the nearest name of a tool before: whose line of the prompt a token is in.
-
-    All names begin with one vector in common, by which the head finds them. It is turned slowly by the positions, so
-    that the nearest name scores highest.
-    """
-    width = attention.head_dim
-    rows = slice((_HEADS - 2) * width, (_HEADS - 1) * width)
-    with torch.no_grad():
-        common = torch.nn.functional.normalize(torch.randn(embeddings.shape[1]), dim=0)
-        embeddings[names] += common * embeddings[names].norm(dim=1).mean()
-        sought = torch.zeros(width)
-        sought[_NAME_FREQUENCIES] = _POSITION_STRENGTH
-        attention.q_proj.weight[rows] *= 0.05
-        attention.k_proj.weight[rows] *= 0.05
-        attention.q_proj.bias[rows] = sought
-        attention.k_proj.bias[rows] = 0
-        length = embeddings.shape[1] ** 0.5 / 2**0.5  # of a normalized name along `common`
-        attention.k_proj.weight[rows] += torch.outer(sought, common) / length
-
-
-def _begin_alike(embeddings: torch.Tensor, tokenizer: Any) -> None:
-    """Let each word after a blank begin as the word without it plus one vector for the blank: a value stands after a
-    blank in the request, and after a quotation mark in the call."""
-    numbers = tokenizer.get_vocab()
-    with torch.no_grad():
-        blank = torch.randn(embeddings.shape[1]) * embeddings.std() / 2
-        for token, number in numbers.items():
-            if token.startswith(_BLANK) and token[1:] in numbers:
-                embeddings[number] = embeddings[numbers[token[1:]]] + blank
-
-
-def _begin_as_copying(model: Any) -> None:
-    """Set the attention weights to a state that the training would need most of its time to find.
-
-    In every layer, queries and keys are alike and a head writes what it reads (after Trockman and Kolter, 2023,
-    "Mimetic initialization of self-attention layers"). In the first layer, two heads read the tokens 1 and 2 before,
-    and one is for `_begin_with_nearest_name`. In the second layer, two heads look for the position that followed the
-    same 1 or 2 tokens (the induction heads of Olsson et al., 2022). With this start, the model copied after half as
-    many rows.
-    """
-    width = model.model.layers[0].self_attn.head_dim
-    theta = model.config.rope_parameters["rope_theta"]
-    with torch.no_grad():
-        torch.nn.init.normal_(model.model.embed_tokens.weight, std=0.05)
-        for layer in model.model.layers:
-            attention = layer.self_attn
-            torch.nn.init.orthogonal_(attention.q_proj.weight)
-            attention.k_proj.weight.copy_(attention.q_proj.weight)
-            torch.nn.init.orthogonal_(attention.v_proj.weight)
-            attention.o_proj.weight.copy_(attention.v_proj.weight.T / 2)
-        first, second = (layer.self_attn for layer in model.model.layers[:2])
-        read = first.v_proj.weight[:width].clone()
-        last_known = read  # how a query represents the last of the tokens that it compares: at first, itself
-        for head in range(_HEADS - 1):
-            rows = slice(head * width, (head + 1) * width)
-            for projection, bias in zip((first.q_proj, first.k_proj), _biases(head + 1, width, theta), strict=True):
-                projection.weight[rows] *= 0.05  # positions decide almost alone
-                projection.bias[rows] = bias
-            written = torch.nn.init.orthogonal_(torch.empty(model.config.hidden_size, width))
-            first.v_proj.weight[rows] = read
-            first.o_proj.weight[:, rows] = 0.7 * written
-            if head < _HEADS - 2:
-                second.q_proj.weight[rows] = last_known
-                second.k_proj.weight[rows] = written.T
-                last_known = written.T
-
-
-def _biases(distance: int, width: int, theta: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Biases of a query and a key, both (width,), whose rotated product is largest `distance` tokens before."""
-    frequency = 1 / theta ** (torch.arange(0, width, 2) / width)
-    half = _POSITION_STRENGTH * (frequency > _SLOWEST_FREQUENCY)
-    turned = frequency * distance
-    key = torch.cat([half * (turned.cos() - turned.sin()), half * (turned.cos() + turned.sin())])
-    return torch.cat([half, half]), key
-
-
 def make_optimizers(model: Any, options: BaseArguments) -> list[tuple[torch.optim.Optimizer, float]]:
-    """Muon for the matrices inside the layers, AdamW for embeddings and norms, each with its peak learning rate."""
+    """Muon for the matrices inside the layers, AdamW for the rest, each with its peak learning rate."""
     matrices = [weight for weight in model.model.layers.parameters() if weight.ndim == 2]
-    inside = set(map(id, matrices))
-    rest = [weight for weight in model.parameters() if id(weight) not in inside]
-    return [
-        (torch.optim.Muon(matrices, lr=options.learning_rate, weight_decay=0.0), options.learning_rate),
-        (
-            torch.optim.AdamW(rest, lr=options.embedding_learning_rate, betas=(0.9, 0.95), weight_decay=0.0),
-            options.embedding_learning_rate,
-        ),
+    embeddings = [model.model.embed_tokens.weight]
+    among = set(map(id, matrices + embeddings))
+    rest = [weight for weight in model.parameters() if id(weight) not in among]
+    optimizers: list[tuple[torch.optim.Optimizer, float]] = [
+        (torch.optim.Muon(matrices, lr=options.learning_rate, weight_decay=0.0), options.learning_rate)
     ]
+    for weights, peak in ((embeddings, options.embedding_learning_rate), (rest, options.other_learning_rate)):
+        optimizers.append((torch.optim.AdamW(weights, lr=peak, betas=(0.9, 0.95), weight_decay=0.0), peak))
+    return optimizers
 
 
-def curriculum(steps: int) -> Iterator[tuple[Size, int]]:
+def curriculum(options: BaseArguments) -> Iterator[tuple[Size, int]]:
     """For each step, the size of its prompts, and how many times the batch size there are."""
+    few, many = options.interactions, options.candidates
     begun = 0
-    for share, size, times in _CURRICULUM:
-        end = round(share * steps)
+    for share, size, times in (
+        (0.05, Size(few, 2, 0), 3),
+        (0.2, Size(few, many, 0), 3),
+        (0.3, Size(0, 2, 2), 2),
+        (1.0, Size(few, many, 3), 1),
+    ):
+        end = round(share * options.max_steps)
         yield from [(size, times)] * (end - begun)
         begun = end
 
 
-def batches(
-    source: RowsWithoutPreference, tokenizer: Any, options: BaseArguments, rng: random.Random
-) -> Iterator[list[Prompt]]:
-    """The prompts of each step. They are drawn for some steps at once, so that similar lengths can share a step."""
-    for (size, times), steps in groupby(curriculum(options.max_steps)):
-        number = times * options.batch_size
-        while together := list(islice(steps, _SORTED_TOGETHER)):
-            drawn = (source.draw(size, rng) for _ in range(number * len(together)))
-            prompts = [tokens_and_targets(tokenizer, rows, rng) for rows in drawn]
+class Prompts(Dataset):
+    """The prompts of some steps together, so that similar lengths can share a step: 6 % of padding, not 17 %.
+
+    Args:
+        source: of rows.
+        tokenizer: of the model.
+        options: sizes, steps and seed.
+    """
+
+    def __init__(self, source: RowsWithoutPreference, tokenizer: Any, options: BaseArguments):
+        self._source = source
+        self._tokenizer = tokenizer
+        self._seed = options.seed
+        self._batch_size = options.batch_size
+        steps = curriculum(options)
+        self._together = list(iter(lambda: list(islice(steps, _SORTED_TOGETHER)), []))
+
+    def __len__(self) -> int:
+        return len(self._together)
+
+    def __getitem__(self, number: int) -> list[list[Prompt]]:
+        """The prompts of each of `_SORTED_TOGETHER` steps."""
+        if number >= len(self):
+            raise IndexError(number)
+        rng = random.Random(f"{self._seed}:{number}")
+        batches = []
+        for (size, times), steps in groupby(self._together[number]):
+            in_step = times * self._batch_size
+            drawn = (self._source.draw(size, rng) for _ in range(in_step * len(list(steps))))
+            prompts = [tokens_and_targets(self._tokenizer, rows, rng) for rows in drawn]
             prompts.sort(key=lambda prompt: len(prompt[0]))
-            alike = [prompts[begin : begin + number] for begin in range(0, len(prompts), number)]
+            alike = [prompts[begin : begin + in_step] for begin in range(0, len(prompts), in_step)]
             rng.shuffle(alike)
-            yield from alike
+            batches += alike
+        return batches
 
 
-def target_loss(model: Any, tokenizer: Any, prompts: list[Prompt]) -> tuple[torch.Tensor, float]:
-    """Cross-entropy with the targets, and the share of positions whose most likely token is a target."""
+def target_loss(model: Any, tokenizer: Any, prompts: Sequence[Prompt]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross-entropy with the targets, and (2, kinds) answers of each of `KINDS`: those with each token right, and all.
+
+    Args:
+        model: on any device.
+        tokenizer: for its padding token.
+        prompts: of a step.
+    """
     ids, targets = zip(*prompts, strict=True)
     inputs = pad_sequence(list(ids), batch_first=True, padding_value=tokenizer.pad_token_id)
     starts = range(0, inputs.numel(), inputs.size(1))
+    first_answers = np.cumsum([0, *(int(each.answers.max()) + 1 for each in targets)])
     positions = torch.cat([start + each.positions for start, each in zip(starts, targets, strict=True)])
-    tokens = torch.cat([each.tokens for each in targets])
-    weights = torch.cat([each.weights for each in targets])
-    # Rows are padded on the right, and no token sees later ones, so there is no mask. The head scores targets only.
-    states = model.model(inputs, use_cache=False).last_hidden_state.flatten(0, 1)
-    scores = model.lm_head(states[positions])
-    log_probabilities = scores.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
-    right = (scores.argmax(-1) == tokens).sum() / weights.sum()
-    return -(log_probabilities * weights).sum() / weights.sum(), right.item()
+    answers = torch.cat([first + each.answers for first, each in zip(first_answers, targets, strict=False)])
+    tokens, weights, kinds = (
+        torch.cat([getattr(each, name) for each in targets]) for name in ("tokens", "weights", "kinds")
+    )
+    device = model.device
+    with torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext():
+        # Rows are padded on the right, and no token sees later ones, so there is no mask.
+        states = model.model(inputs.to(device), use_cache=False).last_hidden_state.flatten(0, 1)
+        scores = model.lm_head(states[positions.to(device)])
+    log_probabilities = scores.float().log_softmax(-1).gather(1, tokens.to(device)[:, None])[:, 0]
+    loss = -(log_probabilities * weights.to(device)).sum() / weights.sum()
+    is_right = scores.argmax(-1).cpu() == tokens
+    # Of the targets of a position at most one is the most likely token, and their weights sum to 1.
+    right, needed = (torch.bincount(answers, each.double()) for each in (is_right, weights))
+    kind_of = torch.zeros(len(needed), dtype=torch.long).scatter(0, answers, kinds)
+    counted = [torch.bincount(kind_of, each.double(), len(KINDS)) for each in (right > needed - 0.5, needed > 0.5)]
+    return loss, torch.stack(counted)
+
+
+def shares(answered: torch.Tensor) -> str:
+    """Percent of right answers of each kind that was asked.
+
+    Args:
+        answered: (2, kinds), as `target_loss` counts them.
+    """
+    return ", ".join(f"{kind} {right / all_:.1%}" for kind, right, all_ in zip(KINDS, *answered, strict=True) if all_)
 
 
 def learning_rate_share(step: int, steps: int) -> float:

@@ -2,8 +2,9 @@
 
 import json
 import random
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import yaml
@@ -17,6 +18,7 @@ from petoolkit.shipped import ROOT
 _RENAMED = 0.9  # share of rows whose tools get other names, which can only be copied
 _PARAMETERS_RENAMED = 0.5  # share of these whose parameters do too; what a parameter is called helps to find its value
 _OF_CANDIDATES_PROVIDERS = 0.6  # share of past calls; candidates and history then have similar names to tell apart
+_LIKE_A_CANDIDATE = 0.5  # share of past calls of whose provider the trait of a candidate's is said, in any words
 _QUESTIONS_OF_EACH = 3
 _SAME_WORDS = 0.4  # share of questions in the words of the prompt; others are in any words for the trait
 _CANDIDATE_QUESTION = "Which candidate tool is of a provider described so: "
@@ -25,7 +27,14 @@ _ORDER_QUESTION = "How are the providers of the past calls described, the newest
 _RATING_QUESTIONS = [
     f"How are the providers of the past calls with rating {rating} described, the newest first?" for rating in (0, 1)
 ]
-QUESTIONS = (_CANDIDATE_QUESTION, _PAST_QUESTION, _ORDER_QUESTION, *_RATING_QUESTIONS)
+_LIKE_QUESTION = "Which candidate tool is of a provider described like that of the past call of "
+QUESTIONS = (_CANDIDATE_QUESTION, _PAST_QUESTION, _LIKE_QUESTION, _ORDER_QUESTION, *_RATING_QUESTIONS)
+READING_KINDS = (
+    "which candidate",
+    "which past call",
+    "which candidate is alike",
+    "descriptions in order",
+)  # of questions
 _TRAIT_OF = {wording: name for name, trait in TRAITS.items() for wording in trait.wordings}
 
 
@@ -86,6 +95,7 @@ class RowsWithoutPreference:
         gold = rng.choice([t for t in row["candidate_tools"] if t["tool_name"] in row["same_function_tools"]])
         others = [tool for tool in row["candidate_tools"] if tool is not gold]
         tools = [gold, *rng.sample(others, min(size.candidates - 1, len(others)))]
+        tools += self._more(row, size.candidates - len(tools), rng)
         rng.shuffle(tools)
         history = self._history(tools, size.interactions, SETTINGS[setting].is_rated, rng)
         shared = {
@@ -102,7 +112,16 @@ class RowsWithoutPreference:
         rows = [self._request(call, shared) for call in requested]
         if not size.requests:
             rows = [_trimmed(rows[0])]
-        return self._names.exchanged(rows, rng) if rng.random() < _RENAMED else rows
+        if rng.random() >= _RENAMED:
+            return rows
+        return self._names.exchanged(rows, rng, has_other_parameters=rng.random() < _PARAMETERS_RENAMED)
+
+    def _more(self, row: dict, number: int, rng: random.Random) -> list[dict]:
+        """So many candidates of other rows, or fewer, none of which is a candidate of this row."""
+        drawn = (tool for other in rng.choices(self._rows, k=number) for tool in other["candidate_tools"])
+        own = {tool["tool_name"] for tool in row["candidate_tools"]}
+        more = {tool["tool_name"]: tool for tool in drawn if tool["tool_name"] not in own}
+        return list(more.values())[:number]
 
     def _request(self, call: dict, shared: dict) -> dict:
         """A row whose gold call is this one."""
@@ -125,21 +144,26 @@ class RowsWithoutPreference:
         for _ in range(rng.randint(1, interactions) if interactions else 0):
             of_candidate = known and rng.random() < _OF_CANDIDATES_PROVIDERS
             call = rng.choice(near[rng.choice(known)] if of_candidate else self._past_calls)
+            if rng.random() < _LIKE_A_CANDIDATE:
+                call = {**call, "provider_description": _said_otherwise(rng.choice(tools), call, rng)}
             history.append({**call, "rating": rng.randint(0, 1) if rated else None})
         return history
 
 
-def reading_turns(row: dict, rng: random.Random) -> list[tuple[str, list[str]]]:
-    """Questions about what stands in the prompt, each with all its right answers.
+def reading_turns(row: dict, rng: random.Random) -> list[tuple[str, str, list[str]]]:
+    """Questions about what stands in the prompt, each with its kind before it and all its right answers after it.
 
     They teach to read, which a pretrained model can do already, and not what to choose: which candidate tool is of a
     provider that a sentence describes, given in any words for the trait; which past call is; and how the providers
     of the past calls are described, by rating or the newest first.
     """
-    turns = [_whose(_CANDIDATE_QUESTION, tools, rng) for tools in [row["candidate_tools"]] * _QUESTIONS_OF_EACH]
-    if row["history"]:
-        turns += [_whose(_PAST_QUESTION, calls, rng) for calls in [row["history"]] * _QUESTIONS_OF_EACH]
-        turns.append(_described(row["history"], rng))
+    tools, history = row["candidate_tools"], row["history"]
+    of_candidate, of_past_call, alike, in_order = READING_KINDS
+    turns = [(of_candidate, *_whose(_CANDIDATE_QUESTION, tools, rng)) for _ in range(_QUESTIONS_OF_EACH)]
+    if history:
+        turns += [(of_past_call, *_whose(_PAST_QUESTION, history, rng)) for _ in range(_QUESTIONS_OF_EACH)]
+        turns += [(alike, *turn) for turn in _likened(history, tools, rng)]
+        turns.append((in_order, *_described(history, rng)))
     return turns
 
 
@@ -149,6 +173,15 @@ def _whose(question: str, tools: list[dict], rng: random.Random) -> tuple[str, l
     words = _sentence(rng.choice(right)) if rng.random() < _SAME_WORDS else rng.choice(TRAITS[trait].wordings)
     names = dict.fromkeys(tool["tool_name"] for tool in right)
     return question + words, [f'{{"tool_name": "{name}"}}' for name in names]
+
+
+def _likened(history: list[dict], tools: list[dict], rng: random.Random) -> Iterator[tuple[str, list[str]]]:
+    """Questions about past calls of whose trait there is a candidate, and whose tools were called once."""
+    calls_of = Counter(call["tool_name"] for call in history)
+    for call in rng.sample(history, min(len(history), _QUESTIONS_OF_EACH)):
+        right = [tool["tool_name"] for tool in tools if _trait(tool) == _trait(call)]
+        if right and calls_of[call["tool_name"]] == 1:
+            yield f'{_LIKE_QUESTION}"{call["tool_name"]}"', [f'{{"tool_name": "{name}"}}' for name in right]
 
 
 def _described(history: list[dict], rng: random.Random) -> tuple[str, list[str]]:
@@ -162,7 +195,18 @@ def _described(history: list[dict], rng: random.Random) -> tuple[str, list[str]]
 
 def _sentence(tool: dict) -> str:
     """The sentence that says the trait of a tool's provider."""
-    return next(text for text in _TRAIT_OF if tool["provider_description"].endswith(text))
+    return _trait_sentence(tool["provider_description"])
+
+
+@cache
+def _trait_sentence(description: str) -> str:
+    return next(text for text in _TRAIT_OF if description.endswith(text))
+
+
+def _said_otherwise(tool: dict, call: dict, rng: random.Random) -> str:
+    """The description of a call's provider, with a sentence for the trait of a tool's."""
+    opening = call["provider_description"].removesuffix(_sentence(call))
+    return opening + rng.choice(TRAITS[_trait(tool)].wordings)
 
 
 def _trait(tool: dict) -> str:
@@ -186,13 +230,17 @@ class Names:
         self._categories = {full_name(document): document.category for document in documents}
         self._of = {"tool": sorted(self._categories), "parameter": sorted({each.name for each in parameters})}
 
-    def exchanged(self, rows: list[dict], rng: random.Random) -> list[dict]:
-        """The rows of one prompt with other names, the same in all of them; parameters keep theirs in every other one.
+    def exchanged(self, rows: list[dict], rng: random.Random, has_other_parameters: bool) -> list[dict]:
+        """The rows of one prompt with other names, the same in all of them.
 
         A description whose traits are assigned begins anew, for the other category.
+
+        Args:
+            rows: with the same history and candidates.
+            rng: equal ones give equal candidates equal names.
+            has_other_parameters: whether parameters get other names, too.
         """
         others: dict[tuple[str, str], str] = {}
-        has_other_parameters = rng.random() < _PARAMETERS_RENAMED
 
         def other(kind: str, name: str) -> str:
             while (kind, name) not in others:
@@ -217,8 +265,8 @@ class Names:
                     new[kind] = [{**each, "name": other("parameter", each["name"])} for each in tool[kind]]
             return new
 
-        history = [with_other_names(call) for call in rows[0]["history"]]
         candidates = [with_other_names(tool) for tool in rows[0]["candidate_tools"]]
+        history = [with_other_names(call) for call in rows[0]["history"]]
         return [
             {
                 **row,
@@ -226,6 +274,7 @@ class Names:
                 "candidate_tools": candidates,
                 "tool_call": with_other_names(row["tool_call"]),
                 "same_function_tools": [other("tool", name) for name in row["same_function_tools"]],
+                "acceptable_tools": [other("tool", name) for name in row["acceptable_tools"]],
             }
             for row in rows
         ]

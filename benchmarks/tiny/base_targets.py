@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
-from base_rows import reading_turns
+from base_rows import READING_KINDS, reading_turns
 
 from petoolbench import render_messages
 from petoolkit.evaluator.chat_rows import gold_call
 
+KINDS = ("calls", "past parameters", *READING_KINDS)  # what the model learns to write
+_CALL, _PARAMETERS = range(2)
 _PAST_PARAMETERS = re.compile(r'^\{"instruction": .*", "parameters": (.*)$', re.MULTILINE)
 
 
@@ -26,11 +28,15 @@ class Targets(NamedTuple):
         positions: of the tokens before the targets, rising.
         tokens: the targets' ids.
         weights: the targets' shares of their positions.
+        kinds: of the answers that the targets are part of, as numbers of `KINDS`.
+        answers: numbers of the answers in the prompt, from 0.
     """
 
     positions: torch.Tensor
     tokens: torch.Tensor
     weights: torch.Tensor
+    kinds: torch.Tensor
+    answers: torch.Tensor
 
 
 def tokens_and_targets(tokenizer: Any, rows: list[dict], rng: random.Random) -> tuple[torch.Tensor, Targets]:
@@ -47,25 +53,28 @@ def tokens_and_targets(tokenizer: Any, rows: list[dict], rng: random.Random) -> 
     system, *_ = render_messages(rows[0])
     bare = {**rows[0], "history": [], "candidate_tools": []}
     requests = [render_messages({**bare, "instruction": row["instruction"]})[-1] for row in rows]
-    turns = [(request, list(_right_calls(row))) for request, row in zip(requests, rows, strict=True)]
+    turns = [(_CALL, request, list(_right_calls(row))) for request, row in zip(requests, rows, strict=True)]
     if not rows[0]["candidate_tools"][0]["tool_description"]:
         turns = []
-    for question, answers in reading_turns(rows[0], rng):
-        turns.append(({"role": "user", "content": question}, answers))
+    for kind, question, answers in reading_turns(rows[0], rng):
+        turns.append((KINDS.index(kind), {"role": "user", "content": question}, answers))
     rng.shuffle(turns)
     ids: list[int] = []
-    found: list[tuple[int, int, float]] = []
-    for request, answers in turns:
+    found: list[tuple[int, int, float, int, int]] = []
+    for number, (kind, request, answers) in enumerate(turns):
         turn, past = _tokens_of_turn(tokenizer, [request] if ids else [system, request])
         skipped = 1 if ids else 0  # the BOS that the template writes before each turn
-        found += [(len(ids) + position - skipped - 1, turn[position], 1.0) for position in past]
+        found += [
+            (len(ids) + position - skipped - 1, turn[position], 1.0, _PARAMETERS, len(turns)) for position in past
+        ]
         ids += turn[skipped:]
         texts = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in answers]
         right = [[*text, tokenizer.eos_token_id] for text in texts]
-        found += [(len(ids) + position - 1, token, weight) for position, token, weight in _right_tokens(right)]
+        found += [
+            (len(ids) + position - 1, token, weight, kind, number) for position, token, weight in _right_tokens(right)
+        ]
         ids += right[0]
-    positions, tokens, weights = zip(*found, strict=True)
-    return torch.tensor(ids), Targets(torch.tensor(positions), torch.tensor(tokens), torch.tensor(weights))
+    return torch.tensor(ids), Targets(*map(torch.tensor, zip(*found, strict=True)))
 
 
 def _right_calls(row: dict) -> Iterator[str]:
