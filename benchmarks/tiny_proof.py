@@ -2,7 +2,7 @@
 
     python benchmarks/tiny_proof.py                     # 1.5 million weights, on two cores
     python benchmarks/tiny_proof.py --seeds 1 2 3 --out runs/three-seeds
-    python benchmarks/tiny_proof.py --recipes benchmarks/tiny/gpu_recipes --out runs/gpu-proof    # 37 million weights
+    python benchmarks/tiny_proof.py --recipes benchmarks/tiny/gpu_recipes --out runs/gpu-proof    # 35 million weights
 
 No pretrained model is needed. A controlled benchmark is built of the embedded catalogue: names do not help, since no
 training row shows a provider of the test rows' candidates, and its tools have names by lot. For each seed, a base

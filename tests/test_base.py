@@ -9,19 +9,22 @@ from types import SimpleNamespace
 
 import base
 import base_model
+import base_rows
 import base_targets
 import pytest
 import torch
 from base_rows import QUESTIONS, Names, RowsWithoutPreference, Size, full_name, reading_turns
 from base_targets import KINDS, tokens_and_targets
 from base_tokenizer import catalogue, train_tokenizer
+from exchange_names import exchange_names
 from petoolkit.builder.dataset_folder import write_dataset
 from petoolkit.builder.traits import TRAITS
 from rows import DATASET_FACTS, past_call, row, tool
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from petoolbench import SETTINGS, render_messages
+from petoolbench import SETTINGS, ToolName, render_messages
 from petoolkit.evaluator.chat_rows import gold_call
+from petoolkit.evaluator.dataset_rows import load_split
 
 CATALOGUE = catalogue()
 NAMES = Names(CATALOGUE)
@@ -30,6 +33,11 @@ NAMES = Names(CATALOGUE)
 def saying(trait, wording=0):
     """A provider's description that says a trait in one of its wordings."""
     return f"We know weather inside out. {TRAITS[trait].wordings[wording]}"
+
+
+def saying_trait(described):
+    """The trait that a provider's description says."""
+    return next(n for n, t in TRAITS.items() if described["provider_description"].endswith(tuple(t.wordings)))
 
 
 def called(provider, rating=None, trait="free"):
@@ -128,9 +136,9 @@ def test_a_prompt_without_requests_says_names_and_how_providers_are_described(to
     assert not any(call["instruction"] for call in each["history"])
     ids, targets = targets_of(tokenizer, [each])
     asked = tokenizer.decode(ids).split("<|user|>")[1:]
-    assert len(asked) == 7
+    assert len([each for each in asked if not each.startswith(base_rows._LIKE_QUESTION)]) == 7
     assert all(text.startswith(QUESTIONS) for text in asked)
-    assert tokenizer.decode(targets.tokens).count("</s>") == 7
+    assert tokenizer.decode(targets.tokens).count("</s>") == len(asked)
 
 
 def test_further_requests_have_the_prompt_in_common_and_may_be_for_the_same_tool():
@@ -171,7 +179,7 @@ def test_names_of_the_catalogue_and_sentences_of_traits_are_one_token_each(token
 def answers(each, question):
     """Every question of a row that begins so, with its answers, whatever is drawn."""
     asked = [turn for seed in range(40) for turn in reading_turns(each, random.Random(seed))]
-    return {text: right for text, right in asked if text.startswith(question)}
+    return {text: right for _, text, right in asked if text.startswith(question)}
 
 
 def test_questions_are_about_what_the_prompt_says_and_not_about_a_choice():
@@ -190,7 +198,7 @@ def test_questions_are_about_what_the_prompt_says_and_not_about_a_choice():
     newest_first = [f"{sentence(HISTORY[1])} {sentence(HISTORY[0])}"]
     assert list(answers(unrated, "How").values()) == [newest_first]
     wording = {text: name for name, trait in TRAITS.items() for text in trait.wordings}
-    for tools, question in ((CANDIDATES, "Which candidate"), (HISTORY, "Which past")):
+    for tools, question in ((CANDIDATES, base_rows._CANDIDATE_QUESTION), (HISTORY, base_rows._PAST_QUESTION)):
         found = answers(rated, question)
         assert len(found) > 8  # other words for the trait than the prompt's, too
         for text, right in found.items():
@@ -198,6 +206,65 @@ def test_questions_are_about_what_the_prompt_says_and_not_about_a_choice():
             said = [t["tool_name"] for t in tools if wording[sentence(t)] == trait]
             assert right == [f'{{"tool_name": "{name}"}}' for name in said]
     assert not answers({**rated, "history": []}, "How")
+
+
+def test_a_question_about_a_past_call_asks_for_candidates_of_the_same_trait():
+    rated = made_row("u1", "rating_integrated", HISTORY)
+    found = answers(rated, "Which candidate tool is of a provider described like")
+    free, bulk, offline = (
+        [f'{{"tool_name": "{t["tool_name"]}"}}' for t in CANDIDATES if saying_trait(t) == trait]
+        for trait in ("free", "bulk", "offline")
+    )
+    asked = [f'that of the past call of "{call["tool_name"]}"' for call in HISTORY]
+    for call, right in zip(asked, (free, bulk, offline), strict=True):
+        assert [given for text, given in found.items() if text.endswith(call)] == [right]
+    twice = {**rated, "history": [HISTORY[0], HISTORY[0]]}
+    assert not answers(twice, "Which candidate tool is of a provider described like")
+
+
+def test_past_calls_may_say_a_candidate_s_trait_in_other_words(monkeypatch):
+    monkeypatch.setattr(base_rows, "_LIKE_A_CANDIDATE", 1.0)
+    drawn = [source_of(ROWS).draw(Size(3, 4, 1), random.Random(number))[0] for number in range(20)]
+    for each in drawn:
+        candidates = {saying_trait(tool) for tool in each["candidate_tools"]}
+        assert {saying_trait(call) for call in each["history"]} <= candidates
+
+
+def test_tools_of_training_rows_get_names_by_lot_and_those_of_test_rows_keep_theirs(tmp_path):
+    asked = [("test", {**each, "user_id": f"t{each['user_id']}", "id": f"t{each['id']}"}) for each in ROWS]
+    unseen = ToolName.parse(full_name(CATALOGUE[0])).provider
+    for _, each in asked:
+        first, *others = each["candidate_tools"]
+        each["candidate_tools"] = [{**first, "tool_name": full_name(CATALOGUE[0])}, *others]
+    write_dataset(tmp_path / "built", [*(("train", each) for each in ROWS), *asked], lambda: DATASET_FACTS)
+    exchange_names(tmp_path / "built", tmp_path / "data")
+    built, made = (
+        {split: list(load_split(str(tmp_path / folder), "all", split)) for split in ("train", "test")}
+        for folder in ("built", "data")
+    )
+    assert made["test"] == built["test"]
+    names_of_block = {}
+    for old, new in zip(built["train"], made["train"], strict=True):
+        names = [tool["tool_name"] for tool in new["candidate_tools"]]
+        assert names_of_block.setdefault(new["block_id"], names) == names
+        assert not {tool["tool_name"] for tool in old["candidate_tools"]} & set(names)
+        assert unseen not in {ToolName.parse(name).provider for name in names}
+        of = dict(zip((tool["tool_name"] for tool in old["candidate_tools"]), names, strict=True))
+        assert new["tool_call"] == {**old["tool_call"], "tool_name": of[old["tool_call"]["tool_name"]]}
+        for column in ("acceptable_tools", "same_function_tools"):
+            assert new[column] == [of[name] for name in old[column]]
+
+
+def test_a_prompt_may_have_candidates_of_other_rows():
+    rows = [
+        {**each, "candidate_tools": each["candidate_tools"][:2], "same_function_tools": each["same_function_tools"]}
+        for each in ROWS
+    ]
+    other = {**rows[0], "candidate_tools": CANDIDATES[2:], "same_function_tools": [CANDIDATES[2]["tool_name"]]}
+    drawn = [source_of([*rows, other]).draw(Size(2, 4, 1), random.Random(number))[0] for number in range(20)]
+    assert max(len(each["candidate_tools"]) for each in drawn) == 4
+    for each in drawn:
+        assert len({tool["tool_name"] for tool in each["candidate_tools"]}) == len(each["candidate_tools"])
 
 
 def test_targets_are_calls_past_parameters_and_answers(tokenizer):
@@ -212,7 +279,7 @@ def test_targets_are_calls_past_parameters_and_answers(tokenizer):
         assert f"{call}</s>" in written
         assert f"<|assistant|>{call}</s>" in tokenizer.decode(ids)
     assert all(f"<|user|>{each['instruction']}</s>" in tokenizer.decode(ids) for each in (one, other))
-    assert written.count("</s>") == 2 + 3 + 3 + 1
+    assert written.count("</s>") == 2 + 3 + 3 + 1 + 1  # the last is about a candidate like the past call
     first = targets.positions[targets.weights == 1]
     assert set(ids[first + 1].tolist()) <= set(targets.tokens.tolist())
     assert tokenizer.decode(ids).count("<s>") == 1
@@ -328,25 +395,25 @@ def test_a_head_of_the_first_layer_reads_the_nearest_name_before(tokenizer):
     assert sum(map(int.__eq__, read, nearest)) > 0.8 * len(nearest)
 
 
-def test_a_model_looks_up_the_name_of_a_description_before_it_is_trained(tokenizer):
-    """The question ends with the sentence, three tokens before the name: it is the likeliest in a third of the cases or
-    more, where a sixth would be chance."""
+def test_a_head_of_the_second_layer_finds_what_the_question_ends_with(tokenizer):
+    """Where the name is to be written, it mostly attends to the question's sentence, or to the same one before."""
     torch.manual_seed(0)
     model = base_model.make_model(tokenizer, hidden_size=128, layers=4, heads=4)
+    model.set_attn_implementation("eager")
     sentences = [trait.wordings[0] for trait in TRAITS.values()][:6]
     names = [full_name(document) for document in CATALOGUE[::200]][:6]
     tools = "".join(
         f'{{"tool_name": "{name}", "provider_description": "{sentence}", "parameters": {{}}}}\n'
         for name, sentence in zip(names, sentences, strict=True)
     )
-    numbers = [tokenizer.convert_tokens_to_ids(f'{name}"') for name in names]
     found = 0
-    for asked, sentence in enumerate(sentences):
+    for sentence in sentences:
         text = f'{tools}<|user|>{QUESTIONS[0]}{sentence}</s><|assistant|>{{"tool_name": "'
         ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)["input_ids"]
         with torch.no_grad():
-            found += model(ids).logits[0, -1, numbers].argmax().item() == asked
-    assert found >= 2
+            weights = model(ids, output_attentions=True).attentions[1][0, base_model._LOOKUP_HEAD, -1]
+        found += ids[0, weights.argmax()].item() == tokenizer.convert_tokens_to_ids(sentence)
+    assert found >= 4  # of six; of these texts' 86 tokens, two are the sentence
 
 
 def test_prompts_of_a_step_are_about_as_long_as_each_other(tokenizer, monkeypatch):
