@@ -20,16 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from commands import run
 from machine import heading
-from tiny_proof import run
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
-from transformers import LlamaConfig, LlamaForCausalLM
 
 sys.path.insert(0, str(Path(__file__).parent / "tiny"))
 
-from base import BaseArguments, _begin_as_copying, learning_rate_share, make_optimizers
+from base import BaseArguments, learning_rate_share, make_optimizers
+from base_model import make_model
 
 from petoolbench import SETTINGS, render_messages
 from petoolkit.evaluator.chat_rows import gold_call
@@ -53,7 +53,7 @@ _WORDS = r"""[\s"{}\[\]:,<>._]+|[^\s"{}\[\]:,<>._]+"""  # what stands between wo
 _TOKENIZER_ROWS, _VOCABULARY = 300, 3_000
 # Up to which share of the base's steps prompts have at most how many past calls and candidates.
 _CURRICULUM = ((0.2, 0, 2), (0.5, 1, 3), (1.0, 3, 5))
-_WIDTH, _LAYERS, _HEADS = 128, 2, 4
+_WIDTH, _LAYERS, _HEADS = 128, 3, 4
 _SFT = ("--lora_r", "16", "--lora_alpha", "32", "--learning_rate", "4e-3", "--per_device_train_batch_size", "8")
 _BATCH, _SORTED_TOGETHER = 8, 4
 _OF_ALL_TOKENS = 0.3  # weight of the loss on whole prompts, in which names are repeated
@@ -156,7 +156,7 @@ def make_base(steps: int, seed: int) -> None:
     names = sorted({tool["tool_name"] for row in everything for tool in row["candidate_tools"]})
     chats = [TrainingChat(str(TOKENIZER), native_tools=form == TOOLS) for form in FORMATS]
     torch.manual_seed(seed)
-    model = _make_model(chats[0].tokenizer)
+    model = make_model(chats[0].tokenizer, _WIDTH, _LAYERS, _HEADS)
     optimizers = make_optimizers(model, BaseArguments())
     source = RowsOfAnyTool(train, names)
     for step, batch in enumerate(tqdm(_batches(source, chats, steps, rng), total=steps, desc="Base", unit="step")):
@@ -172,27 +172,6 @@ def make_base(steps: int, seed: int) -> None:
             tqdm.write(f"step {step + 1}: tokens of calls right {accuracy:.1%}")
     chats[0].tokenizer.save_pretrained(BASE)
     model.save_pretrained(BASE)
-
-
-def _make_model(tokenizer: Any) -> Any:
-    """A `LlamaForCausalLM` of random weights that is close to copying."""
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=_WIDTH,
-        intermediate_size=2 * _WIDTH,
-        num_hidden_layers=_LAYERS,
-        num_attention_heads=_HEADS,
-        num_key_value_heads=_HEADS,
-        attention_bias=True,
-        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
-        tie_word_embeddings=True,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    model = LlamaForCausalLM(config)
-    _begin_as_copying(model)
-    return model
 
 
 def _batches(source: RowsOfAnyTool, chats: list[TrainingChat], steps: int, rng: random.Random) -> Iterator[list]:

@@ -13,7 +13,6 @@ decided nothing before. Whatever exists already is not made again, so a proof th
 
 import argparse
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from commands import run
 from machine import heading
 
 from petoolbench import SETTINGS
@@ -46,8 +46,6 @@ BLIND = "no-history"
 BOOTSTRAP = 1000, 0  # rounds, seed
 GREEDY = ("--temperature", "0", "--max-new-tokens", "64", "--counterfactual", BLIND)
 SAMPLED = ("--temperature", "1", "--max-new-tokens", "64")  # as GRPO samples what it rewards
-# Processes are side by side, so each has one thread.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
 class Proof:
@@ -135,23 +133,8 @@ class Proof:
         side_by_side(lambda: self._evaluate(seed, model), lambda: self._evaluate(seed, model, is_sampled=True))
 
     def _run(self, log: Path, made: Path, *command: str | Path) -> None:
-        """Run a command, unless the file that it makes exists."""
-        if made.exists():
-            return
-        arguments = [str(part) for part in command]
-        with self._free, open(log, "a", encoding="utf-8") as output:
-            started = time.perf_counter()
-            failed = subprocess.run(
-                [sys.executable, *arguments],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **ENVIRONMENT},
-            ).returncode
-            took = f"{time.perf_counter() - started:.0f} s"
-            output.write(f"\n[{took}] {' '.join(arguments)}\n")
-        if failed:
-            raise RuntimeError(f"{' '.join(arguments)} failed; see {log}")
-        print(f"  {took:>6}  {made}", flush=True)
+        with self._free:
+            run(log, made, *command)
 
 
 def side_by_side(*branches: Callable[[], None]) -> None:
