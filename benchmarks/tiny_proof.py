@@ -297,9 +297,12 @@ def draw(found: list[Evaluated], file: Path) -> None:
             positions = [group + 0.2 * (number - 1.5) for group in range(len(scores))]
             heights = [100 * value for value in values]
             axes.bar(positions, heights, 0.18, yerr=errors, label=one.model, error_kw={"linewidth": 0.8})
+        for group, setting in enumerate((*SETTINGS, ALL)):
+            chance = 100 * one.scores.chance[setting]["tool_acc"]
+            axes.hlines(chance, group - 0.45, group + 0.45, "black", "dotted", "chance" if not group else None)
         axes.set(title=f"seed {seed}", ylabel="Tool Acc (%)", ylim=(0, 100))
         axes.set_xticks(range(len(names)), names)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(MODELS))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=1 + len(MODELS))
     figure.savefig(file, dpi=120)
 
 
