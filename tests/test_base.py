@@ -436,12 +436,12 @@ def test_the_learning_rate_rises_and_falls():
 
 @pytest.mark.slow
 def test_a_base_model_is_made_and_knows_more_than_at_first(tmp_path, monkeypatch):
-    """60 steps on four users: what it writes is not right, but far likelier than at random."""
+    """200 steps on four users: what it writes is not right, but far likelier than at random."""
     monkeypatch.chdir(tmp_path)
     write_dataset(Path("data"), [("train", each) for each in ROWS], lambda: DATASET_FACTS)
     shape = ["--hidden_size", "32", "--num_hidden_layers", "3", "--vocabulary", "2000", "--batch_size", "4"]
     (options,) = base.make_parser().parse_args_and_config(
-        ["--dataset_name", "data", "--output_dir", "base", "--max_steps", "60", "--logging_steps", "20", *shape]
+        ["--dataset_name", "data", "--output_dir", "base", "--max_steps", "200", "--logging_steps", "50", *shape]
     )
     base.main(options)
     model, tokenizer = AutoModelForCausalLM.from_pretrained("base"), AutoTokenizer.from_pretrained("base")
