@@ -1,6 +1,6 @@
 """Whether SFT learns the same of rows in text and of the same rows as native function calls, from one small Llama.
 
-    python benchmarks/native_sft.py                  # in runs/native/; about an hour on two busy cores
+    python benchmarks/native_sft.py                  # in runs/native/; about ten minutes on two cores
 
 No pretrained model is needed. A base model learns both formats and to copy, half of its prompts in each, from rows
 without preference: the gold call is of any tool that does the job, and tools have names at random. Then come SFT with
@@ -46,7 +46,7 @@ from petoolkit.training.random_model import CHAT_TEMPLATE
 from petoolkit.training.training_chat import TrainingChat
 
 OUT = Path("runs/native")
-DATA, BASE, TOKENIZER = OUT / "data", OUT / "base", OUT / "tokenizer"
+BUILT, DATA, BASE, TOKENIZER = OUT / "built", OUT / "data", OUT / "base", OUT / "tokenizer"
 PROTOCOLS = {TEXT: "prompt", TOOLS: "tools"}
 _SPECIAL = ["<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
 _WORDS = r"""[\s"{}\[\]:,<>._]+|[^\s"{}\[\]:,<>._]+"""  # what stands between words is a token of its own
@@ -54,7 +54,7 @@ _TOKENIZER_ROWS, _VOCABULARY = 300, 3_000
 # Up to which share of the base's steps prompts have at most how many past calls and candidates.
 _CURRICULUM = ((0.2, 0, 2), (0.5, 1, 3), (1.0, 3, 5))
 _WIDTH, _LAYERS, _HEADS = 128, 3, 4
-_SFT = ("--lora_r", "16", "--lora_alpha", "32", "--learning_rate", "4e-3", "--per_device_train_batch_size", "8")
+_SFT = ("--lora_r", "16", "--lora_alpha", "32", "--learning_rate", "1e-3", "--per_device_train_batch_size", "8")
 _BATCH, _SORTED_TOGETHER = 8, 4
 _OF_ALL_TOKENS = 0.3  # weight of the loss on whole prompts, in which names are repeated
 
@@ -241,16 +241,17 @@ def table() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=2_000, help="of the benchmark (2000)")
-    parser.add_argument("--base-steps", type=int, default=450, help="of the base model (450)")
-    parser.add_argument("--steps", type=int, default=400, help="of each SFT (400)")
+    parser.add_argument("--base-steps", type=int, default=1_350, help="of the base model (1350)")
+    parser.add_argument("--steps", type=int, default=500, help="of each SFT (500)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     print(heading("SFT in text and as native calls", "petoolbench", "torch", "trl", "peft", "transformers"))
     started = time.perf_counter()
     OUT.mkdir(parents=True, exist_ok=True)
     recipe = ("--recipe", "benchmarks/tiny/recipes/build.yaml", "--users", str(options.users))
-    folders = ("--run", OUT / "data-stages", "--dataset", DATA)
-    run(OUT / "log.txt", DATA / "README.md", "-m", "petoolbench_cli", "build", *recipe, *folders)
+    folders = ("--run", OUT / "stages", "--dataset", BUILT)
+    run(OUT / "log.txt", BUILT / "README.md", "-m", "petoolbench_cli", "build", *recipe, *folders)
+    run(OUT / "log.txt", DATA / "README.md", "benchmarks/tiny/exchange_names.py", BUILT, DATA)
     if not (BASE / "config.json").exists():
         make_base(options.base_steps, options.seed)
     with ThreadPoolExecutor(max_workers=len(FORMATS)) as at_once:
