@@ -303,6 +303,15 @@ def test_any_tool_that_does_the_job_is_as_good_a_target(tokenizer, monkeypatch):
     assert [before] * 2 == [f'{{"tool_name": "{name}' for name in names]
 
 
+def model_giving(scores):
+    """A model whose scores are these, (length, tokens), whatever it reads."""
+    return SimpleNamespace(
+        device=torch.device("cpu"),
+        model=lambda inputs, use_cache: SimpleNamespace(last_hidden_state=scores[None]),
+        lm_head=lambda states: states,
+    )
+
+
 def test_the_loss_is_least_where_chances_are_the_targets(tokenizer, monkeypatch):
     """A model that gives each of two tools one half: its loss is that of the drawing, and no less."""
     monkeypatch.setattr(base_targets, "reading_turns", lambda row, rng: [])
@@ -310,15 +319,7 @@ def test_the_loss_is_least_where_chances_are_the_targets(tokenizer, monkeypatch)
     scores = torch.full((len(ids), len(tokenizer)), -1e4)
     scores[targets.positions, targets.tokens] = targets.weights.log()
 
-    class Model:
-        device = torch.device("cpu")
-
-        def model(self, inputs, use_cache):
-            return SimpleNamespace(last_hidden_state=scores[None])
-
-        lm_head = staticmethod(lambda states: states)
-
-    loss, answered = base.target_loss(Model(), tokenizer, [(ids, targets)])
+    loss, answered = base.target_loss(model_giving(scores), tokenizer, [(ids, targets)])
     assert loss.item() == pytest.approx(math.log(2) / targets.weights.sum().item())
     assert base.shares(answered) == "calls 100.0%"
 
@@ -333,15 +334,7 @@ def test_an_answer_is_right_if_each_of_its_tokens_is(tokenizer):
     wrong = targets.positions[targets.kinds == question][0]
     scores[wrong] = 0
 
-    class Model:
-        device = torch.device("cpu")
-
-        def model(self, inputs, use_cache):
-            return SimpleNamespace(last_hidden_state=scores[None])
-
-        lm_head = staticmethod(lambda states: states)
-
-    _, (right, all_) = base.target_loss(Model(), tokenizer, [(ids, targets)])
+    _, (right, all_) = base.target_loss(model_giving(scores), tokenizer, [(ids, targets)])
     assert all_.nonzero()[:, 0].tolist() == asked
     assert (all_ - right).tolist() == [float(kind == question) for kind in range(len(KINDS))]
 

@@ -82,7 +82,7 @@ class RowsWithoutPreference:
         self._by_provider: dict[str, list[dict]] = defaultdict(list)
         for call in self._past_calls:
             self._by_tool[call["tool_name"]].append(call)
-            self._by_provider[_provider(call)].append(call)
+            self._by_provider[provider_of(call["tool_name"])].append(call)
         self._does_the_same: dict[str, set[str]] = defaultdict(set)
         for row in rows:
             for name in row["same_function_tools"]:
@@ -137,7 +137,8 @@ class RowsWithoutPreference:
     def _history(self, tools: list[dict], interactions: int, rated: bool, rng: random.Random) -> list[dict]:
         names = {tool["tool_name"] for tool in tools}
         near = {
-            name: [c for c in self._by_provider[name] if c["tool_name"] not in names] for name in map(_provider, tools)
+            name: [call for call in self._by_provider[name] if call["tool_name"] not in names]
+            for name in map(provider_of, (tool["tool_name"] for tool in tools))
         }
         known = sorted(name for name, calls in near.items() if calls)
         history = []
@@ -213,8 +214,9 @@ def _trait(tool: dict) -> str:
     return _TRAIT_OF[_sentence(tool)]
 
 
-def _provider(named: dict) -> str:
-    return ToolName.parse(named["tool_name"]).provider
+def provider_of(name: str) -> str:
+    """The provider in a tool's full name."""
+    return ToolName.parse(name).provider
 
 
 class Names:

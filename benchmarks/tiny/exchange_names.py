@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from base_rows import Names, full_name
+from base_rows import Names, full_name, provider_of
 from base_tokenizer import catalogue
 
-from petoolbench import SETTINGS, ToolName
+from petoolbench import SETTINGS
 from petoolkit.dataset_files import split_file
 from petoolkit.dataset_record import CHAT
 from petoolkit.evaluator.dataset_rows import load_split
@@ -32,8 +32,8 @@ def exchange_names(built: Path, dataset: Path) -> None:
         dataset: the folder of the copy; its README.md comes last.
     """
     test_rows = load_split(str(built), ALL, "test")
-    unseen = {_provider(tool["tool_name"]) for row in test_rows for tool in row["candidate_tools"]}
-    names = Names(document for document in catalogue() if _provider(full_name(document)) not in unseen)
+    unseen = {provider_of(tool["tool_name"]) for row in test_rows for tool in row["candidate_tools"]}
+    names = Names(document for document in catalogue() if provider_of(full_name(document)) not in unseen)
     shutil.rmtree(dataset, ignore_errors=True)
     shutil.copytree(built, dataset, ignore=shutil.ignore_patterns("README.md", CHAT))
     for setting in SETTINGS:
@@ -45,10 +45,6 @@ def exchange_names(built: Path, dataset: Path) -> None:
         ]
         pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), file)
     shutil.copy(built / "README.md", dataset)
-
-
-def _provider(name: str) -> str:
-    return ToolName.parse(name).provider
 
 
 if __name__ == "__main__":
