@@ -117,6 +117,9 @@ def test_pairs_are_scored_in_whole_blocks_and_what_is_left_out_is_counted(learnt
     halves = calls_of(ROWS[::2], chat)
     assert (len(halves.rows), halves.left_out, halves.scores_pairs) == (3, 0, False)
     assert halves.note == "calls are asked of 3 held-out rows; no block is whole, so pairs are not scored."
+    alone = [{**row, "block_id": ""} for row in ROWS]
+    without_blocks = HeldOutCalls(alone, fitted, 64, chat, REPLY_TOKENS)
+    assert without_blocks.note == "calls are asked of 5 held-out rows (1 row left out, too long or without a pair)."
 
 
 def test_no_pair_is_scored_where_no_block_is_whole(learnt_base, monkeypatch):

@@ -95,9 +95,8 @@ class HeldOutCalls:
             asked += " in whole blocks"
         elif any(row["block_id"] for row in self.rows):
             asked += "; no block is whole, so pairs are not scored"
-        return asked + (
-            f" ({counted(self.left_out, 'row')} left out, of incomplete blocks)." if self.left_out else "."
-        )
+        reason = "of incomplete blocks" if self.scores_pairs else "too long or without a pair"
+        return asked + (f" ({counted(self.left_out, 'row')} left out, {reason})." if self.left_out else ".")
 
     def _predictions(self, trainer: Any, numbers: list[int]) -> list[dict]:
         """The model's greedy replies to rows, given by their numbers."""
