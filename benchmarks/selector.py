@@ -1,12 +1,15 @@
 """What a fitted selector scores: by setting, twin pairs, milliseconds a row; five seeds, halves, and a curve by users.
 
+    python benchmarks/selector.py as-is FOLDER                    # `embedded` with `wording: as_is`, of five fits
+    python benchmarks/selector.py quick-start FOLDER              # the build of the quick start, of five fits
     python benchmarks/selector.py scores SELECTOR DATASET...      # Tool Acc, Param Acc, both, on test rows
     python benchmarks/selector.py halves SELECTOR DATASET         # the same of five halves of the test users
     python benchmarks/selector.py seeds RECIPE TRAIN[,TRAIN] DATASET [--construction]  # of five fits
     python benchmarks/selector.py curve DATASET 1 10 100 1000     # fitted on so many training users, three draws each
 
-Means are shown with the range. Nothing is fitted on a test split. `petoolbench fit selector` prints the ladder, and
-`petoolbench evaluate` with `--counterfactual all` the counterfactuals.
+The first two make their builds in the folder, if these are missing. Means are shown with the range. Nothing is fitted
+on a test split. `petoolbench fit selector` prints the ladder, and `petoolbench evaluate` with `--counterfactual all`
+the counterfactuals.
 """
 
 import json
@@ -14,6 +17,8 @@ import random
 import sys
 import time
 from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,13 +32,28 @@ from petoolkit.selector.row_vectors import RowVectors
 from petoolkit.selector.tool_selector import Selector
 from petoolkit.shipped import recipe_path
 
+# The builds that are made here: the recipe, and what is changed in it.
+BUILDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "as-is": ("embedded", {"wording": "as_is"}),
+    "quick-start": ("quickstart", {}),
+}
 _DRAWS = 3
 _REPEATS = 5
 _TIMED_ROWS = 300
 
 
-def answers(selector: Selector, rows: list[dict]) -> list[tuple[bool, bool, bool]]:
-    """For each row, whether the tool, both tool and parameters, and the parameters of the right tool are right."""
+class Answered(NamedTuple):
+    """What is right of a row: the tool, the tool and its parameters, the best tool that does the job, and the
+    parameters of the right tool."""
+
+    tool: bool
+    both: bool
+    given_function: bool
+    parameters: bool
+
+
+def answers(selector: Selector, rows: list[dict]) -> list[Answered]:
+    """What is right of each row."""
     selector.prepare(rows)
     filled: dict[tuple[str, str], dict] = {}
 
@@ -57,28 +77,30 @@ def answers(selector: Selector, rows: list[dict]) -> list[tuple[bool, bool, bool
             for one in (tool, gold_tool)
         )
         is_right = tool["tool_name"] in row["acceptable_tools"]
-        found.append((is_right, is_right and chosen, given))
+        best = next(one.tool_name for one in ranking if one.tool_name in row["same_function_tools"])
+        found.append(Answered(is_right, is_right and chosen, best in row["acceptable_tools"], given))
     return found
 
 
-def figures(rows: list[dict], answered: list[tuple[bool, bool, bool]]) -> dict[str, float]:
+def figures(rows: list[dict], answered: list[Answered]) -> dict[str, float]:
     """Scores in percent, by name."""
     shares = {}
-    for number, name in enumerate(("Tool Acc", "both right")):
+    for number, name in enumerate(("Tool Acc", "both right", "Tool Acc given the function")):
         for setting in SETTINGS:
             right = [one[number] for one, row in zip(answered, rows, strict=True) if setting_of(row) == setting]
             shares[f"{name}, {setting}"] = float(np.mean(right)) if right else float("nan")
         shares[f"{name}, all"] = float(np.nanmean([shares[f"{name}, {setting}"] for setting in SETTINGS]))
-    shares["Param Acc, right tool given"] = float(np.mean([one[2] for one in answered]))
+    shares["Param Acc, right tool given"] = float(np.mean([one.parameters for one in answered]))
     calls = {
-        (row["instruction"], row["tool_call"]["parameters"]): one[2] for row, one in zip(rows, answered, strict=True)
+        (row["instruction"], row["tool_call"]["parameters"]): one.parameters
+        for row, one in zip(rows, answered, strict=True)
     }
     shares["Param Acc, distinct calls"] = float(np.mean([*calls.values()]))
     for setting in SETTINGS:
         by_block: dict[str, list[bool]] = {}
         for row, one in zip(rows, answered, strict=True):
             if row["block_id"] and setting_of(row) == setting:
-                by_block.setdefault(row["block_id"], []).append(one[0])
+                by_block.setdefault(row["block_id"], []).append(one.tool)
         pairs = [a and b for found in by_block.values() for a, b in combinations(found, 2)]
         if pairs:
             shares[f"twin pairs, {setting}"] = float(np.mean(pairs))
@@ -139,6 +161,22 @@ def seeds(recipe: str, fitted_on: str, dataset: str, construction: bool) -> None
     show(found)
 
 
+def own_build(name: str, folder: Path) -> str:
+    """The dataset of one of `BUILDS`; made if it is missing."""
+    from petoolkit.builder.pipeline import build
+    from petoolkit.builder.recipe import load_recipe
+
+    from petoolkit.console import make_console
+
+    recipe, changed = BUILDS[name]
+    out = folder / name
+    if not out.is_dir():
+        checked = load_recipe(recipe_path("build", recipe))
+        blocks = checked.blocks.model_copy(update=changed)
+        build(checked.model_copy(update={"blocks": blocks}), folder / f"{name}-stages", out, make_console(stderr=True))
+    return str(out)
+
+
 def training_rows(dataset: str) -> list[dict]:
     """All training rows of a dataset."""
     rows = list(load_split(dataset, "all", "train"))
@@ -172,6 +210,9 @@ def main(what: str, source: str, *more: str) -> None:
     """Print what is asked for."""
     if what == "curve":
         curve(source, [int(number) for number in more])
+    elif what in BUILDS:
+        dataset = own_build(what, Path(source))
+        seeds("embedded", dataset, dataset, construction=False)
     elif what == "seeds":
         seeds(source, more[0], more[1], "--construction" in more)
     else:

@@ -137,10 +137,10 @@ def damaged(record=None, weights=None, missing=None):
         (damaged(missing=WEIGHTS), r"does not hold a selector: selector\.safetensors is missing"),
         (damaged(record="{"), "selector.json"),
         (damaged(record="[1]"), "is not a selector's record"),
-        (damaged(record={"form": 7}), "a selector of form 7, and this version reads form 3"),
+        (damaged(record={"form": 7}), "a selector of form 7, and this version reads form 4"),
         (damaged(record={"evidence": 3}), r"damaged \(`evidence`\)"),
         (damaged(record={"evidence": ["magic"]}), r"does not know \(magic\)"),
-        (damaged(record={"evidence": ["similarity"]}), r"damaged \(`mean`\)"),
+        (damaged(record={"evidence": ["job"]}), r"damaged \(`mean`\)"),
         (damaged(weights=b"no weights"), "is not the file that selector.json was written with"),
     ],
 )

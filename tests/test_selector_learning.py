@@ -1,14 +1,16 @@
-"""What a selector learns from rows: which trait a sentence says, and how parameters are filled."""
+"""What a selector learns: which tools do a job, which trait a sentence says, and how parameters are filled."""
 
 import json
 
 import numpy as np
-from selector_rows import WordVectors, call, candidate
+import pytest
+from selector_rows import WordVectors, call, candidate, made_rows
 
 from petoolkit.selector.attribute_reader import WORDS, AttributeReader
 from petoolkit.selector.fit_filler import gold_calls, past_calls
+from petoolkit.selector.fit_job_reader import fit_job_reader, job_case
 from petoolkit.selector.fit_trait_head import fit_trait_head
-from petoolkit.selector.row_reading import sentences_of
+from petoolkit.selector.row_reading import read_row, sentences_of
 
 
 def row(tools, traits, kind="preference", instruction="The weather?", history=()):
@@ -85,3 +87,40 @@ def test_the_filler_learns_of_past_calls_of_tools_whose_documents_are_known():
     assert (past.instruction, past.parameters) == ("Please, the weather of Bergen.", {"city": "Bergen"})
     assert past.tool == tools[1]
     assert past.function == gold.function, "two tools that do the same"
+
+
+def job_reader(rows):
+    readings = [read_row(one) for one in rows]
+    vectors = WordVectors().of(text for reading in readings for text in reading.texts())
+    return fit_job_reader([job_case(one, reading, vectors) for one, reading in zip(rows, readings, strict=True)])
+
+
+def job_evidence(reader, instruction, tools):
+    """The logarithms beside the best, by name."""
+    reading = read_row({**row(tools, [[]] * len(tools)), "id": "a/preferred_only", "instruction": instruction})
+    found = reader.job_evidence(reading, WordVectors().of(reading.texts()))[:, 0]
+    return {one.tool["tool_name"]: value for one, value in zip(reading.candidates, found, strict=True)}
+
+
+def test_tools_that_do_the_same_job_do_it_alike_however_the_request_is_worded(one_thread):
+    """The request has words of one of them only."""
+    tools = [
+        candidate("<W>.<A>.<f>", "weather forecast city"),
+        candidate("<W>.<B>.<f>", "weather forecast today"),
+        candidate("<S>.<C>.<g>", "song lyrics title"),
+    ]
+    found = job_evidence(job_reader(made_rows(60)), "Tell me about a city.", tools)
+    assert found["<W>.<A>.<f>"] == 0
+    assert found["<W>.<B>.<f>"] > -0.2 > -1 > found["<S>.<C>.<g>"]
+
+
+@pytest.mark.parametrize("do_all", [True, False])
+def test_where_no_two_tools_tell_what_sameness_is(do_all, one_thread):
+    """All candidates of the rows do the job, or the right one alone."""
+    rows = [dict(one) for one in made_rows(12)]
+    for one in rows:
+        names = [tool["tool_name"] for tool in one["candidate_tools"]]
+        one["same_function_tools"] = names if do_all else one["acceptable_tools"]
+    tools = [candidate("<W>.<A>.<f>", "weather"), candidate("<S>.<C>.<g>", "song")]
+    found = job_evidence(job_reader(rows), "the weather", tools)
+    assert (min(found.values()) > -0.01) == do_all

@@ -13,6 +13,7 @@ from petoolkit.selector import (
     identity_evidence,
 )
 from petoolkit.selector.attribute_reader import AttributeReader
+from petoolkit.selector.job_reader import JobReader
 from petoolkit.selector.row_reading import RowReading
 
 Columns = Callable[[RowReading, Mapping[str, np.ndarray]], np.ndarray]
@@ -26,12 +27,15 @@ class Evidence:
         name: the key.
         description: what it says of a candidate, for cards.
         width: number of columns.
-        columns: given a row and vectors by text, (candidates, width); `None` if the attribute reader gives them.
+        columns: given a row and vectors by text, (candidates, width); `None` if a reader gives them.
+        read_jobs: the same of a job reader, given it, a row and vectors.
         read: the same of an attribute reader.
         is_preference: whether it is weighed in networks too, where kinds can depend on each other, if no provider is
             described; what says that a tool does the job is not then, so that it holds for other ways to write than
             those of the training rows.
         is_of_descriptions: whether it reads what providers are like.
+        is_of_documents: whether it says which document the request is written for, which tells tools that do the same
+            job apart; it is weighed only where what providers are like is not read.
         is_construction: whether it is true of how benchmarks are made only; such is left out unless asked for.
     """
 
@@ -39,10 +43,16 @@ class Evidence:
     description: str
     width: int
     columns: Columns | None = None
+    read_jobs: Callable[[JobReader, RowReading, Mapping[str, np.ndarray]], np.ndarray] | None = None
     read: Callable[[AttributeReader], Columns] | None = None
     is_preference: bool = False
     is_of_descriptions: bool = False
+    is_of_documents: bool = False
     is_construction: bool = False
+
+
+def _of_documents(name: str, description: str, width: int, columns: Columns) -> Evidence:
+    return Evidence(name, description, width, columns, is_of_documents=True)
 
 
 def _read_of_descriptions(name: str, description: str, width: int, **how: Any) -> Evidence:
@@ -52,10 +62,13 @@ def _read_of_descriptions(name: str, description: str, width: int, **how: Any) -
 EVIDENCE: dict[str, Evidence] = {
     one.name: one
     for one in (
-        Evidence("similarity", "the request is like its document", 15, function_evidence.similarity_evidence),
-        Evidence("words", "it has words of the request", 6, function_evidence.word_evidence),
-        Evidence("values", "the request has its documented values", 5, function_evidence.value_evidence),
-        Evidence("alike", "another tool that does the same fits the request", 3, function_evidence.alike_evidence),
+        _of_documents("similarity", "the request is like its document", 15, function_evidence.similarity_evidence),
+        _of_documents("words", "it has words of the request", 6, function_evidence.word_evidence),
+        _of_documents("values", "the request has its documented values", 5, function_evidence.value_evidence),
+        _of_documents(
+            "alike", "another tool that does the same fits the request", 3, function_evidence.alike_evidence
+        ),
+        Evidence("job", "it does the job that the request asks for", 2, read_jobs=JobReader.job_evidence),
         Evidence("habit", "such requests called it, or tools with such a name", 10, identity_evidence.habit_evidence),
         Evidence(
             "tool",
@@ -120,7 +133,8 @@ def chosen_evidence(construction: bool = False, descriptions: bool = True) -> tu
     return tuple(
         one.name
         for one in EVIDENCE.values()
-        if (construction or not one.is_construction) and (descriptions or not one.is_of_descriptions)
+        if (construction or not one.is_construction)
+        and not (one.is_of_documents if descriptions else one.is_of_descriptions)
     )
 
 
@@ -133,6 +147,7 @@ def evidence_of(
     row: RowReading,
     vectors: Mapping[str, np.ndarray],
     names: Collection[str],
+    jobs: JobReader,
     reader: AttributeReader | None,
 ) -> np.ndarray:
     """(candidates, columns) of the kinds of these names, in the table's order."""
@@ -140,13 +155,14 @@ def evidence_of(
     for one in EVIDENCE.values():
         if one.name not in names:
             continue
-        if one.read is None:
-            assert one.columns is not None
+        if one.columns is not None:
             parts.append(one.columns(row, vectors))
-        elif reader is None:
-            parts.append(np.zeros((len(row.candidates), one.width)))
-        else:
+        elif one.read_jobs is not None:
+            parts.append(one.read_jobs(jobs, row, vectors))
+        elif one.read is not None and reader is not None:
             parts.append(one.read(reader)(row, vectors))
+        else:
+            parts.append(np.zeros((len(row.candidates), one.width)))
     return np.concatenate(parts, axis=1)
 
 

@@ -16,18 +16,20 @@ from petoolkit.selector.evidence import chosen_evidence, evidence_of, in_network
 from petoolkit.selector.fit_attribute_reader import fit_attribute_reader
 from petoolkit.selector.fit_choice_model import fit_choice_model
 from petoolkit.selector.fit_filler import fit_filler
+from petoolkit.selector.fit_job_reader import fit_job_reader, job_case
 from petoolkit.selector.row_reading import RowReading, provider_key, read_row
 from petoolkit.selector.row_vectors import RowVectors
 from petoolkit.selector.selector_files import FittedSelector
 
 _MOST_ROWS = 4_000
+_MOST_REQUESTS = 1_000  # of which it learns which tools do a job
 _FOLDS = 4
 # Names decide alike however a request is worded, which short fits keep; what is read of sentences takes longer ones.
 _SHORT: dict[str, Any] = {"epochs": 8, "dropped": 0.3}
 _LONG: dict[str, Any] = {"epochs": 12, "dropped": 0.1, "width": 24}
 # What a ladder adds step by step.
 LADDER = (
-    ("the request and the document", ("similarity", "words")),
+    ("the request and the document", ("similarity", "words", "job")),
     ("values in the request", ("values", "alike")),
     ("requests like this one", ("habit",)),
     ("the exact tool", ("tool",)),
@@ -104,17 +106,22 @@ def fit_selector(
     shown = with_rivals_asked(chosen, options.asked_before, options.seed)
     vectors = vectors or RowVectors(options.embedding_model)
     readings = [read_row(row) for row in shown]
+    requests = _distinct_requests(rows, options.seed)
+    read_requests = [read_row(row) for row in requests]
     with step(f"Reading {len(shown):,} rows"):
-        known = vectors.of(
-            {text for reading in readings for text in reading.texts(options.descriptions)}, "texts of rows"
-        )
+        texts = {text for reading in readings for text in reading.texts(options.descriptions)}
+        texts |= {text for reading in read_requests for text in reading.texts(descriptions=False)}
+        known = vectors.of(texts, "texts of rows")
+        cases = [job_case(row, reading, known) for row, reading in zip(requests, read_requests, strict=True)]
     right = [
         np.array([one.tool["tool_name"] in row["acceptable_tools"] for one in reading.candidates])
         for row, reading in zip(shown, readings, strict=True)
     ]
-    folds = _folds(shown, options.seed)
+    fold_of = _folds(rows, options.seed)
+    folds = np.array([fold_of(row) for row in shown])
     evidence: list[np.ndarray] = [np.zeros(0)] * len(shown)
-    names = chosen_evidence(construction=True, descriptions=options.descriptions)
+    is_described = options.descriptions and any(reading.provider_sentences() for reading in readings)
+    names = chosen_evidence(construction=True, descriptions=is_described)
     for fold in range(_FOLDS):
         with step(f"Learning to read providers, part {fold + 1} of {_FOLDS + 1}"):
             inner = np.flatnonzero(folds == fold).tolist()
@@ -125,13 +132,17 @@ def fit_selector(
                 for tool in shown[number]["candidate_tools"]
                 if tool["tool_name"] in shown[number]["same_function_tools"]
             }
+            jobs = fit_job_reader(
+                [case for row, case in zip(requests, cases, strict=True) if fold_of(row) != fold], options.seed
+            )
             reader = _reader(shown, readings, outer, known, held, options)
             for number in inner:
-                evidence[number] = evidence_of(readings[number], known, names, reader)
+                evidence[number] = evidence_of(readings[number], known, names, jobs, reader)
     with step(f"Learning to read providers, part {_FOLDS + 1} of {_FOLDS + 1}"):
+        jobs = fit_job_reader(cases, options.seed)
         reader = _reader(shown, readings, range(len(shown)), known, frozenset(), options)
     columns = slices(names)
-    weighed = chosen_evidence(options.construction, options.descriptions and reader is not None)
+    weighed = chosen_evidence(options.construction, is_described)
 
     def part(kept: Collection[str]) -> list[np.ndarray]:
         index = np.concatenate([np.arange(one.start, one.stop) for name, one in columns.items() if name in kept])
@@ -159,7 +170,7 @@ def fit_selector(
             with step(f"The ladder: {title}"):
                 rung = _held_out(part(kept), right, folds, shown, readings, options.seed, seen(kept), how, quick=True)
                 ladder.append((title, list(rung)))
-    fitted = FittedSelector(weighed, options.embedding_model, vectors.fingerprint, choice, reader, filler or {})
+    fitted = FittedSelector(weighed, options.embedding_model, vectors.fingerprint, choice, jobs, reader, filler or {})
     return Fit(fitted, judged, ladder, len(rows) - len(chosen))
 
 
@@ -194,6 +205,17 @@ def _sample(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
     return [row for row in rows if (row["block_id"] or row["user_id"]) in chosen]
 
 
+def _distinct_requests(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
+    """A row for each request with its candidates, at most `_MOST_REQUESTS`, drawn from all rows."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in rows:
+        key = row["instruction"], *sorted(tool["tool_name"] for tool in row["candidate_tools"])
+        found.setdefault(key, row)
+    keys = sorted(found)
+    random.Random(f"{seed}:requests").shuffle(keys)
+    return [found[key] for key in keys[:_MOST_REQUESTS]]
+
+
 def _check(rows: Sequence[dict[str, Any]]) -> None:
     groups = {row["group_id"] for row in rows}
     if len(groups) < 2:
@@ -203,14 +225,14 @@ def _check(rows: Sequence[dict[str, Any]]) -> None:
         )
 
 
-def _folds(rows: Sequence[dict[str, Any]], seed: int) -> np.ndarray:
-    """(rows,) the part in which each row is held out: whole categories where there are enough, else functions."""
+def _folds(rows: Sequence[dict[str, Any]], seed: int) -> Callable[[dict[str, Any]], int]:
+    """The part in which a row is held out: whole categories where there are enough, else functions."""
     categories = {row["category"] for row in rows}
     by = "category" if len(categories) >= 2 * _FOLDS else "group_id"
     units = sorted({row[by] for row in rows})
     random.Random(f"{seed}:folds").shuffle(units)
     number = {unit: position % _FOLDS for position, unit in enumerate(units)}
-    return np.array([number[row[by]] for row in rows])
+    return lambda row: number[row[by]]
 
 
 def _held_out(

@@ -1,14 +1,36 @@
-"""Evidence that a candidate does the job: its document beside the request, by vectors, words and values."""
+"""Evidence that a candidate does the job: documents beside the request, by vectors, words and values; and beside each
+other."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
+from petoolbench import PARAMETER_KINDS
 from petoolkit.attribute_reading import word_similarities
-from petoolkit.selector.row_reading import RowReading
+from petoolkit.selector.row_reading import RowReading, words_of_name
 from petoolkit.selector.spoken_values import value_shares
 
+REQUEST_COLUMNS, PAIR_COLUMNS = 26, 4
 _ALIKE = 0.8  # cosine of documents from which two tools do the same job
+
+
+def request_evidence(row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(candidates, REQUEST_COLUMNS): how a candidate's document fits the request."""
+    parts = [kind(row, vectors) for kind in (similarity_evidence, word_evidence, value_evidence)]
+    return np.concatenate(parts, axis=1, dtype=np.float64)
+
+
+def pair_evidence(row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(candidates, candidates, PAIR_COLUMNS): cosines of two candidates' documents, descriptions and names, and which
+    share of their parameters' names they have in common."""
+    texts = [[getattr(one, part) for one in row.candidates] for part in ("document", "description", "name")]
+    matrices = [np.stack([vectors[text] for text in of_part]) for of_part in texts]
+    named = [
+        {words_of_name(parameter["name"]) for kind in PARAMETER_KINDS for parameter in one.tool[kind]}
+        for one in row.candidates
+    ]
+    common = np.array([[len(left & right) / max(len(left | right), 1) for right in named] for left in named])
+    return np.stack([*(matrix @ matrix.T for matrix in matrices), common], axis=2)
 
 
 def similarity_evidence(row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.ndarray:

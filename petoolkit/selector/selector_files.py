@@ -17,9 +17,11 @@ from petoolkit.hub_reading import fetch_file, first_sentence
 from petoolkit.selector.attribute_reader import WORDS, AttributeReader
 from petoolkit.selector.choice_model import ChoiceModel
 from petoolkit.selector.evidence import EVIDENCE, slices
+from petoolkit.selector.function_evidence import PAIR_COLUMNS, REQUEST_COLUMNS
+from petoolkit.selector.job_reader import JobReader
 
 RECORD, WEIGHTS = "selector.json", "selector.safetensors"
-FORM = 3  # of these files and of the columns of evidence; another number cannot be read
+FORM = 4  # of these files and of the columns of evidence; another number cannot be read
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class FittedSelector:
         evidence: names of the kinds of evidence that it weighs, in the table's order.
         embedding_model, embedding_fingerprint: whose vectors it reads.
         choice: weighs the evidence.
+        jobs: what it learnt of which tools do the job.
         reader: what it learnt of sentences; `None` if no provider was described.
         filler: weights of the parameter filler, by name of the array.
         facts: what it was fitted on and what it scored, for the card.
@@ -39,6 +42,7 @@ class FittedSelector:
     embedding_model: str
     embedding_fingerprint: str
     choice: ChoiceModel
+    jobs: JobReader
     reader: AttributeReader | None
     filler: dict[str, np.ndarray] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -52,6 +56,7 @@ def write_selector(folder: Path, fitted: FittedSelector) -> None:
     from petoolkit.files import content_hash
 
     arrays = {f"choice.{name}": one for name, one in _arrays(fitted.choice, _CHOICE).items()}
+    arrays |= {f"jobs.{name}": one for name, one in _arrays(fitted.jobs, _JOBS).items()}
     if fitted.reader:
         arrays |= {f"reader.{name}": one for name, one in _arrays(fitted.reader, _READER).items()}
     arrays |= {f"filler.{name}": one.astype(np.float32) for name, one in fitted.filler.items()}
@@ -73,6 +78,7 @@ def write_selector(folder: Path, fitted: FittedSelector) -> None:
 
 
 _CHOICE = ("mean", "scale", "linear", "inner", "inner_bias", "outer")
+_JOBS = ("request_weights", "sameness_weights", "sameness_bias")
 _READER = ("projection", "head", "head_bias")
 
 
@@ -103,13 +109,14 @@ def read_selector(source: str, revision: str | None = None) -> FittedSelector:
     try:
         arrays = {name: one.astype(np.float64) for name, one in load_file(weights_file).items()}
         choice = ChoiceModel(**{name: arrays[f"choice.{name}"] for name in _CHOICE})
+        jobs = JobReader(**{name: arrays[f"jobs.{name}"] for name in _JOBS})
         reader = None
         if record["traits"] is not None:
             projection, head, bias = (arrays[f"reader.{name}"] for name in _READER)
             reader = AttributeReader(projection, head, bias, tuple(record["traits"]))
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise InputError(f"{source}: {WEIGHTS} is damaged ({first_sentence(error)}); fit or fetch it again.") from None
-    _check_shapes(choice, reader, tuple(record["evidence"]), source)
+    _check_shapes(choice, jobs, reader, tuple(record["evidence"]), source)
     filler = {name.removeprefix("filler."): one for name, one in arrays.items() if name.startswith("filler.")}
     known = ("form", "weights_sha256", "evidence", "embedding_model", "embedding_fingerprint", "traits")
     return FittedSelector(
@@ -117,6 +124,7 @@ def read_selector(source: str, revision: str | None = None) -> FittedSelector:
         record["embedding_model"],
         record["embedding_fingerprint"],
         choice,
+        jobs,
         reader,
         filler,
         {key: value for key, value in record.items() if key not in known},
@@ -162,7 +170,9 @@ def _checked_record(record: Any, source: str) -> dict[str, Any]:
     return record
 
 
-def _check_shapes(choice: ChoiceModel, reader: AttributeReader | None, evidence: tuple[str, ...], source: str) -> None:
+def _check_shapes(
+    choice: ChoiceModel, jobs: JobReader, reader: AttributeReader | None, evidence: tuple[str, ...], source: str
+) -> None:
     columns = sum(one.stop - one.start for one in slices(evidence).values())
     members, width = choice.linear.shape[0] if choice.linear.ndim else 0, choice.outer.shape[-1]
     shapes = {
@@ -174,10 +184,13 @@ def _check_shapes(choice: ChoiceModel, reader: AttributeReader | None, evidence:
         "outer": (members, width),
     }
     wrong = [name for name, shape in shapes.items() if getattr(choice, name).shape != shape]
+    lengths = zip(_JOBS, (REQUEST_COLUMNS, PAIR_COLUMNS, 1), strict=True)
+    wrong += [name for name, length in lengths if getattr(jobs, name).shape != (length,)]
     if reader and (
         reader.head.shape != (len(reader.projection) + WORDS, len(reader.traits))
         or len(reader.head_bias) != len(reader.traits)
     ):
         wrong.append("head")
-    if wrong or not all(np.isfinite(getattr(choice, name)).all() for name in _CHOICE):
+    parts = [*(getattr(choice, name) for name in _CHOICE), *(getattr(jobs, name) for name in _JOBS)]
+    if wrong or not all(np.isfinite(one).all() for one in parts):
         raise InputError(f"{source}: {WEIGHTS} is damaged (`{(wrong or ['numbers'])[0]}`); fit or fetch it again.")

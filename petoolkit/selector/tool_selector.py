@@ -105,7 +105,7 @@ class Selector:
         return self._filler.parameters(tool, instruction)
 
     def _ranking(self, reading: RowReading, vectors: dict[str, np.ndarray], with_reasons: bool) -> list[Choice]:
-        evidence = evidence_of(reading, vectors, self.fitted.evidence, self.fitted.reader)
+        evidence = evidence_of(reading, vectors, self.fitted.evidence, self.fitted.jobs, self.fitted.reader)
         probabilities = self.fitted.choice.probabilities(evidence)
         order = np.argsort(-probabilities, kind="stable").tolist()
         reasons = reasons_of(reading, vectors, evidence, self.fitted) if with_reasons else None

@@ -1,0 +1,73 @@
+"""Fitting what tells which candidates do the job of a request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from petoolkit.selector.fit_choice_model import fit_choice_model
+from petoolkit.selector.function_evidence import PAIR_COLUMNS, REQUEST_COLUMNS, pair_evidence, request_evidence
+from petoolkit.selector.job_reader import JobReader
+from petoolkit.selector.row_reading import RowReading
+
+_SURE = 20.0  # a bias beside which nothing else counts
+
+
+@dataclass(frozen=True)
+class JobCase:
+    """A request and its candidates.
+
+    Args:
+        fits: (candidates, REQUEST_COLUMNS).
+        pairs: (candidates, candidates, PAIR_COLUMNS).
+        does: (candidates,) bool: which of them do the job.
+    """
+
+    fits: np.ndarray
+    pairs: np.ndarray
+    does: np.ndarray
+
+
+def job_case(row: Mapping[str, Any], reading: RowReading, vectors: Mapping[str, np.ndarray]) -> JobCase:
+    """What is learnt of a row."""
+    does = np.array([one.tool["tool_name"] in row["same_function_tools"] for one in reading.candidates])
+    return JobCase(request_evidence(reading, vectors), pair_evidence(reading, vectors), does)
+
+
+def fit_job_reader(cases: Sequence[JobCase], seed: int = 0) -> JobReader:
+    """Fit a reader.
+
+    Args:
+        cases: of training rows, each request with its candidates once.
+        seed: of the order.
+    """
+    cases = [one for one in cases if one.does.any()]
+    model = fit_choice_model(
+        [one.fits for one in cases],
+        [one.does for one in cases],
+        seed,
+        in_networks=np.zeros(REQUEST_COLUMNS, dtype=bool),
+        epochs=12,
+        dropped=0.1,
+        width=1,
+        members=1,
+    )
+    return JobReader(model.linear[0] / model.scale, *_fit_sameness(cases))
+
+
+def _fit_sameness(cases: Sequence[JobCase]) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and bias of whether a tool does the same as one that does the job."""
+    from sklearn.linear_model import LogisticRegression
+
+    pairs, same = [], []
+    for case in cases:
+        for number in np.flatnonzero(case.does):
+            others = np.arange(len(case.does)) != number
+            pairs.append(case.pairs[number][others])
+            same.append(case.does[others])
+    is_same = np.concatenate(same) if same else np.zeros(0, dtype=bool)
+    if is_same.all() or not is_same.any():  # nothing to tell apart
+        return np.zeros(PAIR_COLUMNS), np.array([_SURE if len(is_same) and is_same.all() else -_SURE])
+    fitted = LogisticRegression().fit(np.concatenate(pairs), is_same)
+    return fitted.coef_[0], fitted.intercept_

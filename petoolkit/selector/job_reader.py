@@ -1,0 +1,41 @@
+"""Which candidates do the job that a request asks for, by what was learnt of tools that do the same job."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from petoolkit.selector.function_evidence import pair_evidence, request_evidence
+from petoolkit.selector.row_reading import RowReading
+
+_LEAST = 1e-6  # probability
+
+
+@dataclass(frozen=True)
+class JobReader:
+    """Weights that say which document a request fits, and which tools do the same job.
+
+    Args:
+        request_weights: (REQUEST_COLUMNS,) of a conditional logit: which candidate does the request fit?
+        sameness_weights: (PAIR_COLUMNS,) of a logistic regression: do two candidates do the same job?
+        sameness_bias: (1,) its bias.
+    """
+
+    request_weights: np.ndarray
+    sameness_weights: np.ndarray
+    sameness_bias: np.ndarray
+
+    def job_evidence(self, row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(candidates, 2): the logarithm of the probability that a candidate does the job, beside the row's best and
+        mean.
+
+        It does the job if the request fits it, or a candidate that does the same as it: so tools that do the same job
+        do it alike, however their documents are worded, and what is left to choose between them is the preference.
+        """
+        utilities = request_evidence(row, vectors) @ self.request_weights
+        fits = np.exp(utilities - utilities.max())
+        scores = pair_evidence(row, vectors) @ self.sameness_weights + self.sameness_bias
+        same = 1 / (1 + np.exp(-scores))
+        np.fill_diagonal(same, 1.0)
+        likely = np.log(same @ fits / fits.sum() + _LEAST)
+        return np.stack([likely - likely.max(), likely - likely.mean()], axis=1)
