@@ -1,9 +1,10 @@
-"""Counterfactuals of the oracle and of the readers: what each was expected to score, and what it scored.
+"""Counterfactuals of the oracle, of readers and of selectors: what each was expected to score, and what it scored.
 
     python benchmarks/counterfactual_tables.py DATASET [NAME...]
 
 DATASET is a folder with a test split, such as the quick start's; NAMEs are rules, by default those that read what
-providers are like. Prints the headline and one table for each rule, in percent, as Markdown.
+providers are like, or models as in `--model`: `selector:DIR`. Prints the headline and one table for each rule, in
+percent, as Markdown.
 """
 
 import sys
@@ -24,8 +25,14 @@ def main(dataset: str, names: list[str]) -> None:
     print(heading(f"Counterfactuals: {dataset}, test split", "numpy", "sentence-transformers"))
     with tempfile.TemporaryDirectory() as results:
         scored = {
-            name: evaluate(dataset, "all", f"baseline:{name}", Path(results, name), counterfactuals="all")
-            for name in names or RULES
+            name: evaluate(
+                dataset,
+                "all",
+                name if ":" in name else f"baseline:{name}",
+                Path(results, str(number)),
+                counterfactuals="all",
+            )
+            for number, name in enumerate(names or RULES)
         }
     rows = [[name, *headline_cells(scores)] for name, scores in scored.items() if scores]
     print(markdown_table(["rule", "pair accuracy given the function", "its gain", "taste followed"], rows))

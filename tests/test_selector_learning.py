@@ -92,7 +92,9 @@ def test_the_filler_learns_of_past_calls_of_tools_whose_documents_are_known():
 def job_reader(rows):
     readings = [read_row(one) for one in rows]
     vectors = WordVectors().of(text for reading in readings for text in reading.texts())
-    return fit_job_reader([job_case(one, reading, vectors) for one, reading in zip(rows, readings, strict=True)])
+    found = fit_job_reader([job_case(one, reading, vectors) for one, reading in zip(rows, readings, strict=True)])
+    assert found is not None
+    return found
 
 
 def job_evidence(reader, instruction, tools):

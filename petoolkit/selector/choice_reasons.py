@@ -51,7 +51,7 @@ def reasons_of(
         without = evidence.copy()
         without[:, columns] = mean[columns]
         weights[name] = utilities - choice.utilities(without).mean(axis=0)
-    reads = any(EVIDENCE[name].is_of_descriptions for name in fitted.evidence)
+    reads = any(EVIDENCE[name].with_descriptions for name in fitted.evidence)
     near = nearest_sentences(reading, vectors) if reads else None
     said = fitted.reader.sayings(reading, vectors) if fitted.reader and fitted.reader.traits else None
     found = []

@@ -33,9 +33,8 @@ class Evidence:
         is_preference: whether it is weighed in networks too, where kinds can depend on each other, if no provider is
             described; what says that a tool does the job is not then, so that it holds for other ways to write than
             those of the training rows.
-        is_of_descriptions: whether it reads what providers are like.
-        is_of_documents: whether it says which document the request is written for, which tells tools that do the same
-            job apart; it is weighed only where what providers are like is not read.
+        with_descriptions: whether it is weighed where it is read what providers are like, or where it is not; in both,
+            if null. Where that is not known, requests are of use that are written for one of the tools that do a job.
         is_construction: whether it is true of how benchmarks are made only; such is left out unless asked for.
     """
 
@@ -46,17 +45,16 @@ class Evidence:
     read_jobs: Callable[[JobReader, RowReading, Mapping[str, np.ndarray]], np.ndarray] | None = None
     read: Callable[[AttributeReader], Columns] | None = None
     is_preference: bool = False
-    is_of_descriptions: bool = False
-    is_of_documents: bool = False
+    with_descriptions: bool | None = None
     is_construction: bool = False
 
 
 def _of_documents(name: str, description: str, width: int, columns: Columns) -> Evidence:
-    return Evidence(name, description, width, columns, is_of_documents=True)
+    return Evidence(name, description, width, columns, with_descriptions=False)
 
 
 def _read_of_descriptions(name: str, description: str, width: int, **how: Any) -> Evidence:
-    return Evidence(name, description, width, is_preference=True, is_of_descriptions=True, **how)
+    return Evidence(name, description, width, is_preference=True, with_descriptions=True, **how)
 
 
 EVIDENCE: dict[str, Evidence] = {
@@ -68,7 +66,13 @@ EVIDENCE: dict[str, Evidence] = {
         _of_documents(
             "alike", "another tool that does the same fits the request", 3, function_evidence.alike_evidence
         ),
-        Evidence("job", "it does the job that the request asks for", 2, read_jobs=JobReader.job_evidence),
+        Evidence(
+            "job",
+            "it does the job that the request asks for",
+            2,
+            read_jobs=JobReader.job_evidence,
+            with_descriptions=True,
+        ),
         Evidence("habit", "such requests called it, or tools with such a name", 10, identity_evidence.habit_evidence),
         Evidence(
             "tool",
@@ -133,8 +137,7 @@ def chosen_evidence(construction: bool = False, descriptions: bool = True) -> tu
     return tuple(
         one.name
         for one in EVIDENCE.values()
-        if (construction or not one.is_construction)
-        and not (one.is_of_documents if descriptions else one.is_of_descriptions)
+        if (construction or not one.is_construction) and one.with_descriptions in (None, descriptions)
     )
 
 
@@ -147,7 +150,7 @@ def evidence_of(
     row: RowReading,
     vectors: Mapping[str, np.ndarray],
     names: Collection[str],
-    jobs: JobReader,
+    jobs: JobReader | None,
     reader: AttributeReader | None,
 ) -> np.ndarray:
     """(candidates, columns) of the kinds of these names, in the table's order."""
@@ -157,7 +160,7 @@ def evidence_of(
             continue
         if one.columns is not None:
             parts.append(one.columns(row, vectors))
-        elif one.read_jobs is not None:
+        elif one.read_jobs is not None and jobs is not None:
             parts.append(one.read_jobs(jobs, row, vectors))
         elif one.read is not None and reader is not None:
             parts.append(one.read(reader)(row, vectors))

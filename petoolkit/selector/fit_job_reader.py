@@ -35,14 +35,16 @@ def job_case(row: Mapping[str, Any], reading: RowReading, vectors: Mapping[str, 
     return JobCase(request_evidence(reading, vectors), pair_evidence(reading, vectors), does)
 
 
-def fit_job_reader(cases: Sequence[JobCase], seed: int = 0) -> JobReader:
-    """Fit a reader.
+def fit_job_reader(cases: Sequence[JobCase], seed: int = 0) -> JobReader | None:
+    """Fit a reader; `None` if there is nothing to learn of.
 
     Args:
         cases: of training rows, each request with its candidates once.
         seed: of the order.
     """
     cases = [one for one in cases if one.does.any()]
+    if not cases:
+        return None
     model = fit_choice_model(
         [one.fits for one in cases],
         [one.does for one in cases],
@@ -60,14 +62,15 @@ def _fit_sameness(cases: Sequence[JobCase]) -> tuple[np.ndarray, np.ndarray]:
     """Weights and bias of whether a tool does the same as one that does the job."""
     from sklearn.linear_model import LogisticRegression
 
-    pairs, same = [], []
+    pairs: list[np.ndarray] = []
+    same: list[np.ndarray] = []
     for case in cases:
         for number in np.flatnonzero(case.does):
             others = np.arange(len(case.does)) != number
             pairs.append(case.pairs[number][others])
             same.append(case.does[others])
-    is_same = np.concatenate(same) if same else np.zeros(0, dtype=bool)
-    if is_same.all() or not is_same.any():  # nothing to tell apart
-        return np.zeros(PAIR_COLUMNS), np.array([_SURE if len(is_same) and is_same.all() else -_SURE])
+    is_same = np.concatenate(same)
+    if not is_same.any() or is_same.all():  # nothing to tell apart
+        return np.zeros(PAIR_COLUMNS), np.array([_SURE if is_same.any() else -_SURE])
     fitted = LogisticRegression().fit(np.concatenate(pairs), is_same)
     return fitted.coef_[0], fitted.intercept_

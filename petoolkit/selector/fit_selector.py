@@ -26,7 +26,7 @@ _MOST_REQUESTS = 1_000  # of which it learns which tools do a job
 _FOLDS = 4
 # Names decide alike however a request is worded, which short fits keep; what is read of sentences takes longer ones.
 _SHORT: dict[str, Any] = {"epochs": 8, "dropped": 0.3}
-_LONG: dict[str, Any] = {"epochs": 12, "dropped": 0.1, "width": 24}
+_LONG: dict[str, Any] = {"epochs": 20, "dropped": 0.2, "width": 16}
 # What a ladder adds step by step.
 LADDER = (
     ("the request and the document", ("similarity", "words", "job")),
@@ -106,7 +106,8 @@ def fit_selector(
     shown = with_rivals_asked(chosen, options.asked_before, options.seed)
     vectors = vectors or RowVectors(options.embedding_model)
     readings = [read_row(row) for row in shown]
-    requests = _distinct_requests(rows, options.seed)
+    is_described = options.descriptions and any(reading.provider_sentences() for reading in readings)
+    requests = _distinct_requests(rows, options.seed) if is_described else []
     read_requests = [read_row(row) for row in requests]
     with step(f"Reading {len(shown):,} rows"):
         texts = {text for reading in readings for text in reading.texts(options.descriptions)}
@@ -120,7 +121,6 @@ def fit_selector(
     fold_of = _folds(rows, options.seed)
     folds = np.array([fold_of(row) for row in shown])
     evidence: list[np.ndarray] = [np.zeros(0)] * len(shown)
-    is_described = options.descriptions and any(reading.provider_sentences() for reading in readings)
     names = chosen_evidence(construction=True, descriptions=is_described)
     for fold in range(_FOLDS):
         with step(f"Learning to read providers, part {fold + 1} of {_FOLDS + 1}"):
@@ -132,9 +132,8 @@ def fit_selector(
                 for tool in shown[number]["candidate_tools"]
                 if tool["tool_name"] in shown[number]["same_function_tools"]
             }
-            jobs = fit_job_reader(
-                [case for row, case in zip(requests, cases, strict=True) if fold_of(row) != fold], options.seed
-            )
+            known_cases = [case for row, case in zip(requests, cases, strict=True) if fold_of(row) != fold]
+            jobs = fit_job_reader(known_cases, options.seed)
             reader = _reader(shown, readings, outer, known, held, options)
             for number in inner:
                 evidence[number] = evidence_of(readings[number], known, names, jobs, reader)

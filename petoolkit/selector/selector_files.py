@@ -32,7 +32,7 @@ class FittedSelector:
         evidence: names of the kinds of evidence that it weighs, in the table's order.
         embedding_model, embedding_fingerprint: whose vectors it reads.
         choice: weighs the evidence.
-        jobs: what it learnt of which tools do the job.
+        jobs: what it learnt of which tools do a job; `None` if no provider was described.
         reader: what it learnt of sentences; `None` if no provider was described.
         filler: weights of the parameter filler, by name of the array.
         facts: what it was fitted on and what it scored, for the card.
@@ -42,7 +42,7 @@ class FittedSelector:
     embedding_model: str
     embedding_fingerprint: str
     choice: ChoiceModel
-    jobs: JobReader
+    jobs: JobReader | None
     reader: AttributeReader | None
     filler: dict[str, np.ndarray] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -56,7 +56,8 @@ def write_selector(folder: Path, fitted: FittedSelector) -> None:
     from petoolkit.files import content_hash
 
     arrays = {f"choice.{name}": one for name, one in _arrays(fitted.choice, _CHOICE).items()}
-    arrays |= {f"jobs.{name}": one for name, one in _arrays(fitted.jobs, _JOBS).items()}
+    if fitted.jobs:
+        arrays |= {f"jobs.{name}": one for name, one in _arrays(fitted.jobs, _JOBS).items()}
     if fitted.reader:
         arrays |= {f"reader.{name}": one for name, one in _arrays(fitted.reader, _READER).items()}
     arrays |= {f"filler.{name}": one.astype(np.float32) for name, one in fitted.filler.items()}
@@ -109,8 +110,9 @@ def read_selector(source: str, revision: str | None = None) -> FittedSelector:
     try:
         arrays = {name: one.astype(np.float64) for name, one in load_file(weights_file).items()}
         choice = ChoiceModel(**{name: arrays[f"choice.{name}"] for name in _CHOICE})
-        jobs = JobReader(**{name: arrays[f"jobs.{name}"] for name in _JOBS})
-        reader = None
+        jobs = reader = None
+        if "job" in record["evidence"]:
+            jobs = JobReader(**{name: arrays[f"jobs.{name}"] for name in _JOBS})
         if record["traits"] is not None:
             projection, head, bias = (arrays[f"reader.{name}"] for name in _READER)
             reader = AttributeReader(projection, head, bias, tuple(record["traits"]))
@@ -171,7 +173,11 @@ def _checked_record(record: Any, source: str) -> dict[str, Any]:
 
 
 def _check_shapes(
-    choice: ChoiceModel, jobs: JobReader, reader: AttributeReader | None, evidence: tuple[str, ...], source: str
+    choice: ChoiceModel,
+    jobs: JobReader | None,
+    reader: AttributeReader | None,
+    evidence: tuple[str, ...],
+    source: str,
 ) -> None:
     columns = sum(one.stop - one.start for one in slices(evidence).values())
     members, width = choice.linear.shape[0] if choice.linear.ndim else 0, choice.outer.shape[-1]
@@ -185,12 +191,12 @@ def _check_shapes(
     }
     wrong = [name for name, shape in shapes.items() if getattr(choice, name).shape != shape]
     lengths = zip(_JOBS, (REQUEST_COLUMNS, PAIR_COLUMNS, 1), strict=True)
-    wrong += [name for name, length in lengths if getattr(jobs, name).shape != (length,)]
+    wrong += [name for name, length in lengths if jobs and getattr(jobs, name).shape != (length,)]
     if reader and (
         reader.head.shape != (len(reader.projection) + WORDS, len(reader.traits))
         or len(reader.head_bias) != len(reader.traits)
     ):
         wrong.append("head")
-    parts = [*(getattr(choice, name) for name in _CHOICE), *(getattr(jobs, name) for name in _JOBS)]
+    parts = [*_arrays(choice, _CHOICE).values(), *(_arrays(jobs, _JOBS).values() if jobs else ())]
     if wrong or not all(np.isfinite(one).all() for one in parts):
         raise InputError(f"{source}: {WEIGHTS} is damaged (`{(wrong or ['numbers'])[0]}`); fit or fetch it again.")

@@ -127,7 +127,7 @@ class Selector:
                 "here; fetch the same weights, or fit it again."
             )
         self._is_checked = True
-        descriptions = any(EVIDENCE[name].is_of_descriptions for name in self.fitted.evidence)
+        descriptions = any(EVIDENCE[name].with_descriptions for name in self.fitted.evidence)
         return self._vectors.of(
             {text: None for reading in readings for text in reading.texts(descriptions)}, "texts of rows"
         )
