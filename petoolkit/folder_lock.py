@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +14,7 @@ from petoolbench import InputError
 from petoolkit.console import make_console
 from petoolkit.files import is_half_replaced, restore_folder
 
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # as paths have it, with one stroke
 _PATIENCE = 0.5  # seconds; another process may just be finishing, or may not have written its name yet
 
 
@@ -25,9 +27,10 @@ def locked(folder: Path) -> Iterator[None]:
     lock, a message on standard error says so, and the block runs without a lock.
 
     Raises:
-        InputError: if another process holds the lock (names the process and its machine), or no file can be made
-            there.
+        InputError: if another process holds the lock (names the process and its machine), no file can be made there,
+            or the folder is a URL.
     """
+    _check_no_url(folder)
     folder = folder.resolve()
     lock = _acquired(folder)
     try:
@@ -68,6 +71,16 @@ def check_outside(output: Path, dataset: str | Path, option: str) -> None:
     if output.resolve().is_relative_to(Path(dataset).resolve()):
         raise InputError(
             f"{output} is in the dataset's folder {dataset}/, which a build replaces; give another {option}."
+        )
+
+
+def _check_no_url(folder: Path) -> None:
+    """An object store has no locks, and no file of it can be renamed or grow: nothing is written there."""
+    if _URL.match(str(folder)):
+        url = str(folder).replace(":/", "://", 1)
+        raise InputError(
+            f"{url} is a URL, and only folders can be written; mount the store as a folder, or give a folder of this "
+            "machine and copy it afterwards."
         )
 
 

@@ -131,6 +131,15 @@ def test_a_run_in_the_dataset_is_refused_before_anything_is_done(tmp_path, run):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("url", ["s3://bucket/runs", "memory://runs"])
+def test_a_url_is_refused_and_no_folder_of_its_name_is_made(tmp_path, url):
+    process = command("build", "--users", "24", "--dataset", "petoolbench", "--run", url, cwd=tmp_path)
+    said = " ".join(process.communicate()[1].split())
+    assert process.returncode == 2
+    assert f"Error: {url} is a URL, and only folders can be written; mount the store as a folder" in said
+    assert not list(tmp_path.iterdir())
+
+
 def test_results_in_the_dataset_are_refused(tmp_path):
     write(tmp_path / "petoolbench", "a")
     before = sorted(tmp_path.rglob("*"))
