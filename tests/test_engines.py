@@ -11,6 +11,7 @@ from itertools import count, islice
 
 import numpy as np
 import psutil
+import pyarrow as pa
 import pytest
 from chunk_functions import added, failing
 from conftest import ROOT
@@ -56,13 +57,33 @@ def test_chunks_of_a_worker_that_ended_are_done_again_and_named_if_it_ends_again
 
 
 def test_arrays_are_mapped_and_all_else_is_copied(tmp_path):
+    table = pa.table({"names": [["a"], [], None], "text": pa.array(["x", "y", "x"]).dictionary_encode()})
     value = {"array": np.arange(1_000), "empty": np.zeros((0, 3)), "text": "x", "function": lambda: 5}
+    value |= {"table": table[1:], "batch": table.to_batches()[0][:2], "no rows": table[:0]}
     store_mapped(tmp_path / "value", value)
     found = load_mapped(tmp_path / "value")
     assert np.array_equal(found["array"], value["array"]) and found["empty"].shape == (0, 3)
     assert found["text"] == "x" and found["function"]() == 5
+    assert all(found[name].equals(value[name]) for name in ("table", "batch", "no rows"))
     with pytest.raises(ValueError, match="read-only"):
         found["array"][0] = 1
+
+
+def test_a_script_without_a_guard_runs_once_and_workers_know_its_functions(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent("""
+        import os
+        from petoolkit.engines.engine import make_engine
+        print("begun")
+        def doubled(chunk):
+            return 2 * chunk, os.environ["OMP_NUM_THREADS"]
+        print(list(make_engine(os.cpu_count() + 1).run(lambda chunk: doubled(chunk), range(3))))
+        """)
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "7"}
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines() == ["begun", "[(0, (0, '1')), (1, (2, '1')), (2, (4, '1'))]"], done.stderr
 
 
 def test_ctrl_c_leaves_no_process():

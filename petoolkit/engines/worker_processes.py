@@ -1,5 +1,9 @@
-"""Chunks of work in several processes of this machine."""
+"""Chunks of work in several processes of this machine.
 
+They are forked from a process that has imported what they need and done nothing else: it has no threads and no locks.
+"""
+
+import multiprocessing
 import os
 import signal
 import sys
@@ -11,7 +15,10 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from multiprocessing import forkserver, popen_forkserver
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from petoolkit.engines.engine import Chunk, ChunkFailed, Numbered, Result, do_chunk
@@ -23,6 +30,8 @@ _TRIALS = 2  # of a chunk whose worker ended
 _FUNCTION = "function"  # the file's name
 _IDLE = 120  # seconds after which a worker without work ends
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # of one worker; more would wait for cores
+# What takes long to import, of what workers need.
+_IMPORTED = ("cloudpickle", "datasets", "pyarrow.parquet", "scipy.sparse.csgraph", "sklearn.ensemble", "threadpoolctl")
 
 
 class WorkerProcesses:
@@ -37,6 +46,7 @@ class WorkerProcesses:
 
     def __init__(self, number: int):
         self.number_of_workers = number
+        _begin_imports(max(1, (os.cpu_count() or 1) // number))
 
     def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Numbered[Result]:
         """See `petoolkit.engines.engine.Engine`."""
@@ -63,10 +73,8 @@ class WorkerProcesses:
     def _executor(self) -> Any:
         from joblib.externals.loky import get_reusable_executor
 
-        threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // self.number_of_workers)))
-        env = {**threads, **ENVIRONMENT}
         return get_reusable_executor(
-            max_workers=self.number_of_workers, timeout=_IDLE, env=env, initializer=_keep_large_workers
+            max_workers=self.number_of_workers, timeout=_IDLE, context=_CONTEXT, initializer=_keep_large_workers
         )
 
     def _begin(self, folder: Path, number: int, trial: int = 1) -> "_InFlight":
@@ -100,6 +108,44 @@ class _InFlight:
     number: int
     trial: int
     future: "Future[Any]"
+
+
+class _Process(ForkServerProcess):
+    """A worker. It does not import the command's main module, as others do: that may be a script without a guard."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> popen_forkserver.Popen:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return popen_forkserver.Popen(process_obj)
+        finally:
+            sys.modules["__main__"] = main
+
+
+class _Context(ForkServerContext):
+    Process = _Process
+
+
+_CONTEXT = _Context()
+
+
+def _begin_imports(threads: int) -> None:
+    """Start the process that workers are forked from, if there is none; it imports while this one goes on.
+
+    Args:
+        threads: of each worker.
+    """
+    given = {**dict.fromkeys(_THREADS, str(threads)), **ENVIRONMENT}
+    before = {name: os.environ.get(name) for name in given}
+    multiprocessing.set_forkserver_preload(list(_IMPORTED))
+    os.environ.update(given)
+    try:
+        with _without_interrupts():
+            forkserver.ensure_running()
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 @contextmanager
