@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
@@ -18,7 +19,7 @@ from functools import lru_cache, partial
 from multiprocessing import forkserver, popen_forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from petoolkit.engines.engine import Chunk, ChunkFailed, Numbered, Result, do_chunk
@@ -151,11 +152,19 @@ def _begin_imports(threads: int) -> None:
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
     """Let Ctrl-C wait until processes have started: they could not be ended in between. They take none themselves."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    if threading.current_thread() is not threading.main_thread():  # which alone gets interrupts
+        yield
+        return
+    waiting: list[tuple[int, FrameType | None]] = []
+    handler = signal.signal(signal.SIGINT, lambda number, frame: waiting.append((number, frame)))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited; another thread may take the signal
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+    if waiting and callable(handler):
+        handler(*waiting[0])
 
 
 def _keep_large_workers() -> None:
