@@ -119,7 +119,7 @@ class Proof:
         }
         recipe = self.recipes / f"{stage}.yaml"
         command = (SCRIPTS[stage], "--config", recipe, "--output_dir", out, "--seed", str(seed))
-        made = out / ("tokenizer_config.json" if stage == "base" else "README.md")
+        made = out / ("model.safetensors" if stage == "base" else "README.md")
         self._run(folder / f"{stage}.log", made, *command, *options[stage])
 
     def _evaluate(self, seed: int, model: str, is_sampled: bool = False) -> None:
@@ -299,7 +299,7 @@ def draw(found: list[Evaluated], file: Path) -> None:
             axes.bar(positions, heights, 0.18, yerr=errors, label=one.model, error_kw={"linewidth": 0.8})
         for group, setting in enumerate((*SETTINGS, ALL)):
             chance = 100 * one.scores.chance[setting]["tool_acc"]
-            axes.hlines(chance, group - 0.45, group + 0.45, "black", "dotted", "chance" if not group else None)
+            axes.hlines(chance, group - 0.45, group + 0.45, "black", "dotted", label=None if group else "chance")
         axes.set(title=f"seed {seed}", ylabel="Tool Acc (%)", ylim=(0, 100))
         axes.set_xticks(range(len(names)), names)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=1 + len(MODELS))

@@ -15,16 +15,19 @@ import pytest
 import torch
 from base_rows import QUESTIONS, Names, RowsWithoutPreference, Size, full_name, reading_turns
 from base_targets import KINDS, tokens_and_targets
-from base_tokenizer import catalogue, train_tokenizer
+from base_tokenizer import catalogue, function_name, train_tokenizer
 from exchange_names import exchange_names
 from petoolkit.builder.dataset_folder import write_dataset
 from petoolkit.builder.traits import TRAITS
 from rows import DATASET_FACTS, past_call, row, tool
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from petoolbench import SETTINGS, ToolName, render_messages
 from petoolkit.evaluator.chat_rows import gold_call
 from petoolkit.evaluator.dataset_rows import load_split
+from petoolkit.evaluator.models.native_tools import NativeTools
+from petoolkit.evaluator.models.trained_chat import FORMATS, TEXT, TOOLS
+from petoolkit.training.training_chat import TrainingChat
 
 CATALOGUE = catalogue()
 NAMES = Names(CATALOGUE)
@@ -69,13 +72,26 @@ def drawn(number, interactions=3, candidates=4, seed=0):
     return [source.draw(Size(interactions, candidates, 1), rng)[0] for _ in range(number)]
 
 
-def targets_of(tokenizer, rows):
-    return tokens_and_targets(tokenizer, rows, random.Random(0))
+def targets_of(chat, rows):
+    return tokens_and_targets(chat, rows, random.Random(0))
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    return train_tokenizer(CATALOGUE, ROWS[0], 2000)
+def chats(tmp_path_factory):
+    """One for each format."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    train_tokenizer(CATALOGUE, ROWS[0], 2000).save_pretrained(folder)
+    return {form: TrainingChat(str(folder), native_tools=form == TOOLS) for form in FORMATS}
+
+
+@pytest.fixture(scope="module")
+def chat(chats):
+    return chats[TEXT]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(chat):
+    return chat.tokenizer
 
 
 def test_any_tool_that_does_the_job_is_gold_whatever_the_ratings_say():
@@ -130,15 +146,15 @@ def test_tools_have_other_names_of_the_catalogue_the_same_in_all_of_a_prompt():
     assert drawn(20, seed=1) == drawn(20, seed=1) != drawn(20, seed=2)
 
 
-def test_a_prompt_without_requests_says_names_and_how_providers_are_described(tokenizer):
+def test_a_prompt_without_requests_says_names_and_how_providers_are_described(chat):
     (each,) = source_of(ROWS).draw(Size(2, 4, 0), random.Random(0))
     assert not any(t["tool_description"] or t["required_parameters"] for t in each["candidate_tools"])
     assert not any(call["instruction"] for call in each["history"])
-    ids, targets = targets_of(tokenizer, [each])
-    asked = tokenizer.decode(ids).split("<|user|>")[1:]
+    ids, targets = targets_of(chat, [each])
+    asked = chat.tokenizer.decode(ids).split("<|user|>\n")[1:]
     assert len([each for each in asked if not each.startswith(base_rows._LIKE_QUESTION)]) == 7
     assert all(text.startswith(QUESTIONS) for text in asked)
-    assert tokenizer.decode(targets.tokens).count("</s>") == len(asked)
+    assert chat.tokenizer.decode(targets.tokens).count("</s>") == len(asked)
 
 
 def test_further_requests_have_the_prompt_in_common_and_may_be_for_the_same_tool():
@@ -155,22 +171,23 @@ def test_further_requests_have_the_prompt_in_common_and_may_be_for_the_same_tool
             assert each["tool_call"]["tool_name"] in each["same_function_tools"]
 
 
-def test_a_prompt_comes_back_out_of_its_tokens_and_a_rating_is_one_of_them(tokenizer):
-    rated = made_row("u1", "rating_integrated", HISTORY)
-    prompt = tokenizer.apply_chat_template(render_messages(rated), tokenize=False, add_generation_prompt=True)
-    ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    assert tokenizer.decode(ids) == prompt
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_prompt_comes_back_out_of_its_tokens_and_a_rating_is_one_of_them(chats, form):
+    chat, rated = chats[form], made_row("u1", "rating_integrated", HISTORY)
+    messages, tools = render_messages(rated, native_tools=chat.native_tools), rated["candidate_tools"]
+    ids = chat.encode(messages, tools)
+    functions = NativeTools(tools).functions() if chat.native_tools else ()
+    prompt = chat.renderer.render(messages, functions)
+    assert chat.tokenizer.decode(ids) == prompt
     assert len(ids) < len(prompt) / 6
-    ratings = [token for token in tokenizer.convert_ids_to_tokens(ids) if token.startswith('", "rating"')]
+    ratings = [token for token in chat.tokenizer.convert_ids_to_tokens(ids) if token.startswith('", "rating"')]
     assert [token[13] for token in ratings] == ["1", "0", "1"]
 
 
 def test_names_of_the_catalogue_and_sentences_of_traits_are_one_token_each(tokenizer):
     document = CATALOGUE[0]
-    assert tokenizer.tokenize(f'{full_name(document)}"') == [f'{full_name(document)}"']
-    assert tokenizer.tokenize(f'"{document.required_parameters[0].name}"') == [
-        f'"{document.required_parameters[0].name}"'
-    ]
+    whole = full_name(document), function_name(full_name(document)), f'"{document.required_parameters[0].name}"'
+    assert all(tokenizer.tokenize(text) == [text] for text in whole)
     assert len(tokenizer.tokenize("Nowhereco")) > 1
     assert all(len(tokenizer.tokenize(text)) == 1 for trait in TRAITS.values() for text in trait.wordings)
     assert len(tokenizer.tokenize(saying("free"))) == 2
@@ -267,38 +284,49 @@ def test_a_prompt_may_have_candidates_of_other_rows():
         assert len({tool["tool_name"] for tool in each["candidate_tools"]}) == len(each["candidate_tools"])
 
 
-def test_targets_are_calls_past_parameters_and_answers(tokenizer):
+@pytest.mark.parametrize("form", FORMATS)
+def test_targets_are_calls_past_parameters_and_answers(chats, form):
+    chat = chats[form]
     past = {**called("Cirrox"), "parameters": json.dumps({"city": "Rome"})}
     one = made_row("u1", "preferred_only", [past])
     one = {**one, "same_function_tools": [one["tool_call"]["tool_name"]]}
     other = {**one, "instruction": "Elsewhere?", "tool_call": {**one["tool_call"], "parameters": '{"city": "Oslo"}'}}
-    ids, targets = targets_of(tokenizer, [one, other])
-    written = tokenizer.decode(targets.tokens)
+    ids, targets = targets_of(chat, [one, other])
+    written, read = chat.tokenizer.decode(targets.tokens), chat.tokenizer.decode(ids)
     assert '"city": "Rome' in written
-    for call in (gold_call(one), gold_call(other)):
-        assert f"{call}</s>" in written
-        assert f"<|assistant|>{call}</s>" in tokenizer.decode(ids)
-    assert all(f"<|user|>{each['instruction']}</s>" in tokenizer.decode(ids) for each in (one, other))
+    for each in (one, other):
+        call = chat.tokenizer.decode(chat.encode_answer(gold_call(each), each["candidate_tools"]))
+        assert call.startswith({TEXT: '{"tool_name": "<', TOOLS: '{"name": "Weather_Aerwyn'}[form])
+        assert call in written
+        assert f"<|assistant|>\n{call}" in read
+        assert f"<|user|>\n{each['instruction']}</s>" in read
     assert written.count("</s>") == 2 + 3 + 3 + 1 + 1  # the last is about a candidate like the past call
     first = targets.positions[targets.weights == 1]
     assert set(ids[first + 1].tolist()) <= set(targets.tokens.tolist())
-    assert tokenizer.decode(ids).count("<s>") == 1
-    _, targets = targets_of(tokenizer, [{**one, "history": [], "history_length": 0}])
-    assert tokenizer.decode(targets.tokens).count("</s>") == 1 + 3
+    assert read.count("<s>") == 1
+    _, targets = targets_of(chat, [{**one, "history": [], "history_length": 0}])
+    assert chat.tokenizer.decode(targets.tokens).count("</s>") == 1 + 3
 
 
-def test_any_tool_that_does_the_job_is_as_good_a_target(tokenizer, monkeypatch):
-    monkeypatch.setattr(base_targets, "reading_turns", lambda row, rng: [])
+def test_a_native_answer_names_a_candidate_s_function_and_a_past_call_s_tool(chats):
+    _, targets = targets_of(chats[TOOLS], [made_row("u1", "preferred_only", HISTORY)])
+    for kind, form in (("which candidate", '{"name": "Weather_'), ("which past call", '{"tool_name": "<Weather>')):
+        of_kind = targets.tokens[targets.kinds == KINDS.index(kind)]
+        assert form in chats[TOOLS].tokenizer.decode(of_kind)
+
+
+def test_any_tool_that_does_the_job_is_as_good_a_target(chat, monkeypatch):
+    monkeypatch.setattr(base_targets, "reading_turns", lambda *row: [])
     one = {**ROWS[0], "history": [], "history_length": 0}
     assert len(one["same_function_tools"]) == 2
-    ids, targets = targets_of(tokenizer, [one])
+    ids, targets = targets_of(chat, [one])
     by_position = {}
     for position, token, weight in zip(*(part.tolist() for part in targets[:3]), strict=True):
         by_position.setdefault(position, {})[token] = weight
     assert all(sum(weights.values()) == 1 for weights in by_position.values())
     (parted,) = [position for position, weights in by_position.items() if len(weights) > 1]
     assert list(by_position[parted].values()) == [0.5, 0.5]
-    before = tokenizer.decode(ids[min(by_position) + 1 : parted + 1])
+    before = chat.tokenizer.decode(ids[min(by_position) + 1 : parted + 1])
     names = [name[: len(before) - len('{"tool_name": "')] for name in one["same_function_tools"]]
     assert [before] * 2 == [f'{{"tool_name": "{name}' for name in names]
 
@@ -312,10 +340,10 @@ def model_giving(scores):
     )
 
 
-def test_the_loss_is_least_where_chances_are_the_targets(tokenizer, monkeypatch):
+def test_the_loss_is_least_where_chances_are_the_targets(chat, tokenizer, monkeypatch):
     """A model that gives each of two tools one half: its loss is that of the drawing, and no less."""
-    monkeypatch.setattr(base_targets, "reading_turns", lambda row, rng: [])
-    ids, targets = targets_of(tokenizer, [{**ROWS[0], "history": [], "history_length": 0}])
+    monkeypatch.setattr(base_targets, "reading_turns", lambda *row: [])
+    ids, targets = targets_of(chat, [{**ROWS[0], "history": [], "history_length": 0}])
     scores = torch.full((len(ids), len(tokenizer)), -1e4)
     scores[targets.positions, targets.tokens] = targets.weights.log()
 
@@ -324,9 +352,9 @@ def test_the_loss_is_least_where_chances_are_the_targets(tokenizer, monkeypatch)
     assert base.shares(answered) == "calls 100.0%"
 
 
-def test_an_answer_is_right_if_each_of_its_tokens_is(tokenizer):
+def test_an_answer_is_right_if_each_of_its_tokens_is(chat, tokenizer):
     """The model writes the targets, but for one token of the first question's answer."""
-    ids, targets = targets_of(tokenizer, [made_row("u1", "preferred_only", [called("Cirrox")])])
+    ids, targets = targets_of(chat, [made_row("u1", "preferred_only", [called("Cirrox")])])
     scores = torch.zeros(len(ids), len(tokenizer))
     scores[targets.positions, targets.tokens] = 1 + targets.weights
     asked = [kind for kind in range(len(KINDS)) if kind in targets.kinds]
@@ -339,15 +367,17 @@ def test_an_answer_is_right_if_each_of_its_tokens_is(tokenizer):
     assert (all_ - right).tolist() == [float(kind == question) for kind in range(len(KINDS))]
 
 
-def test_a_word_begins_alike_with_and_without_a_blank_before_it(tokenizer):
+def test_what_is_copied_begins_alike_in_both_its_forms(tokenizer):
     embeddings = torch.randn(len(tokenizer), 64)
     base_model._begin_alike(embeddings, tokenizer)
-    (bare,), (after_a_blank,) = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("day", " day"))
-    assert bare != after_a_blank
-    assert torch.cosine_similarity(embeddings[bare], embeddings[after_a_blank], dim=0) > 0.7
+    name = full_name(CATALOGUE[0])
+    for forms in (("day", " day"), (name, function_name(name))):
+        (one,), (other,) = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in forms)
+        assert one != other
+        assert torch.cosine_similarity(embeddings[one], embeddings[other], dim=0) > 0.7
 
 
-def test_heads_of_the_first_layer_look_1_2_and_3_tokens_back():
+def test_heads_of_the_first_layer_look_1_2_and_4_tokens_back():
     width = 32
     frequency = base_model._frequencies(width)
 
@@ -356,18 +386,19 @@ def test_heads_of_the_first_layer_look_1_2_and_3_tokens_back():
         cos, sin = (frequency * position).cos(), (frequency * position).sin()
         return torch.cat([left * cos - right * sin, right * cos + left * sin])
 
-    for distance in (1, 2, 3):
+    for distance in (1, 2, 4):
         query, key = base_model._biases(distance, width)
         scores = [rotated(query, 50) @ rotated(key, 50 - back) for back in range(20)]
         assert max(range(20), key=scores.__getitem__) == distance
 
 
-def test_rows_grow_with_the_steps():
-    options = base.BaseArguments(max_steps=20, interactions=3, candidates=6)
+def test_rows_grow_with_the_steps_and_short_ones_come_again():
+    options = base.BaseArguments(max_steps=40, interactions=3, candidates=6)
     sizes = [size for size, _ in base.curriculum(options)]
-    assert len(sizes) == 20
-    assert sizes[0] == Size(3, 2, 0)
-    assert sizes[-1] == Size(3, 6, 3)
+    reading, whole = Size(6, 6, 0), Size(3, 6, 3)
+    assert sizes[:10] == [Size(6, 2, 0)] * 2 + [reading] * 8
+    assert sizes[10:14] == [whole, whole, reading, whole]
+    assert sizes[10:].count(reading) == 7
     assert len(list(base.curriculum(base.BaseArguments(max_steps=7)))) == 7
 
 
@@ -381,7 +412,7 @@ def test_a_head_of_the_first_layer_reads_the_nearest_name_before(tokenizer):
     ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)["input_ids"]
     with torch.no_grad():
         weights = model(ids, output_attentions=True).attentions[0][0, base_model._NAME_HEAD]  # (length, length)
-    names = [number for number, token in enumerate(tokenizer.convert_ids_to_tokens(ids[0])) if token.endswith('>"')]
+    names = [number for number, token in enumerate(tokenizer.convert_ids_to_tokens(ids[0])) if token.endswith(">")]
     assert len(names) == 5
     read = weights.argmax(dim=1).tolist()[names[0] :]
     nearest = [max(number for number in names if number <= position) for position in range(names[0], len(weights))]
@@ -401,7 +432,7 @@ def test_a_head_of_the_second_layer_finds_what_the_question_ends_with(tokenizer)
     )
     found = 0
     for sentence in sentences:
-        text = f'{tools}<|user|>{QUESTIONS[0]}{sentence}</s><|assistant|>{{"tool_name": "'
+        text = f'{tools}<|user|>\n{QUESTIONS[0]}{sentence}</s>\n<|assistant|>\n{{"tool_name": "'
         ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)["input_ids"]
         with torch.no_grad():
             weights = model(ids, output_attentions=True).attentions[1][0, base_model._LOOKUP_HEAD, -1]
@@ -409,11 +440,11 @@ def test_a_head_of_the_second_layer_finds_what_the_question_ends_with(tokenizer)
     assert found >= 4  # of six; of these texts' 86 tokens, two are the sentence
 
 
-def test_prompts_of_a_step_are_about_as_long_as_each_other(tokenizer, monkeypatch):
+def test_prompts_of_a_step_are_about_as_long_as_each_other(chats, monkeypatch):
     def waste(sorted_together):
         monkeypatch.setattr(base, "_SORTED_TOGETHER", sorted_together)
         options = base.BaseArguments(max_steps=21, batch_size=4)
-        prompts = base.Prompts(source_of(ROWS), tokenizer, options)
+        prompts = base.Prompts(source_of(ROWS), list(chats.values()), options)
         drawn = [batch for together in prompts for batch in together]
         assert [len(batch) for batch in drawn] == [4 * times for _, times in base.curriculum(options)]
         lengths = [[len(ids) for ids, _ in batch] for batch in drawn]
@@ -437,11 +468,10 @@ def test_a_base_model_is_made_and_knows_more_than_at_first(tmp_path, monkeypatch
         ["--dataset_name", "data", "--output_dir", "base", "--max_steps", "200", "--logging_steps", "50", *shape]
     )
     base.main(options)
-    model, tokenizer = AutoModelForCausalLM.from_pretrained("base"), AutoTokenizer.from_pretrained("base")
+    model, chat = AutoModelForCausalLM.from_pretrained("base"), TrainingChat("base")
     with torch.no_grad():
-        loss, _ = base.target_loss(model, tokenizer, [targets_of(tokenizer, [each]) for each in ROWS[:3]])
-    assert loss < 0.7 * torch.tensor(len(tokenizer)).log()
-    assert tokenizer.chat_template
+        loss, _ = base.target_loss(model, chat.tokenizer, [targets_of(chat, [each]) for each in ROWS[:3]])
+    assert loss < 0.7 * torch.tensor(len(chat.tokenizer)).log()
 
 
 def test_a_missing_dataset_is_named_in_a_sentence(tmp_path, monkeypatch):

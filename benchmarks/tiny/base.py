@@ -29,14 +29,17 @@ from trl import TrlParser
 
 from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.models.cpu_memory import keep_freed_memory
+from petoolkit.evaluator.models.trained_chat import TEXT, TOOLS
 from petoolkit.text import ALL
 from petoolkit.training.script import run_script, say
+from petoolkit.training.training_chat import TrainingChat
 
 Prompt = tuple[torch.Tensor, Targets]  # token ids of (length,)
 
 _SORTED_TOGETHER = 4  # steps
 _WARM_UP_STEPS = 50
 _DECAY_FROM = 0.5  # share of the steps
+_READ_AGAIN = 4  # steps
 
 
 @dataclass
@@ -45,6 +48,9 @@ class BaseArguments:
 
     dataset_name: str = field(default="petoolbench", metadata={"help": "A dataset's folder, or its id on the Hub."})
     output_dir: str = field(default="runs/tiny/base", metadata={"help": "Folder for the model."})
+    formats: list[str] = field(
+        default_factory=lambda: [TEXT], metadata={"help": "Of tools and calls: text, tools, or both by lot."}
+    )
     max_steps: int = field(default=800, metadata={"help": "Updates of the weights."})
     batch_size: int = field(default=8, metadata={"help": "Prompts of an update."})
     vocabulary: int = field(default=4_000, metadata={"help": "Tokens that the tokenizer learns."})
@@ -70,13 +76,16 @@ def main(options: BaseArguments) -> None:
     keep_freed_memory()
     rows = list(load_split(options.dataset_name, ALL, "train"))  # drawn often, so they are read once
     documents = catalogue()
-    tokenizer = train_tokenizer(documents, rows[0], options.vocabulary)
+    folder = Path(options.output_dir)
+    train_tokenizer(documents, rows[0], options.vocabulary).save_pretrained(folder)
+    chats = [TrainingChat(str(folder), native_tools=each == TOOLS) for each in options.formats]
+    tokenizer = chats[0].tokenizer
     torch.manual_seed(options.seed)
     model = make_model(tokenizer, options.hidden_size, options.num_hidden_layers, options.num_attention_heads)
     say(f"{sum(weight.numel() for weight in model.parameters()):,} weights, {len(tokenizer):,} tokens.")
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     optimizers = make_optimizers(model, options)
-    prompts = Prompts(RowsWithoutPreference(rows, Names(documents)), tokenizer, options)
+    prompts = Prompts(RowsWithoutPreference(rows, Names(documents)), chats, options)
     loader = DataLoader(prompts, batch_size=None, num_workers=options.dataloader_num_workers)
     batches = (batch for together in loader for batch in together)
     answered = torch.zeros(2, len(KINDS), dtype=torch.double)
@@ -93,9 +102,7 @@ def main(options: BaseArguments) -> None:
         if (step + 1) % options.logging_steps == 0:
             tqdm.write(f"step {step + 1}: loss {loss.item():.3f}; answers right: {shares(answered)}")
             answered.zero_()
-    folder = Path(options.output_dir)
     model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
     say(f"The base model is in {folder}.")
 
 
@@ -114,18 +121,21 @@ def make_optimizers(model: Any, options: BaseArguments) -> list[tuple[torch.opti
 
 
 def curriculum(options: BaseArguments) -> Iterator[tuple[Size, int]]:
-    """For each step, the size of its prompts, and how many times the batch size there are."""
+    """For each step, the size of its prompts, and how many times the batch size there are.
+
+    At first prompts only say names and how providers are described. Among more past calls, chance finds one less
+    often, and a model learns sooner to look for it. Later every fourth step is of these prompts again, so that it
+    stays learnt.
+    """
     few, many = options.interactions, options.candidates
-    begun = 0
-    for share, size, times in (
-        (0.05, Size(few, 2, 0), 3),
-        (0.2, Size(few, many, 0), 3),
-        (0.3, Size(0, 2, 2), 2),
-        (1.0, Size(few, many, 3), 1),
-    ):
-        end = round(share * options.max_steps)
-        yield from [(size, times)] * (end - begun)
-        begun = end
+    reading, begun = Size(2 * few, many, 0), options.max_steps // 4
+    for step in range(options.max_steps):
+        if step < options.max_steps // 20:
+            yield Size(2 * few, 2, 0), 3
+        elif step < begun or step % _READ_AGAIN == 0:
+            yield reading, 3
+        else:
+            yield Size(few, many, 3), 1
 
 
 class Prompts(Dataset):
@@ -133,13 +143,13 @@ class Prompts(Dataset):
 
     Args:
         source: of rows.
-        tokenizer: of the model.
+        chats: write the prompts, each by one of them by lot.
         options: sizes, steps and seed.
     """
 
-    def __init__(self, source: RowsWithoutPreference, tokenizer: Any, options: BaseArguments):
+    def __init__(self, source: RowsWithoutPreference, chats: Sequence[TrainingChat], options: BaseArguments):
         self._source = source
-        self._tokenizer = tokenizer
+        self._chats = chats
         self._seed = options.seed
         self._batch_size = options.batch_size
         steps = curriculum(options)
@@ -157,7 +167,7 @@ class Prompts(Dataset):
         for (size, times), steps in groupby(self._together[number]):
             in_step = times * self._batch_size
             drawn = (self._source.draw(size, rng) for _ in range(in_step * len(list(steps))))
-            prompts = [tokens_and_targets(self._tokenizer, rows, rng) for rows in drawn]
+            prompts = [tokens_and_targets(rng.choice(self._chats), rows, rng) for rows in drawn]
             prompts.sort(key=lambda prompt: len(prompt[0]))
             alike = [prompts[begin : begin + in_step] for begin in range(0, len(prompts), in_step)]
             rng.shuffle(alike)

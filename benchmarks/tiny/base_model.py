@@ -6,10 +6,10 @@ begin. So some heads begin with it:
 
 | layer | head | reads |
 | --- | --- | --- |
-| 1 | 1, 2, 4 | the tokens 1, 2 and 3 before |
+| 1 | 1, 2, 4 | the tokens 1, 2 and 4 before |
 | 1 | 3 | the nearest name of a tool before: in whose line of the prompt a token is |
 | 2 | 1, 2 | what followed the same 1 or 2 tokens |
-| 2, 3 | 4 | the name in whose line the same token stands as 3 before, where a question ends |
+| 2, 3 | 4 | the name in whose line the same token stands as 4 before, where a question ends |
 
 All other weights of a layer begin small, so that the states of later layers are still mostly those of the tokens.
 """
@@ -18,10 +18,12 @@ import re
 from typing import Any
 
 import torch
+from base_tokenizer import function_name
 from transformers import LlamaConfig, LlamaForCausalLM
 
 _ROPE_THETA = 500_000.0
-_BACK = {0: 1, 1: 2, 3: 3}  # heads of the first layer, and how many tokens before they look
+_BACK = {0: 1, 1: 2, 3: 4}  # heads of the first layer, and how many tokens before they look
+_QUESTION_END_HEAD = 3  # 4 before the answer stands what a question ends with, and 4 before a sentence its rating
 _NAME_HEAD, _LOOKUP_HEAD = 2, 3
 _COPYING_HEADS = 0, 1  # of the second layer
 _LOOKUP_LAYERS = 1, 2
@@ -39,7 +41,7 @@ _POSITION_FREQUENCY = 0.05  # radians a token; slower rotations hardly tell neig
 _NAME_FREQUENCIES = 0.015, 0.1  # for lines of some 30 tokens
 _TOKEN_FREQUENCY = 0.004  # faster rotations would hide that tokens far apart are the same
 
-_NAME = re.compile(r'<[^|>]+>\.<.*>"?')
+_NAME = re.compile(r"<[^|>]+>\.<.*>")
 _BLANK = "\N{LATIN CAPITAL LETTER G WITH DOT ABOVE}"  # as byte-level BPE writes it
 
 
@@ -88,13 +90,18 @@ def make_model(tokenizer: Any, hidden_size: int, layers: int, heads: int) -> Any
 
 
 def _begin_alike(embeddings: torch.Tensor, tokenizer: Any) -> None:
-    """Let each word after a blank begin as the word without it plus one vector for the blank: a value stands after a
-    blank in the request, and after a quotation mark in the call."""
+    """Let what is copied begin alike in both its forms, apart from one vector for the form.
+
+    A value stands after a blank in the request, and after a quotation mark in the call. A tool has its full name, and
+    the name of its native function.
+    """
     numbers = tokenizer.get_vocab()
-    blank = torch.randn(embeddings.shape[1]) * embeddings.std() / 2
+    blank, function = torch.randn(2, embeddings.shape[1]) * embeddings.std() / 2
     for token, number in numbers.items():
         if token.startswith(_BLANK) and token[1:] in numbers:
             embeddings[number] = embeddings[numbers[token[1:]]] + blank
+        if _NAME.fullmatch(token) and (other := function_name(token)) in numbers:
+            embeddings[numbers[other]] = embeddings[number] + function
 
 
 def _begin_with_common_part(embeddings: torch.Tensor, tokenizer: Any) -> torch.Tensor:
@@ -160,9 +167,8 @@ def _begin_copying(attention: Any, read: torch.Tensor, written: list[torch.Tenso
 
 
 def _begin_looking_up(attention: Any, read: torch.Tensor, written: list[torch.Tensor]) -> None:
-    """Let a head look for the token that stands 3 before, and write the name in whose line it finds it."""
-    three_before = next(head for head, back in _BACK.items() if back == 3)
-    _compare(attention, _LOOKUP_HEAD, written[three_before], read)
+    """Let a head look for what a question ends with, and write the name in whose line it finds it."""
+    _compare(attention, _LOOKUP_HEAD, written[_QUESTION_END_HEAD], read)
     rows = _rows(_LOOKUP_HEAD, attention.head_dim)
     attention.v_proj.weight[rows] = written[_NAME_HEAD]
     attention.o_proj.weight[:, rows] = read.T * _LOOKED_UP

@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -151,38 +151,54 @@ class RowsWithoutPreference:
         return history
 
 
-def reading_turns(row: dict, rng: random.Random) -> list[tuple[str, str, list[str]]]:
+def in_text(tool_name: str) -> str:
+    """A tool as an answer in text names it."""
+    return f'{{"tool_name": "{tool_name}"}}'
+
+
+def reading_turns(
+    row: dict, rng: random.Random, candidate: Callable[[str], str] = in_text
+) -> list[tuple[str, str, list[str]]]:
     """Questions about what stands in the prompt, each with its kind before it and all its right answers after it.
 
     They teach to read, which a pretrained model can do already, and not what to choose: which candidate tool is of a
     provider that a sentence describes, given in any words for the trait; which past call is; and how the providers
     of the past calls are described, by rating or the newest first.
+
+    Args:
+        row: with the history and the candidates that are asked for.
+        rng: decides what is asked.
+        candidate: how an answer writes the name of a candidate tool; that of a past call is always written in text.
     """
     tools, history = row["candidate_tools"], row["history"]
     of_candidate, of_past_call, alike, in_order = READING_KINDS
-    turns = [(of_candidate, *_whose(_CANDIDATE_QUESTION, tools, rng)) for _ in range(_QUESTIONS_OF_EACH)]
+    turns = [(of_candidate, *_whose(_CANDIDATE_QUESTION, tools, rng, candidate)) for _ in range(_QUESTIONS_OF_EACH)]
     if history:
-        turns += [(of_past_call, *_whose(_PAST_QUESTION, history, rng)) for _ in range(_QUESTIONS_OF_EACH)]
-        turns += [(alike, *turn) for turn in _likened(history, tools, rng)]
+        turns += [(of_past_call, *_whose(_PAST_QUESTION, history, rng, in_text)) for _ in range(_QUESTIONS_OF_EACH)]
+        turns += [(alike, *turn) for turn in _likened(history, tools, rng, candidate)]
         turns.append((in_order, *_described(history, rng)))
     return turns
 
 
-def _whose(question: str, tools: list[dict], rng: random.Random) -> tuple[str, list[str]]:
+def _whose(
+    question: str, tools: list[dict], rng: random.Random, written: Callable[[str], str]
+) -> tuple[str, list[str]]:
     trait = rng.choice([_trait(tool) for tool in tools])
     right = [tool for tool in tools if _trait(tool) == trait]
     words = _sentence(rng.choice(right)) if rng.random() < _SAME_WORDS else rng.choice(TRAITS[trait].wordings)
     names = dict.fromkeys(tool["tool_name"] for tool in right)
-    return question + words, [f'{{"tool_name": "{name}"}}' for name in names]
+    return question + words, [written(name) for name in names]
 
 
-def _likened(history: list[dict], tools: list[dict], rng: random.Random) -> Iterator[tuple[str, list[str]]]:
+def _likened(
+    history: list[dict], tools: list[dict], rng: random.Random, written: Callable[[str], str]
+) -> Iterator[tuple[str, list[str]]]:
     """Questions about past calls of whose trait there is a candidate, and whose tools were called once."""
     calls_of = Counter(call["tool_name"] for call in history)
     for call in rng.sample(history, min(len(history), _QUESTIONS_OF_EACH)):
         right = [tool["tool_name"] for tool in tools if _trait(tool) == _trait(call)]
         if right and calls_of[call["tool_name"]] == 1:
-            yield f'{_LIKE_QUESTION}"{call["tool_name"]}"', [f'{{"tool_name": "{name}"}}' for name in right]
+            yield f'{_LIKE_QUESTION}"{call["tool_name"]}"', [written(name) for name in right]
 
 
 def _described(history: list[dict], rng: random.Random) -> tuple[str, list[str]]:

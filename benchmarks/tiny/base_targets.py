@@ -4,13 +4,16 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from base_rows import READING_KINDS, reading_turns
+from base_rows import READING_KINDS, in_text, reading_turns
+from base_tokenizer import function_name
 
 from petoolbench import render_messages
 from petoolkit.evaluator.chat_rows import gold_call
+from petoolkit.evaluator.models.native_tools import NativeTools
+from petoolkit.training.training_chat import TrainingChat
 
 KINDS = ("calls", "past parameters", *READING_KINDS)  # what the model learns to write
 _CALL, _PARAMETERS = range(2)
@@ -39,37 +42,40 @@ class Targets(NamedTuple):
     answers: torch.Tensor
 
 
-def tokens_and_targets(tokenizer: Any, rows: list[dict], rng: random.Random) -> tuple[torch.Tensor, Targets]:
+def tokens_and_targets(chat: TrainingChat, rows: list[dict], rng: random.Random) -> tuple[torch.Tensor, Targets]:
     """(length,) token ids of a prompt with its answers, and the targets.
 
     Targets are the gold calls, the parameters of past calls in the prompt (both are copied from a request), and the
     answer to a question about the history.
 
     Args:
-        tokenizer: with a chat template.
+        chat: writes tools and calls as text, or as native functions.
         rows: rows that share the prompt. The second row's request follows the first row's call, and so on; the
             question comes last, if there is a history.
     """
-    system, *_ = render_messages(rows[0])
+    tools = rows[0]["candidate_tools"]
+    system, *_ = render_messages(rows[0], native_tools=chat.native_tools)
     bare = {**rows[0], "history": [], "candidate_tools": []}
     requests = [render_messages({**bare, "instruction": row["instruction"]})[-1] for row in rows]
-    turns = [(_CALL, request, list(_right_calls(row))) for request, row in zip(requests, rows, strict=True)]
-    if not rows[0]["candidate_tools"][0]["tool_description"]:
+    turns = [
+        (_CALL, request, [chat.encode_answer(call, tools) for call in _right_calls(row)])
+        for request, row in zip(requests, rows, strict=True)
+    ]
+    if not tools[0]["tool_description"]:
         turns = []
-    for kind, question, answers in reading_turns(rows[0], rng):
-        turns.append((KINDS.index(kind), {"role": "user", "content": question}, answers))
+    for kind, question, answers in reading_turns(rows[0], rng, _written_as_function if chat.native_tools else in_text):
+        right = [[*_ids(chat, text), chat.end_token_id] for text in answers]
+        turns.append((KINDS.index(kind), {"role": "user", "content": question}, right))
     rng.shuffle(turns)
     ids: list[int] = []
     found: list[tuple[int, int, float, int, int]] = []
-    for number, (kind, request, answers) in enumerate(turns):
-        turn, past = _tokens_of_turn(tokenizer, [request] if ids else [system, request])
+    for number, (kind, request, right) in enumerate(turns):
+        turn, past = _tokens_of_turn(chat, [request] if ids else [system, request], tools)
         skipped = 1 if ids else 0  # the BOS that the template writes before each turn
         found += [
             (len(ids) + position - skipped - 1, turn[position], 1.0, _PARAMETERS, len(turns)) for position in past
         ]
         ids += turn[skipped:]
-        texts = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in answers]
-        right = [[*text, tokenizer.eos_token_id] for text in texts]
         found += [
             (len(ids) + position - 1, token, weight, kind, number) for position, token, weight in _right_tokens(right)
         ]
@@ -95,10 +101,11 @@ def _right_tokens(answers: list[list[int]]) -> Iterator[tuple[int, int, float]]:
         equal_so_far = [answer for answer in equal_so_far if answer[position] == token]
 
 
-def _tokens_of_turn(tokenizer: Any, messages: list[dict]) -> tuple[list[int], list[int]]:
+def _tokens_of_turn(chat: TrainingChat, messages: list[dict], tools: list[dict]) -> tuple[list[int], list[int]]:
     """Token ids, and the positions of the parameters of past calls among them."""
-    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    encoded = tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)
+    functions = NativeTools(tools).functions() if chat.native_tools else None
+    prompt = chat.tokenizer.apply_chat_template(messages, functions, add_generation_prompt=True, tokenize=False)
+    encoded = chat.tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)
     past = [match.span(1) for match in _PAST_PARAMETERS.finditer(prompt)]
     positions = [
         position
@@ -106,3 +113,11 @@ def _tokens_of_turn(tokenizer: Any, messages: list[dict]) -> tuple[list[int], li
         if any(begin <= start and end <= stop for begin, stop in past)
     ]
     return encoded["input_ids"], positions
+
+
+def _ids(chat: TrainingChat, text: str) -> list[int]:
+    return chat.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+def _written_as_function(tool_name: str) -> str:
+    return f'{{"name": "{function_name(tool_name)}"}}'

@@ -19,14 +19,13 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from transformers import PreTrainedTokenizerFast
 
 from petoolbench import SETTINGS, render_messages
+from petoolkit.evaluator.models.native_tools import NativeTools
+from petoolkit.training.random_model import CHAT_TEMPLATE
 
-_CHAT_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}{{ eos_token }}"
-    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
-)
-_SPECIAL = ["<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
+_SPECIAL = ["<s>", "</s>", "<|system|>\n", "<|user|>\n", "<|assistant|>\n"]
 _BLANK = re.compile(r"\{\w+\}")
 _TYPES = ("STRING", "NUMBER", "BOOLEAN", "ENUM")
+_SCHEMAS = ['{"type": "string"}', '{"type": "number"}', '{"type": "boolean"}', '{"description": "(enum)"}']
 _PARAMETER_ENDS = [f', "type": "{kind}", "description": "", "default": null}}' for kind in _TYPES]
 # Texts between the values of the prompt's JSON. A rating is one token with its surroundings.
 _PIECES = [
@@ -42,19 +41,27 @@ _PIECES = [
     '", "rating": 0, "tool_name": "',
     '", "rating": 1, "tool_name": "',
     '{"tool_name": "',
-    ', "parameters": {',
-    ', "parameters": {}}',
-    ', "parameters": {}}\n',
-    ', "provider_description": "',
-    ', "tool_description": "',
+    '", "parameters": {}}',
+    '", "parameters": {}}\n',
     '", "provider_description": "',
+    '", "tool_description": "',
     '", "parameters": {',
+    '"}',
     '"}}',
     "}}",
     '"}}\n',
     "}}\n",
     ': "',
     '", ',
+    " true",
+    " false",
+    # Of native functions.
+    '{"name": "',
+    '", "description": "',
+    '", "parameters": {"type": "object", "properties": {',
+    *(f": {schema}{end}" for schema in _SCHEMAS for end in (", ", '}, "required": [', "}}}", "}}}\n")),
+    "]}}\n",
+    "]}}",
 ]
 
 
@@ -89,7 +96,7 @@ def train_tokenizer(documents: Sequence[ToolDocument], row: dict, vocabulary: in
     fixed = {*_fixed_lines(row), *_PIECES, *QUESTIONS, *_names(documents), *_sentences(documents)}
     tokenizer.add_tokens([AddedToken(text, normalized=False) for text in sorted(fixed)])
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>", chat_template=_CHAT_TEMPLATE
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>", chat_template=CHAT_TEMPLATE
     )
 
 
@@ -109,11 +116,18 @@ def _texts(documents: Iterable[ToolDocument]) -> Iterator[str]:
 
 
 def _names(documents: Iterable[ToolDocument]) -> Iterator[str]:
-    """Full names of tools and names of parameters, each with the quotation marks beside it in the prompt."""
+    """Full names of tools and names of their functions, and names of parameters with the quotation marks around."""
     for document in documents:
-        yield f'{full_name(document)}"'
+        name = full_name(document)
+        yield from (name, function_name(name))
         for parameter in (*document.required_parameters, *document.optional_parameters):
             yield f'"{parameter.name}"'
+
+
+def function_name(tool_name: str) -> str:
+    """The name of a tool's native function, where no other candidate has it."""
+    bare = {"tool_name": tool_name, "required_parameters": [], "optional_parameters": []}
+    return NativeTools([bare]).short_names(tool_name)[0]
 
 
 def _sentences(documents: Iterable[ToolDocument]) -> Iterator[str]:
@@ -127,5 +141,9 @@ def _sentences(documents: Iterable[ToolDocument]) -> Iterator[str]:
 def _fixed_lines(row: dict) -> list[str]:
     """Lines of the prompt that all rows of a setting have."""
     bare = {**row, "history": [], "candidate_tools": []}
-    prompts = [render_messages({**bare, "id": f"{row['user_id']}/{s}"})[0]["content"] for s in SETTINGS]
+    prompts = [
+        render_messages({**bare, "id": f"{row['user_id']}/{setting}"}, native_tools=native)[0]["content"]
+        for setting in SETTINGS
+        for native in (False, True)
+    ]
     return sorted({line for prompt in prompts for line in prompt.split("\n") if line})

@@ -7,7 +7,7 @@ from typing import Any
 CHAT_TEMPLATE = """\
 {{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>
 {{ message['content'] }}\
-{% if tools and message['role'] == 'system' %}{% for tool in tools %}
+{% if tools and message['role'] == 'system' %}{% for tool in tools %}{{ '\\n' }}\
 {{ tool['function'] | tojson }}{% endfor %}{% endif %}\
 {% if message['tool_calls'] %}{% set call = message['tool_calls'][0]['function'] %}\
 {{ '{"name": "' + call['name'] + '", "parameters": ' }}{{ call['arguments'] | tojson }}{{ '}' }}{% endif %}\
