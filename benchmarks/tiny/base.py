@@ -5,7 +5,7 @@
 No pretrained model is needed. Tokenizer and weights are trained on rows of `dataset_name` without preference (see
 `base_rows`): all weights, the matrices with Muon and the rest with AdamW. The rows grow during the training, from two
 candidate tools without documents to as many as `candidates` says. The result is a folder that `from_pretrained` reads.
-The model does not know what a user prefers.
+The model is never asked what a user prefers.
 """
 
 import random
