@@ -69,6 +69,7 @@ def test_arrays_are_mapped_and_all_else_is_copied(tmp_path):
         found["array"][0] = 1
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_runs_once_and_workers_know_its_functions(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
@@ -86,6 +87,7 @@ def test_a_script_without_a_guard_runs_once_and_workers_know_its_functions(tmp_p
     assert done.stdout.splitlines() == ["begun", "[(0, (0, '1')), (1, (2, '1')), (2, (4, '1'))]"], done.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_process():
     script = """
         import time
