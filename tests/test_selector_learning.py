@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from selector_rows import WordVectors, call, candidate, made_rows
 
 from petoolkit.selector.attribute_reader import WORDS, AttributeReader
 from petoolkit.selector.fit_filler import gold_calls, past_calls
 from petoolkit.selector.fit_job_reader import fit_job_reader, job_case
 from petoolkit.selector.fit_trait_head import fit_trait_head
+from petoolkit.selector.one_thread import one_thread
 from petoolkit.selector.row_reading import read_row, sentences_of
 
 
@@ -126,3 +128,14 @@ def test_where_no_two_tools_tell_what_sameness_is(do_all, one_thread):
     tools = [candidate("<W>.<A>.<f>", "weather"), candidate("<S>.<C>.<g>", "song")]
     found = job_evidence(job_reader(rows), "the weather", tools)
     assert (min(found.values()) > -0.01) == do_all
+
+
+def test_learning_takes_one_thread_and_leaves_the_others_as_they_were():
+    before = torch.get_num_threads()
+
+    @one_thread()
+    def learn() -> int:
+        return torch.get_num_threads()
+
+    assert learn() == 1
+    assert torch.get_num_threads() == before
