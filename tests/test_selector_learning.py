@@ -11,8 +11,8 @@ from petoolkit.selector.attribute_reader import WORDS, AttributeReader
 from petoolkit.selector.fit_filler import gold_calls, past_calls
 from petoolkit.selector.fit_job_reader import fit_job_reader, job_case
 from petoolkit.selector.fit_trait_head import fit_trait_head
-from petoolkit.selector.one_thread import one_thread
 from petoolkit.selector.row_reading import read_row, sentences_of
+from petoolkit.selector.single_threaded import single_threaded
 
 
 def row(tools, traits, kind="preference", instruction="The weather?", history=()):
@@ -130,12 +130,12 @@ def test_where_no_two_tools_tell_what_sameness_is(do_all, one_thread):
     assert (min(found.values()) > -0.01) == do_all
 
 
-def test_learning_takes_one_thread_and_leaves_the_others_as_they_were():
-    before = torch.get_num_threads()
+def test_learning_takes_one_thread_and_leaves_the_others_as_they_were(one_thread):
+    torch.set_num_threads(2)
 
-    @one_thread()
+    @single_threaded()
     def learn() -> int:
         return torch.get_num_threads()
 
-    assert learn() == 1
-    assert torch.get_num_threads() == before
+    assert (learn(), torch.get_num_threads()) == (1, 2)
+    torch.set_num_threads(1)  # as the fixture has it

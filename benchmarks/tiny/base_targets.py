@@ -57,12 +57,10 @@ def tokens_and_targets(chat: TrainingChat, rows: list[dict], rng: random.Random)
     system, *_ = render_messages(rows[0], native_tools=chat.native_tools)
     bare = {**rows[0], "history": [], "candidate_tools": []}
     requests = [render_messages({**bare, "instruction": row["instruction"]})[-1] for row in rows]
-    turns = [
-        (_CALL, request, [chat.encode_answer(call, tools) for call in _right_calls(row)])
-        for request, row in zip(requests, rows, strict=True)
-    ]
-    if not tools[0]["tool_description"]:
-        turns = []
+    turns = []
+    if tools[0]["tool_description"]:
+        for request, row in zip(requests, rows, strict=True):
+            turns.append((_CALL, request, [chat.encode_answer(call, tools) for call in _right_calls(row)]))
     for kind, question, answers in reading_turns(rows[0], rng, _written_as_function if chat.native_tools else in_text):
         right = [[*_ids(chat, text), chat.end_token_id] for text in answers]
         turns.append((KINDS.index(kind), {"role": "user", "content": question}, right))

@@ -7,8 +7,8 @@ import numpy as np
 
 from petoolkit.selector.attribute_reader import AttributeReader
 from petoolkit.selector.fit_trait_head import BATCH, MOST_SENTENCES, Providers, fit_trait_head, padded, step, to_numpy
-from petoolkit.selector.one_thread import one_thread
 from petoolkit.selector.row_reading import LIKINGS, RowReading
+from petoolkit.selector.single_threaded import single_threaded
 
 _WIDTH = 64
 _STEPS_OF_PROJECTION = 300
@@ -17,7 +17,7 @@ _MOST_CALLS = 24
 _DROPPED = 0.15
 
 
-@one_thread()
+@single_threaded()
 def fit_attribute_reader(
     rows: Sequence[dict[str, Any]],
     readings: Sequence[RowReading],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from petoolkit.selector.choice_model import ChoiceModel
-from petoolkit.selector.one_thread import one_thread
+from petoolkit.selector.single_threaded import single_threaded
 
 _MEMBERS = 4
 _WIDTH = 8
@@ -17,7 +17,7 @@ _DECAY = 0.1
 _DROPPED = 0.3  # share of the evidence's columns that a row does not show in training, so that none is relied on alone
 
 
-@one_thread()
+@single_threaded()
 def fit_choice_model(
     evidence: Sequence[np.ndarray],
     right: Sequence[np.ndarray],

@@ -11,9 +11,9 @@ import numpy as np
 
 from petoolbench import PARAMETER_KINDS, to_json_text
 from petoolkit.selector.fit_choice_model import fit_choice_model
-from petoolkit.selector.one_thread import one_thread
 from petoolkit.selector.parameter_filler import arrays_of, parameters_of
 from petoolkit.selector.request_words import WordMemory, counts, without_function, words_of_calls
+from petoolkit.selector.single_threaded import single_threaded
 from petoolkit.selector.value_candidates import LEFT_OUT, candidates_for, does_words
 from petoolkit.selector.value_evidence import is_like, value_evidence_of
 
@@ -39,7 +39,7 @@ class KnownCall:
     parameters: dict[str, Any]
 
 
-@one_thread()
+@single_threaded()
 def fit_filler(rows: Sequence[dict[str, Any]], seed: int = 0) -> dict[str, np.ndarray] | None:
     """The arrays of a filler fitted on the gold calls and the past calls of rows; `None` if there are few different
     ones, and the one that ships knows more."""

@@ -9,8 +9,8 @@ import numpy as np
 from petoolkit.selector.fit_choice_model import fit_choice_model
 from petoolkit.selector.function_evidence import PAIR_COLUMNS, REQUEST_COLUMNS, pair_evidence, request_evidence
 from petoolkit.selector.job_reader import JobReader
-from petoolkit.selector.one_thread import one_thread
 from petoolkit.selector.row_reading import RowReading
+from petoolkit.selector.single_threaded import single_threaded
 
 _SURE = 20.0  # a bias beside which nothing else counts
 
@@ -36,7 +36,7 @@ def job_case(row: Mapping[str, Any], reading: RowReading, vectors: Mapping[str, 
     return JobCase(request_evidence(reading, vectors), pair_evidence(reading, vectors), does)
 
 
-@one_thread()
+@single_threaded()
 def fit_job_reader(cases: Sequence[JobCase], seed: int = 0) -> JobReader | None:
     """Fit a reader; `None` if there is nothing to learn of.
 

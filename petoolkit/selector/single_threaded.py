@@ -5,16 +5,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def single_threaded() -> Iterator[None]:
     """Let torch and numpy use one thread: more gain nothing in products so small, and wait for each other on a busy
     machine. Also a decorator."""
-    import torch
+    import torch  # noqa: F401  only threads of what is loaded are limited
     from threadpoolctl import threadpool_limits
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
+    with threadpool_limits(1):
+        yield
