@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from petoolbench import SELECTIVITY, SETTINGS, InputError, all_configs, check_choice, setting_of
 from petoolkit.decoding import not_permitted
+from petoolkit.evaluator.row_group_reader import load_by_row_group
 from petoolkit.evaluator.stored_rows import StoredRows, tables_of
 from petoolkit.evaluator.table_rows import table_rows
 from petoolkit.files import content_hash
@@ -172,7 +173,7 @@ def load_setting(dataset: str, setting: str, revision: str | None = None) -> "da
     try:
         with unchanged(dataset):
             cache = cache_of(dataset, setting)
-            loaded = datasets.load_dataset(dataset, setting, revision=revision, cache_dir=cache)
+            loaded = load_by_row_group(dataset, setting, revision, cache)
     except DatasetReplacedError:
         if cache:  # it is named by the earlier content, and may hold the later one
             shutil.rmtree(cache, ignore_errors=True)
