@@ -1,6 +1,7 @@
-"""Measure the engine on Ray: bytes, CPU, a node that is killed, a command that is killed.
+"""Measure the engine on Ray: bytes, CPU, a node that is killed, a command that is stopped or killed.
 
     python benchmarks/ray_engine.py --users 2000 --cache CACHE
+    python benchmarks/ray_engine.py --users 600 --cache CACHE --trials command
 
 All of it runs in a network namespace of its own that has loopback only (Linux, and rights to make one), for Ray
 listens at the machine's own address. The CPU is that of all processes in the namespace, Ray's own among them, read ten
@@ -25,6 +26,7 @@ from petoolkit.text import markdown_table
 
 ROOT = Path(__file__).parent.parent
 TRIALS = 3
+SIGNALS = {"Ctrl-C": signal.SIGINT, "SIGKILL": signal.SIGKILL}  # to a command, whose cluster ends with it
 _INSIDE = "PETOOLBENCH_IN_LOOPBACK"
 _KEPT = (".jsonl", ".parquet", ".arrow", ".npy")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -34,18 +36,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the engine on Ray.")
     parser.add_argument("--users", type=int, default=2_000)
     parser.add_argument("--cache", help="a folder with the vectors of the texts")
+    parser.add_argument("--trials", nargs="+", choices=KINDS_OF_TRIALS, default=list(KINDS_OF_TRIALS))
     given = parser.parse_args()
     if not os.environ.get(_INSIDE):
         inside = {**os.environ, _INSIDE: "1", "RAY_USAGE_STATS_ENABLED": "0"}
         command = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, *sys.argv]
         os.execvpe(command[0], command, inside)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else commands ignore it where this one does
     with tempfile.TemporaryDirectory() as folder:
         if given.cache:
             os.environ["PETOOLBENCH_CACHE"] = given.cache
         print(heading(f"embedded, {given.users:,} users", "ray", "pyarrow"), flush=True)
         trials = Trials(Path(folder), given.users)
         trials.build("vectors")  # fills the cache
-        rows = [trials.here(), *trials.engines(), *trials.node_killed(), *trials.command_killed()]
+        rows = [trials.here(), *(row for kind in given.trials for row in KINDS_OF_TRIALS[kind](trials))]
     print(markdown_table(["what", "wall, s", "CPU, s", "bytes", "note"], rows))
 
 
@@ -122,32 +126,36 @@ class Trials:
             lines.append(self.line(name, seconds, cpu.seconds, note))
         return lines
 
-    def command_killed(self) -> list[list[Any]]:
-        """The command is killed during the export, with a local cluster, and begun again."""
-        lines = []
-        for number in range(1, TRIALS + 1):
-            name = f"the command killed, {number}"
-            started = time.perf_counter()
-            with Cpu() as cpu:
-                process = self.begin(name, "--engine", "ray", "--workers", "2")
-                self.wait_for_parts(name, process)
-                kill([process.pid])
-                process.wait()
-                wait_until(lambda: len(processes()) == 1, 120)  # its cluster ends with it
-                parts = self.parts_done(name)
-                again = self.begin(name, "--engine", "ray", "--workers", "2")
-                fewest = parts
-                while again.poll() is None:
-                    found = self.parts_done(name)
-                    if self.journal(name).is_file():  # it is removed when the export is complete
-                        fewest = min(fewest, found)
-                    time.sleep(0.02)
-            note = (
-                f"killed behind part {parts} of the export; again: ended with {again.returncode}, its journal "
-                f"never had fewer than {fewest} parts"
-            )
-            lines.append(self.line(name, time.perf_counter() - started, cpu.seconds, note))
-        return lines
+    def command_ended(self) -> list[list[Any]]:
+        """The command gets a signal during the export, with a local cluster, and is begun again."""
+        return [
+            self._ended_by(sent, f"the command ended by {name}, {number}")
+            for name, sent in SIGNALS.items()
+            for number in range(1, TRIALS + 1)
+        ]
+
+    def _ended_by(self, sent: signal.Signals, name: str) -> list[Any]:
+        started = time.perf_counter()
+        with Cpu() as cpu:
+            process = self.begin(name, "--engine", "ray", "--workers", "2")
+            self.wait_for_parts(name, process)
+            process.send_signal(sent)
+            signalled = time.perf_counter()
+            code = process.wait(timeout=60)
+            ended_after = time.perf_counter() - signalled
+            wait_until(lambda: len(processes()) == 1, 120)
+            parts, finished = self.parts_done(name), self.finished(name)
+            again = self.begin(name, "--engine", "ray", "--workers", "2")
+            is_kept = True
+            while again.poll() is None:
+                found = self.finished(name)
+                is_kept &= not found or found.startswith(finished)
+                time.sleep(0.02)
+        note = (
+            f"ended with {code} after {ended_after:.1f} s, behind part {parts} of the export; begun again, it ended "
+            f"with {again.returncode} and {'kept' if is_kept else 'LOST'} these parts"
+        )
+        return self.line(name, time.perf_counter() - started, cpu.seconds, note)
 
     def begin(self, name: str, *options: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(self.command(name, *options), cwd=ROOT, stderr=subprocess.DEVNULL)
@@ -159,15 +167,19 @@ class Trials:
             sys.exit(f"{name} ended too early; take more --users")
         return self.parts_done(name)
 
-    def journal(self, name: str) -> Path:
-        return self._folder / name / "run" / ".export.jsonl.parts"
+    def finished(self, name: str) -> bytes:
+        """The whole lines of the export's journal: its key, and each finished part; empty if there is none."""
+        journal = self._folder / name / "run" / ".export.jsonl.parts"
+        try:
+            return b"".join(line for line in journal.read_bytes().splitlines(keepends=True) if line.endswith(b"\n"))
+        except FileNotFoundError:  # not begun, or complete
+            return b""
 
     def parts_done(self, name: str) -> int:
-        """Number of the export's parts in its journal, whose first line is the key."""
-        try:
-            return max(0, len(self.journal(name).read_bytes().splitlines()) - 1)
-        except FileNotFoundError:  # not begun, or complete
-            return 0
+        return max(0, self.finished(name).count(b"\n") - 1)
+
+
+KINDS_OF_TRIALS = {"engines": Trials.engines, "node": Trials.node_killed, "command": Trials.command_ended}
 
 
 class Cpu:

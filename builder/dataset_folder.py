@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from petoolbench import FEATURES, InputError, config_of
 from petoolkit.audit_record import AUDIT_FILE
 from petoolkit.chunks import in_chunks
-from petoolkit.dataset_files import ROWS_AT_ONCE, SplitWriter, schema_of, split_file
+from petoolkit.dataset_files import ROWS_AT_ONCE, SplitWriter, WrittenSplit, schema_of, split_file
 from petoolkit.dataset_record import CHAT, RECORD_FILE, DatasetRecord, Origin, read_dataset_record
 from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.chat_rows import write_chat
@@ -174,13 +174,7 @@ def write_batches(
     """
     check_replaceable(folder)
     with replacing(folder) as beside:
-        writers: dict[tuple[str, str], SplitWriter] = {}  # by config and split
-        for part in parts:
-            for key, batch in part.items():
-                if key not in writers:
-                    writers[key] = SplitWriter(split_file(beside, *key), FEATURES)
-                writers[key].add(batch)
-        splits = {key: writer.close() for key, writer in writers.items()}
+        splits = _write_rows(beside, parts)
         if not splits:
             raise InputError("no row is left to write; see the run's report for what was dropped.")
         splits |= {(CHAT, split): one for split, one in write_chat(beside, engine=engine).items()}
@@ -192,6 +186,17 @@ def write_batches(
     written_fingerprint = fingerprint(folder)
     assert written_fingerprint is not None
     return written_fingerprint
+
+
+def _write_rows(folder: Path, parts: Iterable[Batches]) -> dict[tuple[str, str], WrittenSplit]:
+    """Write the rows' files; their writers, which keep what they know of each row group, are gone afterwards."""
+    writers: dict[tuple[str, str], SplitWriter] = {}
+    for part in parts:
+        for key, batch in part.items():
+            if key not in writers:
+                writers[key] = SplitWriter(split_file(folder, *key), FEATURES)
+            writers[key].add(batch)
+    return {key: writer.close() for key, writer in writers.items()}
 
 
 def _write_prompts(path: Path, prompts: dict[str, str]) -> None:
