@@ -15,6 +15,7 @@ from petoolkit.engines.engine import HERE, Engine
 from petoolkit.evaluator.chat_rows import write_chat
 from petoolkit.files import content_hash, replacing, restore_folder
 from petoolkit.released import PROMPTS_FOLDER
+from petoolkit.returned_memory import trim_memory
 from petoolkit.text import counted
 
 from .dataset_card import write_card
@@ -175,9 +176,11 @@ def write_batches(
     check_replaceable(folder)
     with replacing(folder) as beside:
         splits = _write_rows(beside, parts)
+        trim_memory()
         if not splits:
             raise InputError("no row is left to write; see the run's report for what was dropped.")
         splits |= {(CHAT, split): one for split, one in write_chat(beside, engine=engine).items()}
+        trim_memory()
         for setting, prompts in (released_prompts or {}).items():
             _write_prompts(beside / PROMPTS_FOLDER / f"{setting}.parquet", prompts)
         written = record()

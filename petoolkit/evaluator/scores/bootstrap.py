@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-_ROUNDS_AT_ONCE = 100  # in which draws are numbers of eight bytes
+_ROUNDS_AT_ONCE = 40  # in which draws are numbers of eight bytes
 
 
 def clusters_of(rows: Sequence[dict]) -> np.ndarray:
@@ -79,9 +79,9 @@ def _drawn_ratios(numerators: np.ndarray, denominators: np.ndarray, rounds: int,
 
 @lru_cache(maxsize=2)  # all scores of a dataset are drawn alike
 def _draws(clusters: int, rounds: int, seed: int) -> np.ndarray:
-    """(rounds, clusters) how often each cluster was drawn, in the smallest type that can hold it."""
+    """(rounds, clusters) how often each cluster was drawn: once on average, and never 256 times (below 1 in 256!)."""
     rng, shares = np.random.default_rng(seed), np.full(clusters, 1 / clusters)
-    draws = np.empty((rounds, clusters), np.min_scalar_type(clusters))
+    draws = np.empty((rounds, clusters), np.uint8)
     for part in _in_parts(draws):
         part[:] = rng.multinomial(clusters, shares, size=len(part))
     return draws
