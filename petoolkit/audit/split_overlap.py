@@ -19,6 +19,13 @@ class SplitValues:
         self._test: list[list[np.ndarray]] = [[] for _ in SHAREABLE]
         self._numbers: list[list[np.ndarray]] = [[] for _ in SHAREABLE]  # of values in each test row
 
+    def __getstate__(self) -> dict[str, list[list[np.ndarray]]]:
+        """For another process, the small arrays of all rows are one: each would take as long as a large one."""
+        return {
+            name: [[np.concatenate(arrays)] if arrays else [] for arrays in of_kinds]
+            for name, of_kinds in vars(self).items()
+        }
+
     def add(self, split: str, row: dict) -> None:
         """Take a row of the training or test split; others share nothing."""
         for number, kind in enumerate(SHAREABLE):

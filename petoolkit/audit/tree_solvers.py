@@ -1,5 +1,6 @@
 """Shortcuts that gradient-boosted trees learn from features of the history, with and without who is who."""
 
+import pickle
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -113,7 +114,7 @@ class Trees:
         self._with_identity = with_identity
         self._learned: list[_Values] = []
         self._names: dict[Provider, int] | None = None
-        self._model: Any = None
+        self._model = b""  # pickled: a process that only hands it on need not import what it is made of
 
     def add(self, choices: Choices, first: int) -> None:
         """See `Learner`."""
@@ -133,14 +134,15 @@ class Trees:
         if self._with_identity:
             known = sorted({provider for one in self._learned for provider in one.providers})
             self._names = {provider: number for number, provider in enumerate(known)}
-        self._model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, random_state=0)
+        model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, random_state=0)
         # On a busy machine, the threads of so small a model would wait for each other for minutes.
         with threadpool_limits(1):
-            self._model.fit(
+            model.fit(
                 np.vstack([one.features(self._names) for one in self._learned]),
                 np.concatenate([one.is_gold for one in self._learned]),
             )
         self._learned.clear()
+        self._model = pickle.dumps(model)
 
     def scores(self, choices: Choices) -> list[np.ndarray]:
         """For each row, (same-function tools,) scores."""
@@ -148,8 +150,13 @@ class Trees:
 
         values = _values(choices)
         with threadpool_limits(1):
-            probabilities = self._model.predict_proba(values.features(self._names))[:, 1]
+            probabilities = _unpickled(self._model).predict_proba(values.features(self._names))[:, 1]
         return np.split(probabilities, np.cumsum(values.numbers)[:-1])
+
+
+@lru_cache
+def _unpickled(model: bytes) -> Any:
+    return pickle.loads(model)
 
 
 TREE_SOLVERS = (
