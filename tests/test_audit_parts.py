@@ -16,22 +16,28 @@ from petoolkit.audit.tree_solvers import Trees
 RATED = next(name for name, setting in SETTINGS.items() if setting.is_rated)
 
 
-def sent(value):
-    """A value as it comes out in another process, and the number of its buffers."""
-    buffers: list[pickle.PickleBuffer] = []
-    pickled = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-    return pickle.loads(pickled, buffers=buffers), len(buffers)
-
-
-def test_values_of_many_rows_are_sent_as_few_arrays():
-    values, received = SplitValues(), SplitValues()
-    for number in range(40):
+def values_of(rows):
+    """Values of so many rows of 30 users, one in four of them training rows."""
+    values = SplitValues()
+    for number in range(rows):
         values.add("test" if number % 4 else "train", row(f"u{number % 30}", RATED, "Aerwyn"))
-    copied, arrays = sent(values)
-    assert arrays < 20
-    received.merge(copied)
-    assert received.overlaps() == values.overlaps()
-    assert received.distinct("user", "test") == len({number % 30 for number in range(40) if number % 4})
+    return values
+
+
+def test_what_rows_have_in_common_is_sent_and_kept_once():
+    few, many = (pickle.dumps(values_of(rows)) for rows in (120, 1_200))
+    assert len(many) < 1.1 * len(few)
+
+
+def test_values_that_were_merged_are_those_that_were_added():
+    values, received = values_of(120), SplitValues()
+    for _ in range(2):
+        received.merge(pickle.loads(pickle.dumps(values)))
+    assert received.distinct("user", "test") == 30
+    twice = [one.model_copy(update={"test_rows": 2 * one.test_rows}) for one in values.overlaps()]
+    assert received.overlaps() == twice
+    of_users = next(one for one in twice if one.name == "user")
+    assert of_users.test_rows == 60  # even users' rows whose number is no multiple of 4, twice
 
 
 def test_fitted_trees_are_read_without_what_fits_them(tmp_path):
