@@ -17,6 +17,8 @@ from petoolkit.evaluator.chat_rows import gold_call
 from petoolkit.evaluator.models.hf_model import HfModel
 from petoolkit.evaluator.models.model import Prompt
 from petoolkit.training import held_out_calls
+from petoolkit.training.fast_steps import fast_forward, read_rows
+from petoolkit.training.grpo_fast_steps import read_groups
 from petoolkit.training.held_out_calls import HeldOutCalls
 from petoolkit.training.row_fitting import fit_rows
 from petoolkit.training.training_chat import TrainingChat
@@ -85,12 +87,15 @@ def trainer_of(model=None) -> SimpleNamespace:
     )
 
 
-def test_replies_are_those_of_an_evaluation(learnt_base, learnt_adapter):
+@pytest.mark.parametrize("read", [None, read_rows, read_groups])
+def test_replies_are_those_of_an_evaluation(learnt_base, learnt_adapter, read):
+    """Also while the steps are fast, as they are in a training; the prompts' lengths differ."""
     chat = TrainingChat(str(learnt_base))
     model = HfModel(f"{learnt_base}+{learnt_adapter}", 0.0, REPLY_TOKENS, 0)
     asked = [Prompt(row["id"], 0, render_messages(row), []) for row in ROWS]
     expected = {answer.prompt.row_id: answer.reply for answer in model.answer_all(asked)}
-    found = calls_of(ROWS, chat)._predictions(trainer_of(model._model), list(range(len(ROWS))))
+    with fast_forward(model._model, read) if read else nullcontext():
+        found = calls_of(ROWS, chat)._predictions(trainer_of(model._model), list(range(len(ROWS))))
     assert {line["id"]: line["reply"] for line in found} == expected
     assert any(gold_call(row) in expected.values() for row in ROWS)
 

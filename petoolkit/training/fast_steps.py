@@ -16,7 +16,7 @@ ways. If loss or gradient differ by more than rounding, TRL's plain steps are us
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Any
 
 import torch
@@ -208,8 +208,9 @@ def fast_forward(model: Any, read: Callable) -> Iterator[None]:
     body = model.base_model
     plain = model.forward, body.forward
     layers = [module for module in body.modules() if isinstance(module, GradientCheckpointingLayer)]
-    model.forward = partial(_score_answers, model.forward)
-    body.forward = partial(read, body.forward)
+    # With their signatures: `generate` passes mask and positions only to a function that names them.
+    model.forward = update_wrapper(partial(_score_answers, model.forward), model.forward)
+    body.forward = update_wrapper(partial(read, body.forward), body.forward)
     for layer in layers:  # activation checkpointing runs a layer twice; the two cache layers below allow that
         layer._can_checkpoint_with_cache = read is not read_rows
     try:
