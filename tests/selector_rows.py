@@ -23,6 +23,12 @@ SAYINGS = {
     "real_time": ("Numbers arrive live.", "It updates every second.", "Live numbers come at once."),
     "citable": ("Scholars cite it.", "Each number has a source.", "It names scholars as its source."),
 }
+NEEDS = {
+    "free": "I have no money to spend.",
+    "eu_hosted": "Our lawyers want it inside Frankfurt.",
+    "real_time": "I cannot wait a second.",
+    "citable": "My thesis has to name a source.",
+}
 WAYS = ("tool", "provider", "category", "attributes")
 SETTINGS_HERE = ("preferred_only", "rating_integrated", "chronological")
 
@@ -121,3 +127,20 @@ def made_row(number, way, setting, rng):
 def made_rows(number, start=0, ways=WAYS):
     rng = random.Random(start)
     return [made_row(start + n, ways[n % len(ways)], SETTINGS_HERE[n // len(ways) % 3], rng) for n in range(number)]
+
+
+def with_need(row):
+    """A row of attributes whose request asks for what the tool has that the user does not like."""
+    traits = json.loads(row["taste"])["tool_traits"]
+    (needed,) = set(row["same_function_tools"]) - set(row["acceptable_tools"])
+    (trait,) = traits[needed]
+    user = f"{row['user_id']}-override"
+    return {
+        **row,
+        "id": f"{user}/{row['id'].partition('/')[2]}",
+        "user_id": user,
+        "kind": "override",
+        "instruction": f"{row['instruction']} {NEEDS[trait]}",
+        "tool_call": {**row["tool_call"], "tool_name": needed},
+        "acceptable_tools": [needed],
+    }

@@ -5,7 +5,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from selector_rows import SETTINGS_HERE, WAYS, WordVectors, call, candidate, made_row, made_rows
+from selector_rows import SETTINGS_HERE, WAYS, WordVectors, call, candidate, made_row, made_rows, with_need
 
 from petoolbench import InputError
 from petoolkit.selector import fit_attribute_reader, fit_choice_model, fit_trait_head
@@ -22,7 +22,9 @@ def fit(one_thread):
         patch.setattr(fit_choice_model, "_FEWEST_STEPS", 100)
         patch.setattr(fit_choice_model, "_MEMBERS", 2)
         patch.setattr(fit_trait_head, "_STEPS", 120)
-        return fit_selector(made_rows(240), FitOptions("words", ladder=False), WordVectors())
+        rows = made_rows(240)
+        rows += [with_need(row) for row in rows if row["taste"]]
+        return fit_selector(rows, FitOptions("words", ladder=False), WordVectors())
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,15 @@ def test_each_kind_of_evidence_alone_decides(selector, way, setting):
     rows = [made_row(1000 + n, way, setting, rng) for n in range(20)]
     right = [name in row["acceptable_tools"] for name, row in zip(chosen(selector, rows), rows, strict=True)]
     assert sum(right) >= 18
+
+
+@pytest.mark.parametrize("setting", SETTINGS_HERE)
+def test_a_need_that_the_request_states_decides_and_the_taste_where_it_states_none(selector, setting):
+    rng = random.Random(8)
+    rows = [made_row(6000 + n, "attributes", setting, rng) for n in range(20)]
+    for asked in (rows, [with_need(row) for row in rows]):
+        right = [name in row["acceptable_tools"] for name, row in zip(chosen(selector, asked), asked, strict=True)]
+        assert sum(right) >= 18
 
 
 def test_what_nobody_knows_counts_as_none(selector):
@@ -90,6 +101,7 @@ def test_other_names_change_nothing_where_descriptions_speak(selector):
         return json.loads(json.dumps(row).replace(">.<P", ">.<X").replace(">.<R", ">.<Y").replace(">.<Q", ">.<Z"))
 
     rows = made_rows(60, 5000, ("attributes",))
+    rows += [with_need(row) for row in rows]
     names = [
         json.loads(json.dumps(name).replace(">.<P", ">.<X").replace(">.<Q", ">.<Z")) for name in chosen(selector, rows)
     ]
@@ -113,8 +125,8 @@ def test_reasons_name_the_calls_and_traits_that_spoke_for_a_tool(selector):
 
 
 def test_held_out_rows_are_of_functions_that_it_was_not_fitted_on(fit):
-    assert len(fit.judged) == 240
-    assert sum(one.is_right for one in fit.judged) > 0.75 * 240
+    assert len(fit.judged) == 300
+    assert sum(one.is_right for one in fit.judged) > 0.75 * 300
 
 
 def damaged(record=None, weights=None, missing=None):
@@ -137,7 +149,7 @@ def damaged(record=None, weights=None, missing=None):
         (damaged(missing=WEIGHTS), r"does not hold a selector: selector\.safetensors is missing"),
         (damaged(record="{"), "selector.json"),
         (damaged(record="[1]"), "is not a selector's record"),
-        (damaged(record={"form": 7}), "a selector of form 7, and this version reads form 4"),
+        (damaged(record={"form": 7}), "a selector of form 7, and this version reads form 5"),
         (damaged(record={"evidence": 3}), r"damaged \(`evidence`\)"),
         (damaged(record={"evidence": ["magic"]}), r"does not know \(magic\)"),
         (damaged(record={"evidence": ["job"]}), r"damaged \(`mean`\)"),

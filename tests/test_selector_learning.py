@@ -32,11 +32,10 @@ def row(tools, traits, kind="preference", instruction="The weather?", history=()
 
 
 def fitted_reader(rows, texts):
-    sentences = sorted({sentence for text in texts for sentence in sentences_of(text)})
-    vectors = WordVectors().of(sentences)
-    matrix = np.stack([vectors[text] for text in sentences])
-    traits, head, bias = fit_trait_head(rows, matrix, {text: n for n, text in enumerate(sentences)})
-    return AttributeReader(np.zeros((matrix.shape[1], 2)), head, bias, traits), vectors
+    asked = [row["instruction"] for row in rows]
+    vectors = WordVectors().of(sentence for text in (*texts, *asked) for sentence in sentences_of(text))
+    traits, head, bias = fit_trait_head(rows, vectors)
+    return AttributeReader(np.zeros((96, 2)), head, bias, traits), vectors
 
 
 def test_each_sentence_is_given_the_trait_that_its_description_has(one_thread):
@@ -70,6 +69,7 @@ def test_a_need_is_one_of_the_traits_that_the_right_tool_alone_has(one_thread):
     reader, vectors = fitted_reader(rows, [need, described["provider_description"]])
     traits = dict(zip(reader.traits, reader.read(need, vectors[need])[1], strict=True))
     assert traits["free"] > 0.8
+    assert reader.read("The weather?", vectors["The weather?"])[1].sum() < 0.1, "what else it says is none"
 
 
 def test_without_labels_there_is_no_trait(one_thread):

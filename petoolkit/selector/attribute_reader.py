@@ -11,6 +11,7 @@ from petoolkit.selector.row_reading import RowReading, stems
 
 WORDS = 1_024  # buckets of the words of a sentence
 _MOST_READ = 20_000  # sentences of which what was read is kept
+_LEAST_LIKELY = 0.03  # that a candidate has what is asked for; what is less likely tells no more
 _WORTH_OF_WORDS = 0.5  # the length of a sentence's words, beside that of its vector
 
 
@@ -79,11 +80,17 @@ class AttributeReader:
         return by_liking(row, own @ called.T)
 
     def need_evidence(self, row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
-        """(candidates, 2): the expected number of traits that the request and a candidate say, and beside the mean."""
+        """(candidates, 2): the logarithm of the probability that a candidate has what each sentence of the request
+        asks for, beside the row's best and mean.
+
+        A sentence that asks for none tells nothing. One that does sets those that lack the trait far behind, so that
+        the taste decides among the others.
+        """
         if not self.traits:
             return np.zeros((len(row.candidates), 2))
+        asked = np.array([self.read(text, vectors[text])[1] for text in row.instruction_sentences])
         own = np.array([self.traits_of(one.sentences, vectors) for one in row.candidates])
-        column = own @ self.traits_of(row.instruction_sentences, vectors)
-        is_described = np.array([bool(one.sentences) for one in row.candidates])
-        column = filled(column[:, None], is_described)[:, 0]
-        return np.stack([column, column - column.mean()], axis=1)
+        has = np.maximum(1 - (1 - own) @ asked.T, _LEAST_LIKELY)
+        likely = np.log(has).sum(axis=1, keepdims=True)
+        likely = filled(likely, np.array([bool(one.sentences) for one in row.candidates]))
+        return np.concatenate([likely - likely.max(), likely - likely.mean()], axis=1)

@@ -21,6 +21,7 @@ _DROPPED = 0.15
 def fit_attribute_reader(
     rows: Sequence[dict[str, Any]],
     readings: Sequence[RowReading],
+    requests: Sequence[dict[str, Any]],
     vectors: Mapping[str, np.ndarray],
     without: Providers = frozenset(),
     seed: int = 0,
@@ -29,17 +30,18 @@ def fit_attribute_reader(
 
     Args:
         rows, readings: of training; the same rows.
+        requests: more rows, whose requests and labels are read, and not what was chosen.
         vectors: by text.
         without: providers that are not looked at, so that the reader can be tested on what it has not seen.
         seed: of the starting values and the order.
     """
-    texts = sorted({text for one in readings for text in (*one.provider_sentences(), *one.instruction_sentences)})
-    if not any(one.provider_sentences() for one in readings):
+    texts = sorted({text for one in readings for text in one.provider_sentences()})
+    if not texts:
         return None
     matrix = np.stack([vectors[text] for text in texts])
     numbers = {text: number for number, text in enumerate(texts)}
     projection = _fit_projection(rows, readings, matrix, numbers, without, seed)
-    traits, head, bias = fit_trait_head(rows, matrix, numbers, without, seed)
+    traits, head, bias = fit_trait_head([*rows, *requests], vectors, without, seed)
     return AttributeReader(projection, head, bias, traits)
 
 

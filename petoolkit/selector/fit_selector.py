@@ -22,7 +22,7 @@ from petoolkit.selector.row_vectors import RowVectors
 from petoolkit.selector.selector_files import FittedSelector
 
 _MOST_ROWS = 4_000
-_MOST_REQUESTS = 1_000  # of which it learns which tools do a job
+_MOST_REQUESTS = 1_000  # of which it learns which tools do a job, and which sentences state a need
 _FOLDS = 4
 # Names decide alike however a request is worded, which short fits keep; what is read of sentences takes longer ones.
 _SHORT: dict[str, Any] = {"epochs": 8, "dropped": 0.3}
@@ -111,7 +111,7 @@ def fit_selector(
     read_requests = [read_row(row) for row in requests]
     with step(f"Reading {len(shown):,} rows"):
         texts = {text for reading in readings for text in reading.texts(options.descriptions)}
-        texts |= {text for reading in read_requests for text in reading.texts(descriptions=False)}
+        texts |= {text for reading in read_requests for text in reading.texts()}
         known = vectors.of(texts, "texts of rows")
         cases = [job_case(row, reading, known) for row, reading in zip(requests, read_requests, strict=True)]
     right = [
@@ -132,14 +132,14 @@ def fit_selector(
                 for tool in shown[number]["candidate_tools"]
                 if tool["tool_name"] in shown[number]["same_function_tools"]
             }
-            known_cases = [case for row, case in zip(requests, cases, strict=True) if fold_of(row) != fold]
-            jobs = fit_job_reader(known_cases, options.seed)
-            reader = _reader(shown, readings, outer, known, held, options)
+            asked = [number for number, row in enumerate(requests) if fold_of(row) != fold]
+            jobs = fit_job_reader([cases[number] for number in asked], options.seed)
+            reader = _reader(shown, readings, outer, [requests[number] for number in asked], known, held, options)
             for number in inner:
                 evidence[number] = evidence_of(readings[number], known, names, jobs, reader)
     with step(f"Learning to read providers, part {_FOLDS + 1} of {_FOLDS + 1}"):
         jobs = fit_job_reader(cases, options.seed)
-        reader = _reader(shown, readings, range(len(shown)), known, frozenset(), options)
+        reader = _reader(shown, readings, range(len(shown)), requests, known, frozenset(), options)
     columns = slices(names)
     weighed = chosen_evidence(options.construction, is_described)
 
@@ -177,6 +177,7 @@ def _reader(
     rows: Sequence[dict[str, Any]],
     readings: Sequence[RowReading],
     numbers: Sequence[int],
+    requests: Sequence[dict[str, Any]],
     vectors: dict[str, np.ndarray],
     without: Collection[tuple[str, ...]],
     options: FitOptions,
@@ -184,7 +185,7 @@ def _reader(
     if not options.descriptions:
         return None
     of_rows, of_readings = [rows[n] for n in numbers], [readings[n] for n in numbers]
-    return fit_attribute_reader(of_rows, of_readings, vectors, without, options.seed)
+    return fit_attribute_reader(of_rows, of_readings, requests, vectors, without, options.seed)
 
 
 def _sample(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:

@@ -20,34 +20,35 @@ _RATE = 0.1
 
 def fit_trait_head(
     rows: Sequence[dict[str, Any]],
-    matrix: np.ndarray,
-    numbers: Mapping[str, int],
+    vectors: Mapping[str, np.ndarray],
     without: Providers = frozenset(),
     seed: int = 0,
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """The traits, and the weights and biases of a softmax regression on sentences.
 
-    Each sentence says one trait, or none; a description says what its sentences say together; and a need is one of
-    the traits that it can be.
+    Each sentence says one trait, or none; a description says what its sentences say together; a need is one of the
+    traits that it can be; and what else requests say is none, so that only a stated need counts as one.
 
     Half of a sentence's numbers are left out at each step: there are few descriptions for each trait.
 
     Args:
         rows: of training.
-        matrix, numbers: vectors of sentences, and the number of each sentence's.
+        vectors: by text.
         without: providers that are not looked at.
         seed: of the order.
     """
     import torch
 
     labelled, needs = _labelled(rows, without), _needs(rows)
+    plain = _sentences_without_need(rows) - needs.keys()
     traits = tuple(sorted({trait for found in labelled.values() for trait in found}))
     described = [(text, labelled[text], False) for text in sorted(labelled) if sentences_of(text)]
     described += [(text, needs[text], True) for text in sorted(needs)]
-    texts = sorted({sentence for text, _, _ in described for sentence in sentences_of(text)})
+    described += [(text, frozenset(), False) for text in sorted(plain)]
     if not traits:
-        return traits, np.zeros((matrix.shape[1] + WORDS, 0)), np.zeros(0)
-    values = np.stack([np.concatenate([matrix[numbers[text]], words_of(text)]) for text in texts]).astype(np.float32)
+        return traits, np.zeros((len(next(iter(vectors.values()))) + WORDS, 0)), np.zeros(0)
+    texts = sorted({sentence for text, _, _ in described for sentence in sentences_of(text)})
+    values = np.stack([np.concatenate([vectors[text], words_of(text)]) for text in texts]).astype(np.float32)
     mean = values.mean(axis=0)
     head = torch.zeros(values.shape[1], 1 + len(traits), requires_grad=True)  # the first column is of no trait
     bias = torch.zeros(1 + len(traits), requires_grad=True)
@@ -111,6 +112,11 @@ def _needs(rows: Sequence[dict[str, Any]]) -> dict[str, frozenset[str]]:
         own = frozenset(right - {trait for name in rivals for trait in shown.get(name, ())})
         found[sentences[-1]] = found.get(sentences[-1], own) & own
     return {text: traits for text, traits in found.items() if traits}
+
+
+def _sentences_without_need(rows: Sequence[dict[str, Any]]) -> set[str]:
+    """The sentences of requests that state no need."""
+    return {text for row in rows if row["kind"] != KINDS[1] for text in sentences_of(row["instruction"])}
 
 
 def step(loss: Any, optimiser: Any) -> None:
