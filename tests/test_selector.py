@@ -5,7 +5,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from selector_rows import SETTINGS_HERE, WAYS, WordVectors, call, candidate, made_row, made_rows, with_need
+from selector_rows import NEEDS, SETTINGS_HERE, WAYS, WordVectors, call, candidate, made_row, made_rows, with_need
 
 from petoolbench import InputError
 from petoolkit.selector import fit_attribute_reader, fit_choice_model, fit_trait_head
@@ -122,6 +122,10 @@ def test_reasons_name_the_calls_and_traits_that_spoke_for_a_tool(selector):
     told = [reason for reason in best.reasons if reason.evidence == "traits"]
     assert told and told[0].calls == (1,) and told[0].traits == ("free",)
     assert all(reason.text == EVIDENCE[reason.evidence].description for reason in best.reasons)
+    needed = selector.choose(f"the weather forecast city. {NEEDS['eu_hosted']}", history, tools)[0]
+    assert needed.tool_name == "<Weather>.<B>.<f>"
+    asked = [reason for reason in needed.reasons if reason.evidence == "needed traits"]
+    assert asked and asked[0].traits == ("eu_hosted",) and asked[0].calls == ()
 
 
 def test_held_out_rows_are_of_functions_that_it_was_not_fitted_on(fit):

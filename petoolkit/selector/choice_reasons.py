@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,7 +25,8 @@ class Reason:
         text: what it says, in words.
         weight: how much it adds to the candidate's utility, beside the mean of the row.
         calls: numbers of the past calls behind it, the strongest first.
-        traits: what the candidate's provider and these calls' have in common, as far as labels are known.
+        traits: what the candidate's provider has in common with these calls', or with what the request asks for, as
+            far as labels are known.
         sentences: of the candidate's provider that are near to those calls'.
     """
 
@@ -34,6 +36,14 @@ class Reason:
     calls: tuple[int, ...] = ()
     traits: tuple[str, ...] = ()
     sentences: tuple[str, ...] = ()
+
+
+class _Traits(NamedTuple):
+    """Probabilities of each trait: (candidates, traits), (calls, traits) and, of what is asked for, (traits,)."""
+
+    own: np.ndarray
+    called: np.ndarray
+    asked: np.ndarray
 
 
 def reasons_of(
@@ -53,7 +63,11 @@ def reasons_of(
         weights[name] = utilities - choice.utilities(without).mean(axis=0)
     reads = any(EVIDENCE[name].with_descriptions for name in fitted.evidence)
     near = nearest_sentences(reading, vectors) if reads else None
-    said = fitted.reader.sayings(reading, vectors) if fitted.reader and fitted.reader.traits else None
+    reader = fitted.reader
+    said = None
+    if reader and reader.traits:
+        asked = reader.traits_of(reading.instruction_sentences, vectors)
+        said = _Traits(*reader.sayings(reading, vectors), asked)
     found = []
     for number in range(len(reading.candidates)):
         strongest = sorted(weights, key=lambda name: -weights[name][number])[:_MOST_REASONS]
@@ -73,12 +87,13 @@ def _reason(
     number: int,
     reading: RowReading,
     near: np.ndarray | None,
-    said: tuple[np.ndarray, np.ndarray] | None,
+    said: _Traits | None,
     fitted: FittedSelector,
 ) -> Reason:
     one = reading.candidates[number]
     liked = [call for call in reading.calls if LIKINGS[call.liking] in ("liked", "middle")]
-    traits: tuple[str, ...] = ()
+    calls: list[int] = []
+    shared = np.zeros(0)  # probabilities of traits that spoke for it
     sentences: tuple[str, ...] = ()
     if name == "tool":
         calls = [call.number for call in liked if call.tool_name == one.tool["tool_name"]]
@@ -89,14 +104,15 @@ def _reason(
     elif name in ("traits", "projection", "sentences", "attribute words"):
         likeness = near[number] if near is not None else np.zeros(len(reading.calls))
         if name == "traits" and said is not None:
-            shared = said[0][number][None] * said[1]
-            likeness = shared.sum(axis=1)
+            likeness = (said.own[number] * said.called).sum(axis=1)
         calls = sorted((call.number for call in liked), key=lambda index: -likeness[index])
         calls = [index for index in calls if likeness[index] > _LEAST_SHARE]
-        if said is not None and fitted.reader and calls:
-            together = (said[0][number][None] * said[1][calls]).max(axis=0)
-            traits = tuple(fitted.reader.traits[t] for t in np.argsort(-together) if together[t] > _LEAST_SHARE)
+        if said is not None and calls:
+            shared = (said.own[number] * said.called[calls]).max(axis=0)
         sentences = one.sentences
-    else:
-        calls = []
+    elif name == "needed traits" and said is not None:
+        shared = said.own[number] * said.asked
+        sentences = one.sentences
+    known = fitted.reader.traits if fitted.reader else ()
+    traits = tuple(known[trait] for trait in np.argsort(-shared) if shared[trait] > _LEAST_SHARE)
     return Reason(name, EVIDENCE[name].description, weight, tuple(calls[:_MOST_CALLS]), traits, sentences)

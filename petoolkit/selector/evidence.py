@@ -114,7 +114,7 @@ EVIDENCE: dict[str, Evidence] = {
             "traits", "learned: it has traits of liked providers", 12, read=lambda reader: reader.trait_evidence
         ),
         _read_of_descriptions(
-            "needed traits", "learned: it has a needed trait", 2, read=lambda reader: reader.need_evidence
+            "needed traits", "learned: it has what the request asks for", 2, read=lambda reader: reader.need_evidence
         ),
         Evidence(
             "twins",
