@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from begun_again import begun_again, processes, wait_for_parts
 from machine import heading
 
 from petoolkit.text import markdown_table
@@ -116,7 +117,7 @@ class Trials:
                 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
                 other = cluster.add_node(num_cpus=1)
                 process = self.begin(name, "--engine", "ray", "--address", cluster.address)
-                parts = self.wait_for_parts(name, process)
+                parts = wait_for_parts(self._run(name), process)
                 raylet = other.all_processes["raylet"][0].process.pid
                 killed = kill([raylet, *children(raylet)])
                 code = process.wait(timeout=600)
@@ -137,46 +138,18 @@ class Trials:
     def _ended_by(self, sent: signal.Signals, name: str) -> list[Any]:
         started = time.perf_counter()
         with Cpu() as cpu:
-            process = self.begin(name, "--engine", "ray", "--workers", "2")
-            self.wait_for_parts(name, process)
-            process.send_signal(sent)
-            signalled = time.perf_counter()
-            code = process.wait(timeout=60)
-            ended_after = time.perf_counter() - signalled
-            wait_until(lambda: len(processes()) == 1, 120)
-            parts, finished = self.parts_done(name), self.finished(name)
-            again = self.begin(name, "--engine", "ray", "--workers", "2")
-            is_kept = True
-            while again.poll() is None:
-                found = self.finished(name)
-                is_kept &= not found or found.startswith(finished)
-                time.sleep(0.02)
+            ended = begun_again(lambda: self.begin(name, "--engine", "ray", "--workers", "2"), self._run(name), sent)
         note = (
-            f"ended with {code} after {ended_after:.1f} s, behind part {parts} of the export; begun again, it ended "
-            f"with {again.returncode} and {'kept' if is_kept else 'LOST'} these parts"
+            f"ended with {ended.code} after {ended.seconds:.1f} s, behind part {ended.parts} of the export; begun again, "
+            f"it ended with {ended.code_again} and {'kept' if ended.keeps_parts else 'LOST'} these parts"
         )
         return self.line(name, time.perf_counter() - started, cpu.seconds, note)
 
+    def _run(self, name: str) -> Path:
+        return self._folder / name / "run"
+
     def begin(self, name: str, *options: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(self.command(name, *options), cwd=ROOT, stderr=subprocess.DEVNULL)
-
-    def wait_for_parts(self, name: str, process: "subprocess.Popen[bytes]") -> int:
-        """Wait until the export has two parts, and return their number."""
-        wait_until(lambda: self.parts_done(name) >= 2 or process.poll() is not None, 600)
-        if process.poll() is not None:
-            sys.exit(f"{name} ended too early; take more --users")
-        return self.parts_done(name)
-
-    def finished(self, name: str) -> bytes:
-        """The whole lines of the export's journal: its key, and each finished part; empty if there is none."""
-        journal = self._folder / name / "run" / ".export.jsonl.parts"
-        try:
-            return b"".join(line for line in journal.read_bytes().splitlines(keepends=True) if line.endswith(b"\n"))
-        except FileNotFoundError:  # not begun, or complete
-            return b""
-
-    def parts_done(self, name: str) -> int:
-        return max(0, self.finished(name).count(b"\n") - 1)
 
 
 KINDS_OF_TRIALS = {"engines": Trials.engines, "node": Trials.node_killed, "command": Trials.command_ended}
@@ -211,19 +184,6 @@ class Cpu:
                     self._by_process[process, fields[19]] = (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def processes() -> list[int]:
-    """Ids of all processes in this network namespace."""
-    own = os.readlink("/proc/self/ns/net")
-    found = []
-    for folder in Path("/proc").iterdir():
-        try:
-            if folder.name.isdigit() and os.readlink(folder / "ns" / "net") == own:
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
-
-
 def children(process: int) -> list[int]:
     listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True).stdout
     return [int(one) for one in listed.split()]
@@ -234,14 +194,6 @@ def kill(ids: list[int]) -> int:
     for one in ids:
         os.kill(one, signal.SIGKILL)
     return len(ids)
-
-
-def wait_until(is_so: Any, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            sys.exit("waited too long")
-        time.sleep(0.02)
 
 
 def hashes(folder: Path) -> dict[str, str]:

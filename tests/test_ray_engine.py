@@ -5,6 +5,7 @@ Each test is a script that runs there; what it prints is compared.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -39,15 +40,15 @@ def in_loopback():
     if why := why_not():
         pytest.skip(why)
 
-    def run(*command, **environment):
+    def run(*command, timeout=300, **environment):
         given = {
             **os.environ,
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "benchmarks"))),
             "RAY_USAGE_STATS_ENABLED": "0",
             **environment,
         }
         return subprocess.run(
-            [*IN_LOOPBACK, sys.executable, *map(str, command)], env=given, capture_output=True, text=True, timeout=300
+            [*IN_LOOPBACK, sys.executable, *map(str, command)], env=given, capture_output=True, text=True, timeout=timeout
         )
 
     return run
@@ -142,6 +143,35 @@ def test_a_build_and_an_evaluation_have_the_results_of_one_process(in_loopback, 
     replies, scores = evaluate("results-here")
     assert len(replies) > 64 and scores["best_rule"]
     assert (replies, scores) == evaluate("results-ray", *ray)
+
+
+@pytest.mark.slow
+def test_a_killed_command_goes_on_behind_its_finished_parts(in_loopback, tmp_path):
+    script = f"""
+        import hashlib, json, signal, subprocess, sys
+        from dataclasses import asdict
+        from pathlib import Path
+        from begun_again import begun_again
+
+        def begin(name, *options):
+            command = [sys.executable, "-m", "petoolbench_cli", "build", "--recipe", "embedded", "--users", "600"]
+            folders = ["--run", f"{{name}}/run", "--dataset", f"{{name}}/dataset"]
+            return subprocess.Popen([*command, *folders, *options], cwd=sys.argv[1])
+
+        def hashes(name):
+            folder = Path(sys.argv[1], name)
+            files = [file for file in folder.rglob("*") if file.suffix in (".jsonl", ".parquet", ".arrow", ".npy")]
+            return {{str(one.relative_to(folder)): hashlib.sha256(one.read_bytes()).hexdigest() for one in files}}
+
+        assert begin("here").wait() == 0
+        ray = "--engine", "ray", "--workers", "2"
+        found = begun_again(lambda: begin("ray", *ray), Path(sys.argv[1], "ray", "run"), signal.SIGKILL)
+        print("{OUT}" + json.dumps([asdict(found), hashes("here"), hashes("ray")]))
+    """
+    found, here, ray = printed(in_loopback("-c", textwrap.dedent(script), tmp_path, timeout=900))
+    assert found["code"] == -signal.SIGKILL and found["parts"] >= 2
+    assert found["code_again"] == 0 and found["keeps_parts"]
+    assert here == ray
 
 
 @pytest.mark.slow
