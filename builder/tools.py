@@ -35,6 +35,7 @@ class Tools:
         self.names = list(self.index)
         self.encoder = encoder
         self._eps = eps
+        self._outlines: dict[int, dict] = {}
         self._near_of: dict[int, np.ndarray] = {}
         self._nearest_attributes: dict[str, np.ndarray] = {}
         self._documents: dict[str, GridVectors] = {}
@@ -48,7 +49,7 @@ class Tools:
     def __getstate__(self) -> dict[str, Any]:
         """For other processes, the vectors are made here, once."""
         assert self.functionality is not None
-        return {key: value for key, value in vars(self).items() if key != "outlines"}
+        return {**vars(self), "_outlines": {}}
 
     def column(self, name: str) -> list:
         """A short column of all tools: a name, a category, what it does."""
@@ -61,18 +62,17 @@ class Tools:
         """The provider of each tool: its category and its name there."""
         return list(zip(self.column("category"), self.column("provider"), strict=True))
 
-    @cached_property
-    def outlines(self) -> Sequence[dict]:
-        """The tools in order, all of them decoded: of a file, what makes them alike, without longer texts."""
+    def outline(self, row: int) -> dict:
+        """A tool by its row number: of a file, what makes it like others, without longer texts."""
         if not isinstance(self._by_name, ToolTable):
-            return self.rows
-        return [
-            {
+            return self.rows[row]
+        if row not in self._outlines:
+            tool = self.rows[row]
+            self._outlines[row] = {
                 **{key: tool[key] for key in _OUTLINED},
                 **{kind: [{key: one[key] for key in _OF_PARAMETER} for one in tool[kind]] for kind in PARAMETER_KINDS},
             }
-            for tool in self.rows
-        ]
+        return self._outlines[row]
 
     @cached_property
     def functionality_texts(self) -> list[str]:

@@ -55,7 +55,7 @@ class Store:
     def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """The stored values of these keys; a key without a value is left out."""
         select = "SELECT key, value FROM kept WHERE key = ?"
-        found = (self._database.execute(select, (key,)).fetchone() for key in keys)
+        found = (self._database.execute(select, (key,)).fetchone() for key in sorted(keys))  # as they lie on the disk
         return dict(row for row in found if row)
 
     def __len__(self) -> int:

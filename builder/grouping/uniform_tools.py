@@ -74,7 +74,7 @@ def uniform_groups(
     Yields:
         The tools of each group, in order of their names.
     """
-    parts = [[tools.outlines[row] for row in cluster]]
+    parts = [[tools.outline(row) for row in cluster]]
     counted = Counter[str]() if counts is None else counts
     for asks, rule in split_rules(tools, settings).items():
         if counts is None:

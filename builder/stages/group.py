@@ -1,8 +1,6 @@
 """Stage 3, group: tools that do the same job (paper, section 3.2.2, "Tool Classification")."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,15 +9,10 @@ from petoolkit.console import make_console
 from petoolkit.engines.engine import HERE, Engine
 from petoolkit.exact_products import distance_sums, distances
 
+from ..grouping.cluster_contents import contents
 from ..grouping.readable_texts import MULTILINGUAL_MODEL, is_readable
-from ..grouping.tool_clusters import Cluster, ToolClusters
-from ..grouping.uniform_tools import (
-    Members,
-    parameter_types,
-    providers_in,
-    split_rules,
-    uniform_groups,
-)
+from ..grouping.tool_clusters import ToolClusters
+from ..grouping.uniform_tools import Members
 from ..stage_notes import Notes
 from ..tools import Tools
 
@@ -74,16 +67,13 @@ def group(
     asked_for = ~np.array(tools.column("background"), bool)
     largest = max([settings.eps, *settings.sweep])
     clusters = ToolClusters(tools, largest, settings.min_samples, known & asked_for, engine)
-    figures = _FiguresOfClusters(tools, settings, has_attributes)
-    notes.extra["sweep"] = [
-        {"eps": eps, **figures.of(clusters.at(eps))} for eps in sorted({settings.eps, *settings.sweep})
-    ]
-    of_eps = clusters.at(settings.eps)
-    notes.extra["rules"] = rules = spanning_after_each_rule(tools, of_eps, settings)
-
-    groups = [g for c in of_eps for g in uniform_groups(tools, c, settings, has_attributes, notes.counts)]
+    at_eps = {eps: clusters.at(eps) for eps in sorted({settings.eps, *settings.sweep})}
+    found = contents(tools, at_eps, settings, has_attributes, engine)
+    notes.extra["sweep"], notes.extra["rules"] = found.sweep, found.rules
+    notes.counts.update(found.counts)
+    groups = [[tools.outline(row) for row in rows] for rows in found.groups]
     if not groups:
-        raise NoGroup(_why_none(tools, settings, rules))
+        raise NoGroup(_why_none(tools, settings, found.rules))
     notes.counts["groups"] = len(groups)
     notes.counts["tools in groups"] = sum(map(len, groups))
     return group_rows(tools, groups)
@@ -93,22 +83,6 @@ def group_rows(tools: Tools, groups: list[Members]) -> list[dict]:
     """Rows of this stage, in order of category and first tool."""
     groups = sorted(groups, key=lambda members: (members[0]["category"], members[0]["tool_name"]))
     return [_row(tools, number, members) for number, members in enumerate(groups, start=1)]
-
-
-def spanning_after_each_rule(tools: Tools, clusters: list[Cluster], settings: "GroupSettings") -> dict[str, int]:
-    """How many clusters have tools of two or more providers, and how many have such a part after each rule."""
-    spanning = _with_spanning_parts([[tools.outlines[row] for row in cluster]] for cluster in clusters)
-    counts = {"clusters of two or more providers": len(spanning)}
-    for asks, rule in split_rules(tools, settings).items():
-        spanning = _with_spanning_parts([kept for part in parts for kept in rule(part)] for parts in spanning)
-        counts[asks] = len(spanning)
-    return counts
-
-
-def _with_spanning_parts(clusters: Iterable[list[Members]]) -> list[list[Members]]:
-    """The parts of each cluster that have tools of two or more providers, of the clusters that have such parts."""
-    spanning = ([part for part in parts if providers_in(part) >= 2] for parts in clusters)
-    return [parts for parts in spanning if parts]
 
 
 def _why_none(tools: Tools, settings: "GroupSettings", rules: dict[str, int]) -> str:
@@ -148,41 +122,3 @@ def _row(tools: Tools, number: int, members: list[dict]) -> dict:
         "functionality": members[int(np.argmin(distance_sums(vectors)))]["functionality"],
         "largest_distance": round(float(distances(vectors, vectors).max()), 4),
     }
-
-
-class _FiguresOfClusters:
-    """What a sweep reports of the clusters at an eps; a cluster that several eps have is counted once."""
-
-    def __init__(self, tools: Tools, settings: "GroupSettings", has_attributes: bool):
-        self._tools, self._settings, self._has_attributes = tools, settings, has_attributes
-        self._counted: dict[tuple[int, ...], Counter[str]] = {}
-
-    def of(self, clusters: list[Cluster]) -> dict[str, float]:
-        """Numbers of clusters, tools and groups, and how pure the clusters are."""
-        total: Counter[str] = Counter()
-        for cluster in clusters:
-            total.update(self._counts(tuple(cluster)))
-        clustered = total["tools"]
-        return {
-            "clusters": len(clusters),
-            "clustered": clustered,
-            "largest": max(map(len, clusters), default=0),
-            **{f"purity_{what}": round(total[what] / clustered, 3) if clustered else 0.0 for what in _PURE_IN},
-            "groups": total["groups"],
-            "kept": total["kept"],
-        }
-
-    def _counts(self, cluster: tuple[int, ...]) -> Counter[str]:
-        if cluster not in self._counted:
-            outlines = [self._tools.outlines[row] for row in cluster]
-            groups = list(uniform_groups(self._tools, cluster, self._settings, self._has_attributes))
-            self._counted[cluster] = Counter(tools=len(cluster), groups=len(groups), kept=sum(map(len, groups)))
-            for what, value_of in _PURE_IN.items():  # how many agree with most of their cluster
-                self._counted[cluster][what] = Counter(map(value_of, outlines)).most_common(1)[0][1]
-        return self._counted[cluster]
-
-
-_PURE_IN: dict[str, Callable[[dict], Any]] = {
-    "category": lambda tool: tool["category"],
-    "parameters": parameter_types,
-}

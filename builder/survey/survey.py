@@ -17,13 +17,14 @@ from ..authors.offline_functions import function_phrase
 from ..catalogue.catalogue_files import catalogue_files, named_documents, read_catalogue
 from ..catalogue.catalogue_settings import CatalogueSettings
 from ..catalogue.tool_document import ToolDocument
+from ..grouping.cluster_contents import spanning_after_each_rule
 from ..grouping.readable_texts import is_readable, main_script
 from ..grouping.tool_clusters import ToolClusters
 from ..grouping.uniform_tools import UNIFORM, uniform_groups
 from ..recipe import CollectSettings, GroupSettings
 from ..stage_notes import Notes
 from ..stages.collect import collect
-from ..stages.group import group_rows, spanning_after_each_rule
+from ..stages.group import group_rows
 from ..tools import Tools
 
 _MAX_DESCRIPTION = CollectSettings().max_description  # as builds cut descriptions unless told otherwise
