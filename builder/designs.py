@@ -19,6 +19,7 @@ from .stage_arguments import (
     Made,
     NotesOfStage,
     RowsOf,
+    SpareUsers,
 )
 from .stage_parts import InParts
 from .stages.block_export import block_export
@@ -118,6 +119,7 @@ _CONTROLLED = (
             "candidates": FromRecipe("candidates", only=("number", "same_function", "retrieved")),
             "export": FromRecipe("export", only=("split", "test_share")),
             "users": DrawnUsers(),
+            "spare": SpareUsers(),
             "seed": _SEED,
             "notes": _NOTES,
             "engine": EngineOfBuild(),

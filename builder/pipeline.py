@@ -133,7 +133,7 @@ def _draw_users(materials: Materials) -> None:
     while True:
         for name in design.drawing:
             _do(design.stages[name], materials)
-        drawn, accepted = materials.drawn, design.accepted_users(run)
+        drawn, accepted = materials.drawn + materials.spare, design.accepted_users(run)
         if accepted >= recipe.users:
             return
         if drawn >= recipe.users * _MOST_DRAWN:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from .authors.author import Author
 
+_SPARE = 0.07  # of the users asked for; rules reject fewer
 EMBEDDING = "embedding"  # the heading under which texts that an endpoint embeds are counted
 
 
@@ -56,6 +57,17 @@ class Materials:
         self._made: dict[int, tuple[str, Any]] = {}
         self._authors: dict[str, tuple[str, Any]] = {}
         self.vectors: dict[str, dict[str, Any]] = {}  # what is known of the run's files of vectors, by name
+
+    @property
+    def spare(self) -> int:
+        """How many users to draw beside `drawn`, so that a second round is seldom needed for those that are rejected.
+
+        None where a model would be asked about them, nor by the paper's design, whose rows depend on all users drawn.
+        """
+        is_first_round = self.drawn == self.recipe.users
+        if not is_first_round or self.recipe.asks_a_model or self.recipe.design != "controlled":
+            return 0
+        return round(self.drawn * _SPARE)
 
     @cached_property
     def _endpoint(self) -> "Endpoint":
@@ -221,6 +233,18 @@ class DrawnUsers(Argument):
     def value(self, materials: Materials, notes: Notes) -> Any:
         """See `Argument`."""
         return materials.drawn
+
+
+class SpareUsers(Argument):
+    """The number of users to draw beside these, if there are as many."""
+
+    def key(self, materials: Materials) -> Any:
+        """See `Argument`."""
+        return materials.spare
+
+    def value(self, materials: Materials, notes: Notes) -> Any:
+        """See `Argument`."""
+        return materials.spare
 
 
 class AuthorOf(Argument):

@@ -60,6 +60,7 @@ def blocks(
     seed: int,
     notes: Notes,
     engine: Engine = HERE,
+    spare: int = 0,
 ) -> Iterator[dict]:
     """Draw blocks, one of each group in turn, until they have enough users.
 
@@ -67,6 +68,7 @@ def blocks(
     Args:
         notes: its counts get the blocks that should have a row without a preference, and have none.
         engine: draws parts of a round.
+        spare: how many more users to draw, if there are blocks for them.
 
     Output columns:
         block_id, split, group_id, category, functionality (str)
@@ -105,7 +107,7 @@ def blocks(
                 is_exhausted |= drawn == drawn_before and (ended + 1) % _WITHOUT_PARAMETERS_EVERY == 0
                 drawn_before = drawn
             last_round = task.round_number
-            if is_exhausted or drawn >= users:
+            if is_exhausted or drawn >= users + spare:
                 break
             if isinstance(block, Refusal):
                 reasons[block] += 1
