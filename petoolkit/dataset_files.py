@@ -49,9 +49,9 @@ def batches_in(parquet: pq.ParquetFile, rows: int, skipped: int = 0) -> Iterator
             skipped -= min(skipped, len(batch))
 
 
-def batches_of(rows: Iterable[dict], schema: pa.Schema) -> list[pa.RecordBatch]:
+def batches_of(rows: Iterable[dict], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Rows as tables of some rows each."""
-    return [pa.RecordBatch.from_pylist(part, schema) for part in in_chunks(rows, ROWS_AT_ONCE)]
+    return (pa.RecordBatch.from_pylist(part, schema) for part in in_chunks(rows, ROWS_AT_ONCE))
 
 
 def _in_one_piece(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
@@ -76,13 +76,17 @@ class SplitWriter:
     Args:
         path: of the file.
         features: the types of its columns.
+        rows_of_group: rows of each row group but the last.
         one_page: whether a column of a row group is one page, which suits long texts that repeat from row to row.
     """
 
-    def __init__(self, path: Path, features: "datasets.Features", one_page: bool = False):
+    def __init__(
+        self, path: Path, features: "datasets.Features", rows_of_group: int = _ROWS_OF_GROUP, one_page: bool = False
+    ):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._schema = schema_of(features)
         self._written = WrittenSplit(path)
+        self._rows_of_group = rows_of_group
         pages = {"data_page_size": _PAGE_BYTES, "use_dictionary": False} if one_page else {}
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", compression_level=9, **pages)
         self._batches: list[pa.RecordBatch] = []  # of the next row group
@@ -92,29 +96,27 @@ class SplitWriter:
     def add(self, batch: pa.RecordBatch) -> None:
         """Add rows; so many make a row group, however many are added at once."""
         while len(batch):
-            part = batch.slice(0, _ROWS_OF_GROUP - self._rows)
+            part = batch.slice(0, self._rows_of_group - self._rows)
             batch = batch.slice(len(part))
             self._batches.append(part)
             self._rows += len(part)
-            if self._rows == _ROWS_OF_GROUP:
-                self._end_group()
+            if self._rows == self._rows_of_group:
+                self.end_group()
 
-    def _end_group(self) -> None:
-        if self._batches:
-            self.write_group(self._batches)
-            self._rows = 0
-
-    def write_group(self, batches: list[pa.RecordBatch]) -> None:
-        """Add batches as one row group, and empty the list."""
+    def end_group(self) -> None:
+        """Make a row group of the rows that wait for more; does not wait until it is written."""
+        if not self._batches:
+            return
         self._finish_group()  # what it takes is free before the batches become one
-        table = _in_one_piece(batches, self._schema)
+        table = _in_one_piece(self._batches, self._schema)
+        self._rows = 0
         self._being_written = _compressing().submit(self._writer.write_table, table)
         self._written.num_examples += table.num_rows
         self._written.num_bytes += table.nbytes
 
     def close(self) -> WrittenSplit:
         """Finish the file."""
-        self._end_group()
+        self.end_group()
         self._finish_group()
         self._writer.close()
         return self._written

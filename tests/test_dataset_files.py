@@ -30,7 +30,7 @@ def test_the_same_row_groups_however_many_rows_come_at_once(tmp_path):
 
 
 def test_rows_become_tables_of_some_rows_each():
-    batches = batches_of(iter(ROWS), schema_of(FEATURES))
+    batches = list(batches_of(iter(ROWS), schema_of(FEATURES)))
     assert len(batches) > 20
     assert pa.Table.from_batches(batches).combine_chunks() == pa.Table.from_pylist(ROWS, schema_of(FEATURES))
 

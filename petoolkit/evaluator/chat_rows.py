@@ -23,7 +23,8 @@ from petoolkit.evaluator.models.native_tools import NativeTools
 if TYPE_CHECKING:
     import datasets
 
-_ROWS_AT_ONCE = 2_000  # a row group: users of a block share most of a prompt, which is compressed away within one
+_ROWS_OF_GROUP = 2_000  # users of a block share most of a prompt, which is compressed away within a row group
+_ROWS_OF_PART = 1_000
 _ROWS_READ = 50
 
 
@@ -103,40 +104,47 @@ def write_chat(folder: Path, beside: Path | None = None, engine: Engine = HERE) 
     Args:
         folder: with the rows of the settings.
         beside: the folder to write into, if it is another one.
-        engine: renders row groups.
+        engine: renders the rows.
 
     Returns:
         The files, by split.
     """
-    features, written = chat_features(), {}
+    lengths = {
+        split: [pq.read_metadata(file).num_rows if file.is_file() else 0 for file in _files(folder, split)]
+        for split in SPLITS
+    }
+    writers: dict[str, SplitWriter] = {}
+    for split, batches in _rendered(folder, lengths, engine):
+        if split not in writers:
+            for other in writers.values():  # their last rows are compressed while these are rendered
+                other.end_group()
+            path = split_file(beside or folder, CHAT, split)
+            writers[split] = SplitWriter(path, chat_features(), _ROWS_OF_GROUP, one_page=True)
+        for batch in batches:
+            writers[split].add(batch)
+    return {split: writers[split].close() for split in SPLITS if split in writers}
+
+
+def _rendered(
+    folder: Path, lengths: dict[str, list[int]], engine: Engine
+) -> Iterator[tuple[str, list[pa.RecordBatch]]]:
+    """All rows, some at a time, with their split."""
+    equal = [split for split in SPLITS if any(lengths[split]) and len(set(lengths[split])) == 1]
+    parts = [(split, start) for split in equal for start in range(0, sum(lengths[split]), _ROWS_OF_PART)]
+    for number, batches in engine.run(partial(_part, folder), parts):
+        yield parts[number][0], batches
     for split in SPLITS:
-        lengths = [pq.read_metadata(file).num_rows if file.is_file() else 0 for file in _files(folder, split)]
-        if not any(lengths):
-            continue
-        writer = SplitWriter(split_file(beside or folder, CHAT, split), features, one_page=True)
-        for group in _row_groups(folder, split, lengths, engine):
-            writer.write_group(group)
-        written[split] = writer.close()
-    return written
+        if split not in equal:  # where a row stands is known by reading all before it
+            rows = chat_rows(folder, split)
+            yield from ((split, [batch]) for batch in batches_of(rows, schema_of(chat_features())))
 
 
-def _row_groups(folder: Path, split: str, lengths: list[int], engine: Engine) -> Iterator[list[pa.RecordBatch]]:
-    starts = range(0, sum(lengths), _ROWS_AT_ONCE)
-    if len(set(lengths)) == 1:
-        yield from (group for _, group in engine.run(partial(_row_group, folder, split), starts))
-    else:  # where a row stands is known by reading all before it
-        rows = chat_rows(folder, split)
-        yield from (_batches(islice(rows, _ROWS_AT_ONCE)) for _ in starts)
-
-
-def _row_group(folder: Path, split: str, start: int) -> list[pa.RecordBatch]:
-    """The rows of `chat_rows` from a number on, where all settings have as many."""
+def _part(folder: Path, part: tuple[str, int]) -> list[pa.RecordBatch]:
+    """The rows of `chat_rows` of a split from a number on, where all settings have as many."""
+    split, start = part
     of_each, first = divmod(start, len(SETTINGS))
-    return _batches(islice(_chat_rows(folder, split, of_each), first, first + _ROWS_AT_ONCE))
-
-
-def _batches(rows: Iterable[dict]) -> list[pa.RecordBatch]:
-    return batches_of(rows, schema_of(chat_features()))
+    rows = islice(_chat_rows(folder, split, of_each), first, first + _ROWS_OF_PART)
+    return list(batches_of(rows, schema_of(chat_features())))
 
 
 def chat_agrees(folder: Path) -> bool:
