@@ -140,8 +140,8 @@ class Trials:
         with Cpu() as cpu:
             ended = begun_again(lambda: self.begin(name, "--engine", "ray", "--workers", "2"), self._run(name), sent)
         note = (
-            f"ended with {ended.code} after {ended.seconds:.1f} s, behind part {ended.parts} of the export; begun again, "
-            f"it ended with {ended.code_again} and {'kept' if ended.keeps_parts else 'LOST'} these parts"
+            f"ended with {ended.code} after {ended.seconds:.1f} s, behind part {ended.parts} of the export; begun "
+            f"again, it ended with {ended.code_again} and {'kept' if ended.keeps_parts else 'LOST'} these parts"
         )
         return self.line(name, time.perf_counter() - started, cpu.seconds, note)
 

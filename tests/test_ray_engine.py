@@ -48,7 +48,11 @@ def in_loopback():
             **environment,
         }
         return subprocess.run(
-            [*IN_LOOPBACK, sys.executable, *map(str, command)], env=given, capture_output=True, text=True, timeout=timeout
+            [*IN_LOOPBACK, sys.executable, *map(str, command)],
+            env=given,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
         )
 
     return run

@@ -22,14 +22,16 @@ class Popularity:
     """
 
     def __init__(self, rows: FittingRows):
+        self._may_offer = rows.may_offer
         self._tools: Counter[str] = Counter()
         self._providers: Counter[Provider] = Counter()
 
     def add(self, choices: Choices, first: int) -> None:
         """See `Learner`."""
         for name, provider in _golds(choices):
-            self._tools[name] += 1
-            self._providers[provider] += 1
+            if self._may_offer(provider):
+                self._tools[name] += 1
+                self._providers[provider] += 1
 
     def merge(self, other: "Popularity") -> None:
         """See `Learner`."""
@@ -106,6 +108,7 @@ class InstructionWords:
     """
 
     def __init__(self, rows: FittingRows):
+        self._may_offer = rows.may_offer
         self._chosen: dict[Provider, Counter[str]] = {}
         self._offered: dict[Provider, Counter[str]] = {}
 
@@ -114,6 +117,8 @@ class InstructionWords:
         for row, tools, providers in zip(choices.rows, choices.tools, choices.providers, strict=True):
             words = _words(row)
             for tool, provider in zip(tools, providers, strict=True):
+                if not self._may_offer(provider):
+                    continue
                 self._offered.setdefault(provider, Counter()).update(words)
                 if tool["tool_name"] == row["tool_call"]["tool_name"]:
                     self._chosen.setdefault(provider, Counter()).update(words)
@@ -149,6 +154,7 @@ class CoOccurrence:
     """
 
     def __init__(self, rows: FittingRows):
+        self._may_offer = rows.may_offer
         self._chosen: dict[Provider, Counter[tuple[Provider, float]]] = {}
 
     def add(self, choices: Choices, first: int) -> None:
@@ -157,7 +163,7 @@ class CoOccurrence:
             choices.rows, choices.tools, choices.providers, _past(choices), strict=True
         ):
             for tool, provider in zip(tools, providers, strict=True):
-                if tool["tool_name"] == row["tool_call"]["tool_name"]:
+                if tool["tool_name"] == row["tool_call"]["tool_name"] and self._may_offer(provider):
                     self._chosen.setdefault(provider, Counter()).update(past)
 
     def merge(self, other: "CoOccurrence") -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from petoolkit.audit.choices import Choices
+from petoolbench import ToolName
+from petoolkit.audit.choices import Choices, Provider
 
 Kind = Literal["shortcut", "blind reader", "reader", "oracle"]
 Needs = Literal["provider descriptions", "a taste"]
@@ -25,6 +27,14 @@ class FittingRows:
 
     number: int
     tools: frozenset[str]
+
+    @cached_property
+    def _providers(self) -> frozenset[Provider]:
+        return frozenset((name.category, name.provider) for name in map(ToolName.parse, self.tools))
+
+    def may_offer(self, provider: Provider) -> bool:
+        """Whether the rows to be solved may choose a tool of a provider; nobody asks what is learned of others."""
+        return len(provider) == 1 or provider in self._providers  # without a name, its description stands for it
 
 
 class Learner(Protocol):

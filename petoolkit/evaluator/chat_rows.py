@@ -5,7 +5,7 @@ not among them, so that the mean over these rows is the Tool Acc of the benchmar
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import chain, islice, zip_longest
 from pathlib import Path
