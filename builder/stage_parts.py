@@ -30,7 +30,7 @@ class InParts:
 
     rows: tuple[str, ...]
     key: str = ""
-    size: int = 200
+    size: int = 100
     counted_before: str | None = None
     count: Callable[[Mapping[str, Rows]], int] = lambda rows: 0
 

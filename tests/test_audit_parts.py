@@ -5,10 +5,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from rows import past_call, row
 
 from petoolbench import SETTINGS
 from petoolkit.audit.choices import Choices
+from petoolkit.audit.fitted_solvers import CoOccurrence, InstructionWords, Popularity
 from petoolkit.audit.solver import FittingRows
 from petoolkit.audit.split_overlap import SplitValues
 from petoolkit.audit.tree_solvers import Trees
@@ -53,3 +55,15 @@ def test_fitted_trees_are_read_without_what_fits_them(tmp_path):
     assert read.stdout.strip() == "False"
     again = pickle.loads((tmp_path / "trees").read_bytes())
     assert np.array_equal(*(np.concatenate(one.scores(Choices(rows))) for one in (trees, again)))
+
+
+@pytest.mark.parametrize("learner", [Popularity, InstructionWords, CoOccurrence])
+def test_only_providers_that_are_asked_about_are_learned_of(learner):
+    choices = Choices([row(f"u{number}", RATED, "Aerwyn", [past_call("Aerwyn", 1)]) for number in range(8)])
+    asked = [frozenset(["<Weather>.<Zephyr>.<Now>"]), frozenset(choices.rows[0]["same_function_tools"])]
+    learned = [learner(FittingRows(len(choices.rows), tools)) for tools in asked]
+    for one in learned:
+        one.add(choices, 0)
+        one.fit()
+    of_nobody, of_all = (np.concatenate(one.scores(choices)) for one in learned)
+    assert not of_nobody.any() and of_all.any()

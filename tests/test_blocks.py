@@ -221,7 +221,7 @@ def groups_of(tools):
     ]
 
 
-def drawn(tools, users=6, number=6, split="function", notes=None, **settings):
+def drawn(tools, users=6, number=6, split="function", notes=None, spare=0, **settings):
     """The accepted blocks."""
     made = tool_set(*tools)
     rows = blocks(
@@ -234,8 +234,16 @@ def drawn(tools, users=6, number=6, split="function", notes=None, **settings):
         users,
         seed=0,
         notes=Notes() if notes is None else notes,
+        spare=spare,
     )
     return [row for row in rows if not row["rejected"]]
+
+
+def test_spare_users_are_drawn_behind_the_others_as_far_as_there_are_blocks():
+    rows = drawn(catalogue(), blocks_per_group=2)
+    assert len(rows) == 2
+    assert drawn(catalogue(), spare=3, blocks_per_group=2)[:2] == rows
+    assert [len(drawn(catalogue(), spare=spare, blocks_per_group=2)) for spare in (3, 6, 100)] == [3, 4, 4]
 
 
 @pytest.mark.parametrize("attributes", ["catalogue", "assigned"])
