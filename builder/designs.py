@@ -90,7 +90,7 @@ _COMMON = (
         understand,
         {"tools": RowsOf("collect"), "author": AuthorOf("understand"), "seed": _SEED, "notes": _NOTES},
         lambda materials: materials.run.manifest("collect")["rows"],
-        InParts(("tools",), size=1_000),
+        InParts(("tools",), size=500),
     ),
     Stage(
         "group",

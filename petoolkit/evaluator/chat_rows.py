@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import datasets
 
 _ROWS_OF_GROUP = 2_000  # users of a block share most of a prompt, which is compressed away within a row group
-_ROWS_OF_PART = 1_000
+_ROWS_OF_PART = 500
 _ROWS_READ = 50
 
 
