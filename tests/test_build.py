@@ -19,7 +19,7 @@ from petoolkit.builder.authors import AUTHORS
 from petoolkit.builder.designs import DESIGNS
 from petoolkit.builder.pipeline import build
 from petoolkit.builder.recipe import load_recipe
-from petoolkit.builder.stage_arguments import FromRecipe
+from petoolkit.builder.stage_arguments import FromRecipe, Materials
 from petoolkit.builder.stage_code import source_files
 from petoolkit.builder.traits import TRAITS
 from rich.console import Console
@@ -109,6 +109,16 @@ def test_no_provider_of_the_test_splits_candidates_stands_in_training(built):
         for tool in [*row["candidate_tools"], *row["history"]]
     }
     assert held_out and shown and not held_out & shown
+
+
+@pytest.mark.parametrize(
+    ("given", "drawn", "spare"),
+    [({}, 200, 14), ({}, 230, 0), ({"author": "openai"}, 200, 0)],
+)
+def test_spare_users_are_drawn_in_the_first_round_if_rules_write(tmp_path, given, drawn, spare):
+    materials = Materials(recipe(users=200, **given), tmp_path, None, print)
+    materials.drawn = drawn
+    assert materials.spare == spare
 
 
 def test_other_kinds_of_rows_are_a_config_of_their_own(tmp_path, monkeypatch):
