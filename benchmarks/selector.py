@@ -148,6 +148,7 @@ def seeds(recipe: str, fitted_on: str, dataset: str, construction: bool) -> None
     vectors = RowVectors(checked.embedding_model)
     rows = [row for one in fitted_on.split(",") for row in training_rows(one)]
     asked = [row for row in load_split(dataset, "all", "test") if row["kind"] == KINDS[0]]
+    with_need = [row for row in selectivity_rows(dataset, "test") if row["kind"] == KINDS[1]]
     found = []
     for seed in range(_REPEATS):
         options = FitOptions(
@@ -156,7 +157,11 @@ def seeds(recipe: str, fitted_on: str, dataset: str, construction: bool) -> None
         began = time.process_time()
         fit = fit_selector(rows, options, vectors)
         seconds = time.process_time() - began
-        found.append(figures(asked, answers(Selector(fit.fitted, vectors), asked)))
+        selector = Selector(fit.fitted, vectors)
+        found.append(figures(asked, answers(selector, asked)))
+        if with_need:
+            of_needs = figures(with_need, answers(selector, with_need))
+            found[-1] |= {f"{KINDS[1]} rows: {name}": value for name, value in of_needs.items() if "Tool Acc" in name}
         print(f"seed {seed}: {seconds:.0f} s, Tool Acc {found[-1]['Tool Acc, all']:.1f}", file=sys.stderr, flush=True)
     show(found)
 
@@ -179,8 +184,12 @@ def own_build(name: str, folder: Path) -> str:
 
 def training_rows(dataset: str) -> list[dict]:
     """All training rows of a dataset."""
-    rows = list(load_split(dataset, "all", "train"))
-    return rows + (list(load_rows(dataset, SELECTIVITY, "train")) if SELECTIVITY in present_configs(dataset) else [])
+    return [*load_split(dataset, "all", "train"), *selectivity_rows(dataset, "train")]
+
+
+def selectivity_rows(dataset: str, split: str) -> list[dict]:
+    """The rows whose right tool is not that of the taste; none, if the dataset has none."""
+    return list(load_rows(dataset, SELECTIVITY, split)) if SELECTIVITY in present_configs(dataset) else []
 
 
 def curve(dataset: str, numbers: list[int]) -> None:

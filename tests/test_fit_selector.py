@@ -134,9 +134,9 @@ def test_a_pushed_selector_is_loaded_by_its_name_elsewhere(fitted, tmp_path):
 import json
 from petoolbench import Selector
 fitted = Selector.load("me/choice").fitted
-print(json.dumps([fitted.evidence, float(abs(fitted.choice.linear).sum()), sorted(fitted.filler)]))
+print(json.dumps([fitted.evidence, float(abs(fitted.choice.networks.linear).sum()), sorted(fitted.filler)]))
 """
         evidence, linear, filler = in_fresh_home(hub, tmp_path / "elsewhere", code)
     own = read_selector(str(folder))
     assert tuple(evidence) == own.evidence and filler == sorted(own.filler)
-    assert linear == float(abs(own.choice.linear).sum())
+    assert linear == float(abs(own.choice.networks.linear).sum())

@@ -3,6 +3,7 @@
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from selector_rows import NEEDS, SETTINGS_HERE, WAYS, WordVectors, call, candidate, made_row, made_rows, with_need
@@ -153,7 +154,7 @@ def damaged(record=None, weights=None, missing=None):
         (damaged(missing=WEIGHTS), r"does not hold a selector: selector\.safetensors is missing"),
         (damaged(record="{"), "selector.json"),
         (damaged(record="[1]"), "is not a selector's record"),
-        (damaged(record={"form": 7}), "a selector of form 7, and this version reads form 5"),
+        (damaged(record={"form": 7}), "a selector of form 7, and this version reads form 6"),
         (damaged(record={"evidence": 3}), r"damaged \(`evidence`\)"),
         (damaged(record={"evidence": ["magic"]}), r"does not know \(magic\)"),
         (damaged(record={"evidence": ["job"]}), r"damaged \(`mean`\)"),
@@ -164,6 +165,35 @@ def test_a_damaged_selector_is_refused_in_a_sentence(selector, tmp_path, change,
     selector.save(tmp_path)
     change(tmp_path)
     with pytest.raises(InputError, match=said):
+        Selector.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "said"),
+    [
+        ("feature", 10_000, "`feature`"),
+        ("below", 10_000, "`below`"),
+        ("above", -1, "`above`"),
+        ("value", float("nan"), "what should be a number is none"),
+    ],
+)
+def test_damaged_trees_are_refused(fit, tmp_path, name, number, said):
+    choice = fit.fitted.choice
+    values = getattr(choice.trees, name).astype(float)
+    values[0, -1] = number
+    trees = replace(choice.trees, **{name: values})
+    Selector(replace(fit.fitted, choice=replace(choice, trees=trees)), WordVectors()).save(tmp_path)
+    with pytest.raises(InputError, match=said):
+        Selector.load(tmp_path)
+
+
+def test_a_node_that_leads_back_is_refused_and_not_followed_for_ever(fit, tmp_path):
+    choice = fit.fitted.choice
+    above = choice.trees.above.copy()
+    above[0, 2] = 1
+    trees = replace(choice.trees, above=above)
+    Selector(replace(fit.fitted, choice=replace(choice, trees=trees)), WordVectors()).save(tmp_path)
+    with pytest.raises(InputError, match="`above`"):
         Selector.load(tmp_path)
 
 

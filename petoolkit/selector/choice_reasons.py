@@ -54,13 +54,13 @@ def reasons_of(
     A kind's weight is how far the utility falls if the candidate's columns of that kind are those of the row's mean.
     """
     choice = fitted.choice
-    utilities = choice.utilities(evidence).mean(axis=0)
+    utilities = choice.utilities(evidence)
     mean = evidence.mean(axis=0)
     weights = {}
     for name, columns in slices(fitted.evidence).items():
         without = evidence.copy()
         without[:, columns] = mean[columns]
-        weights[name] = utilities - choice.utilities(without).mean(axis=0)
+        weights[name] = utilities - choice.utilities(without)
     reads = any(EVIDENCE[name].with_descriptions for name in fitted.evidence)
     near = nearest_sentences(reading, vectors) if reads else None
     reader = fitted.reader

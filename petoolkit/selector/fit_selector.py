@@ -11,10 +11,10 @@ import numpy as np
 from petoolbench import InputError, setting_of
 from petoolkit.selector.asked_before import with_rivals_asked
 from petoolkit.selector.attribute_reader import AttributeReader
-from petoolkit.selector.choice_model import ChoiceModel
+from petoolkit.selector.choice_ensemble import ChoiceEnsemble
 from petoolkit.selector.evidence import chosen_evidence, evidence_of, in_networks, slices
 from petoolkit.selector.fit_attribute_reader import fit_attribute_reader
-from petoolkit.selector.fit_choice_model import fit_choice_model
+from petoolkit.selector.fit_choice_ensemble import fit_choice_ensemble
 from petoolkit.selector.fit_filler import fit_filler
 from petoolkit.selector.fit_job_reader import fit_job_reader, job_case
 from petoolkit.selector.row_reading import RowReading, provider_key, read_row
@@ -154,7 +154,7 @@ def fit_selector(
 
     with step("Weighing the evidence"):
         judged = list(_held_out(part(weighed), right, folds, shown, readings, options.seed, seen(weighed), how))
-        choice = fit_choice_model(part(weighed), right, options.seed, seen(weighed), **how)
+        choice = fit_choice_ensemble(part(weighed), right, options.seed, seen(weighed), **how)
     with step("Learning to fill parameters"):
         filler = fit_filler(rows, options.seed)
     ladder = []
@@ -252,12 +252,12 @@ def _held_out(
         inner, outer = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
         if not len(outer):
             continue
-        model = fit_choice_model([evidence[n] for n in outer], [right[n] for n in outer], seed, seen, **how)
+        model = fit_choice_ensemble([evidence[n] for n in outer], [right[n] for n in outer], seed, seen, **how)
         for number in inner.tolist():
             yield judge(model, evidence[number], rows[number], readings[number])
 
 
-def judge(model: ChoiceModel, evidence: np.ndarray, row: dict[str, Any], reading: RowReading) -> Judged:
+def judge(model: ChoiceEnsemble, evidence: np.ndarray, row: dict[str, Any], reading: RowReading) -> Judged:
     """What a model chooses for a row."""
     probabilities = model.probabilities(evidence)
     names = [one.tool["tool_name"] for one in reading.candidates]

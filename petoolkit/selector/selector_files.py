@@ -15,13 +15,15 @@ from petoolkit.decoding import read_json
 from petoolkit.files import replacing, write_json
 from petoolkit.hub_reading import fetch_file, first_sentence
 from petoolkit.selector.attribute_reader import WORDS, AttributeReader
+from petoolkit.selector.choice_ensemble import ChoiceEnsemble
 from petoolkit.selector.choice_model import ChoiceModel
+from petoolkit.selector.choice_trees import ChoiceTrees
 from petoolkit.selector.evidence import EVIDENCE, slices
 from petoolkit.selector.function_evidence import PAIR_COLUMNS, REQUEST_COLUMNS
 from petoolkit.selector.job_reader import JobReader
 
 RECORD, WEIGHTS = "selector.json", "selector.safetensors"
-FORM = 5  # of these files and of the columns of evidence; another number cannot be read
+FORM = 6  # of these files and of the columns of evidence; another number cannot be read
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class FittedSelector:
     evidence: tuple[str, ...]
     embedding_model: str
     embedding_fingerprint: str
-    choice: ChoiceModel
+    choice: ChoiceEnsemble
     jobs: JobReader | None
     reader: AttributeReader | None
     filler: dict[str, np.ndarray] = field(default_factory=dict)
@@ -55,7 +57,9 @@ def write_selector(folder: Path, fitted: FittedSelector) -> None:
 
     from petoolkit.files import content_hash
 
-    arrays = {f"choice.{name}": one for name, one in _arrays(fitted.choice, _CHOICE).items()}
+    arrays = {f"networks.{name}": one for name, one in _arrays(fitted.choice.networks, _NETWORKS).items()}
+    # As they are: values of evidence are thresholds, which rounding would move to the other side.
+    arrays |= {f"trees.{name}": np.ascontiguousarray(getattr(fitted.choice.trees, name)) for name in _TREES}
     if fitted.jobs:
         arrays |= {f"jobs.{name}": one for name, one in _arrays(fitted.jobs, _JOBS).items()}
     if fitted.reader:
@@ -78,7 +82,9 @@ def write_selector(folder: Path, fitted: FittedSelector) -> None:
     )
 
 
-_CHOICE = ("mean", "scale", "linear", "inner", "inner_bias", "outer")
+_NETWORKS = ("mean", "scale", "linear", "inner", "inner_bias", "outer")
+_TREES = ("feature", "threshold", "below", "above", "value")
+_NUMBERS = ("feature", "below", "above")  # of a tree: of columns and of nodes
 _JOBS = ("request_weights", "sameness_weights", "sameness_bias")
 _READER = ("projection", "head", "head_bias")
 
@@ -109,7 +115,11 @@ def read_selector(source: str, revision: str | None = None) -> FittedSelector:
         raise InputError(f"{source}: {WEIGHTS} is not the file that {RECORD} was written with; fit or fetch it again.")
     try:
         arrays = {name: one.astype(np.float64) for name, one in load_file(weights_file).items()}
-        choice = ChoiceModel(**{name: arrays[f"choice.{name}"] for name in _CHOICE})
+        if not all(np.isfinite(one).all() for one in arrays.values()):
+            raise ValueError("what should be a number is none")
+        networks = ChoiceModel(**{name: arrays[f"networks.{name}"] for name in _NETWORKS})
+        of_trees = {name: arrays[f"trees.{name}"] for name in _TREES}
+        trees = ChoiceTrees(**of_trees | {name: of_trees[name].astype(np.intp) for name in _NUMBERS})
         jobs = reader = None
         if "job" in record["evidence"]:
             jobs = JobReader(**{name: arrays[f"jobs.{name}"] for name in _JOBS})
@@ -118,14 +128,14 @@ def read_selector(source: str, revision: str | None = None) -> FittedSelector:
             reader = AttributeReader(projection, head, bias, tuple(record["traits"]))
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise InputError(f"{source}: {WEIGHTS} is damaged ({first_sentence(error)}); fit or fetch it again.") from None
-    _check_shapes(choice, jobs, reader, tuple(record["evidence"]), source)
+    _check_shapes(networks, trees, jobs, reader, tuple(record["evidence"]), source)
     filler = {name.removeprefix("filler."): one for name, one in arrays.items() if name.startswith("filler.")}
     known = ("form", "weights_sha256", "evidence", "embedding_model", "embedding_fingerprint", "traits")
     return FittedSelector(
         tuple(record["evidence"]),
         record["embedding_model"],
         record["embedding_fingerprint"],
-        choice,
+        ChoiceEnsemble(networks, trees),
         jobs,
         reader,
         filler,
@@ -173,14 +183,15 @@ def _checked_record(record: Any, source: str) -> dict[str, Any]:
 
 
 def _check_shapes(
-    choice: ChoiceModel,
+    networks: ChoiceModel,
+    trees: ChoiceTrees,
     jobs: JobReader | None,
     reader: AttributeReader | None,
     evidence: tuple[str, ...],
     source: str,
 ) -> None:
     columns = sum(one.stop - one.start for one in slices(evidence).values())
-    members, width = choice.linear.shape[0] if choice.linear.ndim else 0, choice.outer.shape[-1]
+    members, width = networks.linear.shape[0] if networks.linear.ndim else 0, networks.outer.shape[-1]
     shapes = {
         "mean": (columns,),
         "scale": (columns,),
@@ -189,7 +200,8 @@ def _check_shapes(
         "inner_bias": (members, width),
         "outer": (members, width),
     }
-    wrong = [name for name, shape in shapes.items() if getattr(choice, name).shape != shape]
+    wrong = [name for name, shape in shapes.items() if getattr(networks, name).shape != shape]
+    wrong += _wrong_of(trees, columns)
     lengths = zip(_JOBS, (REQUEST_COLUMNS, PAIR_COLUMNS, 1), strict=True)
     wrong += [name for name, length in lengths if jobs and getattr(jobs, name).shape != (length,)]
     if reader and (
@@ -197,6 +209,17 @@ def _check_shapes(
         or len(reader.head_bias) != len(reader.traits)
     ):
         wrong.append("head")
-    parts = [*_arrays(choice, _CHOICE).values(), *(_arrays(jobs, _JOBS).values() if jobs else ())]
-    if wrong or not all(np.isfinite(one).all() for one in parts):
-        raise InputError(f"{source}: {WEIGHTS} is damaged (`{(wrong or ['numbers'])[0]}`); fit or fetch it again.")
+    if wrong:
+        raise InputError(f"{source}: {WEIGHTS} is damaged (`{wrong[0]}`); fit or fetch it again.")
+
+
+def _wrong_of(trees: ChoiceTrees, columns: int) -> list[str]:
+    """The arrays that are not those of trees; a node that leads back would be followed for ever."""
+    shape = trees.feature.shape
+    if len(shape) != 2 or not all(shape):
+        return ["feature"]
+    wrong = [name for name in _TREES if getattr(trees, name).shape != shape]
+    least = {"feature": np.zeros(shape[1]), "below": np.arange(shape[1]), "above": np.arange(shape[1])}
+    most = {"feature": columns, "below": shape[1], "above": shape[1]}
+    numbers = [(name, getattr(trees, name)) for name in _NUMBERS if name not in wrong]
+    return wrong + [name for name, one in numbers if (one < least[name]).any() or (one >= most[name]).any()]
