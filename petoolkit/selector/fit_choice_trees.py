@@ -8,7 +8,7 @@ import numpy as np
 from petoolkit.selector.choice_trees import ChoiceTrees
 from petoolkit.selector.single_threaded import single_threaded
 
-_TREES = 60
+_TREES = 80
 _RATE = 0.12
 _MOST_LEAVES = 15
 _FEWEST_IN_LEAF = 20  # candidates
