@@ -5,6 +5,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from petoolkit.selector.choice_trees import ChoiceTrees
+from petoolkit.selector.fit_choice_ensemble import fit_choice_ensemble
 from petoolkit.selector.fit_choice_trees import fit_choice_trees
 
 
@@ -21,15 +22,16 @@ def test_a_tree_by_hand():
     assert trees.utilities(evidence).tolist() == [11, 21, 31]
 
 
-@pytest.fixture
-def rows():
-    rng = np.random.default_rng(5)
+def drawn_rows(seed):
+    """Evidence, and which candidate is right: one column counts always, another only beside a third."""
+    rng = np.random.default_rng(seed)
     evidence = [rng.normal(size=(6, 4)) for _ in range(200)]
-    return evidence, [one[:, 1] + one[:, 2] * (one[:, 0] > 0) == max(one[:, 1] + one[:, 2] * (one[:, 0] > 0)) for one in evidence]
+    worth = [one[:, 1] + one[:, 2] * (one[:, 0] > 0) for one in evidence]
+    return evidence, [one == one.max() for one in worth]
 
 
-def test_fitted_trees_say_what_those_of_the_library_say(rows, monkeypatch):
-    models = []
+def test_fitted_trees_say_what_those_of_the_library_say(monkeypatch):
+    rows, models = drawn_rows(5), []
     fit = HistGradientBoostingClassifier.fit
     monkeypatch.setattr(HistGradientBoostingClassifier, "fit", lambda self, *data: models.append(fit(self, *data)))
     trees = fit_choice_trees(*rows)
@@ -39,15 +41,20 @@ def test_fitted_trees_say_what_those_of_the_library_say(rows, monkeypatch):
     assert np.ptp(of_library) > 1 and np.ptp(apart) < 1e-5  # a constant counts alike for all candidates
 
 
-def test_trees_find_what_depends_on_two_columns(rows):
-    trees = fit_choice_trees(*rows)
-    rng = np.random.default_rng(6)
-    unseen = [rng.normal(size=(6, 4)) for _ in range(200)]
-    worth = [one[:, 1] + one[:, 2] * (one[:, 0] > 0) for one in unseen]
-    right = [trees.utilities(one).argmax() == best.argmax() for one, best in zip(unseen, worth, strict=True)]
-    assert np.mean(right) > 0.6  # 1 of 6 by chance
+def test_trees_find_what_depends_on_two_columns():
+    trees = fit_choice_trees(*drawn_rows(5))
+    found = [trees.utilities(one).argmax() == right.argmax() for one, right in zip(*drawn_rows(6), strict=True)]
+    assert np.mean(found) > 0.6  # 1 of 6 by chance
 
 
 def test_rows_of_one_candidate_teach_nothing_and_are_no_error():
     trees = fit_choice_trees([np.ones((1, 3))] * 30, [np.array([True])] * 30)
     assert np.ptp(trees.utilities(np.random.default_rng(0).normal(size=(5, 3)))) == 0
+
+
+def test_there_are_no_trees_where_they_would_see_what_networks_may_not():
+    evidence, right = drawn_rows(5)
+    kept_apart = fit_choice_ensemble(evidence, right, in_networks=np.array([True, True, False, True]))
+    assert kept_apart.trees is None
+    assert kept_apart.probabilities(evidence[0]).sum() == pytest.approx(1)
+    assert fit_choice_ensemble(evidence, right).trees is not None

@@ -14,18 +14,21 @@ class ChoiceEnsemble:
 
     Args:
         networks: linear utilities with small networks.
-        trees: gradient-boosted ones.
+        trees: gradient-boosted ones; `None` if networks alone decide.
     """
 
     networks: ChoiceModel
-    trees: ChoiceTrees
+    trees: ChoiceTrees | None
 
     def utilities(self, evidence: np.ndarray) -> np.ndarray:
         """(candidates,), of (candidates, columns)."""
-        return (self.networks.utilities(evidence).mean(axis=0) + self.trees.utilities(evidence)) / 2
+        of_networks = self.networks.utilities(evidence).mean(axis=0)
+        return (of_networks + self.trees.utilities(evidence)) / 2 if self.trees else of_networks
 
     def probabilities(self, evidence: np.ndarray) -> np.ndarray:
         """(candidates,) probabilities that the user wants each; they sum to 1."""
+        if self.trees is None:
+            return self.networks.probabilities(evidence)
         from scipy.special import softmax
 
         return softmax(self.utilities(evidence))

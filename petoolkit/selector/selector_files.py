@@ -59,7 +59,8 @@ def write_selector(folder: Path, fitted: FittedSelector) -> None:
 
     arrays = {f"networks.{name}": one for name, one in _arrays(fitted.choice.networks, _NETWORKS).items()}
     # As they are: values of evidence are thresholds, which rounding would move to the other side.
-    arrays |= {f"trees.{name}": np.ascontiguousarray(getattr(fitted.choice.trees, name)) for name in _TREES}
+    if trees := fitted.choice.trees:
+        arrays |= {f"trees.{name}": np.ascontiguousarray(getattr(trees, name)) for name in _TREES}
     if fitted.jobs:
         arrays |= {f"jobs.{name}": one for name, one in _arrays(fitted.jobs, _JOBS).items()}
     if fitted.reader:
@@ -77,6 +78,7 @@ def write_selector(folder: Path, fitted: FittedSelector) -> None:
             "embedding_model": fitted.embedding_model,
             "embedding_fingerprint": fitted.embedding_fingerprint,
             "traits": list(fitted.reader.traits) if fitted.reader else None,
+            "trees": fitted.choice.trees is not None,
             **fitted.facts,
         },
     )
@@ -118,9 +120,10 @@ def read_selector(source: str, revision: str | None = None) -> FittedSelector:
         if not all(np.isfinite(one).all() for one in arrays.values()):
             raise ValueError("what should be a number is none")
         networks = ChoiceModel(**{name: arrays[f"networks.{name}"] for name in _NETWORKS})
-        of_trees = {name: arrays[f"trees.{name}"] for name in _TREES}
-        trees = ChoiceTrees(**of_trees | {name: of_trees[name].astype(np.intp) for name in _NUMBERS})
-        jobs = reader = None
+        trees = jobs = reader = None
+        if record["trees"]:
+            of_trees = {name: arrays[f"trees.{name}"] for name in _TREES}
+            trees = ChoiceTrees(**of_trees | {name: of_trees[name].astype(np.intp) for name in _NUMBERS})
         if "job" in record["evidence"]:
             jobs = JobReader(**{name: arrays[f"jobs.{name}"] for name in _JOBS})
         if record["traits"] is not None:
@@ -130,7 +133,7 @@ def read_selector(source: str, revision: str | None = None) -> FittedSelector:
         raise InputError(f"{source}: {WEIGHTS} is damaged ({first_sentence(error)}); fit or fetch it again.") from None
     _check_shapes(networks, trees, jobs, reader, tuple(record["evidence"]), source)
     filler = {name.removeprefix("filler."): one for name, one in arrays.items() if name.startswith("filler.")}
-    known = ("form", "weights_sha256", "evidence", "embedding_model", "embedding_fingerprint", "traits")
+    known = ("form", *_TYPES)
     return FittedSelector(
         tuple(record["evidence"]),
         record["embedding_model"],
@@ -159,6 +162,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "embedding_model": str,
     "embedding_fingerprint": str,
     "traits": (list, type(None)),
+    "trees": bool,
 }
 
 
@@ -184,7 +188,7 @@ def _checked_record(record: Any, source: str) -> dict[str, Any]:
 
 def _check_shapes(
     networks: ChoiceModel,
-    trees: ChoiceTrees,
+    trees: ChoiceTrees | None,
     jobs: JobReader | None,
     reader: AttributeReader | None,
     evidence: tuple[str, ...],
@@ -201,7 +205,7 @@ def _check_shapes(
         "outer": (members, width),
     }
     wrong = [name for name, shape in shapes.items() if getattr(networks, name).shape != shape]
-    wrong += _wrong_of(trees, columns)
+    wrong += _wrong_of(trees, columns) if trees else []
     lengths = zip(_JOBS, (REQUEST_COLUMNS, PAIR_COLUMNS, 1), strict=True)
     wrong += [name for name, length in lengths if jobs and getattr(jobs, name).shape != (length,)]
     if reader and (
