@@ -74,8 +74,8 @@ def table() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base-steps", type=int, default=2_400, help="of the base model (2400)")
-    parser.add_argument("--steps", type=int, default=700, help="of each SFT (700)")
+    parser.add_argument("--base-steps", type=int, default=6_000, help="of the base model (6000)")
+    parser.add_argument("--steps", type=int, default=900, help="of each SFT (900)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     print(heading("SFT in text and as native calls", "petoolbench", "torch", "trl", "peft", "transformers"))
