@@ -26,7 +26,7 @@ _MOST_REQUESTS = 1_000  # of which it learns which tools do a job, and which sen
 _FOLDS = 4
 # Names decide alike however a request is worded, which short fits keep; what is read of sentences takes longer ones.
 _SHORT: dict[str, Any] = {"epochs": 8, "dropped": 0.3}
-_LONG: dict[str, Any] = {"epochs": 20, "dropped": 0.2, "width": 16}
+_LONG: dict[str, Any] = {"epochs": 12, "dropped": 0.2, "width": 16}
 # What a ladder adds step by step.
 LADDER = (
     ("the request and the document", ("similarity", "words", "job")),
