@@ -174,7 +174,7 @@ def test_a_damaged_selector_is_refused_in_a_sentence(selector, tmp_path, change,
         ("feature", 10_000, "`feature`"),
         ("below", 10_000, "`below`"),
         ("above", -1, "`above`"),
-        ("value", float("nan"), "what should be a number is none"),
+        ("value", float("nan"), "a weight is not a finite number"),
     ],
 )
 def test_damaged_trees_are_refused(fit, tmp_path, name, number, said):
@@ -195,6 +195,16 @@ def test_a_node_that_leads_back_is_refused_and_not_followed_for_ever(fit, tmp_pa
     Selector(replace(fit.fitted, choice=replace(choice, trees=trees)), WordVectors()).save(tmp_path)
     with pytest.raises(InputError, match="`above`"):
         Selector.load(tmp_path)
+
+
+def test_a_selector_without_trees_is_loaded_without_them(fit, tmp_path):
+    fitted = replace(fit.fitted, choice=replace(fit.fitted.choice, trees=None))
+    without = Selector(fitted, WordVectors())
+    without.save(tmp_path)
+    loaded = Selector.load(tmp_path, vectors=WordVectors())
+    assert loaded.fitted.choice.trees is None
+    rows = made_rows(12, 4000)
+    assert chosen(loaded, rows) == chosen(without, rows)
 
 
 def test_vectors_of_another_model_are_refused(fit):

@@ -118,7 +118,7 @@ def read_selector(source: str, revision: str | None = None) -> FittedSelector:
     try:
         arrays = {name: one.astype(np.float64) for name, one in load_file(weights_file).items()}
         if not all(np.isfinite(one).all() for one in arrays.values()):
-            raise ValueError("what should be a number is none")
+            raise ValueError("a weight is not a finite number")
         networks = ChoiceModel(**{name: arrays[f"networks.{name}"] for name in _NETWORKS})
         trees = jobs = reader = None
         if record["trees"]:
