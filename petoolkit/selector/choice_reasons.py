@@ -53,14 +53,14 @@ def reasons_of(
 
     A kind's weight is how far the utility falls if the candidate's columns of that kind are those of the row's mean.
     """
-    choice = fitted.choice
-    utilities = choice.utilities(evidence)
+    kinds = slices(fitted.evidence)
     mean = evidence.mean(axis=0)
-    weights = {}
-    for name, columns in slices(fitted.evidence).items():
-        without = evidence.copy()
-        without[:, columns] = mean[columns]
-        weights[name] = utilities - choice.utilities(without)
+    without = np.repeat(evidence[None], len(kinds), axis=0)
+    for of_kind, columns in zip(without, kinds.values(), strict=True):
+        of_kind[:, columns] = mean[columns]
+    # One call for all kinds takes less time than one for each.
+    utilities = fitted.choice.utilities(np.concatenate([evidence, *without])).reshape(1 + len(kinds), -1)
+    weights = dict(zip(kinds, utilities[0] - utilities[1:], strict=True))
     reads = any(EVIDENCE[name].with_descriptions for name in fitted.evidence)
     near = nearest_sentences(reading, vectors) if reads else None
     reader = fitted.reader
