@@ -8,6 +8,8 @@ from petoolkit.attribute_reading import word_similarities
 from petoolkit.selector.row_reading import LIKINGS, RowReading
 
 _SHARP = 12.0  # of an exponential mean of cosines, in which near sentences count most
+# Of one product. BLAS shares a larger one among threads, which then wait for each other longer than they compute.
+_MOST_MULTIPLIED = 2**18
 
 
 def sentence_evidence(row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -48,12 +50,18 @@ def nearest(
     texts, others = [t for one in own for t in one], [t for one in called for t in one]
     if not texts or not others:
         return None
-    products = np.stack([vectors[text] for text in texts]) @ np.stack([vectors[text] for text in others]).T
+    products = _products(np.stack([vectors[text] for text in texts]), np.stack([vectors[text] for text in others]))
     found = np.zeros((len(own), len(called)))
     rows, columns = [i for i, one in enumerate(own) if one], [j for j, one in enumerate(called) if one]
     by_row = np.maximum.reduceat(products, _starts([own[i] for i in rows]), axis=0)
     found[np.ix_(rows, columns)] = np.maximum.reduceat(by_row, _starts([called[j] for j in columns]), axis=1)
     return found
+
+
+def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(left, right) products of rows, few rows at a time."""
+    together = max(1, _MOST_MULTIPLIED // right.size)
+    return np.concatenate([left[n : n + together] @ right.T for n in range(0, len(left), together)])
 
 
 def _starts(lists: Sequence[Sequence[str]]) -> list[int]:

@@ -1,6 +1,6 @@
 """What a selector has learnt of sentences about providers: which say the same, and which trait they say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zlib import crc32
 
@@ -10,7 +10,7 @@ from petoolkit.selector.attribute_evidence import by_liking, filled, nearest
 from petoolkit.selector.row_reading import RowReading, stems
 
 WORDS = 1_024  # buckets of the words of a sentence
-_MOST_READ = 20_000  # sentences of which what was read is kept
+_MOST_READ = 20_000  # sentences, and descriptions, of which what was read is kept
 _LEAST_LIKELY = 0.03  # that a candidate has what is asked for; what is less likely tells no more
 _WORTH_OF_WORDS = 0.5  # the length of a sentence's words, beside that of its vector
 
@@ -37,7 +37,8 @@ class AttributeReader:
     head: np.ndarray
     head_bias: np.ndarray
     traits: tuple[str, ...] = ()
-    _read: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    _read: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, init=False)
+    _said: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, init=False)
 
     def read(self, text: str, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The projection of a sentence, of length 1, and the probability of each trait."""
@@ -52,11 +53,17 @@ class AttributeReader:
             found = self._read[text] = (projected, traits)
         return found
 
-    def traits_of(self, sentences: Sequence[str], vectors: Mapping[str, np.ndarray]) -> np.ndarray:
+    def traits_of(self, sentences: tuple[str, ...], vectors: Mapping[str, np.ndarray]) -> np.ndarray:
         """(traits,) the probability that one of these sentences says each trait; zeros for no sentence."""
         if not sentences:
             return np.zeros(len(self.traits))
-        return 1 - np.prod([1 - self.read(text, vectors[text])[1] for text in sentences], axis=0)
+        found = self._said.get(sentences)
+        if found is None:
+            if len(self._said) >= _MOST_READ:
+                self._said = {}
+            found = 1 - np.prod([1 - self.read(text, vectors[text])[1] for text in sentences], axis=0)
+            self._said[sentences] = found
+        return found
 
     def sayings(self, row: RowReading, vectors: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """(candidates, traits) and (calls, traits) probabilities."""

@@ -20,6 +20,7 @@ from petoolkit.selector.fit_job_reader import fit_job_reader, job_case
 from petoolkit.selector.row_reading import RowReading, provider_key, read_row
 from petoolkit.selector.row_vectors import RowVectors
 from petoolkit.selector.selector_files import FittedSelector
+from petoolkit.selector.single_threaded import single_threaded
 
 _MOST_ROWS = 4_000
 _MOST_REQUESTS = 1_000  # of which it learns which tools do a job, and which sentences state a need
@@ -113,7 +114,8 @@ def fit_selector(
         texts = {text for reading in readings for text in reading.texts(options.descriptions)}
         texts |= {text for reading in read_requests for text in reading.texts()}
         known = vectors.of(texts, "texts of rows")
-        cases = [job_case(row, reading, known) for row, reading in zip(requests, read_requests, strict=True)]
+        with single_threaded():
+            cases = [job_case(row, reading, known) for row, reading in zip(requests, read_requests, strict=True)]
     right = [
         np.array([one.tool["tool_name"] in row["acceptable_tools"] for one in reading.candidates])
         for row, reading in zip(shown, readings, strict=True)
@@ -123,7 +125,7 @@ def fit_selector(
     evidence: list[np.ndarray] = [np.zeros(0)] * len(shown)
     names = chosen_evidence(construction=True, descriptions=is_described)
     for fold in range(_FOLDS):
-        with step(f"Learning to read providers, part {fold + 1} of {_FOLDS + 1}"):
+        with step(f"Learning to read providers, part {fold + 1} of {_FOLDS + 1}"), single_threaded():
             inner = np.flatnonzero(folds == fold).tolist()
             outer = np.flatnonzero(folds != fold).tolist()
             held = {
@@ -152,7 +154,7 @@ def fit_selector(
     def seen(kept: Collection[str]) -> np.ndarray | None:
         return None if reader else in_networks(kept)
 
-    with step("Weighing the evidence"):
+    with step("Weighing the evidence"), single_threaded():
         judged = list(_held_out(part(weighed), right, folds, shown, readings, options.seed, seen(weighed), how))
         choice = fit_choice_ensemble(part(weighed), right, options.seed, seen(weighed), **how)
     with step("Learning to fill parameters"):
@@ -166,7 +168,7 @@ def fit_selector(
             if not is_used:
                 continue
             kept += added
-            with step(f"The ladder: {title}"):
+            with step(f"The ladder: {title}"), single_threaded():
                 rung = _held_out(part(kept), right, folds, shown, readings, options.seed, seen(kept), how, quick=True)
                 ladder.append((title, list(rung)))
     fitted = FittedSelector(weighed, options.embedding_model, vectors.fingerprint, choice, jobs, reader, filler or {})

@@ -135,9 +135,8 @@ def padded(lists: Sequence[Sequence[int]], most: int) -> tuple[Any, Any]:
     """Numbers, (lists, at most `most`), and which of them are there."""
     import torch
 
-    width = min(most, max(map(len, lists)))
-    index, there = torch.zeros(len(lists), width, dtype=torch.long), torch.zeros(len(lists), width, dtype=torch.bool)
-    for number, one in enumerate(lists):
-        index[number, : len(one[:most])] = torch.tensor(one[:most], dtype=torch.long)
-        there[number, : len(one[:most])] = True
-    return index, there
+    lengths = np.array([min(len(one), most) for one in lists])
+    is_there = np.arange(lengths.max()) < lengths[:, None]
+    index = np.zeros(is_there.shape, dtype=np.int64)
+    index[is_there] = [number for one in lists for number in one[:most]]
+    return torch.from_numpy(index), torch.from_numpy(is_there)

@@ -28,7 +28,7 @@ _COMMON = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal candidates are one object, as long as they are kept
 class Candidate:
     """A candidate tool.
 
@@ -168,10 +168,14 @@ def _read_calls(row: dict[str, Any]) -> tuple[PastCall, ...]:
 
 def provider_key(tool: dict[str, Any]) -> tuple[str, ...]:
     """What tells providers apart; empty if neither the name nor a description says who it is."""
-    _, provider, _ = ToolName.parse(tool["tool_name"])
-    if not provider and not tool.get("provider_description"):
+    return _provider_key(tool["tool_name"], tool.get("provider_description") or "")
+
+
+@lru_cache(maxsize=50_000)
+def _provider_key(tool_name: str, provider_description: str) -> tuple[str, ...]:
+    if not ToolName.parse(tool_name).provider and not provider_description:
         return ()
-    return provider_of({**tool, "provider_description": tool.get("provider_description") or ""})
+    return provider_of({"tool_name": tool_name, "provider_description": provider_description})
 
 
 @lru_cache(maxsize=50_000)
