@@ -42,7 +42,14 @@ _RETRIEVER = ("candidates.retriever", "group.model")
 
 def _tools(*embedded: TextsOf) -> Made:
     encoder = KeptVectors("group.model", of=embedded)
-    return Made(Tools, by_name=_TOOLS_BY_NAME, encoder=encoder, eps=FromRecipe("group.eps"))
+    return Made(
+        Tools,
+        by_name=_TOOLS_BY_NAME,
+        encoder=encoder,
+        eps=FromRecipe("group.eps"),
+        furthest=FromRecipe("group.max_distance"),
+        uniform=FromRecipe("group.uniform"),
+    )
 
 
 _TOOLS = _tools(FUNCTIONS)

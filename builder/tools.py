@@ -9,6 +9,7 @@ import numpy as np
 from petoolbench import PARAMETER_KINDS, ToolName
 from petoolkit.exact_products import GridVectors
 
+from .parameter_forms import UNIFORM, parameter_names
 from .tool_table import ToolTable
 
 if TYPE_CHECKING:
@@ -26,17 +27,28 @@ class Tools:
         by_name: what `builder.understood_tools` gives, by name: in memory, or in a file.
         encoder: turns functionality and attributes into vectors.
         eps: cosine distance within which two tools count as doing the same job.
+        furthest: the same of two tools of one category that take the same parameters, of the kinds that `uniform` has
+            (`builder.parameter_forms.UNIFORM`); tools without parameters are not compared.
+        uniform: in which parameters the tools of a group agree.
     """
 
-    def __init__(self, by_name: Mapping[str, dict], encoder: "TextEncoder", eps: float):
+    def __init__(
+        self,
+        by_name: Mapping[str, dict],
+        encoder: "TextEncoder",
+        eps: float,
+        furthest: float = 0.0,
+        uniform: str = "function",
+    ):
         self._by_name = by_name
         self.rows: Sequence[dict] = by_name.rows if isinstance(by_name, ToolTable) else list(by_name.values())
         self.index = {name: index for index, name in enumerate(by_name)}
         self.names = list(self.index)
         self.encoder = encoder
-        self._eps = eps
+        self._eps, self._furthest, self._compared = eps, furthest, UNIFORM[uniform]
         self._outlines: dict[int, dict] = {}
         self._near_of: dict[int, np.ndarray] = {}
+        self._parameters_of: dict[int, tuple] = {}
         self._nearest_attributes: dict[str, np.ndarray] = {}
         self._documents: dict[str, GridVectors] = {}
 
@@ -131,7 +143,8 @@ class Tools:
         return others[int(np.argmin(distance))]
 
     def does_job_of(self, name: str) -> np.ndarray:
-        """(tools,) bool: which tools could do this tool's job, going by their descriptions; itself included."""
+        """(tools,) bool: which tools could do this tool's job, going by their descriptions and, where these are less
+        alike, by their parameters, too; itself included."""
         same = np.zeros(len(self), bool)
         same[self._near(name)] = True
         same[self.index[name]] = True
@@ -144,10 +157,27 @@ class Tools:
             part = missing[start : start + _AT_ONCE]
             queries = self.functionality[part]
             for number, query, rough in zip(part, queries, self.functionality.rough(queries), strict=True):
-                self._near_of[number] = self.functionality.within(query, rough, self._eps).astype(np.int32)
+                near = self.functionality.within(query, rough, self._eps)
+                if self._furthest > self._eps and (own := self._parameters(number)):
+                    of_category = self._category_numbers == self._category_numbers[number]
+                    less_near = np.setdiff1d(self.functionality.within(query, rough, self._furthest), near)
+                    alike = [one for one in less_near[of_category[less_near]] if self._parameters(one) == own]
+                    near = np.union1d(near, np.array(alike, near.dtype))
+                self._near_of[number] = near.astype(np.int32)
+
+    @cached_property
+    def _category_numbers(self) -> np.ndarray:
+        return np.unique(self.column("category"), return_inverse=True)[1]
+
+    def _parameters(self, row: int) -> tuple:
+        """The names of a tool's parameters that are compared; empty if there are none."""
+        if row not in self._parameters_of:
+            names = parameter_names(self.outline(row), self._compared)
+            self._parameters_of[row] = names if any(names) else ()
+        return self._parameters_of[row]
 
     def _near(self, name: str) -> np.ndarray:
-        """The numbers of the tools within eps of a tool."""
+        """The numbers of the tools that could do a tool's job."""
         self.find_near([name])
         return self._near_of[self.index[name]]
 

@@ -338,7 +338,7 @@ CHANGES = {
     "builder/stages/blocks.py": ["blocks"],
     "builder/traits.yaml": ["understand", "blocks", "history", "instruct"],
     "builder/authors/offline_words.yaml": ["understand", "history", "instruct"],
-    "builder/tools.py": ["group", "blocks", "history", "instruct"],
+    "builder/tools.py": ["group", "blocks"],
     "builder/understood_tools.py": ["group", "blocks", "history", "instruct", "export"],
     "builder/authors/prompts/example.jinja": [],
     "petoolkit/embedding.py": [],

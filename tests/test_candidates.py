@@ -3,10 +3,11 @@
 from collections import Counter
 
 import pytest
-from fakes import WordEncoder, full, market, tool, tool_set
+from fakes import WordEncoder, full, market, parameter, tool, tool_set
 from petoolkit.builder.recipe import CandidateSettings
 from petoolkit.builder.stage_notes import Notes
 from petoolkit.builder.stages.candidates import candidates
+from petoolkit.builder.tools import Tools
 
 from petoolbench import InputError
 
@@ -148,3 +149,27 @@ def test_a_user_alone_has_the_same_candidates():
         alone = {row["user_id"]: users[row["user_id"]]}
         assert chosen(tools, groups, 10, 5, alone, "get news") == [row]
     assert chosen(tools, groups, 10, 5, users, "get news", seed=1) != together
+
+
+def test_a_tool_with_the_same_parameters_could_do_the_job_from_further_away():
+    city, date = parameter("city"), parameter("date")
+    tools = [
+        tool("Weather.Aerwyn.now", "get the weather", required=[city]),
+        tool("Weather.Brontal.now", "show rain and the weather", required=[city]),  # distance 0.48
+        tool("Weather.Cindra.days", "show rain and the weather", required=[city, date]),
+        tool("Travel.Delgor.now", "show rain and the weather", required=[city]),
+        tool("Weather.Elvira.air", "show pollen and rain", required=[city]),
+        tool("Weather.Fendor.any", "show rain and the weather"),
+    ]
+    known = {one["tool_name"]: one for one in tools}
+
+    def doing(**how):
+        same = Tools(known, WordEncoder(), 0.1, **how).does_job_of("<Weather>.<Aerwyn>.<now>")
+        return [one["provider"] for one, could in zip(tools, same, strict=True) if could]
+
+    assert doing() == ["Aerwyn"]
+    assert doing(furthest=0.5, uniform="parameters") == ["Aerwyn", "Brontal"]
+    assert doing(furthest=0.5, uniform="function") == ["Aerwyn"]
+    assert doing(furthest=0.2, uniform="parameters") == ["Aerwyn"]
+    parameterless = Tools(known, WordEncoder(), 0.1, furthest=1.0, uniform="parameters")
+    assert parameterless.does_job_of("<Weather>.<Fendor>.<any>").sum() == 4  # those with its very words

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from petoolkit.engines.engine import HERE, Engine
 
+from ..parameter_forms import parameter_types
 from ..tools import Tools
 from .tool_clusters import Cluster
-from .uniform_tools import Members, parameter_types, providers_in, split_rules, uniform_groups
+from .uniform_tools import Members, providers_in, split_rules, uniform_groups
 
 if TYPE_CHECKING:
     from ..recipe import GroupSettings

@@ -4,10 +4,8 @@ DBSCAN's clusters are chains: each tool is near another, but the ends of a chain
 here split a cluster until any two tools of a group agree in all that is asked for, and are near each other.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from scipy.spatial.distance import squareform
 from petoolbench import PARAMETER_KINDS
 from petoolkit.exact_products import distances
 
+from ..parameter_forms import UNIFORM, parameter_names, parameter_types
 from ..tools import Tools
 from .spanning_forest import components, parts_of, spanning_forest
 
@@ -30,14 +29,6 @@ _ROUNDING = 4e-6  # of a cosine distance: vectors are rounded (`petoolkit.exact_
 
 Members = list[dict]  # tools
 Rule = Callable[[Members], list[Members]]
-
-
-# The kinds of parameters in which a group's tools agree, by the name that the setting `uniform` has.
-UNIFORM: dict[str, tuple[str, ...]] = {
-    "parameters": PARAMETER_KINDS,
-    "required": PARAMETER_KINDS[:1],
-    "function": (),
-}
 
 
 def split_rules(tools: Tools, settings: "GroupSettings") -> dict[str, Rule]:
@@ -106,26 +97,6 @@ def rival_key(tool: dict) -> tuple[str, str]:
 def providers_in(members: Members) -> int:
     """How many providers, or vendors of several services, these tools are of."""
     return len(set(map(rival_key, members)))
-
-
-def parameter_names(tool: dict, kinds: Iterable[str] = PARAMETER_KINDS) -> tuple:
-    """The names of a tool's parameters, kind by kind."""
-    return tuple(tuple(sorted(parameter["name"] for parameter in tool[kind])) for kind in kinds)
-
-
-def parameter_types(tool: dict, kinds: Iterable[str] = PARAMETER_KINDS) -> tuple:
-    """The names of a tool's parameters with their types and, where there are few, the values that they take."""
-    return tuple(
-        tuple(sorted((p["name"], (p["type"] or "").upper(), _allowed_values(p["schema"])) for p in tool[kind]))
-        for kind in kinds
-    )
-
-
-@lru_cache(maxsize=20_000)  # tools are compared at each eps of a sweep
-def _allowed_values(schema_text: str | None) -> str:
-    schema = json.loads(schema_text or "null")
-    allowed = schema.get("enum", []) if isinstance(schema, dict) else []
-    return json.dumps(sorted(map(json.dumps, allowed))) if isinstance(allowed, list) else ""
 
 
 def _has_parameters(tool: dict) -> bool:

@@ -6,7 +6,7 @@ from functools import partial
 from petoolbench import PARAMETER_KINDS, SETTINGS, to_json_text
 
 from ..authors.author import Author, DescribeJob, HistoryJob, InstructJob, OverrideJob, ServeJob, Written
-from ..grouping.uniform_tools import UNIFORM, parameter_types
+from ..parameter_forms import UNIFORM, parameter_types
 from ..record_rng import record_rng
 from ..spoken_names import shared_words
 from ..stage_notes import Notes

@@ -20,7 +20,8 @@ from ..catalogue.tool_document import ToolDocument
 from ..grouping.cluster_contents import spanning_after_each_rule
 from ..grouping.readable_texts import is_readable, main_script
 from ..grouping.tool_clusters import ToolClusters
-from ..grouping.uniform_tools import UNIFORM, uniform_groups
+from ..grouping.uniform_tools import uniform_groups
+from ..parameter_forms import UNIFORM
 from ..recipe import CollectSettings, GroupSettings
 from ..stage_notes import Notes
 from ..stages.collect import collect
