@@ -276,6 +276,7 @@ def counted(one):
 
 def test_what_rows_give_away():
     one = row("u", RATED, "Aerwyn", [past_call("Zed", 1)])
+    tools = one["candidate_tools"]
     assert counted(one) == set()
     assert counted({**one, "history": [{**past_call("Zed"), "instruction": one["instruction"]}]}) == {
         "instruction-in-history"
@@ -287,14 +288,24 @@ def test_what_rows_give_away():
     assert counted({**one, "tool_call": {**one["tool_call"], "parameters": '{"city": "Paris"}'}}) == {
         "gold-at-defaults"
     }
-    assert counted({**one, "same_function_tools": [AERWYN], "instruction": "Weather?"}) == {"no-rival"}
+    assert counted({**one, "same_function_tools": [AERWYN], "instruction": "Weather?"}) == {
+        "no-rival",
+        "distractor-takes-the-same",
+    }
+    elsewhere = [{**tool, "tool_name": tool["tool_name"].replace("<Weather>", "<Travel>")} for tool in tools[1:]]
+    alone = {**one, "same_function_tools": [AERWYN], "instruction": "Weather?"}
+    assert counted({**alone, "candidate_tools": [tools[0], *elsewhere]}) == {"no-rival"}
     assert counted({**one, "history": []}) == {"no-history"}
 
 
 def test_identical_documents():
     one = row("u", RATED, "Aerwyn", [past_call("Zed", 1)])
     tools = [{**one["candidate_tools"][0], "tool_name": tool["tool_name"]} for tool in one["candidate_tools"]]
-    assert counted({**one, "candidate_tools": tools}) == {"ambiguous-gold", "identical-documents"}
+    assert counted({**one, "candidate_tools": tools}) == {
+        "ambiguous-gold",
+        "identical-documents",
+        "distractor-takes-the-same",
+    }
 
 
 def test_breaches_and_broken_rules_are_counted_and_such_rows_not_asked():

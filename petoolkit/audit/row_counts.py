@@ -90,6 +90,23 @@ def _gold_at_defaults(row: dict) -> bool:
     return defaults == json.loads(row["tool_call"]["parameters"])
 
 
+def _distractor_takes_the_same(row: dict) -> bool:
+    """Whether a candidate that counts as doing another job is of the gold tool's category and takes just its
+    parameters, if it has any: it may do the job."""
+    gold = _gold(row)
+    own = _parameter_names(gold)
+    category = ToolName.parse(gold["tool_name"]).category
+    return any(own) and any(
+        _parameter_names(tool) == own and ToolName.parse(tool["tool_name"]).category == category
+        for tool in row["candidate_tools"]
+        if tool["tool_name"] not in row["same_function_tools"]
+    )
+
+
+def _parameter_names(tool: dict) -> list[set[str]]:
+    return [{parameter["name"] for parameter in tool[kind]} for kind in PARAMETER_KINDS]
+
+
 def _no_rival(row: dict) -> bool:
     return len(_members(row)) < 2
 
@@ -112,6 +129,11 @@ COUNTS = (
         "identical-documents",
         "two same-function candidates have the same document",
         _identical_documents,
+    ),
+    RowCount(
+        "distractor-takes-the-same",
+        "a candidate of another job takes the gold tool's parameters",
+        _distractor_takes_the_same,
     ),
     RowCount("gold-at-defaults", "the gold parameters are the documented defaults", _gold_at_defaults),
     RowCount("no-rival", "only one candidate does the job", _no_rival),
