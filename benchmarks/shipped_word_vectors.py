@@ -1,12 +1,17 @@
-"""Make the word vectors that ship with the parameter filler, of the words that the default embedding model knows.
+"""Make the word vectors that ship with the parameter filler.
 
-    python benchmarks/shipped_word_vectors.py
+    pip install symspellpy
+    python benchmarks/shipped_word_vectors.py .../symspellpy/frequency_dictionary_en_82_765.txt
 
-Each word is embedded alone; the vectors are centred, and shortened to the directions in which they differ most. They
-are written into the package.
+Of the words that the default embedding model knows, in the order of its vocabulary, which begins with the most
+frequent ones; behind them the most frequent other words of a list, whose lines are a word and how often it was seen.
+Each word is embedded alone; the vectors are centred, and shortened to the directions in which those of the model's own
+words differ most. They are written into the package.
 """
 
 import re
+import sys
+from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -15,16 +20,20 @@ from petoolkit.embedding import Encoder
 from petoolkit.selector.word_vectors import SHIPPED
 
 _WIDTH = 48
+_MOST_LISTED = 50_000  # words of the list
+_WORD = re.compile("[a-z]{2,}")
 
 
-def main() -> None:
+def main(word_list: Path) -> None:
     """Embed, shorten and write."""
     encoder = Encoder()
     known = encoder.tokenizer().get_vocab()
-    words = sorted(word for word in known if re.fullmatch("[a-z]{2,}", word))
+    own = sorted((word for word in known if _WORD.fullmatch(word)), key=known.__getitem__)
+    listed = (line.split()[0] for line in word_list.read_text(encoding="utf-8-sig").splitlines()[:_MOST_LISTED])
+    words = [*own, *dict.fromkeys(word for word in listed if _WORD.fullmatch(word) and word not in known)]
     vectors = encoder.encode(words, "words")
-    centred = vectors - vectors.mean(axis=0)
-    short = centred @ np.linalg.svd(centred.T @ centred)[0][:, :_WIDTH]
+    centred = vectors - vectors[: len(own)].mean(axis=0)
+    short = centred @ np.linalg.svd(centred[: len(own)].T @ centred[: len(own)])[0][:, :_WIDTH]
     short /= np.abs(short).max(axis=1, keepdims=True)
     stored = {
         "words": np.frombuffer("\n".join(words).encode(), dtype=np.uint8),
@@ -35,4 +44,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

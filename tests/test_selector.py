@@ -154,7 +154,7 @@ def damaged(record=None, weights=None, missing=None):
         (damaged(missing=WEIGHTS), r"does not hold a selector: selector\.safetensors is missing"),
         (damaged(record="{"), "selector.json"),
         (damaged(record="[1]"), "is not a selector's record"),
-        (damaged(record={"form": 7}), "a selector of form 7, and this version reads form 6"),
+        (damaged(record={"form": 8}), "a selector of form 8, and this version reads form 7"),
         (damaged(record={"evidence": 3}), r"damaged \(`evidence`\)"),
         (damaged(record={"evidence": ["magic"]}), r"does not know \(magic\)"),
         (damaged(record={"evidence": ["job"]}), r"damaged \(`mean`\)"),

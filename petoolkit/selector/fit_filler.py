@@ -12,10 +12,11 @@ import numpy as np
 from petoolbench import PARAMETER_KINDS, to_json_text
 from petoolkit.selector.fit_choice_model import fit_choice_model
 from petoolkit.selector.parameter_filler import arrays_of, parameters_of
+from petoolkit.selector.parameter_reading import is_like
 from petoolkit.selector.request_words import WordMemory, counts, without_function, words_of_calls
 from petoolkit.selector.single_threaded import single_threaded
 from petoolkit.selector.value_candidates import LEFT_OUT, candidates_for, does_words
-from petoolkit.selector.value_evidence import is_like, value_evidence_of
+from petoolkit.selector.value_evidence import value_evidence_of
 
 _MOST_CALLS = 2_000
 _FEWEST_CALLS = 100  # of which a filler learns more than the one that ships knows
@@ -40,36 +41,44 @@ class KnownCall:
 
 
 @single_threaded()
-def fit_filler(rows: Sequence[dict[str, Any]], seed: int = 0) -> dict[str, np.ndarray] | None:
+def fit_filler(
+    rows: Sequence[dict[str, Any]], seed: int = 0, most_calls: int = _MOST_CALLS
+) -> dict[str, np.ndarray] | None:
     """The arrays of a filler fitted on the gold calls and the past calls of rows; `None` if there are few different
-    ones, and the one that ships knows more."""
+    ones, and the one that ships knows more.
+
+    Args:
+        most_calls: how many calls it is fitted on, drawn at random from those that there are.
+    """
     evidence, right = [], []
     calls = [*gold_calls(rows), *past_calls(rows)]
     random.Random(f"{seed}:calls").shuffle(calls)
-    calls = calls[:_MOST_CALLS]
+    calls = calls[:most_calls]
     if len(calls) < _FEWEST_CALLS:
         return None
     words = words_of_calls((call.function, call.instruction, _texts(call)) for call in calls)
     outside, within = counts(words)
     rng = random.Random(f"{seed}:candidates")
     for call in calls:
+        asked, does = tuple(parameters_of(call.tool)), does_words(call.tool)
+        if not asked:
+            continue
         memory = WordMemory(*without_function(outside, within, words[call.function]))
-        asked = tuple(parameters_of(call.tool))
-        for one in asked:
-            candidates = candidates_for(one, call.instruction, does_words(call.tool))
+        candidates = [candidates_for(one, call.instruction, does) for one in asked]
+        found = value_evidence_of(asked, candidates, call.instruction, call.tool, memory)
+        for one, values, columns in zip(asked, candidates, found, strict=True):
             wanted = call.parameters.get(one.parameter["name"], LEFT_OUT)
-            is_right = [_same(candidate.value, wanted) for candidate in candidates]
-            if not any(is_right) or len(candidates) < 2:
+            is_right = [_same(candidate.value, wanted) for candidate in values]
+            if not any(is_right) or len(values) < 2:
                 continue
             kept = [number for number, correct in enumerate(is_right) if correct]
             wrong = [number for number, correct in enumerate(is_right) if not correct]
             kept += rng.sample(wrong, min(_MOST_WRONG, len(wrong)))
-            found = value_evidence_of(one, candidates, call.instruction, call.tool, asked, memory)
-            evidence.append(found[kept].astype(np.float32))
+            evidence.append(columns[kept].astype(np.float32))
             right.append(np.array([is_right[number] for number in kept]))
     if not evidence:
         return None
-    model = fit_choice_model(evidence, right, seed, epochs=12, dropped=0.05, width=16, members=8)
+    model = fit_choice_model(evidence, right, seed, epochs=12, dropped=0.05, width=16, members=4)
     return arrays_of(model) | {"order": np.array([_order(calls)]), "outside": outside, "within": within}
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from petoolbench import PARAMETER_KINDS
 from petoolkit.schema_fit import ToolSchema, plain_schema
 from petoolkit.selector.choice_model import ChoiceModel
+from petoolkit.selector.parameter_reading import is_like
 from petoolkit.selector.request_words import WordMemory
 from petoolkit.selector.value_candidates import LEFT_OUT, Asked, Candidate, candidates_for, does_words
 from petoolkit.selector.value_candidates import asked as asked_of
-from petoolkit.selector.value_evidence import is_like, value_evidence_of
+from petoolkit.selector.value_evidence import value_evidence_of
 
 SHIPPED = Path(__file__).with_name("parameter_filler.safetensors")  # `benchmarks/shipped_filler.py` writes it
 _ARRAYS = ("mean", "scale", "linear", "inner", "inner_bias", "outer")
@@ -41,18 +42,19 @@ class ParameterFiller:
         A required parameter always has a value: what the request gives for it, else its default, else an empty text.
         """
         asked = tuple(parameters_of(tool))
-        ranked = [self._ranked(one, tool, asked, instruction) for one in asked]
+        if not asked:
+            return {}
+        does = does_words(tool)
+        candidates = [candidates_for(one, instruction, does) for one in asked]
+        evidence = value_evidence_of(asked, candidates, instruction, tool, self._memory)
+        ranked = [self._ranked(*one) for one in zip(candidates, evidence, strict=True)]
         return {
             one.parameter["name"]: _of_type(one, candidate, instruction, self, tool)
             for one, candidate in zip(asked, best_together(asked, ranked, self._order), strict=True)
             if candidate.value is not LEFT_OUT
         }
 
-    def _ranked(
-        self, one: Asked, tool: dict[str, Any], siblings: tuple[Asked, ...], instruction: str
-    ) -> list[tuple[Candidate, float]]:
-        candidates = candidates_for(one, instruction, does_words(tool))
-        evidence = value_evidence_of(one, candidates, instruction, tool, siblings, self._memory)
+    def _ranked(self, candidates: Sequence[Candidate], evidence: np.ndarray) -> list[tuple[Candidate, float]]:
         probabilities = self._model.probabilities(evidence)
         order = np.argsort(-probabilities, kind="stable").tolist()
         return [(candidates[number], float(probabilities[number])) for number in order]

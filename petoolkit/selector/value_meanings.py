@@ -4,75 +4,79 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from petoolkit.selector.request_words import request_words, words_within
-from petoolkit.selector.row_reading import words_of_name
-from petoolkit.selector.value_candidates import LEFT_OUT, Asked, Candidate
-from petoolkit.selector.value_surroundings import is_whole
-from petoolkit.selector.word_vectors import meaning, nearness
+from petoolkit.selector.parameter_reading import ParameterReading
+from petoolkit.selector.request_reading import RequestReading, least
 
-_WORDS_BEFORE, _WORDS_BEHIND = 5, 4
-_COLUMNS = 16
+_BEFORE, _BEHIND = 5, 4  # words around a value
 
 
 def meanings(
-    one: Asked,
-    candidates: Sequence[Candidate],
-    request: str,
-    sentences: Sequence[tuple[int, str]],
-    siblings: Sequence[Asked],
+    parameters: Sequence[ParameterReading],
+    reading: RequestReading,
+    number: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
 ) -> np.ndarray:
-    """(candidates, 16) cosines.
+    """(values, columns) cosines: of a value with the default, the name and the document, and those of the other
+    parameters; of the words around it; of the run of words that it is in, and of single words of both.
 
-    Of a value: with the default, the name, the document, and the nearest default of another parameter; whether its
-    meaning is not known; of the words before and behind it and of its sentence with the document; and how its nearness
-    to the default is beside that of the best value, and of the other defaults. Of leaving out, and of true and false:
-    the nearest sentence with the document, and the nearest one but the first.
+    Args:
+        number: (values,) the number of the parameter that each may be a value of.
+        first, last: (values,) the numbers of the first word of each, and of the one behind its last.
     """
-    name = words_of_name(one.parameter["name"])
-    default = meaning(one.default) if isinstance(one.default, str) else None
-    document = meaning(f"{name} {one.parameter['description'] or ''}")
-    others = [meaning(other.default) for other in siblings if other is not one and isinstance(other.default, str)]
-    spoken = [nearness(meaning(text), document) for _, text in sentences]
-    nearest = [max(spoken, default=0.0), max(spoken[1:], default=0.0)]
-    found = np.zeros((len(candidates), _COLUMNS))
-    for number, candidate in enumerate(candidates):
-        columns = found[number]
-        if candidate.value is LEFT_OUT:
-            columns[6:8] = nearest
-        elif candidate.kind == "truth":
-            columns[8:10] = nearest if candidate.value else [-one for one in nearest]
-        else:
-            own = meaning(candidate.value) if isinstance(candidate.value, str) else None
-            columns[:4] = [
-                nearness(own, default),
-                nearness(own, meaning(name)),
-                nearness(own, document),
-                max((nearness(own, other) for other in others), default=0.0),
-            ]
-            columns[4] = own is None
-        if candidate.start >= 0:
-            columns[5], columns[10] = _around(candidate, request, document)
-            within = (
-                near
-                for (start, _), near in zip(reversed(sentences), reversed(spoken), strict=True)
-                if start <= candidate.start
-            )
-            columns[11] = next(within, 0.0)
-            if is_whole(candidate, request):
-                columns[14:] = 1.0, columns[0]
-    stands = np.array([candidate.start >= 0 for candidate in candidates])
-    if stands.any():
-        best = found[stands, 0].max()
-        found[stands, 12] = found[stands, 0] - best
-        found[stands, 13] = found[stands, 0] - found[stands, 3]
-        found[[candidate.value is LEFT_OUT for candidate in candidates], 12] = best
-    return found
+    total, rows = len(reading.words), np.arange(len(number))
+    documents = np.stack([one.of_document for one in parameters], axis=1)
+    defaults = np.stack([one.of_default for one in parameters], axis=1)
+    of_document, of_default = documents.T[number], defaults.T[number]
 
+    own = reading.meanings(first, last)
+    near_defaults, near_documents = own @ defaults, own @ documents
+    default, document = near_defaults[rows, number], near_documents[rows, number]
+    near_defaults[rows, number] = near_documents[rows, number] = -1.0
+    is_alone = len(parameters) == 1
+    other_default = np.zeros(len(rows)) if is_alone else near_defaults.max(axis=1)
+    other_document = np.zeros(len(rows)) if is_alone else near_documents.max(axis=1)
+    best = np.full(len(parameters), -1.0)
+    np.maximum.at(best, number, default)
 
-def _around(candidate: Candidate, request: str, document: np.ndarray | None) -> tuple[float, float]:
-    """Of the words before a value and behind it with the document."""
-    words = request_words(request)
-    first, last = words_within(request, candidate.start, candidate.end)
-    before = " ".join(word.text for word in words[max(0, first - _WORDS_BEFORE) : first])
-    behind = " ".join(word.text for word in words[last : last + _WORDS_BEHIND])
-    return nearness(meaning(before), document), nearness(meaning(behind), document)
+    begins, ends = reading.chunk[first, 0], reading.chunk[last - 1, 1]
+    whole = reading.meanings(begins, ends)
+    before = reading.meanings(np.maximum(first - _BEFORE, 0), first)
+    behind = reading.meanings(last, np.minimum(last + _BEHIND, total))
+
+    words = reading.meanings(np.arange(total), np.arange(1, total + 1))  # each alone
+    heads = np.stack([one.of_head for one in parameters], axis=1)
+    to_default, to_document, to_head = (one.T for one in (words @ defaults, words @ documents, words @ heads))
+    final, left, right = last - 1, np.maximum(first - 1, 0), np.minimum(last, total - 1)
+    has_before = (reading.before[first] == 0) & (first > 0)
+    has_after = (reading.after[final] == 0) & (last < total)
+    offset = number * total
+    flat = to_default.ravel()
+    dot = lambda left_, right_: np.einsum("vw,vw->v", left_, right_)  # noqa: E731
+    return np.column_stack(
+        [
+            default,
+            dot(own, np.stack([one.of_name for one in parameters])[number]),
+            document,
+            other_default,
+            ~own.any(axis=1),
+            dot(before, of_document),
+            dot(behind, of_document),
+            default - best[number],
+            default - other_default,
+            document - other_document,
+            dot(whole, of_default),
+            default - dot(whole, of_default),
+            document - dot(whole, of_document),
+            to_head[number, final],
+            to_document[number, final],
+            to_default[number, first],
+            to_head[number, right] * has_after,
+            to_document[number, right] * has_after,
+            to_default[number, left] * has_before,
+            to_document[number, left] * has_before,
+            -least(-flat, first + offset, last + offset),
+            least(flat, first + offset, last + offset),
+            -least(-flat, begins + offset, ends + offset),
+        ]
+    )

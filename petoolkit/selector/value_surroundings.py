@@ -1,63 +1,68 @@
-"""What stands before and behind a value in a request, and what its words are beside those of the default."""
+"""What a value's words are, and what stands before and behind it in a request, whatever parameter is asked for."""
 
-from petoolkit.selector.request_words import (
-    ARTICLES,
-    COMMA,
-    COMMON_WORDS,
-    FUNCTION_WORDS,
-    SENTENCE,
-    WordMemory,
-    request_words,
-    words_within,
-)
-from petoolkit.selector.value_candidates import Candidate
+import numpy as np
 
-_COLUMNS = 21
+from petoolkit.selector.request_reading import RequestReading, least, sums
+from petoolkit.selector.request_words import COMMA, SENTENCE
+
+_ENDINGS = ("s", "ing", "ed", "ly")
+_FAR = 4  # words or sentences; what is further away counts as this far
 
 
-def surroundings(candidate: Candidate, request: str, memory: WordMemory, default: str) -> list[float]:
-    """(21,): what ends beside a value, what is known of its words and of those beside it, and its words beside those
-    of the default; zeros for a value that does not stand in the request."""
-    words = request_words(request)
-    first, last = words_within(request, candidate.start, candidate.end) if candidate.start >= 0 else (0, 0)
-    own = words[first:last]
-    if not own:
-        return [0.0] * _COLUMNS
-    before = words[first - 1].text if first else ""
-    after = words[last].text if last < len(words) else ""
-    worths = memory.worths([word.text for word in own])
-    beside = memory.worths([before, after])
-    capitals = sum(request[word.start].isupper() for word in own) / len(own)
-    default_words = default.split()
-    default_capitals = sum(word[0].isupper() for word in default_words) / len(default_words) if default_words else 0.5
-    return [
-        own[0].before == SENTENCE,
-        own[0].before == COMMA,
-        not own[0].before and before in ARTICLES,
-        not own[0].before and before in FUNCTION_WORDS and before not in ARTICLES,
-        own[-1].after == SENTENCE,
-        own[-1].after == COMMA,
-        not own[-1].after and after in FUNCTION_WORDS,
-        not own[-1].after and after not in FUNCTION_WORDS,
-        not own[0].before and before not in FUNCTION_WORDS,
-        sum(worths) / len(worths),
-        min(worths),
-        worths[0],
-        worths[-1],
-        0.0 if own[0].before else beside[0],
-        0.0 if own[-1].after else beside[1],
-        abs(capitals - default_capitals),
-        min(abs(len(own) - len(default_words)), 5) if default_words else 0,
-        sum(word.text in FUNCTION_WORDS for word in own),
-        own[0].before == SENTENCE and len(own) == 1,
-        any(word.after for word in own[:-1]),
-        float((own[0].text in COMMON_WORDS) + (own[-1].text in COMMON_WORDS)),
+def surroundings(reading: RequestReading, worths: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """(values, columns): what ends beside each value, what is known of its words and of those beside it, whether it is
+    all of the run of words that it is in, and where it stands.
+
+    Args:
+        worths: (words,) how far each word speaks for being part of a value.
+        first, last: (values,) the numbers of the first word of each, and of the one behind its last.
+    """
+    number, sentences = len(reading.words), len(reading.sentences)
+    final, length = last - 1, last - first
+    opens, closes = reading.before[first], reading.after[final]
+    has_before, has_after = (opens == 0) & (first > 0), (closes == 0) & (last < number)
+    before, behind = np.maximum(first - 1, 0), np.minimum(last, number - 1)
+    is_function, is_common, rare = reading.is_function, reading.is_common, reading.rarity
+    left, right = first - reading.chunk[first, 0], reading.chunk[final, 1] - last
+    begins = ~has_before | is_common[before]
+    ends = ~has_after | is_common[behind]
+    sentence = reading.sentence[first]
+    endings = np.array([[word.text.endswith(one) for one in _ENDINGS] for word in reading.words], dtype=bool)
+    endings = endings.reshape(number, len(_ENDINGS))
+    columns = [
+        opens == SENTENCE,
+        opens == COMMA,
+        has_before & reading.is_article[before],
+        has_before & is_function[before] & ~reading.is_article[before],
+        closes == SENTENCE,
+        closes == COMMA,
+        has_after & is_function[behind],
+        has_after & ~is_function[behind],
+        has_before & ~is_function[before],
+        sums(worths, first, last) / length,
+        least(worths, first, last),
+        worths[first],
+        worths[final],
+        has_before * worths[before],
+        has_after * worths[behind],
+        sums(is_function, first, last),
+        (opens == SENTENCE) & (length == 1),
+        sums(reading.after > 0, first, final) > 0,
+        is_common[first].astype(float) + is_common[final],
+        begins & ends,
+        sums(rare, first, last) / length,
+        least(rare, first, last),
+        rare[first],
+        rare[final],
+        has_before * rare[before],
+        has_after * rare[behind],
+        np.minimum(left, _FAR),
+        np.minimum(right, _FAR),
+        (left == 0) & (right == 0),
+        sentence == 0,
+        np.minimum(sentence, _FAR),
+        sentence == sentences - 1,
+        np.minimum(sentences - sentence, _FAR),
+        first / number,
     ]
-
-
-def is_whole(candidate: Candidate, request: str) -> bool:
-    """Whether a value ends where marks or function words stand, on both sides."""
-    words = request_words(request)
-    first, last = words_within(request, candidate.start, candidate.end)
-    begins = first == 0 or words[first].before > 0 or words[first - 1].text in COMMON_WORDS
-    return begins and (last >= len(words) or words[last - 1].after > 0 or words[last].text in COMMON_WORDS)
+    return np.column_stack([*columns, endings[first], endings[final], endings[behind] & has_after[:, None]])
