@@ -5,6 +5,7 @@
     python benchmarks/selector.py scores SELECTOR DATASET...      # Tool Acc, Param Acc, both, on test rows
     python benchmarks/selector.py halves SELECTOR DATASET         # the same of five halves of the test users
     python benchmarks/selector.py seeds RECIPE TRAIN[,TRAIN] DATASET [--construction]  # of five fits
+    python benchmarks/selector.py filler DATASET                  # Param Acc alone, of five fits of parameters alone
     python benchmarks/selector.py curve DATASET 1 10 100 1000     # fitted on so many training users, three draws each
 
 The first two make their builds in the folder, if these are missing. Means are shown with the range. Nothing is fitted
@@ -27,7 +28,9 @@ from petoolkit.call_forms import ToolCall
 from petoolkit.call_parameters import has_right_parameters, parameter_documents
 from petoolkit.embedding import DEFAULT_MODEL
 from petoolkit.evaluator.dataset_rows import load_rows, load_split, present_configs
+from petoolkit.selector.fit_filler import fit_filler, gold_calls
 from petoolkit.selector.fit_selector import FitOptions, fit_selector
+from petoolkit.selector.parameter_filler import ParameterFiller
 from petoolkit.selector.row_vectors import RowVectors
 from petoolkit.selector.tool_selector import Selector
 from petoolkit.shipped import recipe_path
@@ -166,6 +169,38 @@ def seeds(recipe: str, fitted_on: str, dataset: str, construction: bool) -> None
     show(found)
 
 
+def filler(dataset: str) -> None:
+    """Print the Param Acc of the right tool, of test rows and of their distinct calls, of several fits of the
+    parameter filler alone, and the CPU time of each."""
+    rows = training_rows(dataset)
+    asked = [row for row in load_split(dataset, "all", "test") if row["kind"] == KINDS[0]]
+    calls = gold_calls(asked)
+    of_call = {(call.instruction, to_json_text(call.parameters)): number for number, call in enumerate(calls)}
+    keys = [(row["instruction"], to_json_text(json.loads(row["tool_call"]["parameters"]))) for row in asked]
+    found = []
+    for seed in range(_REPEATS):
+        began = time.process_time()
+        filled_by = ParameterFiller(fit_filler(rows, seed) or {})
+        fitted = time.process_time()
+        given = [filled_by.parameters(call.tool, call.instruction) for call in calls]
+        seconds = time.process_time() - fitted
+        right = [
+            has_right_parameters(
+                ToolCall("", one), ToolCall("", call.parameters), documents=parameter_documents(call.tool)
+            )
+            for one, call in zip(given, calls, strict=True)
+        ]
+        found.append(
+            {
+                "Param Acc, right tool given": 100 * float(np.mean([right[of_call[key]] for key in keys])),
+                "Param Acc, distinct calls": 100 * float(np.mean(right)),
+                "CPU seconds of a fit": fitted - began,
+                "CPU milliseconds of a call": 1000 * seconds / len(calls),
+            }
+        )
+    show(found)
+
+
 def own_build(name: str, folder: Path) -> str:
     """The dataset of one of `BUILDS`; made if it is missing."""
     from petoolkit.builder.pipeline import build
@@ -222,6 +257,8 @@ def main(what: str, source: str, *more: str) -> None:
     elif what in BUILDS:
         dataset = own_build(what, Path(source))
         seeds("embedded", dataset, dataset, construction=False)
+    elif what == "filler":
+        filler(source)
     elif what == "seeds":
         seeds(source, more[0], more[1], "--construction" in more)
     else:

@@ -16,6 +16,14 @@ _DIRECTIONS = {
     "to": ("to", "destination", "arrival", "end", "ends", "target", "into", "last", "until", "wanted", "visited"),
 }
 DIRECTIONS = tuple(_DIRECTIONS)
+_NEGATIONS = (
+    re.compile(
+        r"\b(?:no|not|without|skip|leave|left|omit|except|don't|doesn't|isn't|aren't|needn't|never|exclude|ignore|hide"
+        r"|drop|remove|spare)\b",
+        re.I,
+    ),
+    re.compile(r"\b(?:only|just|exactly|alone)\b", re.I),
+)
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _NOTHING = np.zeros(WIDTH)
 
@@ -44,6 +52,7 @@ class ParameterReading:
     form: tuple[str, str] | None
     kind: str
     direction: int | None
+    negations: tuple[bool, ...]
     named_before: re.Pattern[str] | None
     named_after: re.Pattern[str] | None
 
@@ -84,6 +93,7 @@ def _read(name: str, description: str, default: str, is_text: bool, is_missing: 
         None if is_missing else form_of(default),
         _kind_of_text(default) if is_text else "number",
         _direction(words, description),
+        negations(f"{words} {description}"),
         re.compile(rf"\b{pattern}\W*(?:(?:is|are|of|as|to|with|being|set to|equal to)\s+)?\W{{0,3}}", re.I)
         if pattern
         else None,
@@ -121,3 +131,8 @@ def form_of(text: str) -> tuple[str, str]:
     """The form of a value: letters and digits by their kind; and its kind of word."""
     form = re.sub(r"[a-z\u00df-\uffff]+", "a", re.sub(r"[A-Z]", "A", re.sub(r"\d+", "0", text)))
     return form, "0" if form[:1] == "0" else "A" if form[:1] == "A" else "a" if form[:1] == "a" else "-"
+
+
+def negations(text: str) -> tuple[bool, ...]:
+    """Whether a text has a word such as `without`, and one such as `only`."""
+    return tuple(bool(pattern.search(text)) for pattern in _NEGATIONS)

@@ -1,19 +1,13 @@
 """Which sentence of a request speaks of which parameter: by the words of its document, and by what both mean."""
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
-from petoolkit.selector.parameter_reading import ParameterReading
+from petoolkit.selector.parameter_reading import ParameterReading, negations
 from petoolkit.selector.request_reading import RequestReading
 
-_NEGATED = re.compile(
-    r"\b(?:no|not|without|skip|leave|left|omit|except|don't|doesn't|isn't|aren't|needn't|never|exclude|ignore|hide|only"
-    r"|drop|remove|spare)\b",
-    re.I,
-)
 _A_WORD, _MOST_WORDS, _DEFAULT = 0.15, 3, 0.3  # what counts beside a cosine with the document
 _NO_OTHER = 0.0  # how far a sentence speaks of no parameter
 _NO_SENTENCE = -0.5  # of a request of one sentence
@@ -44,7 +38,8 @@ class SpokenParameters:
             self.margin[:, number] = self.speaks[:, number] - np.delete(self.speaks, number, axis=1).max(
                 axis=1, initial=_NO_OTHER
             )
-        self._is_negated = [bool(_NEGATED.search(text)) for _, text in reading.sentences]
+        self._negations = [negations(text) for _, text in reading.sentences]
+        self._of_documents = [one.negations for one in parameters]
 
     def asks(self, number: int) -> list[float]:
         """How far the request speaks of a parameter, in any sentence and behind the first: by words and meaning, and
@@ -60,12 +55,16 @@ class SpokenParameters:
             float((margin[1:] >= 0).any()),
         ]
 
-    def negated(self, number: int) -> tuple[float, float, float]:
-        """1 or -1: whether the sentence with most of a parameter's words has a `no` or `without`; the same times the
-        number of words; and whether the sentence behind the first has one that is clearest on the parameter."""
+    def negated(self, number: int) -> list[float]:
+        """Of the sentence with most of a parameter's words, and of the one behind the first that is clearest on it:
+        for each of `negations` 1 or -1, whether it has such a word, and whether it does as the document does."""
         best = int(self.words[:, number].argmax())
         shared = float(self.words[best, number])
         later = self.margin[1:, number]
         clearest = int(later.argmax()) + 1 if len(later) else 0
-        negated = 1.0 if shared and self._is_negated[best] else -1.0
-        return negated, negated * shared, 1.0 if self._is_negated[clearest] else -1.0
+        document = self._of_documents[number]
+        found = []
+        for sentence, weight in ((best, min(shared, 1.0)), (clearest, 1.0)):
+            for said, documented in zip(self._negations[sentence], document, strict=True):
+                found += [1.0 if said and weight else -1.0, weight if said == documented else -weight]
+        return [*found, found[0] * shared, found[1] * shared]

@@ -134,7 +134,7 @@ def _unsaid(
         optional,
         len(asked) - optional,
     ]
-    no_truth = [0.0] * (2 * len(asks) + len(negated) + 3)
+    no_truth = [0.0] * (2 * (len(asks) + len(negated)) + 2)
     rows = []
     for candidate in candidates:
         left_out, truth = [0.0] * len(of_leaving_out), no_truth
@@ -143,7 +143,7 @@ def _unsaid(
         elif candidate.kind == "truth":
             sign, changed = (1.0 if candidate.value else -1.0), (1.0 if candidate.value != one.default else -1.0)
             signed = [sign * value for value in (*asks, *negated)]
-            truth = [*signed, *(changed * value for value in (*asks, negated[-1])), sign, changed]
+            truth = [*signed, *(changed * value for value in (*asks, *negated)), sign, changed]
         rows.append([*left_out, *truth])
     return np.array(rows, dtype=float)
 
