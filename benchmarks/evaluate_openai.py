@@ -40,7 +40,7 @@ def main() -> None:
     os.environ |= {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": server.stdout.readline().strip()}
     try:
         with tempfile.TemporaryDirectory() as folder:
-            model = make_model("openai:any", options, connection, Usage(None), rows, list)
+            model = make_model("openai:any", options, connection, Usage(None), lambda counterfactual: rows, list)
             started = time.perf_counter()
             asked = [(ShownRow(row), repeat) for repeat in range(REPEATS) for row in rows]
             prompts = list(make_prompts(asked, model, options, {}))

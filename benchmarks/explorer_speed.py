@@ -30,7 +30,8 @@ from playwright.sync_api import Page, sync_playwright
 from petoolbench import KINDS, SETTINGS, to_json_text
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.evaluator.records import AskedOptions, Manifest, Scores
-from petoolkit.evaluator.results_folder import PREDICTIONS, fingerprint
+from petoolkit.evaluator.results_folder import PREDICTIONS
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.evaluator.scores.score import score
 from petoolkit.files import write_json_lines
 from petoolkit.text import ALL, markdown_table

@@ -2,10 +2,13 @@
 
     petoolbench build --recipe embedded --dataset big
     python benchmarks/large_evaluation.py big 15000 100000       (from the repository's root)
+    python benchmarks/large_evaluation.py big 15000 --counterfactual all
 
-The rows are copies of the test rows of a built dataset, under other users and blocks.
+The rows are copies of the test rows of a built dataset, under other users and blocks; rows of other kinds (the config
+`selectivity`) are as many times more as the others.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -19,7 +22,7 @@ import datasets
 from huggingface_hub import DatasetCard
 from machine import heading
 
-from petoolbench import FEATURES, SETTINGS
+from petoolbench import FEATURES, SELECTIVITY, SETTINGS
 from petoolkit.text import markdown_table
 
 MODEL = "baseline:attribute-words"
@@ -27,16 +30,17 @@ TEST = "test-00000-of-00001.parquet"
 
 
 def copy_rows(dataset: Path, rows: int, folder: Path) -> None:
-    """Write a dataset with so many test rows in all settings, and the training rows of the other one."""
+    """Write a dataset with so many test rows of the kind `preference`, and the training rows of the other one."""
     datasets.disable_progress_bars()
     shutil.copytree(dataset, folder)
     card = DatasetCard.load(folder / "README.md")
     card.data.dataset_info = None  # `datasets` compares the numbers of rows in it
     card.save(folder / "README.md")
-    for setting in SETTINGS:
-        path = folder / "data" / setting / TEST
-        own = datasets.Dataset.from_parquet(str(path), features=FEATURES).to_list()
-        wanted = rows // len(SETTINGS)
+    paths = [path for name in (*SETTINGS, SELECTIVITY) if (path := folder / "data" / name / TEST).exists()]
+    parts = [datasets.Dataset.from_parquet(str(path), features=FEATURES).to_list() for path in paths]
+    growth = rows / sum(len(part) for part in parts[: len(SETTINGS)])
+    for path, own in zip(paths, parts, strict=True):
+        wanted = round(len(own) * growth)
 
         def copies(own: list[dict] = own, wanted: int = wanted):
             for number in range(wanted):
@@ -66,9 +70,12 @@ def measured(command: list[str]) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
-    dataset, numbers = Path(sys.argv[1]), [int(number) for number in sys.argv[2:]]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("rows", type=int, nargs="+")
+    parser.add_argument("--counterfactual", default="", help="as `petoolbench evaluate` has it")
+    given = parser.parse_args()
+    dataset, numbers = given.dataset, given.rows
     print(heading(f"{MODEL} on many rows", "datasets", "pyarrow", "numpy"))
     lines = []
     with tempfile.TemporaryDirectory() as made:
@@ -81,6 +88,7 @@ def main() -> None:
             if copying.exitcode:
                 sys.exit("the rows could not be copied")
             asked = ["evaluate", "--dataset", str(folder), "--model", MODEL, "--out", str(results)]
+            asked += ["--counterfactual", given.counterfactual] if given.counterfactual else []
             for name, command in (("evaluate", asked), ("score", ["score", str(results)])):
                 seconds, cpu, memory = measured(command)
                 lines.append([f"{rows:,}", name, f"{seconds:.0f} s", f"{cpu:.0f} s", f"{memory:.2f} GB"])

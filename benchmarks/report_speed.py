@@ -25,7 +25,8 @@ from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACT
 from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.records import AskedOptions, Manifest, ReplyUsage, Scores
 from petoolkit.evaluator.report.report_forms import DEFAULT_FORMS, FORMS
-from petoolkit.evaluator.results_folder import PREDICTIONS, fingerprint
+from petoolkit.evaluator.results_folder import PREDICTIONS
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.evaluator.scores.score import score
 from petoolkit.files import write_json_lines
 from petoolkit.text import ALL, markdown_table

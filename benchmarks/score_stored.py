@@ -18,7 +18,8 @@ from petoolkit.builder.released_import import import_released
 from petoolbench import SETTINGS
 from petoolkit.evaluator.dataset_rows import load_rows
 from petoolkit.evaluator.records import AskedOptions, Manifest, Score
-from petoolkit.evaluator.results_folder import PREDICTIONS, fingerprint, read_results
+from petoolkit.evaluator.results_folder import PREDICTIONS, read_results
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.evaluator.scores.score import score
 from petoolkit.files import write_json_lines
 from petoolkit.replies import READERS

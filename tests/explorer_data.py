@@ -6,7 +6,8 @@ from petoolkit.builder.dataset_folder import write_dataset
 from rows import DATASET_FACTS, past_call, prediction, reply, row, tool
 
 from petoolkit.evaluator.records import AskedOptions, Manifest, Scores
-from petoolkit.evaluator.results_folder import PREDICTIONS, fingerprint
+from petoolkit.evaluator.results_folder import PREDICTIONS
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.evaluator.scores.score import score
 from petoolkit.files import write_json_lines
 

@@ -8,7 +8,8 @@ from rows import DATASET_FACTS, prediction, reply, row
 from terminals import shown
 
 from petoolbench import InputError
-from petoolkit.evaluator.results_folder import fingerprint, read_results
+from petoolkit.evaluator.results_folder import read_results
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.evaluator.score_tables import comparison_table, flipped_view
 from petoolkit.evaluator.scores.comparison import compare
 

@@ -130,14 +130,14 @@ def test_moved_descriptions_go_round_among_three():
     names = [one["tool_name"] for one in tools]
     one = {**ROWS[0], "candidate_tools": tools, "same_function_tools": names, "taste": ""}
     one |= {"tool_call": {**one["tool_call"], "tool_name": names[0]}, "acceptable_tools": names[:1]}
-    moved = changed_rows([one], ["move"])["move"][0]
+    moved = next(iter(changed_rows([one], ["move"])["move"]))
     assert [tool["provider_description"] for tool in moved.row["candidate_tools"]] == ["b", "c", "a"]
     assert moved.other_tool == names[2], "the third one has the description of the first, which is the gold one"
 
 
 def test_descriptions_that_are_alike_cannot_be_moved():
     same = [{**tool, "provider_description": "Good."} for tool in ROWS[0]["candidate_tools"]]
-    assert changed_rows([{**one, "candidate_tools": same} for one in ROWS], ["move"])["move"] == []
+    assert len(changed_rows([{**one, "candidate_tools": same} for one in ROWS], ["move"])["move"]) == 0
 
 
 def test_rename_gives_other_names_of_the_same_form_in_the_whole_row():

@@ -19,7 +19,7 @@ from petoolbench_cli import main
 from petoolkit.audit.audit import audit
 from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.records import AskedOptions, Manifest, Scores
-from petoolkit.evaluator.results_folder import fingerprint
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.evaluator.scores.judgements import judge
 from petoolkit.evaluator.scores.paired_tests import paired_differences
 from petoolkit.evaluator.scores.preference import preference_scores

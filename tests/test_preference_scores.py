@@ -27,12 +27,12 @@ def scores(replies, blind=None, rows=ROWS, overridden=()):
     if blind:
         changed = changed_rows(rows, ["no-history"])
         of_counterfactuals = [
-            prediction(one.row, text) for one, text in zip(changed["no-history"], blind, strict=True)
+            prediction(row, text) for row, text in zip(changed["no-history"].rows, blind, strict=True)
         ]
     if overridden:
         changed |= changed_rows([*rows, *map(override, rows)], ["override"])
-        made = changed["override"]
-        of_counterfactuals += [prediction(one.row, text) for one, text in zip(made, overridden, strict=True)]
+        made = changed["override"].rows
+        of_counterfactuals += [prediction(row, text) for row, text in zip(made, overridden, strict=True)]
     predictions = [prediction(one, text) for one, text in zip(rows, replies, strict=True)]
     return preference_scores(rows, judge(rows, predictions), changed, of_counterfactuals, 1)
 

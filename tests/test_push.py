@@ -172,7 +172,7 @@ def test_the_card_says_what_a_user_asks(hub, push, dataset, tmp_path):
 
 def rule_scores(dataset):
     from petoolkit.evaluator.dataset_rows import load_rows
-    from petoolkit.evaluator.results_folder import fingerprint
+    from petoolkit.evaluator.row_fingerprint import fingerprint
 
     rows = [one for setting in SETTINGS for one in load_rows(str(dataset), setting, "test")]
     return scores(fingerprint=fingerprint(rows))

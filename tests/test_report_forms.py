@@ -26,7 +26,7 @@ from petoolkit.evaluator.report.run_groups import group_runs
 from petoolkit.evaluator.report.score_files import read_scores
 from petoolkit.evaluator.report.tested_differences import differences_in_words, differences_table
 from petoolkit.evaluator.report.write_report import write_report
-from petoolkit.evaluator.results_folder import fingerprint
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.text import ALL
 
 PDFLATEX, CHROMIUM = shutil.which("pdflatex"), shutil.which("chromium")

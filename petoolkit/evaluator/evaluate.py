@@ -16,14 +16,15 @@ from petoolkit.dataset_record import is_of_logs
 from petoolkit.endpoint.llm_settings import without_login
 from petoolkit.endpoint.usage import Usage
 from petoolkit.engines.engine import HERE, Engine
+from petoolkit.evaluator.counterfactuals.asked_rows import AskedRows
 from petoolkit.evaluator.counterfactuals.changed_rows import (
+    ChangedRows,
     changed_rows,
     check_made,
     chosen_counterfactuals,
     named_in,
     rows_of_other_kinds,
 )
-from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 from petoolkit.evaluator.dataset_rows import chosen_settings, load_split, load_split_if_any, resolved_revision
 from petoolkit.evaluator.history_methods.memories import Memory, finish_memories
@@ -44,7 +45,6 @@ from petoolkit.evaluator.records import AskedOptions, Manifest, Scores
 from petoolkit.evaluator.results_folder import (
     appending,
     begin_results,
-    fingerprint,
     finish_results,
     read_results,
     stored_counterfactuals,
@@ -53,8 +53,9 @@ from petoolkit.evaluator.results_folder import (
     update_manifest,
     writing,
 )
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.evaluator.scores.rescore import score_folder, sent_otherwise
-from petoolkit.evaluator.stored_rows import RowChain, StoredRows
+from petoolkit.evaluator.stored_rows import StoredRows
 from petoolkit.folder_lock import check_outside
 from petoolkit.released import PROMPTS_FOLDER
 from petoolkit.versions import software_versions
@@ -126,11 +127,9 @@ def evaluate(
     commit = resolved_revision(dataset, revision)
     read_revision = commit or revision
     rows = load_split(dataset, setting, SPLIT, read_revision)
-    facts = rows.facts
     released = released_texts(dataset, setting, options, read_revision)
     changed = _counterfactual_rows(counterfactuals, dataset, setting, read_revision, rows, out)
-    all_rows = RowChain(rows, [one.row for made in changed.values() for one in made])
-    row_ids = [row["id"] for part in (facts, all_rows.parts[1]) for row in part]
+    asked_rows = AskedRows(rows, changed)
     chat = make_chat(model, options, stored_date(out))
     if chat:
         options = replace(options, chat_template_args=chat.arguments or None)
@@ -157,7 +156,7 @@ def evaluate(
         prices=connection.prices.model_dump(include={"input", "output"}) if connection.prices else None,
         headers=sorted(connection.headers or {}),
         versions=software_versions(),
-        counterfactuals={name: fingerprint(one.row for one in made) for name, made in changed.items()},
+        counterfactuals={name: made.fingerprint for name, made in changed.items()},
         max_new_tokens_reason=limit.reason if "max_new_tokens" in kind.reads else None,
         started=datetime.now(UTC).replace(microsecond=0),
     )
@@ -167,7 +166,7 @@ def evaluate(
         wait_for_all(rank)
         answered = {(line["id"], line["repeat"]) for line in read_results(out).all_predictions}
         wait_for_all(rank)  # before a process adds to a file that another is still reading
-        number = sum((one, repeat) not in answered for one in row_ids for repeat in range(options.repeat))
+        number = sum((one, repeat) not in answered for one in asked_rows.ids for repeat in range(options.repeat))
         if answered and rank.index == 0:
             console.print(f"{len(answered):,} replies are there already, {number:,} are asked for.")
 
@@ -176,7 +175,7 @@ def evaluate(
             missing = (
                 (row, repeat)
                 for repeat in range(options.repeat)
-                for row in all_rows
+                for row in asked_rows
                 if (row["id"], repeat) not in answered
             )
             return islice(missing, rank.index, None, rank.count)
@@ -214,7 +213,10 @@ def evaluate(
                     remember_by(lambda rows: replica.memories(method, view.memories, rows, engine))
                 answers = replica.answers(shown_rows, engine)
             else:
-                in_view = RowsInView(view, all_rows)
+
+                def in_view(name: str) -> RowsInView:
+                    return RowsInView(view, asked_rows.of(name))
+
                 loaded = make_model(model, options, connection, usage, in_view, train_rows, chat, limit, on_growth)
                 if method.kind.is_written:
                     remember_by(lambda rows: written_memories(method, view.memories, loaded, options.window, rows))
@@ -233,10 +235,10 @@ def evaluate(
         if rank.index > 0:
             return None
         finish_memories(out)
-        finish_results(out, row_ids, options.repeat)
+        finish_results(out, asked_rows.ids, options.repeat)
         if sent := {name: value for name, value in sent_otherwise(read_results(out)).items() if value}:
             update_manifest(out, **sent)
-        return score_folder(out, console, rows, engine)
+        return score_folder(out, console, rows, engine, changed)
 
 
 def _check_counterfactuals(choice: str, options: Options) -> None:
@@ -249,7 +251,7 @@ def _check_counterfactuals(choice: str, options: Options) -> None:
 
 def _counterfactual_rows(
     choice: str, dataset: str, setting: str, revision: str | None, rows: Sequence[dict], out: Path
-) -> dict[str, list[ChangedRow]]:
+) -> dict[str, ChangedRows]:
     """The rows of the chosen counterfactuals, and of those that the folder holds, by name.
 
     Raises:
@@ -261,7 +263,7 @@ def _counterfactual_rows(
     if not names:
         return {}
     others = rows_of_other_kinds(dataset, SPLIT, chosen_settings(dataset, setting, revision), revision)
-    made = changed_rows([*rows, *others], names)
+    made = changed_rows(chain(rows, others), names)
     return check_made(made, dataset, [name for name in chosen if name in named_in(choice)])
 
 

@@ -1,7 +1,6 @@
 """The folder of an evaluation: its manifest and its predictions."""
 
 import datetime
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -10,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from petoolbench import InputError, to_json_text
-from petoolkit.evaluator.counterfactuals.changed_rows import changed_rows, rows_of_other_kinds
-from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow, counterfactual_of
+from petoolkit.evaluator.counterfactuals.changed_rows import ChangedRows, changed_rows, rows_of_other_kinds
+from petoolkit.evaluator.counterfactuals.counterfactual import counterfactual_of
 from petoolkit.evaluator.dataset_rows import chosen_settings, load_split
 from petoolkit.evaluator.history_methods.memories import read_memories
 from petoolkit.evaluator.models.processes import Rank
 from petoolkit.evaluator.models.reply_limit import ReplyLimit
 from petoolkit.evaluator.records import MANIFEST, SCORES, Manifest
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.evaluator.stored_predictions import (
     Prediction,
     StoredPredictions,
@@ -58,14 +58,6 @@ class Results:
     def all_predictions(self) -> Iterator[Prediction]:
         """All lines of `predictions.jsonl`."""
         return chain(self.predictions, self.of_counterfactuals)
-
-
-def fingerprint(rows: Iterable[dict]) -> str:
-    """Hash of rows with all their columns, in this order; 16 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for row in rows:
-        digest.update(to_json_text(row).encode())
-    return digest.hexdigest()[:16]
 
 
 def evaluations_in(folders: Iterable[Path], warn: Callable[[str], None] = lambda text: None) -> list[Path]:
@@ -134,7 +126,7 @@ def _other_version(manifest: Manifest) -> str:
     return ""
 
 
-def changed_rows_of(manifest: Manifest, rows: Sequence[dict]) -> dict[str, list[ChangedRow]]:
+def changed_rows_of(manifest: Manifest, rows: Sequence[dict]) -> dict[str, ChangedRows]:
     """The rows of an evaluation's counterfactuals by name, made of its rows.
 
     Raises:
@@ -144,9 +136,9 @@ def changed_rows_of(manifest: Manifest, rows: Sequence[dict]) -> dict[str, list[
         return {}
     settings = chosen_settings(manifest.dataset, manifest.setting, manifest.revision)
     others = rows_of_other_kinds(manifest.dataset, manifest.split, settings, manifest.revision)
-    made = changed_rows([*rows, *others], manifest.counterfactuals)
+    made = changed_rows(chain(rows, others), manifest.counterfactuals)
     for name, changed in made.items():
-        if fingerprint(one.row for one in changed) != manifest.counterfactuals[name]:
+        if changed.fingerprint != manifest.counterfactuals[name]:
             raise InputError(
                 f"the rows of the counterfactual {name} are other ones than those that were asked; evaluate again, "
                 "into another folder."

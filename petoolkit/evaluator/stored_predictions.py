@@ -41,6 +41,10 @@ class StoredPredictions:
             for row_id in row_ids:
                 yield [read(at) for at in self._lines.get(row_id, ())]
 
+    def only(self, row_ids: Iterable[str]) -> "StoredPredictions":
+        """Those about these rows, all of which there are predictions about."""
+        return StoredPredictions(self._files, {row_id: self._lines[row_id] for row_id in row_ids})
+
 
 class PredictionsInMemory:
     """Predictions that are in memory, with what `StoredPredictions` has."""
@@ -62,6 +66,10 @@ class PredictionsInMemory:
         """See `StoredPredictions`."""
         return (self._of_row.get(row_id, []) for row_id in row_ids)
 
+    def only(self, row_ids: Iterable[str]) -> "PredictionsInMemory":
+        """See `StoredPredictions`."""
+        return PredictionsInMemory(line for row_id in row_ids for line in self._of_row[row_id])
+
 
 class PredictionsByRow(Protocol):
     """Predictions that are found by the row that they are about."""
@@ -74,6 +82,9 @@ class PredictionsByRow(Protocol):
 
     def of_rows(self, row_ids: Iterable[str]) -> Iterator[list[Prediction]]:
         """The predictions about each row."""
+
+    def only(self, row_ids: Iterable[str]) -> "PredictionsByRow":
+        """Those about these rows."""
 
 
 def by_row(predictions: Iterable[Prediction]) -> PredictionsByRow:

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
-from itertools import chain
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -68,14 +67,12 @@ class StoredRows(Sequence[dict[str, Any]]):
         return [_facts(row, shared) for part in self._parts for table in tables_of(part) for row in _grouping(table)]
 
 
-class RowChain:
-    """Rows one after the other, whenever they are gone through."""
+class Rows(Protocol):
+    """Rows that can be counted, and gone through several times."""
 
-    def __init__(self, *parts: Sequence[dict[str, Any]]):
-        self.parts = parts
+    def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return chain.from_iterable(self.parts)
+    def __iter__(self) -> Iterator[dict[str, Any]]: ...
 
 
 def facts_of(rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:

@@ -15,7 +15,8 @@ from petoolkit.evaluator.history_methods.memories import Memory, read_memories
 from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.evaluator.report.run_groups import RunGroup, group_runs
 from petoolkit.evaluator.report.score_files import read_scores
-from petoolkit.evaluator.results_folder import Results, fingerprint, read_results
+from petoolkit.evaluator.results_folder import Results, read_results
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.evaluator.scores.judgements import Judgements, judge
 from petoolkit.evaluator.stored_predictions import Prediction, PredictionsInMemory
 from petoolkit.evaluator.table_rows import table_rows

@@ -14,7 +14,7 @@ from petoolkit.evaluator.history_methods.method_table import FULL
 from petoolkit.evaluator.models.baselines import BASELINES
 from petoolkit.evaluator.records import Scores
 from petoolkit.evaluator.report.score_files import read_scores, scored_evaluations_in
-from petoolkit.evaluator.results_folder import fingerprint
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.publisher.local_paths import without_folders
 from petoolkit.publisher.row_checks import CheckedDataset
 from petoolkit.scoring import METRICS

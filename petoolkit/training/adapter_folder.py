@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from petoolbench import InputError
 from petoolkit.evaluator.models.trained_chat import TEXT, TOOLS
-from petoolkit.evaluator.results_folder import fingerprint
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.publisher.hub import Target
 from petoolkit.publisher.local_paths import without_folders
 from petoolkit.training.adapter_card import write_card

@@ -26,11 +26,11 @@ from petoolkit.evaluator.records import AskedOptions, Manifest
 from petoolkit.evaluator.results_folder import (
     appending,
     begin_results,
-    fingerprint,
     finish_results,
     read_results,
     stored_date,
 )
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.publisher.local_paths import without_folders
 from petoolkit.text import listing
 from petoolkit.training.arguments import PairArguments
@@ -98,7 +98,7 @@ def sample_replies(chosen: TrainingRows, args: PairArguments, options: Options, 
             options,
             Connection(args.base_url, args.concurrency),
             Usage(None),
-            chosen.rows,
+            lambda counterfactual: chosen.rows,
             lambda: chosen.rows,
             chat,
         )

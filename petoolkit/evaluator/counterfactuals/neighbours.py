@@ -18,6 +18,7 @@ class Neighbours:
         for row in rows:
             self._blocks[setting_of(row)][block_or_row(row)].append(row)
         self._names = {setting: sorted(blocks) for setting, blocks in self._blocks.items()}
+        self._called: dict[str, frozenset[tuple[str, ...]]] = {}  # providers of the past calls, by row id
 
     def twin(self, row: dict) -> dict | None:
         """The row of the next user of the block, in the same setting, who prefers another tool."""
@@ -38,7 +39,9 @@ class Neighbours:
             other = self._blocks[setting][name][0]
             if name == own or other["group_id"] == row["group_id"]:
                 continue
-            if providers.isdisjoint(provider_of(call) for call in other["history"]):
+            if other["id"] not in self._called:  # a row may be asked many times, and is read from a file
+                self._called[other["id"]] = frozenset(provider_of(call) for call in other["history"])
+            if providers.isdisjoint(self._called[other["id"]]):
                 return other
             found = found or other
         return found

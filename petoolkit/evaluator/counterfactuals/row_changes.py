@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from petoolbench import ToolName, provider_of, to_json_text
@@ -137,6 +138,7 @@ def unchanged(row: dict, neighbours: Neighbours) -> ChangedRow:
     return ChangedRow(row, json.loads(row["taste"]).get("tool") if row["taste"] else None)
 
 
+@lru_cache(maxsize=50_000)  # rows share tools
 def other_name(name: str) -> str:
     """A tool's name whose provider and API have other letters: vowels for vowels, consonants for consonants."""
     parts = ToolName.parse(name)

@@ -59,9 +59,16 @@ def predict(name: str, rows: Rows, train_rows: TrainRows, seed: int) -> Iterator
         train_rows: returns the training rows, for rules that are fitted.
         seed: random seed.
     """
+    return (reply for _, reply in answered(name, rows, train_rows, seed))
+
+
+def answered(name: str, rows: Rows, train_rows: TrainRows, seed: int) -> Iterator[tuple[dict, str]]:
+    """Each row with the reply of a rule to it; see `predict`."""
     check_choice(name, BASELINES, "baseline")
     choices = BASELINES[name].choose(rows, train_rows, seed)
-    return (_reply(call_of(row, row["candidate_tools"][choice])) for row, choice in zip(rows, choices, strict=True))
+    return (
+        (row, _reply(call_of(row, row["candidate_tools"][choice]))) for row, choice in zip(rows, choices, strict=True)
+    )
 
 
 def call_of(row: dict, tool: dict) -> ToolCall:
@@ -81,7 +88,8 @@ def _lexical(rows: Rows, train_rows: TrainRows, seed: int) -> list[int]:
     import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    documents, numbers = _distinct_documents(rows)
+    documents = _DistinctTexts()
+    numbers = [_documents_of(row, documents) for row in rows]
     vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)[^\W_]+").fit(documents)
     vectors = vectorizer.transform(documents)
     instructions = vectorizer.transform([row["instruction"] for row in rows])
@@ -225,23 +233,25 @@ def _similarities(rows: Rows) -> Iterator["np.ndarray"]:
     from petoolkit.embedding import Encoder
 
     encoder = Encoder()
-    texts, texts_of_row = _distinct([row["instruction"]] for row in rows)
-    instructions = encoder.encode(texts, "instructions")
-    documents, documents_of_row = _distinct_documents(rows)
-    vectors = encoder.encode(documents, "tool documents")
-    for (instruction,), candidates in zip(texts_of_row, documents_of_row, strict=True):
+    texts, documents = _DistinctTexts(), _DistinctTexts()
+    of_rows = [(texts.number(row["instruction"]), _documents_of(row, documents)) for row in rows]
+    instructions = encoder.encode(list(texts), "instructions")
+    vectors = encoder.encode(list(documents), "tool documents")
+    for instruction, candidates in of_rows:
         yield vectors[candidates] @ instructions[instruction]
 
 
-def _distinct_documents(rows: Rows) -> tuple[list[str], list[list[int]]]:
-    """The distinct documents of candidates; and for each row, the numbers of its candidates' documents."""
-    return _distinct([_document(tool) for tool in row["candidate_tools"]] for row in rows)
+class _DistinctTexts(dict[str, int]):
+    """Texts with their numbers, in order of first appearance."""
+
+    def number(self, text: str) -> int:
+        """The number of a text, a new one if it is not there."""
+        return self.setdefault(text, len(self))
 
 
-def _distinct(texts_of_rows: Iterable[list[str]]) -> tuple[list[str], list[list[int]]]:
-    numbers: dict[str, int] = {}
-    found = [[numbers.setdefault(text, len(numbers)) for text in texts] for texts in texts_of_rows]
-    return list(numbers), found
+def _documents_of(row: dict, documents: _DistinctTexts) -> list[int]:
+    """The numbers of the documents of a row's candidates."""
+    return [documents.number(_document(tool)) for tool in row["candidate_tools"]]
 
 
 def _document(tool: dict) -> str:

@@ -3,13 +3,14 @@
 import datetime
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from petoolbench import InputError
 from petoolkit.evaluator.counterfactuals.counterfactual import counterfactual_of
 from petoolkit.evaluator.history_methods.method_table import parse_history_method
-from petoolkit.evaluator.models.baselines import BASELINES, TrainRows, predict
+from petoolkit.evaluator.models.baselines import BASELINES, TrainRows, answered
 from petoolkit.evaluator.models.model import Answer, Model, Prompt, split_spec
 from petoolkit.evaluator.models.reply_limit import ROOM, ReplyLimit, find_reply_limit
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from petoolkit.endpoint.usage import Usage
     from petoolkit.evaluator.models.chat_tokenizer import ChatTokenizer
     from petoolkit.evaluator.options import Connection, Options
+
+RowsOf = Callable[[str], Iterable[dict]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class ModelSetup:
         options: options that change the model's answers.
         connection: address and limits of an endpoint.
         usage: counts calls and tokens of an endpoint.
-        rows: rows of the evaluation, which can be gone through several times.
+        rows: takes the name of a counterfactual, or nothing for the dataset's own; gives the rows of the evaluation,
+            which can be gone through several times.
         train_rows: returns the training rows, for rules that are fitted.
         limit: most tokens of a reply.
         chat: tokenizer and chat template of a model that this process runs.
@@ -39,7 +43,7 @@ class ModelSetup:
     options: "Options"
     connection: "Connection"
     usage: "Usage"
-    rows: Iterable[dict]
+    rows: RowsOf
     train_rows: TrainRows
     limit: ReplyLimit
     chat: "ChatTokenizer | None" = None
@@ -191,29 +195,15 @@ class BaselineModel:
     def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`."""
         setup = self._setup
-        asked: dict[tuple[str, int], dict[str, tuple[int, ...] | None]] = {}
-        for prompt in prompts:
-            key = counterfactual_of(prompt.row_id), prompt.repeat
-            asked.setdefault(key, {})[prompt.row_id] = prompt.shown_calls
-        for (counterfactual, repeat), shown_calls in asked.items():
+        asked = groupby(prompts, key=lambda prompt: (counterfactual_of(prompt.row_id), prompt.repeat))
+        for (counterfactual, repeat), of_part in asked:
+            shown_calls = {prompt.row_id: prompt.shown_calls for prompt in of_part}
             # Each counterfactual for itself, so that no rule's replies to the other rows depend on it.
-            rows = _RowsOf(counterfactual, setup.rows)
-            replies = predict(setup.name, rows, setup.train_rows, setup.options.seed + repeat)
-            for row, reply in zip(rows, replies, strict=True):
+            rows = setup.rows(counterfactual)
+            for row, reply in answered(setup.name, rows, setup.train_rows, setup.options.seed + repeat):
                 if row["id"] in shown_calls:
                     shown = shown_calls[row["id"]]
                     yield Answer(Prompt(row["id"], repeat, [], [], row=row, shown_calls=shown), reply)
-
-
-@dataclass(frozen=True)
-class _RowsOf:
-    """The rows of one counterfactual, or the dataset's own, whenever they are gone through."""
-
-    counterfactual: str
-    rows: Iterable[dict]
-
-    def __iter__(self) -> Iterator[dict]:
-        return (row for row in self.rows if counterfactual_of(row["id"]) == self.counterfactual)
 
 
 MODEL_KINDS: dict[str, ModelKind] = {
@@ -377,7 +367,7 @@ def make_model(
     options: "Options",
     connection: "Connection",
     usage: "Usage",
-    rows: Iterable[dict],
+    rows: RowsOf,
     train_rows: TrainRows,
     chat: "ChatTokenizer | None" = None,
     limit: ReplyLimit | None = None,

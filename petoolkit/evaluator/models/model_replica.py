@@ -98,4 +98,4 @@ class _WritingReplica:
 def _loaded(pickled: bytes) -> Model:
     spec, options, date, limit = pickle.loads(pickled)
     chat = make_chat(spec, options, date)
-    return make_model(spec, options, Connection(), Usage(None), (), lambda: [], chat, limit)
+    return make_model(spec, options, Connection(), Usage(None), lambda counterfactual: (), lambda: [], chat, limit)

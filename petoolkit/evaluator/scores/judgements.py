@@ -1,7 +1,8 @@
 """Judgements of stored replies as arrays; all scores are sums of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import tee
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from petoolbench import InputError
 from petoolkit.call_forms import ToolCall
 from petoolkit.call_parameters import ParameterDocument, is_right_by_optional_rule, parameter_documents
 from petoolkit.evaluator.stored_predictions import Prediction, PredictionsByRow, by_row
-from petoolkit.evaluator.stored_rows import facts_of
+from petoolkit.evaluator.stored_rows import Rows
 from petoolkit.replies import HOW_READ, READERS, read_reply
 from petoolkit.scoring import (
     METRICS,
@@ -113,14 +114,14 @@ def gold_documents(row: dict) -> dict[str, ParameterDocument] | None:
     return next((parameter_documents(tool) for tool in row["candidate_tools"] if tool["tool_name"] == gold), None)
 
 
-def judge(rows: Sequence[dict], predictions: Iterable[Prediction], repeats: int = 1) -> Judgements:
+def judge(rows: Rows, predictions: Iterable[Prediction], repeats: int = 1) -> Judgements:
     """Judge every reply with both readers.
 
     A row or repeat without a prediction is missing; a missing reply is IF in both partitions. Of several predictions
     for one row and repeat, the last one counts: it may be the repetition of a failed request.
 
     Args:
-        rows: rows of the dataset.
+        rows: rows of the dataset, or of a counterfactual; gone through once.
         predictions: lines of `predictions.jsonl`; `id`, `repeat` and `reply` are needed.
         repeats: number of replies asked to each row, if no prediction has a higher number.
 
@@ -143,11 +144,12 @@ def judge(rows: Sequence[dict], predictions: Iterable[Prediction], repeats: int 
     )
 
 
-def _judge_each(rows: Sequence[dict], predictions: PredictionsByRow) -> Iterator[tuple]:
+def _judge_each(rows: Rows, predictions: PredictionsByRow) -> Iterator[tuple]:
     """The values of `_LINE` for each prediction."""
     answered = 0
-    of_rows = predictions.of_rows(row["id"] for row in facts_of(rows))
-    for number, (row, lines) in enumerate(zip(rows, of_rows, strict=True)):
+    own, same = tee(rows)
+    of_rows = predictions.of_rows(row["id"] for row in same)
+    for number, (row, lines) in enumerate(zip(own, of_rows, strict=True)):
         if not lines:
             continue
         answered += 1
@@ -155,7 +157,7 @@ def _judge_each(rows: Sequence[dict], predictions: PredictionsByRow) -> Iterator
         for prediction in lines:
             yield (number, prediction["repeat"], *_judged(prediction, reference))
     if answered < len(predictions.row_ids):
-        known = {row["id"] for row in facts_of(rows)}
+        known = {row["id"] for row in rows}
         unknown = next(row_id for row_id in predictions.row_ids if row_id not in known)
         raise InputError(
             f"the dataset has no row {unknown!r}, which a prediction is about; score predictions with the dataset and "

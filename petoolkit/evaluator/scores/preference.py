@@ -1,16 +1,19 @@
 """How well calls follow preference: pairs of users, the gain over no history, and rows of counterfactuals."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from petoolbench import SETTINGS, setting_of
+from petoolbench import SETTINGS, InputError, setting_of
+from petoolkit.evaluator.counterfactuals.changed_rows import ChangedRows
 from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow, Counterfactual, counterfactual_of
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 from petoolkit.evaluator.scores.bootstrap import cluster_sums, clusters_of, difference_intervals, ratio_intervals
 from petoolkit.evaluator.scores.breakdowns import by_setting
 from petoolkit.evaluator.scores.judgements import Judgements, judge
+from petoolkit.evaluator.stored_predictions import PredictionsByRow, by_row
 from petoolkit.evaluator.stored_rows import facts_of
 from petoolkit.replies import READERS
 
@@ -23,7 +26,7 @@ Counts = tuple[np.ndarray, np.ndarray]  # numerators and denominators, of rows o
 def preference_scores(
     rows: Sequence[dict],
     judged: Judgements,
-    changed: dict[str, list[ChangedRow]],
+    changed: Mapping[str, ChangedRows],
     of_counterfactuals: Iterable[dict],
     repeats: int,
 ) -> dict[str, Any]:
@@ -35,22 +38,57 @@ def preference_scores(
         changed: rows of counterfactuals by name.
         of_counterfactuals: replies to these.
         repeats: number of replies asked to each row.
+
+    Raises:
+        InputError: if a reply is about a row of a counterfactual that is not among them.
     """
     rows = facts_of(rows)
-    by_name: dict[str, list[dict]] = {name: [] for name in changed}
-    for line in of_counterfactuals:
-        by_name[counterfactual_of(line["id"])].append(line)
-    blind = None
-    if _BLIND in changed:
-        blind = judge([one.row for one in changed[_BLIND]], by_name[_BLIND], repeats)
+    of_each = _by_counterfactual(by_row(of_counterfactuals), changed)
+    blind = judge(_RowsOf(changed[_BLIND]), of_each[_BLIND], repeats) if _BLIND in changed else None
+    found = {}
+    for name, made in changed.items():
+        own = blind if blind and name == _BLIND else judge(_RowsOf(made), of_each[name], repeats)
+        other = None
+        if COUNTERFACTUALS[name].expected_other is not None:
+            other = judge(_RowsOf(made, _with_other_gold), of_each[name], repeats)
+        found[name] = _of_counterfactual(COUNTERFACTUALS[name], made.as_they_were, own, other, rows, judged)
     return {
         "pairs": _pairs(rows, judged, blind),
         "history_gain": _history_gain(rows, judged, blind) if blind else {},
-        "counterfactual_scores": {
-            name: _of_counterfactual(COUNTERFACTUALS[name], made, by_name[name], repeats, rows, judged)
-            for name, made in changed.items()
-        },
+        "counterfactual_scores": found,
     }
+
+
+def _by_counterfactual(predictions: PredictionsByRow, names: Iterable[str]) -> dict[str, PredictionsByRow]:
+    """The replies to the rows of each counterfactual."""
+    ids: dict[str, list[str]] = {name: [] for name in names}
+    for row_id in predictions.row_ids:
+        if (name := counterfactual_of(row_id)) not in ids:
+            raise InputError(
+                f"a prediction is about {row_id!r}, and the evaluation does not ask such a row; remove it from the "
+                "predictions, or evaluate again."
+            )
+        ids[name].append(row_id)
+    return {name: predictions.only(of_name) for name, of_name in ids.items()}
+
+
+@dataclass(frozen=True)
+class _RowsOf:
+    """The rows of a counterfactual, each in a form of its own, whenever they are gone through."""
+
+    made: ChangedRows
+    form: Callable[[ChangedRow], dict] = lambda one: one.row
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+    def __iter__(self) -> Iterator[dict]:
+        return map(self.form, self.made)
+
+
+def _with_other_gold(one: ChangedRow) -> dict:
+    gold = one.other_tool or ""
+    return {**one.row, "tool_call": {**one.row["tool_call"], "tool_name": gold}, "acceptable_tools": [gold]}
 
 
 def pair_differences(rows: Sequence[dict], a: Judgements, b: Judgements) -> dict[str, dict]:
@@ -145,19 +183,23 @@ def _difference(first: Counts, second: Counts) -> dict[str, float | None]:
 
 def _of_counterfactual(
     counterfactual: Counterfactual,
-    made: list[ChangedRow],
-    predictions: list[dict],
-    repeats: int,
+    rows: Sequence[dict],
+    judged: Judgements,
+    judged_other: Judgements | None,
     plain_rows: Sequence[dict],
     plain: Judgements,
 ) -> dict[str, dict]:
-    """Shares of calls of a row's own tool and of the other tool, observed and expected, by setting."""
-    rows = [one.row for one in made]
-    judged = judge(rows, predictions, repeats)
+    """Shares of calls of a row's own tool and of the other tool, observed and expected, by setting.
+
+    Args:
+        counterfactual: whose rows were asked.
+        rows: what groups them.
+        judged: the replies to them.
+        judged_other: the same with the other tool as the gold one; `None` if there is none.
+        plain_rows, plain: the dataset's rows, and the replies to them.
+    """
     own = judged.right(_READER, "tool_acc").sum(axis=1)
-    has_other = counterfactual.expected_other is not None
-    other = judge(_with_other_gold(made), predictions, repeats).right(_READER, "tool_acc").sum(axis=1)
-    counted = np.full(len(rows), repeats)
+    counted = np.full(len(rows), judged.repeats)
     if counterfactual.given_function:
         counted = judged.outcome(_READER).right_function.sum(axis=1)
     expected = np.array([_expected(counterfactual, row) for row in rows])
@@ -169,7 +211,8 @@ def _of_counterfactual(
             "own": _share(own, counted, numbers, clusters),
             "expected": float(expected[numbers].mean()),
         }
-        if has_other:
+        if judged_other:
+            other = judged_other.right(_READER, "tool_acc").sum(axis=1)
             found[setting]["other"] = _share(other, counted, numbers, clusters)
             found[setting]["expected_other"] = counterfactual.expected_other
     as_they_are = by_setting(plain_rows)
@@ -178,17 +221,6 @@ def _of_counterfactual(
             share = _share(*_preference_counts(plain), numbers, clusters_of(plain_rows))
             found[setting] = {"rows": 0, "own": share, "expected": 1.0}
     return {setting: found[setting] for setting in as_they_are if setting in found}
-
-
-def _with_other_gold(made: list[ChangedRow]) -> list[dict]:
-    return [
-        {
-            **one.row,
-            "tool_call": {**one.row["tool_call"], "tool_name": one.other_tool or ""},
-            "acceptable_tools": [one.other_tool or ""],
-        }
-        for one in made
-    ]
 
 
 def _expected(counterfactual: Counterfactual, row: dict) -> float:

@@ -12,6 +12,7 @@ from petoolbench import InputError
 from petoolkit.endpoint.llm_settings import Prices
 from petoolkit.endpoint.usage import Usage
 from petoolkit.engines.engine import HERE, Engine
+from petoolkit.evaluator.counterfactuals.changed_rows import ChangedRows
 from petoolkit.evaluator.dataset_rows import load_split_if_any
 from petoolkit.evaluator.history_methods.memories import Memory, read_memories
 from petoolkit.evaluator.models.baselines import BASELINES, predict
@@ -27,7 +28,13 @@ _CUT_BELOW = 0.7  # a prompt of which a smaller share was read was cut; lengths 
 _LOWEST_SCALE = 0.85  # tokens of a prompt as a share of our estimate, of which there are 3.8 characters each
 
 
-def score_folder(folder: Path, console: Console, rows: Sequence[dict] | None = None, engine: Engine = HERE) -> Scores:
+def score_folder(
+    folder: Path,
+    console: Console,
+    rows: Sequence[dict] | None = None,
+    engine: Engine = HERE,
+    changed: Mapping[str, ChangedRows] | None = None,
+) -> Scores:
     """Score the stored replies of an evaluation, and write `scores.json`.
 
     Args:
@@ -35,13 +42,14 @@ def score_folder(folder: Path, console: Console, rows: Sequence[dict] | None = N
         console: for messages.
         rows: the rows of the evaluation; by default, they are read again.
         engine: asks the rules that a model is compared with.
+        changed: the rows of the evaluation's counterfactuals; by default, they are made again.
 
     Raises:
         InputError: if the folder does not hold an evaluation, or its dataset has changed since the evaluation.
     """
     results = read_results(folder)
     rows = rows_of(results.manifest) if rows is None else rows
-    changed = changed_rows_of(results.manifest, rows)
+    changed = changed_rows_of(results.manifest, rows) if changed is None else changed
     with at_work(console, "Scoring"):
         repeats = results.manifest.options.repeat
         judged = judge(rows, results.predictions, repeats)

@@ -11,7 +11,7 @@ from petoolkit.decoding import read_json
 from petoolkit.evaluator.dataset_rows import load_split
 from petoolkit.evaluator.records import Difference, Score, Scores
 from petoolkit.evaluator.report.run_groups import Run, group_runs
-from petoolkit.evaluator.results_folder import fingerprint
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.evaluator.scores.bootstrap import clusters_of
 from petoolkit.evaluator.scores.breakdowns import by_setting
 from petoolkit.evaluator.scores.judgements import Judgements, judge
