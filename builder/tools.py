@@ -45,11 +45,12 @@ class Tools:
         self.index = {name: index for index, name in enumerate(by_name)}
         self.names = list(self.index)
         self.encoder = encoder
-        self._eps, self._furthest, self._compared = eps, furthest, UNIFORM[uniform]
+        self.eps = eps
+        self._furthest, self._compared = furthest, UNIFORM[uniform]
         self._outlines: dict[int, dict] = {}
         self._near_of: dict[int, np.ndarray] = {}
         self._parameters_of: dict[int, tuple] = {}
-        self._nearest_attributes: dict[str, np.ndarray] = {}
+        self._nearest_attributes: dict[int, np.ndarray] = {}
         self._documents: dict[str, GridVectors] = {}
 
     def __len__(self) -> int:
@@ -115,9 +116,14 @@ class Tools:
     def names_by_attributes(self) -> list[list[str]]:
         """For each attribute text, the names of the tools that have it (most often one provider's)."""
         names: list[list[str]] = [[] for _ in self.attribute_texts]
-        for name, attributes in zip(self.names, self.column("attributes"), strict=True):
-            names[self.attribute_index[attributes]].append(name)
+        for name, number in zip(self.names, self._attributes_of, strict=True):
+            names[number].append(name)
         return names
+
+    @cached_property
+    def _attributes_of(self) -> list[int]:
+        """For each tool, the position of its attribute description."""
+        return [self.attribute_index[attributes] for attributes in self.column("attributes")]
 
     def documents(self, encoder: "TextEncoder") -> GridVectors:
         """(tools, dimension) unit vectors of what each tool does, by another encoder."""
@@ -128,17 +134,18 @@ class Tools:
             self._documents[encoder.fingerprint] = GridVectors(vectors)
         return self._documents[encoder.fingerprint]
 
-    def nearest_by_attributes(self, attributes: str, number: int) -> Iterator[list[str]]:
-        """For each attribute description near this one, nearest first, the names of the tools that have it."""
+    def nearest_by_attributes(self, name: str, number: int) -> Iterator[list[str]]:
+        """For each attribute description near that of a tool, nearest first, the names of the tools that have it."""
+        attributes = self._attributes_of[self.index[name]]
         if attributes not in self._nearest_attributes:
-            query = self.attributes[self.attribute_index[attributes]]
+            query = self.attributes[attributes]
             rough = self.attributes.rough(query[None])[0]
             self._nearest_attributes[attributes] = self.attributes.nearest(query, rough, number).astype(np.int32)
         return (self.names_by_attributes[index] for index in self._nearest_attributes[attributes])
 
     def most_like(self, name: str, others: Sequence[str]) -> str:
         """The one of `others` whose attributes are nearest to those of a tool; of equally near ones the first."""
-        own, *theirs = (self.attribute_index[self[one]["attributes"]] for one in (name, *others))
+        own, *theirs = (self._attributes_of[self.index[one]] for one in (name, *others))
         distance = self.attributes.distances(self.attributes[own], np.array(theirs))
         return others[int(np.argmin(distance))]
 
@@ -157,8 +164,8 @@ class Tools:
             part = missing[start : start + _AT_ONCE]
             queries = self.functionality[part]
             for number, query, rough in zip(part, queries, self.functionality.rough(queries), strict=True):
-                near = self.functionality.within(query, rough, self._eps)
-                if self._furthest > self._eps and (own := self._parameters(number)):
+                near = self.functionality.within(query, rough, self.eps)
+                if self._furthest > self.eps and (own := self._parameters(number)):
                     of_category = self._category_numbers == self._category_numbers[number]
                     less_near = np.setdiff1d(self.functionality.within(query, rough, self._furthest), near)
                     alike = [one for one in less_near[of_category[less_near]] if self._parameters(one) == own]
@@ -188,12 +195,6 @@ class Tools:
             same[self._near(name)] = True
             same[self.index[name]] = True
         return same
-
-    def overlap(self, name: str, others: Iterable[str]) -> bool:
-        """Whether a tool overlaps in function with any of `others`."""
-        rows = np.array([self.index[other] for other in others], int)
-        query = self.functionality[self.index[name]]
-        return bool(len(rows)) and bool((self.functionality.distances(query, rows) <= self._eps).any())
 
 
 def provider_of(name: str) -> tuple[str, str]:

@@ -136,7 +136,8 @@ class GridVectors:
     def __init__(self, vectors: np.ndarray):
         self.rows = on_grid(vectors)
         self.halves = half_squares(self.rows)
-        spread = float(self.halves.max(initial=0) - self.halves.min(initial=1)) if len(self.rows) else 0.0
+        self._smallest_half = float(self.halves.min(initial=1))
+        spread = float(self.halves.max(initial=0)) - self._smallest_half if len(self.rows) else 0.0
         # Of a float32 product, as a measure of distance.
         self._error = _ERROR_OF_AN_ENTRY * self.rows.shape[1] * _LONGEST**2 + spread + 2.0**-22
 
@@ -156,6 +157,10 @@ class GridVectors:
         half = half_squares(query[None])[0]
         return half + self.halves[numbers] - products(self.rows[numbers], query[None])[:, 0]
 
+    def least_rough(self, largest: float) -> np.float32:
+        """The `rough` product below which two vectors are certainly further apart than `largest`."""
+        return np.float32(2 * self._smallest_half - largest - 3 * self._error)
+
     def within(self, query: np.ndarray, rough: np.ndarray, largest: float) -> np.ndarray:
         """The numbers of the vectors that are no further from a query than `largest`, in their order.
 
@@ -164,7 +169,7 @@ class GridVectors:
             rough: (n,), its `rough` products.
             largest: cosine distance.
         """
-        near = np.flatnonzero(rough >= np.float32(2 * self.halves.min() - largest - 3 * self._error))
+        near = np.flatnonzero(rough >= self.least_rough(largest))
         return near[self.distances(query, near) <= largest]
 
     def nearest(

@@ -6,6 +6,7 @@ import pytest
 from fakes import full, market, parameter, tool, tool_set
 from petoolkit.builder.recipe import HistorySettings, PreferSettings
 from petoolkit.builder.stages.prefer import prefer
+from petoolkit.builder.taken_tools import TakenTools
 from petoolkit.builder.tools import provider_of
 
 USERS = [f"u{number}" for number in range(60)]
@@ -42,13 +43,26 @@ def test_no_two_groups_of_a_user_do_the_same_job(market_users):
     group_of = {name: names for names in groups.values() for name in names}
     for user in users:
         for left, right in combinations([user["gold_tool"], *user["preferred"]], 2):
-            assert not tools.overlap(left, [right])
+            assert not TakenTools(tools, [right]).overlap(left)
         for disliked in user["not_preferred"]:
             own = group_of[disliked]
             assert sum(name in own for name in user["preferred"]) == 1
-            assert not tools.overlap(disliked, [n for n in user["preferred"] if n not in own] + [user["gold_tool"]])
+            others = [name for name in user["preferred"] if name not in own]
+            assert not TakenTools(tools, [*others, user["gold_tool"]]).overlap(disliked)
         everything = user["preferred"] + user["not_preferred"]
         assert len(set(everything)) == len(everything)
+
+
+def test_what_a_user_takes_later_is_compared_with_tools_that_were_far_from_all_before():
+    tools, _ = market(NEAR_WEATHER, eps=0.2)
+    weather = next(name for name in tools.names if TakenTools(tools, [name]).overlap(NEAR_WEATHER["tool_name"]))
+    others = [name for name in tools.names if not TakenTools(tools, [name]).overlap(weather)]
+    taken = TakenTools(tools, [])
+    assert not taken.overlap(weather)
+    taken.add(others * 40)  # more than there is room for at first
+    assert not taken.overlap(weather)
+    taken.add([NEAR_WEATHER["tool_name"]])
+    assert taken.overlap(weather) and taken.overlap(weather)
 
 
 def test_what_does_the_job_of_the_gold_group_is_no_neighbour(market_users):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from petoolbench import PARAMETER_KINDS
 
 from ..record_rng import record_rng
+from ..taken_tools import TakenTools
 from ..tools import Tools, provider_of
 
 if TYPE_CHECKING:
@@ -84,24 +85,22 @@ class _Draw:
         gold = rng.choice(first["tools"])
         rivals = self._rivals(gold, first["tools"])
         has_own = self._settings.own_provider > 0 and rng.random() < self._settings.own_provider
-        taken = list(first["tools"])
-        gold_neighbours = self._neighbours(gold, taken, rivals, has_own, rng)
-        taken += gold_neighbours
+        taken = TakenTools(self._tools, first["tools"])
+        gold_neighbours = self._take_neighbours(gold, taken, rivals, has_own, rng)
         preferred = list(gold_neighbours)
         not_preferred: list[str] = []
         for _ in range(_MOST_DRAWS):
             if len(preferred) >= length and len(not_preferred) >= fewest_disliked:
                 break
             names = self._further_group(first["category"], rng)["tools"]
-            if any(self._tools.overlap(name, taken) for name in names):
+            if any(taken.overlap(name) for name in names):
                 continue
             may_be_liked = [name for name in names if provider_of(name) not in rivals]
             if not may_be_liked:
                 continue
             liked = self._tools.most_like(gold, may_be_liked)
-            taken += names
-            brought = self._neighbours(liked, taken, rivals, has_own, rng)
-            taken += brought
+            taken.add(names)
+            brought = self._take_neighbours(liked, taken, rivals, has_own, rng)
             preferred += [liked, *brought]
             not_preferred += [name for name in names if name != liked and (not rivals or provider_of(name) in rivals)]
         rejected = None
@@ -134,22 +133,23 @@ class _Draw:
             return rng.choice(self._by_category[category])
         return rng.choice(self._groups)
 
-    def _neighbours(
-        self, preferred: str, taken: list[str], rivals: set[tuple[str, str]], has_own: bool, rng: random.Random
+    def _take_neighbours(
+        self, preferred: str, taken: TakenTools, rivals: set[tuple[str, str]], has_own: bool, rng: random.Random
     ) -> list[str]:
-        """Tools near `preferred` in attributes, of no rival, that do no job of `taken`, nearest first.
+        """Take tools near `preferred` in attributes, of no rival, that do no job of `taken`, nearest first.
 
         Its provider's other tools, which have the same attributes, are among them only with `has_own`: a history that
         shows them says whom the user will prefer, whatever the user likes.
         """
         found: list[str] = []
         out = rivals if has_own else rivals | {provider_of(preferred)}
-        for names in self._tools.nearest_by_attributes(self._tools[preferred]["attributes"], _MOST_TRIED):
+        for names in self._tools.nearest_by_attributes(preferred, _MOST_TRIED):
             if len(found) == self._settings.neighbours:
                 break
             for name in rng.sample(names, min(len(names), _TRIED_PER_PROVIDER)):
-                if provider_of(name) not in out and not self._tools.overlap(name, taken + found):
+                if provider_of(name) not in out and not taken.overlap(name):
                     found.append(name)
+                    taken.add([name])
                     break
         return found
 
