@@ -10,6 +10,7 @@ from petoolbench import InputError
 from petoolkit.decoding import decode_json
 
 Prediction = dict[str, Any]
+Lines = int | tuple[int, ...]  # mostly one; a number takes less memory
 
 
 class StoredPredictions:
@@ -17,18 +18,19 @@ class StoredPredictions:
 
     Args:
         files: that exist.
-        lines: by row id, the number of the file and the offset of each of its lines there.
+        lines: by row id, where its lines are: the offset in the file, times the number of files, plus the file's.
     """
 
-    def __init__(self, files: list[Path], lines: dict[str, list[tuple[int, int]]]):
+    def __init__(self, files: list[Path], lines: dict[str, Lines]):
         self._files, self._lines = files, lines
 
     def __len__(self) -> int:
-        return sum(map(len, self._lines.values()))
+        return sum(len(_each(lines)) for lines in self._lines.values())
 
     def __iter__(self) -> Iterator[Prediction]:
         with _reading(self._files) as read:
-            yield from map(read, sorted(chain.from_iterable(self._lines.values())))
+            at = chain.from_iterable(map(_each, self._lines.values()))
+            yield from map(read, sorted(at, key=lambda one: divmod(one, len(self._files))[::-1]))
 
     @property
     def row_ids(self) -> KeysView[str]:
@@ -39,7 +41,7 @@ class StoredPredictions:
         """The predictions about each row, in the files' order; an empty list where there are none."""
         with _reading(self._files) as read:
             for row_id in row_ids:
-                yield [read(at) for at in self._lines.get(row_id, ())]
+                yield [read(at) for at in _each(self._lines.get(row_id, ()))]
 
     def only(self, row_ids: Iterable[str]) -> "StoredPredictions":
         """Those about these rows, all of which there are predictions about."""
@@ -107,7 +109,7 @@ def index_predictions(
     Raises:
         InputError: if a line is not a prediction, or is of a repeat that was not asked; names the file and the line.
     """
-    parts: tuple[dict[str, list[tuple[int, int]]], ...] = ({}, {})
+    parts: tuple[dict[str, Lines], ...] = ({}, {})
     for number, file in enumerate(files):
         for offset, line in _checked_lines(file):
             if line["repeat"] >= repeats:
@@ -115,18 +117,23 @@ def index_predictions(
                     f"{file.parent}: {line['id']} has a prediction of repeat {line['repeat']} (counted from 0), but "
                     f"the evaluation has only {repeats}; remove the line, and evaluate again."
                 )
-            parts[part_of(line["id"])].setdefault(line["id"], []).append((number, offset))
+            part, row_id, at = parts[part_of(line["id"])], line["id"], offset * len(files) + number
+            part[row_id] = (*_each(part[row_id]), at) if row_id in part else at
     return StoredPredictions(files, parts[0]), StoredPredictions(files, parts[1])
 
 
+def _each(lines: Lines) -> tuple[int, ...]:
+    return (lines,) if isinstance(lines, int) else lines
+
+
 @contextmanager
-def _reading(files: list[Path]) -> Iterator[Callable[[tuple[int, int]], Prediction]]:
-    """Yield a function that reads the prediction of a file's number and an offset there."""
+def _reading(files: list[Path]) -> Iterator[Callable[[int], Prediction]]:
+    """Yield a function that reads the prediction of a line, which is named as `StoredPredictions` has it."""
     with ExitStack() as stack:
         opened = [stack.enter_context(open(path, "rb")) for path in files]
 
-        def read(at: tuple[int, int]) -> Prediction:
-            number, offset = at
+        def read(at: int) -> Prediction:
+            offset, number = divmod(at, len(files))
             file = opened[number]
             if file.tell() != offset:  # seeking throws away what was read ahead
                 file.seek(offset)
