@@ -4,11 +4,12 @@ import json
 
 import pytest
 from petoolkit.builder.dataset_folder import write_dataset
-from rows import DATASET_FACTS, past_call, row
+from rows import DATASET_FACTS, past_call, prediction, row
 from two_blocks import AERWYN, CIRROX, block, blocks, override, without_preference
 
 from petoolbench import SETTINGS, InputError, provider_of, render_messages, setting_of
 from petoolkit.console import make_console
+from petoolkit.evaluator.counterfactuals import kept_rows
 from petoolkit.evaluator.counterfactuals.changed_rows import changed_rows, chosen_counterfactuals
 from petoolkit.evaluator.counterfactuals.counterfactual import changed_id, counterfactual_of
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
@@ -20,7 +21,10 @@ from petoolkit.evaluator.options import Options
 from petoolkit.evaluator.prompts.row_prompts import make_prompts
 from petoolkit.evaluator.records import Manifest, Scores
 from petoolkit.evaluator.results_folder import read_results
+from petoolkit.evaluator.row_fingerprint import fingerprint
 from petoolkit.evaluator.scores.comparison import compare
+from petoolkit.evaluator.scores.judgements import judge
+from petoolkit.evaluator.scores.preference import preference_scores
 from petoolkit.evaluator.scores.rescore import score_folder
 
 ROWS = blocks()
@@ -182,6 +186,26 @@ def test_rows_of_other_kinds_are_asked_as_they_are():
     assert (first.row["tool_call"]["tool_name"], first.other_tool) == (CIRROX, AERWYN)
     first, _ = changed("no-preference")
     assert first.row["id"] == "b1-0-no-preference/rating_integrated#no-preference"
+
+
+def test_changed_rows_are_made_again_each_time_that_they_are_gone_through(monkeypatch):
+    """Rows lie in a file in parts; what a row takes of another is read from there."""
+    monkeypatch.setattr(kept_rows, "_ROWS_AT_ONCE", 5)
+    rows = [*ROWS, *OTHERS]
+    for name, made in changed_rows(iter(rows), COUNTERFACTUALS).items():
+        first, again = list(made), list(made)
+        assert first == again and len(made) == len(first) > 0
+        assert [one.row["id"] for one in first] == list(made.ids)
+        assert fingerprint(made.rows) == made.fingerprint
+        assert [changed_id(one["id"], name) for one in made.as_they_were] == list(made.ids)
+    assert list(kept_rows.KeptRows(rows)) == rows
+
+
+def test_a_reply_to_a_row_that_is_not_asked_is_named():
+    changed = changed_rows(ROWS, ["swap"])
+    judged = judge(ROWS, [])
+    with pytest.raises(InputError, match="'b1-0/chronological#twin', and the evaluation does not ask such a row"):
+        preference_scores(ROWS, judged, changed, [prediction({"id": "b1-0/chronological#twin"}, "")], 1)
 
 
 def test_ids_say_what_they_are():

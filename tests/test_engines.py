@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pyarrow as pa
 import pytest
-from chunk_functions import added, failing
+from chunk_functions import added, failing, kept_from_collections
 from conftest import ROOT
 
 from petoolbench import InputError
@@ -37,6 +37,10 @@ def test_results_come_in_order_and_few_chunks_are_read_ahead(workers):
     assert list(islice(results, 5)) == [(n, 100_000.0 + n) for n in range(5)]
     results.close()
     assert next(read) <= 10
+
+
+def test_the_garbage_collector_of_a_worker_leaves_out_what_was_imported():
+    assert all(number > 100_000 for _, number in make_engine(2).run(kept_from_collections, range(4)))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

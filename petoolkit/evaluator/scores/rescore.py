@@ -49,7 +49,10 @@ def score_folder(
     """
     results = read_results(folder)
     rows = rows_of(results.manifest) if rows is None else rows
-    changed = changed_rows_of(results.manifest, rows) if changed is None else changed
+    counterfactuals = results.manifest.counterfactuals
+    if changed is None or changed.keys() != counterfactuals.keys():
+        changed = changed_rows_of(results.manifest, rows)
+    changed = {name: changed[name] for name in counterfactuals}
     with at_work(console, "Scoring"):
         repeats = results.manifest.options.repeat
         judged = judge(rows, results.predictions, repeats)
