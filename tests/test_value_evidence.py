@@ -135,3 +135,9 @@ def test_a_call_without_parameters_is_empty():
 )
 def test_what_a_request_asks_for_is_filled(request_, expected):
     assert ParameterFiller({}).parameters(PARKING, request_) == expected
+
+
+@pytest.mark.parametrize("request_text", ["", " ", "?! ...", "'", "\n\n", "\ud83d near", "(((((", "x" * 20_000])
+def test_any_text_is_a_request(request_text):
+    filled = ParameterFiller({}).parameters(PARKING, request_text)
+    assert filled.keys() >= {"near"}

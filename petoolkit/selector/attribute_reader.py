@@ -18,7 +18,7 @@ _WORTH_OF_WORDS = 0.5  # the length of a sentence's words, beside that of its ve
 def words_of(text: str) -> np.ndarray:
     """(WORDS,) the stems of a sentence's words, as a vector of a fixed length; zeros for none."""
     found = np.zeros(WORDS, dtype=np.float32)
-    found[[crc32(stem.encode()) % WORDS for stem in stems(text)]] = 1
+    found[[crc32(stem.encode("utf-8", "replace")) % WORDS for stem in stems(text)]] = 1
     return _WORTH_OF_WORDS * found / max(float(np.linalg.norm(found)), 1.0)
 
 

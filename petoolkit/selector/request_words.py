@@ -95,7 +95,7 @@ def words_within(request: str, start: int, end: int) -> tuple[int, int]:
 @lru_cache(maxsize=20_000)
 def bucket(word: str) -> int:
     """Where a word memory keeps a word."""
-    return crc32(word.lower().encode()) % BUCKETS
+    return crc32(word.lower().encode("utf-8", "replace")) % BUCKETS
 
 
 class WordMemory:

@@ -35,9 +35,11 @@ _MOST_ALLOWED = 60
 _QUOTED = re.compile(r"'([^'\n]+)'(?![\w])|\"([^\"\n]+)\"|“([^”\n]+)”|`([^`\n]+)`")
 _DATE = re.compile(r"(?<![\w-])\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?Z?)?(?![\w-])")
 _NUMBER = re.compile(r"(?<![\w.,/:-])-?\d+(?:,\d{3})*(?:\.\d+)?(?![\w/:]|-\d|\.\d|,\d)")
+# Each begins where its characters do: else a long word would be gone through again from each of its letters.
 _CODE = re.compile(
     r"-?\d+\.\d+,\s?-?\d+\.\d+"
-    r"|(?:https?://|@|#)?[^\s'\"“”,;!?()]*\d[^\s'\"“”,;!?()]*|https?://[^\s'\"“”,;!?()]+|[\w.+-]+@[\w.-]+|@[\w.]+"
+    r"|(?<![^\s'\"“”,;!?()])[^\s'\"“”,;!?()]*\d[^\s'\"“”,;!?()]*"
+    r"|https?://[^\s'\"“”,;!?()]+|(?<![\w.+-])[\w.+-]+@[\w.-]+|@[\w.]+"
 )
 _NAME_WORD = r"(?!I\b)[A-Z][\w&'-]*(?:\.[\w&'-]+)*(?:(?<=\b[A-Z])\.|(?<=\b[A-Z][a-z])\.)?"
 _NAMES = tuple(
