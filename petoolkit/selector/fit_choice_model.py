@@ -46,6 +46,7 @@ def fit_choice_model(
     mean, scale = everything.mean(axis=0), everything.std(axis=0)
     scale = np.where(scale < 1e-6, 1.0, scale)
     columns = everything.shape[1]
+    del everything
     most = max(len(one) for one in evidence)
     values = np.zeros((len(evidence), most, columns), dtype=np.float32)
     there, target = np.zeros((2, len(evidence), most), dtype=bool)
