@@ -17,9 +17,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from petoolkit.embedding import Encoder
-from petoolkit.selector.word_vectors import SHIPPED
+from petoolkit.selector.word_vectors import SHIPPED, WIDTH
 
-_WIDTH = 48
 _MOST_LISTED = 50_000  # words of the list
 _WORD = re.compile("[a-z]{2,}")
 
@@ -33,7 +32,7 @@ def main(word_list: Path) -> None:
     words = [*own, *dict.fromkeys(word for word in listed if _WORD.fullmatch(word) and word not in known)]
     vectors = encoder.encode(words, "words")
     centred = vectors - vectors[: len(own)].mean(axis=0)
-    short = centred @ np.linalg.svd(centred[: len(own)].T @ centred[: len(own)])[0][:, :_WIDTH]
+    short = centred @ np.linalg.svd(centred[: len(own)].T @ centred[: len(own)])[0][:, :WIDTH]
     short /= np.abs(short).max(axis=1, keepdims=True)
     stored = {
         "words": np.frombuffer("\n".join(words).encode(), dtype=np.uint8),
@@ -44,4 +43,6 @@ def main(word_list: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     main(Path(sys.argv[1]))

@@ -166,9 +166,9 @@ class Tools:
             for number, query, rough in zip(part, queries, self.functionality.rough(queries), strict=True):
                 near = self.functionality.within(query, rough, self.eps)
                 if self._furthest > self.eps and (own := self._parameters(number)):
-                    of_category = self._category_numbers == self._category_numbers[number]
                     less_near = np.setdiff1d(self.functionality.within(query, rough, self._furthest), near)
-                    alike = [one for one in less_near[of_category[less_near]] if self._parameters(one) == own]
+                    of_category = self._category_numbers[less_near] == self._category_numbers[number]
+                    alike = [one for one in less_near[of_category] if self._parameters(one) == own]
                     near = np.union1d(near, np.array(alike, near.dtype))
                 self._near_of[number] = near.astype(np.int32)
 

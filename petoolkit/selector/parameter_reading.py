@@ -39,6 +39,7 @@ class ParameterReading:
         form: of the default; see `form_of`.
         kind: how its default would be found in a request.
         direction: the number in `DIRECTIONS` of the preposition before its values; `None` for none.
+        negations: of its name and description; see the function of that name.
         named_before, named_after: what stands right before or behind a value if the request names the parameter.
     """
 

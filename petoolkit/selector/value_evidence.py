@@ -1,6 +1,7 @@
 """What speaks for a value of a parameter: its kind and form beside the default's, and the words around it."""
 
 from collections.abc import Sequence
+from math import log
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,7 @@ def _of_any(
                 is_default and not stands and one.is_optional,
                 has_default and not is_left_out and own_form == form,
                 has_default and not is_left_out and own_sort == sort,
-                (len(text) + 1) / length,
+                -abs(log((len(text) + 1) / length)) if has_default else -0.5,
                 candidate.kind == parameter.kind,
                 numbers if is_number or (one.is_number and is_left_out) else 0,
                 _logarithms_apart(value, one.default),
@@ -106,10 +107,7 @@ def _of_any(
                 stands and one.is_optional,
             )
         )
-    found = np.array(rows, dtype=float)
-    ratio = len(KINDS) + 7
-    found[:, ratio] = -np.abs(np.log(found[:, ratio])) if has_default else -0.5
-    return found
+    return np.array(rows, dtype=float)
 
 
 def _unsaid(

@@ -52,22 +52,21 @@ def meanings(
     has_after = (reading.after[final] == 0) & (last < total)
     offset = number * total
     flat = to_default.ravel()
-    dot = lambda left_, right_: np.einsum("vw,vw->v", left_, right_)  # noqa: E731
     return np.column_stack(
         [
             default,
-            dot(own, np.stack([one.of_name for one in parameters])[number]),
+            _products(own, np.stack([one.of_name for one in parameters])[number]),
             document,
             other_default,
             ~own.any(axis=1),
-            dot(before, of_document),
-            dot(behind, of_document),
+            _products(before, of_document),
+            _products(behind, of_document),
             default - best[number],
             default - other_default,
             document - other_document,
-            dot(whole, of_default),
-            default - dot(whole, of_default),
-            document - dot(whole, of_document),
+            _products(whole, of_default),
+            default - _products(whole, of_default),
+            document - _products(whole, of_document),
             to_head[number, final],
             to_document[number, final],
             to_default[number, first],
@@ -80,3 +79,8 @@ def meanings(
             -least(-flat, begins + offset, ends + offset),
         ]
     )
+
+
+def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(values,) of each row with the other's."""
+    return np.einsum("vw,vw->v", left, right)

@@ -22,13 +22,25 @@ def surroundings(reading: RequestReading, worths: np.ndarray, first: np.ndarray,
     opens, closes = reading.before[first], reading.after[final]
     has_before, has_after = (opens == 0) & (first > 0), (closes == 0) & (last < number)
     before, behind = np.maximum(first - 1, 0), np.minimum(last, number - 1)
-    is_function, is_common, rare = reading.is_function, reading.is_common, reading.rarity
+    is_function, is_common = reading.is_function, reading.is_common
     left, right = first - reading.chunk[first, 0], reading.chunk[final, 1] - last
     begins = ~has_before | is_common[before]
     ends = ~has_after | is_common[behind]
     sentence = reading.sentence[first]
     endings = np.array([[word.text.endswith(one) for one in _ENDINGS] for word in reading.words], dtype=bool)
     endings = endings.reshape(number, len(_ENDINGS))
+
+    def of_words(each: np.ndarray) -> list[np.ndarray]:
+        """What (words,) numbers are of a value's words, and of those beside it."""
+        return [
+            sums(each, first, last) / length,
+            least(each, first, last),
+            each[first],
+            each[final],
+            has_before * each[before],
+            has_after * each[behind],
+        ]
+
     columns = [
         opens == SENTENCE,
         opens == COMMA,
@@ -39,23 +51,13 @@ def surroundings(reading: RequestReading, worths: np.ndarray, first: np.ndarray,
         has_after & is_function[behind],
         has_after & ~is_function[behind],
         has_before & ~is_function[before],
-        sums(worths, first, last) / length,
-        least(worths, first, last),
-        worths[first],
-        worths[final],
-        has_before * worths[before],
-        has_after * worths[behind],
+        *of_words(worths),
         sums(is_function, first, last),
         (opens == SENTENCE) & (length == 1),
         sums(reading.after > 0, first, final) > 0,
         is_common[first].astype(float) + is_common[final],
         begins & ends,
-        sums(rare, first, last) / length,
-        least(rare, first, last),
-        rare[first],
-        rare[final],
-        has_before * rare[before],
-        has_after * rare[behind],
+        *of_words(reading.rarity),
         np.minimum(left, _FAR),
         np.minimum(right, _FAR),
         (left == 0) & (right == 0),

@@ -21,7 +21,7 @@ class AskedRows:
     changed: Mapping[str, ChangedRows]
 
     def __iter__(self) -> Iterator[dict]:
-        return chain(self.rows, *map(_RowsOf, self.changed.values()))
+        return chain(self.rows, *(made.rows for made in self.changed.values()))
 
     @property
     def ids(self) -> Iterator[str]:
@@ -34,12 +34,4 @@ class AskedRows:
         Raises:
             KeyError: for one that is not asked.
         """
-        return _RowsOf(self.changed[counterfactual]) if counterfactual else self.rows
-
-
-@dataclass(frozen=True)
-class _RowsOf:
-    made: ChangedRows
-
-    def __iter__(self) -> Iterator[dict]:
-        return self.made.rows
+        return self.changed[counterfactual].rows if counterfactual else self.rows

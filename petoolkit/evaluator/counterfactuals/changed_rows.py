@@ -1,7 +1,8 @@
 """The rows of the counterfactuals that an evaluation asks."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from petoolbench import KINDS, SELECTIVITY, SETTINGS, InputError, check_choice, setting_of
 from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow, Counterfactual, changed_id
@@ -51,9 +52,9 @@ class ChangedRows:
             yield made
 
     @property
-    def rows(self) -> Iterator[dict]:
+    def rows(self) -> "RowsInForm":
         """The changed rows alone."""
-        return (one.row for one in self)
+        return RowsInForm(self, lambda one: one.row)
 
     @property
     def fingerprint(self) -> str:
@@ -82,6 +83,25 @@ class ChangedRows:
             return None
         made = one.make(row, self._neighbours)
         return made and made._replace(row={**made.row, "id": changed_id(row["id"], one.name)})
+
+
+@dataclass(frozen=True)
+class RowsInForm:
+    """Rows of a counterfactual, each in one form, whenever they are gone through.
+
+    Args:
+        made: the counterfactual's.
+        form: takes what was made, and gives a row.
+    """
+
+    made: ChangedRows
+    form: Callable[[ChangedRow], dict]
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+    def __iter__(self) -> Iterator[dict]:
+        return map(self.form, self.made)
 
 
 def changed_rows(rows: Iterable[dict], names: Iterable[str]) -> dict[str, ChangedRows]:

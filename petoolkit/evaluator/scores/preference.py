@@ -1,13 +1,12 @@
 """How well calls follow preference: pairs of users, the gain over no history, and rows of counterfactuals."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from petoolbench import SETTINGS, InputError, setting_of
-from petoolkit.evaluator.counterfactuals.changed_rows import ChangedRows
+from petoolkit.evaluator.counterfactuals.changed_rows import ChangedRows, RowsInForm
 from petoolkit.evaluator.counterfactuals.counterfactual import ChangedRow, Counterfactual, counterfactual_of
 from petoolkit.evaluator.counterfactuals.counterfactual_table import COUNTERFACTUALS
 from petoolkit.evaluator.scores.bootstrap import cluster_sums, clusters_of, difference_intervals, ratio_intervals
@@ -44,13 +43,13 @@ def preference_scores(
     """
     rows = facts_of(rows)
     of_each = _by_counterfactual(by_row(of_counterfactuals), changed)
-    blind = judge(_RowsOf(changed[_BLIND]), of_each[_BLIND], repeats) if _BLIND in changed else None
+    blind = judge(changed[_BLIND].rows, of_each[_BLIND], repeats) if _BLIND in changed else None
     found = {}
     for name, made in changed.items():
-        own = blind if blind and name == _BLIND else judge(_RowsOf(made), of_each[name], repeats)
+        own = blind if blind and name == _BLIND else judge(made.rows, of_each[name], repeats)
         other = None
         if COUNTERFACTUALS[name].expected_other is not None:
-            other = judge(_RowsOf(made, _with_other_gold), of_each[name], repeats)
+            other = judge(RowsInForm(made, _with_other_gold), of_each[name], repeats)
         found[name] = _of_counterfactual(COUNTERFACTUALS[name], made.as_they_were, own, other, rows, judged)
     return {
         "pairs": _pairs(rows, judged, blind),
@@ -70,20 +69,6 @@ def _by_counterfactual(predictions: PredictionsByRow, names: Iterable[str]) -> d
             )
         ids[name].append(row_id)
     return {name: predictions.only(of_name) for name, of_name in ids.items()}
-
-
-@dataclass(frozen=True)
-class _RowsOf:
-    """The rows of a counterfactual, each in a form of its own, whenever they are gone through."""
-
-    made: ChangedRows
-    form: Callable[[ChangedRow], dict] = lambda one: one.row
-
-    def __len__(self) -> int:
-        return len(self.made)
-
-    def __iter__(self) -> Iterator[dict]:
-        return map(self.form, self.made)
 
 
 def _with_other_gold(one: ChangedRow) -> dict:
