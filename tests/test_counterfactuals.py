@@ -1,5 +1,6 @@
 """Counterfactuals on rows that one can check by eye: how they are made, asked, stored and scored."""
 
+import io
 import json
 
 import pytest
@@ -199,6 +200,12 @@ def test_changed_rows_are_made_again_each_time_that_they_are_gone_through(monkey
         assert fingerprint(made.rows) == made.fingerprint
         assert [changed_id(one["id"], name) for one in made.as_they_were] == list(made.ids)
     assert list(kept_rows.KeptRows(rows)) == rows
+
+
+def test_a_full_folder_for_temporary_files_is_named(monkeypatch):
+    monkeypatch.setattr(kept_rows.tempfile, "TemporaryFile", lambda **_: io.FileIO("/dev/full", "r+"))
+    with pytest.raises(InputError, match=r"temporary files, \S+ \(No space left on device\); .* set TMPDIR"):
+        changed_rows(ROWS, ["swap"])
 
 
 def test_a_reply_to_a_row_that_is_not_asked_is_named():

@@ -5,8 +5,10 @@ import pickle
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from petoolbench import InputError
 from petoolkit.chunks import in_chunks
 
 _ROWS_AT_ONCE = 250
@@ -21,7 +23,7 @@ class KeptRows:
         rows: of the contract's columns; gone through once.
 
     Raises:
-        OSError: if the disk is full.
+        InputError: if the folder for temporary files is full, or there is none.
     """
 
     def __init__(self, rows: Iterable[dict[str, Any]]):
@@ -68,7 +70,8 @@ class _Objects:
     """Objects in a file, each found by its number."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="petoolbench-rows-", buffering=0)  # noqa: SIM115 (closed with this)
+        with _saying_where():
+            self._file = tempfile.TemporaryFile(prefix="petoolbench-rows-", buffering=0)  # noqa: SIM115 (closed with this)
         self._ends = array("Q", [0])
         self._last: tuple[int, Any] = (-1, None)
 
@@ -79,8 +82,9 @@ class _Objects:
         """Write an object behind the others."""
         left = memoryview(pickle.dumps(one, pickle.HIGHEST_PROTOCOL))
         self._ends.append(self._ends[-1] + len(left))
-        while left:
-            left = left[self._file.write(left) :]
+        with _saying_where():
+            while left:
+                left = left[self._file.write(left) :]
 
     def __getitem__(self, number: int) -> Any:
         last, one = self._last  # mostly several columns of an object are asked for
@@ -89,3 +93,14 @@ class _Objects:
             one = pickle.loads(os.pread(self._file.fileno(), end - start, start))
             self._last = number, one
         return one
+
+
+@contextmanager
+def _saying_where() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"rows cannot be kept in the folder for temporary files, {tempfile.tempdir or 'TMPDIR'} "
+            f"({error.strerror}); free some space there, or set TMPDIR to another folder."
+        ) from None
