@@ -11,9 +11,12 @@ from petoolkit.builder.dataset_folder import write_dataset
 from rows import CITY, DATASET_FACTS, past_call, row, tool
 
 from petoolbench import InputError
+from petoolkit.endpoint.usage import Usage
 from petoolkit.evaluator.dataset_rows import dataset_sizes, find_rows, load_rows, present_settings, resolved_revision
 from petoolkit.evaluator.evaluate import evaluate
 from petoolkit.evaluator.models import baselines
+from petoolkit.evaluator.models.model import Prompt
+from petoolkit.evaluator.models.model_kinds import make_model
 from petoolkit.evaluator.options import Connection, Options
 from petoolkit.evaluator.records import Scores
 from petoolkit.evaluator.results_folder import evaluations_in, read_results
@@ -243,6 +246,20 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(dataset, mo
 def test_a_rule_is_asked_without_any_prompt(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr("petoolkit.evaluator.prompts.window.render_messages", None)
     assert evaluate(dataset, "all", "baseline:random", tmp_path / "out").counts["all"].missing == 0
+
+
+def test_a_rule_goes_through_the_rows_once_a_repeat_whatever_the_order_of_prompts():
+    gone_through = []
+
+    def rows_of(counterfactual):
+        gone_through.append(counterfactual)
+        return ROWS
+
+    model = make_model("baseline:random", Options(), Connection(), Usage(None), rows_of, list)
+    asked = [(one["id"], repeat) for one in ROWS for repeat in range(3)]
+    answers = model.answer_all(Prompt(row_id, repeat, [], []) for row_id, repeat in asked)
+    assert sorted((answer.prompt.row_id, answer.prompt.repeat) for answer in answers) == asked
+    assert gone_through == [""] * 3
 
 
 def test_rows_are_found_by_their_id_and_by_their_user(dataset):

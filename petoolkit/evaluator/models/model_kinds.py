@@ -3,7 +3,6 @@
 import datetime
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -195,9 +194,11 @@ class BaselineModel:
     def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`."""
         setup = self._setup
-        asked = groupby(prompts, key=lambda prompt: (counterfactual_of(prompt.row_id), prompt.repeat))
-        for (counterfactual, repeat), of_part in asked:
-            shown_calls = {prompt.row_id: prompt.shown_calls for prompt in of_part}
+        asked: dict[tuple[str, int], dict[str, tuple[int, ...] | None]] = {}
+        for prompt in prompts:  # in any order
+            key = counterfactual_of(prompt.row_id), prompt.repeat
+            asked.setdefault(key, {})[prompt.row_id] = prompt.shown_calls
+        for (counterfactual, repeat), shown_calls in asked.items():
             # Each counterfactual for itself, so that no rule's replies to the other rows depend on it.
             rows = setup.rows(counterfactual)
             for row, reply in answered(setup.name, rows, setup.train_rows, setup.options.seed + repeat):
