@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -194,17 +195,18 @@ class BaselineModel:
     def answer_all(self, prompts: Iterable[Prompt]) -> Iterator[Answer]:
         """See `petoolkit.evaluator.models.model.Model`."""
         setup = self._setup
-        asked: dict[tuple[str, int], dict[str, tuple[int, ...] | None]] = {}
-        for prompt in prompts:  # in any order
-            key = counterfactual_of(prompt.row_id), prompt.repeat
-            asked.setdefault(key, {})[prompt.row_id] = prompt.shown_calls
-        for (counterfactual, repeat), shown_calls in asked.items():
-            # Each counterfactual for itself, so that no rule's replies to the other rows depend on it.
-            rows = setup.rows(counterfactual)
-            for row, reply in answered(setup.name, rows, setup.train_rows, setup.options.seed + repeat):
-                if row["id"] in shown_calls:
-                    shown = shown_calls[row["id"]]
-                    yield Answer(Prompt(row["id"], repeat, [], [], row=row, shown_calls=shown), reply)
+        # Each counterfactual for itself, so that no rule's replies to the other rows depend on it; one after the
+        # other, as prompts come, so that the ids of all their rows are never in memory. Repeats come in any order.
+        for counterfactual, of_part in groupby(prompts, key=lambda prompt: counterfactual_of(prompt.row_id)):
+            asked: dict[int, dict[str, tuple[int, ...] | None]] = {}
+            for prompt in of_part:
+                asked.setdefault(prompt.repeat, {})[prompt.row_id] = prompt.shown_calls
+            for repeat, shown_calls in asked.items():
+                rows = setup.rows(counterfactual)
+                for row, reply in answered(setup.name, rows, setup.train_rows, setup.options.seed + repeat):
+                    if row["id"] in shown_calls:
+                        shown = shown_calls[row["id"]]
+                        yield Answer(Prompt(row["id"], repeat, [], [], row=row, shown_calls=shown), reply)
 
 
 MODEL_KINDS: dict[str, ModelKind] = {
