@@ -123,9 +123,8 @@ def main() -> None:
 @click.option(
     "--run",
     "run_folder",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="The stages' files.  [default: runs/<recipe's name>]",
+    metavar="DIR_OR_URL",
+    help="The stages' files; a URL such as s3://bucket/run is an object store's.  [default: runs/<recipe's name>]",
 )
 @written_dataset
 @replace_option

@@ -89,7 +89,7 @@ _COMMON = (
             "max_description": FromRecipe("collect.max_description"),
             "needs_attributes": FromRecipe("needs_attributes"),
             "notes": _NOTES,
-            "engine": EngineOfBuild(),
+            "engine": EngineOfBuild(reads_files=True),
         },
     ),
     Stage(

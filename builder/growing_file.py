@@ -18,6 +18,16 @@ from petoolkit.decoding import decode_json
 from .stage_parts import Part
 
 
+def partial_of(target: Path) -> Path:
+    """The path of a file while it grows."""
+    return target.with_name(f".{target.name}.partial")
+
+
+def journal_of(target: Path) -> Path:
+    """The path of its journal."""
+    return target.with_name(f".{target.name}.parts")
+
+
 class GrowingFile:
     """The file; see `growing`.
 
@@ -52,7 +62,7 @@ def growing(target: Path, key: dict[str, Any], on_part: Callable[[Part], None]) 
     Raises:
         InputError: if it cannot be written. The complete parts stay, and so does the old `target`.
     """
-    partial, journal = (target.with_name(f".{target.name}.{ending}") for ending in ("partial", "parts"))
+    partial, journal = partial_of(target), journal_of(target)
     try:
         parts, end, journal_end = _complete_parts(partial, journal, key, on_part)
         with open(partial, "r+b" if parts else "w+b") as rows, open(journal, "r+b" if parts else "w+b") as lines:

@@ -73,7 +73,7 @@ class KeptVectors(EncoderNamed):
         encoder = self._encoder(materials)
         for texts in self._of:
             _kept(materials, texts, encoder)
-        return KeptEncoder(encoder, [_path(materials, texts, encoder) for texts in self._of])
+        return KeptEncoder(encoder, [materials.run.shared(_path(materials, texts, encoder)) for texts in self._of])
 
 
 def made_with(materials: Materials) -> dict[str, dict[str, Any]]:

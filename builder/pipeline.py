@@ -16,6 +16,7 @@ from petoolkit.engines.engine import HERE, ChunkFailed, Engine
 from petoolkit.evaluator import chat_rows
 from petoolkit.files import content_hash, write_json
 from petoolkit.folder_lock import check_outside, locked
+from petoolkit.object_store import is_url
 
 from .build_report import write_report
 from .dataset_card import CARD_TEMPLATE
@@ -24,6 +25,7 @@ from .designs import DESIGNS
 from .kept_vectors import made_with
 from .recipe import Recipe
 from .run_folder import RunFolder
+from .run_store import opened_run
 from .stage import Stage
 from .stage_arguments import Materials, keys_of
 from .stage_code import source_files
@@ -39,7 +41,7 @@ _MOST_DRAWN = 5  # users drawn for each one asked for, before the build gives up
 
 def build(
     recipe: Recipe,
-    run_folder: Path,
+    run_place: Path | str,
     dataset_folder: Path,
     console: Console,
     usage: Usage | None = None,
@@ -54,7 +56,7 @@ def build(
 
     Args:
         recipe: all settings.
-        run_folder: for the stages' files.
+        run_place: for the stages' files: a folder, or the URL of one in an object store.
         dataset_folder: for the finished dataset.
         console: for progress.
         usage: counts what is asked of a language model, if an author asks one.
@@ -63,18 +65,23 @@ def build(
         engine: does what can be done in parts; the dataset is the same with any.
 
     Raises:
-        InputError: for a mistake in the recipe, a catalogue or a folder, or if another process writes one of the
-            folders.
+        InputError: for a mistake in the recipe, a catalogue or a folder, if another process writes one of the
+            folders, or if an object store can't be reached.
         GateFailed: if the audit of the finished dataset fails a gate that the recipe does not allow.
     """
-    check_outside(run_folder, dataset_folder, "--run")
-    with locked(dataset_folder), locked(run_folder):
+    if not is_url(str(run_place)):
+        check_outside(Path(run_place), dataset_folder, "--run")
+    with locked(dataset_folder), opened_run(run_place) as (run_folder, store):
         check_replaceable(dataset_folder, "build", replace)
         stages = DESIGNS[recipe.design].stages
-        run = RunFolder(run_folder, list(stages), console)
-        console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_folder}/)")
+        run = RunFolder(run_folder, list(stages), console, store)
+        console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_place}/)")
         usage = usage or Usage(recipe.llm.chat_prices)
         materials = Materials(recipe, run, usage, on_reply, engine)
+        if materials.reader is not engine:
+            console.print(
+                "This process reads the catalogues and audits the dataset itself: the cluster has the run alone."
+            )
         try:
             do_stages(materials)
         except NoGroup as error:
@@ -189,7 +196,7 @@ def write_exported(materials: Materials, folder: Path, record: Callable[[], Data
     parts = materials.run.rows("export").parts(_LINES_AT_ONCE)
     batches = materials.engine.run(exported_in_batches, parts)
     try:
-        write_batches(folder, (batch for _, batch in batches), record, engine=materials.engine)
+        write_batches(folder, (batch for _, batch in batches), record, engine=materials.reader)
     except ChunkFailed as error:
         raise error.named("the dataset", 0) from error
 
@@ -211,7 +218,7 @@ def _write_dataset(materials: Materials, folder: Path, console: Console) -> None
         with console.status(f"Writing {folder}/"):
             write_exported(materials, folder, lambda: record)
         console.print(f"Wrote {exported['rows']:,} rows to {folder}/; kept and dropped: {run.folder}/report.md")
-    audited = audit_folder(folder, console, materials.engine)
+    audited = audit_folder(folder, console, materials.reader)
     run.record("dataset", {**key, "fingerprint": fingerprint(folder)})
     console.print(f"Audit: {verdict(audited)} See `petoolbench audit {folder}`.", markup=False)
     for split in SPLITS:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,8 +17,10 @@ from petoolkit.decoding import read_json
 from petoolkit.engines.engine import ChunkFailed, Engine
 from petoolkit.files import content_hash, write_json, write_json_lines
 from petoolkit.json_lines import JsonLines
+from petoolkit.shared_file import SharedFile
 
 from .growing_file import growing
+from .run_store import RunStore
 from .stage_notes import Notes
 from .stage_parts import Part, PartWork
 
@@ -63,13 +65,15 @@ class RunFolder:
         folder: made if it does not exist.
         stages: the stages' names, in their order.
         console: for progress and one line a stage.
+        store: keeps the files in an object store, too, if the run is there.
 
     Raises:
         InputError: if the folder can't be made.
     """
 
-    def __init__(self, folder: Path, stages: Sequence[str], console: Console):
+    def __init__(self, folder: Path, stages: Sequence[str], console: Console, store: RunStore | None = None):
         self.folder = folder
+        self._store = store
         self._stages = stages
         self._console = console
         self.redone: list[str] = []  # stages that this build has done
@@ -79,6 +83,11 @@ class RunFolder:
             raise InputError(
                 f"the run's folder {folder} cannot be made ({error.strerror}); give another --run."
             ) from None
+
+    @property
+    def is_in_store(self) -> bool:
+        """Whether the run is in an object store; the folder is then this machine's copy of it."""
+        return self._store is not None
 
     def path(self, stage: str) -> Path:
         """The file of the stage's rows."""
@@ -139,6 +148,8 @@ class RunFolder:
                 "key": key,
             },
         )
+        if self._store is not None:
+            self._store.keep_grown(path)
         self.redone.append(stage)
         self._console.print(f"  {stage:<11} {number:,} rows in {seconds:.1f} s")
 
@@ -161,11 +172,14 @@ class RunFolder:
             part.note(notes)
             advance(part.rows)
 
-        with growing(self.path(stage), {**key, "records of a part": made.size}, note) as file:
+        path, of_parts = self.path(stage), {**key, "records of a part": made.size}
+        stored = self._store.growing(path, of_parts) if self._store is not None else nullcontext(lambda: None)
+        with growing(path, of_parts, note) as file, stored as added:
             before = file.parts
             try:
                 for _, part in made.engine.run(made.work, islice(made.parts, before, None)):
                     file.add(part)
+                    added()
                     note(part)
             except ChunkFailed as error:
                 raise error.named(f"the stage {stage}", before) from error
@@ -178,6 +192,10 @@ class RunFolder:
         with Progress(*columns, console=self._console, transient=True, disable=not shown) as progress:
             bar = progress.add_task(f"  {stage:<11}", total=total)
             yield lambda rows: progress.advance(bar, rows)
+
+    def shared(self, path: Path) -> SharedFile:
+        """A complete file of the run, for processes that may be on other machines."""
+        return SharedFile(path) if self._store is None else self._store.shared(path)
 
     def record(self, name: str, value: dict[str, Any]) -> None:
         """Keep a JSON value beside the stages, such as what was written elsewhere."""

@@ -69,6 +69,14 @@ class Materials:
             return 0
         return round(self.drawn * _SPARE)
 
+    @property
+    def reader(self) -> Engine:
+        """What does chunks that read files of this machine: catalogues, and the dataset's folder.
+
+        A cluster is given the files of a run in an object store, but shares no others with this process.
+        """
+        return self.engine if self.engine.is_on_this_machine or not self.run.is_in_store else HERE
+
     @cached_property
     def _endpoint(self) -> "Endpoint":
         from petoolkit.endpoint.ask import Endpoint
@@ -147,11 +155,18 @@ class NotesOfStage(Argument):
 
 
 class EngineOfBuild(Argument):
-    """What does work in chunks. It changes no row, so no key depends on it."""
+    """What does work in chunks. It changes no row, so no key depends on it.
+
+    Args:
+        reads_files: whether chunks read files of this machine.
+    """
+
+    def __init__(self, reads_files: bool = False):
+        self._reads_files = reads_files
 
     def value(self, materials: Materials, notes: Notes) -> Any:
         """See `Argument`."""
-        return materials.engine
+        return materials.reader if self._reads_files else materials.engine
 
 
 class CountOfPartsBefore(Argument):

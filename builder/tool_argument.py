@@ -33,4 +33,4 @@ def _made(materials: Materials) -> ToolTable:
     if not path.is_file() or not run.is_recorded("tools", key):
         write_tools(path, run.rows("collect"), run.rows("understand"), materials.engine)
         run.record("tools", key)
-    return ToolTable(path)
+    return ToolTable(run.shared(path))

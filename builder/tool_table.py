@@ -15,6 +15,7 @@ from petoolbench import InputError, to_json_text
 from petoolkit.chunks import parts_of
 from petoolkit.engines.engine import HERE, Engine
 from petoolkit.files import replacing
+from petoolkit.shared_file import SharedFile
 
 from .understood_tools import Traits, traits_found, with_traits
 
@@ -28,14 +29,15 @@ class ToolTable(Mapping[str, dict]):
     """Tools by name, in the order of the file.
 
     Args:
-        path: of a file that `write_tools` wrote.
+        file: that `write_tools` wrote.
 
     Raises:
         InputError: if the file is not there.
     """
 
-    def __init__(self, path: Path):
-        self._path = path
+    def __init__(self, file: SharedFile):
+        self._file = file
+        path = file.here()
         self._decoded: dict[int, dict] = {}
         try:
             self._table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
@@ -46,7 +48,7 @@ class ToolTable(Mapping[str, dict]):
             ) from None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._path,)
+        return type(self), (self._file,)
 
     @cached_property
     def names(self) -> list[str]:

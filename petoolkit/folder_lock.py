@@ -75,12 +75,12 @@ def check_outside(output: Path, dataset: str | Path, option: str) -> None:
 
 
 def _check_no_url(folder: Path) -> None:
-    """An object store has no locks, and no file of it can be renamed or grow: nothing is written there."""
+    """An object store has no locks, and its files cannot be renamed: no dataset and no results are written there."""
     if _URL.match(str(folder)):
         url = str(folder).replace(":/", "://", 1)
         raise InputError(
-            f"{url} is a URL, and only folders can be written; mount the store as a folder, or give a folder of this "
-            "machine and copy it afterwards."
+            f"{url} is a URL, and only the --run of a build can be one; mount the store as a folder, or give a folder "
+            "of this machine and copy it afterwards."
         )
 
 

@@ -14,6 +14,7 @@ from petoolbench import InputError
 from petoolkit.chunks import in_chunks
 from petoolkit.exact_products import on_grid
 from petoolkit.files import replacing
+from petoolkit.shared_file import SharedFile
 
 if TYPE_CHECKING:
     from petoolkit.embedding import TextEncoder
@@ -58,14 +59,15 @@ class VectorFile:
     """Vectors that `write_vectors` wrote.
 
     Args:
-        path: of the file.
+        file: the file.
 
     Raises:
         InputError: if the file is not there or damaged.
     """
 
-    def __init__(self, path: Path):
-        self._path = path
+    def __init__(self, file: SharedFile):
+        self._file = file
+        path = file.here()
         try:
             table = np.load(path, mmap_mode="r")
             self._hashes, self._vectors = np.ascontiguousarray(table["text"]), table["vector"]
@@ -76,7 +78,7 @@ class VectorFile:
             ) from None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._path,)
+        return type(self), (self._file,)
 
     def find(self, texts: Sequence[str]) -> np.ndarray:
         """(texts,) the row of each text; -1 for a text that is not in the file."""
@@ -96,15 +98,15 @@ class KeptEncoder:
 
     Args:
         encoder: the model that made them.
-        paths: of the files.
+        files: what it reads.
     """
 
-    def __init__(self, encoder: "TextEncoder", paths: Sequence[Path]):
+    def __init__(self, encoder: "TextEncoder", files: Sequence[SharedFile]):
         self.model, self.fingerprint, self.made_with = encoder.model, encoder.fingerprint, encoder.made_with
         self.texts_embedded, self.seconds_embedding = 0, 0.0
         self._encoder: TextEncoder | None = encoder
-        self._files = [VectorFile(path) for path in paths]
-        self._names = ", ".join(map(str, paths))
+        self._files = [VectorFile(file) for file in files]
+        self._names = ", ".join(str(file.path) for file in files)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_encoder": None}  # other processes need no model

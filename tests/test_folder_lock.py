@@ -133,10 +133,10 @@ def test_a_run_in_the_dataset_is_refused_before_anything_is_done(tmp_path, run):
 
 @pytest.mark.parametrize("url", ["s3://bucket/runs", "memory://runs"])
 def test_a_url_is_refused_and_no_folder_of_its_name_is_made(tmp_path, url):
-    process = command("build", "--users", "24", "--dataset", "petoolbench", "--run", url, cwd=tmp_path)
+    process = command("build", "--users", "24", "--dataset", url, cwd=tmp_path)
     said = " ".join(process.communicate()[1].split())
     assert process.returncode == 2
-    assert f"Error: {url} is a URL, and only folders can be written; mount the store as a folder" in said
+    assert f"Error: {url} is a URL, and only the --run of a build can be one; mount the store as a folder" in said
     assert not list(tmp_path.iterdir())
 
 

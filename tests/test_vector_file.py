@@ -14,6 +14,7 @@ from rich.console import Console
 from petoolbench import InputError
 from petoolkit import vector_file
 from petoolkit.exact_products import on_grid
+from petoolkit.shared_file import SharedFile
 from petoolkit.vector_file import KeptEncoder, VectorFile, write_vectors
 
 TEXTS = [f"get item {number}" for number in range(40)]
@@ -35,7 +36,7 @@ class Model(WordEncoder):
 def test_vectors_are_found_by_text_in_parts_of_any_size(tmp_path, monkeypatch):
     monkeypatch.setattr(vector_file, "_AT_ONCE", 7)
     assert write_vectors(tmp_path / "vectors.npy", [*TEXTS, *TEXTS], Model(), "texts") == 40
-    kept = KeptEncoder(Model(), [tmp_path / "vectors.npy"])
+    kept = KeptEncoder(Model(), [SharedFile(tmp_path / "vectors.npy")])
     expected = on_grid(WordEncoder().encode(TEXTS))
     assert np.array_equal(kept.encode(TEXTS[::-1]), expected[::-1])
     assert np.array_equal(on_grid(kept.encode(TEXTS)), expected)
@@ -47,13 +48,13 @@ def test_vectors_are_found_by_text_in_parts_of_any_size(tmp_path, monkeypatch):
 
 def test_no_texts_give_an_empty_file(tmp_path):
     write_vectors(tmp_path / "vectors.npy", [], Model(), "texts")
-    assert len(KeptEncoder(Model(), [tmp_path / "vectors.npy"]).encode([])) == 0
+    assert len(KeptEncoder(Model(), [SharedFile(tmp_path / "vectors.npy")]).encode([])) == 0
 
 
 @pytest.mark.parametrize("content", [None, b"no table", b""])
 def test_a_worker_without_the_file_says_so(tmp_path, content):
     write_vectors(tmp_path / "vectors.npy", TEXTS, Model(), "texts")
-    sent = pickle.dumps(VectorFile(tmp_path / "vectors.npy"))
+    sent = pickle.dumps(VectorFile(SharedFile(tmp_path / "vectors.npy")))
     (tmp_path / "vectors.npy").unlink()
     if content is not None:
         (tmp_path / "vectors.npy").write_bytes(content)

@@ -21,6 +21,10 @@ class Engine(Protocol):
     def number_of_workers(self) -> int:
         """How many chunks are done at once."""
 
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether all chunks are done where this process runs."""
+
     def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Numbered[Result]:
         """Do all chunks.
 
@@ -85,6 +89,7 @@ class Here:
     """Does the chunks in this process, one after the other, each when its result is asked for."""
 
     number_of_workers = 1
+    is_on_this_machine = True
 
     def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Numbered[Result]:
         """See `Engine`."""

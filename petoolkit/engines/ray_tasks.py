@@ -50,6 +50,11 @@ class RayEngine:
         self._address = address or os.environ.get("RAY_ADDRESS")
         self._workers = workers
 
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether the cluster is one that is started here."""
+        return not self._address
+
     @cached_property
     def number_of_workers(self) -> int:
         """Chunks that are done at once.

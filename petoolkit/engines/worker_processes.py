@@ -46,6 +46,8 @@ class WorkerProcesses:
         number: of processes.
     """
 
+    is_on_this_machine = True
+
     def __init__(self, number: int):
         self.number_of_workers = number
         _begin_imports(max(1, (os.cpu_count() or 1) // number))
