@@ -13,10 +13,10 @@ from petoolkit.audit_tables import verdict
 from petoolkit.dataset_record import DatasetRecord
 from petoolkit.endpoint.usage import Usage
 from petoolkit.engines.engine import HERE, ChunkFailed, Engine
+from petoolkit.engines.object_store import is_url
 from petoolkit.evaluator import chat_rows
 from petoolkit.files import content_hash, write_json
 from petoolkit.folder_lock import check_outside, locked
-from petoolkit.object_store import is_url
 
 from .build_report import write_report
 from .dataset_card import CARD_TEMPLATE
@@ -41,7 +41,7 @@ _MOST_DRAWN = 5  # users drawn for each one asked for, before the build gives up
 
 def build(
     recipe: Recipe,
-    run_place: Path | str,
+    run_folder_or_url: Path | str,
     dataset_folder: Path,
     console: Console,
     usage: Usage | None = None,
@@ -56,7 +56,7 @@ def build(
 
     Args:
         recipe: all settings.
-        run_place: for the stages' files: a folder, or the URL of one in an object store.
+        run_folder_or_url: for the stages' files: a folder, or the URL of one in an object store.
         dataset_folder: for the finished dataset.
         console: for progress.
         usage: counts what is asked of a language model, if an author asks one.
@@ -69,13 +69,13 @@ def build(
             folders, or if an object store can't be reached.
         GateFailed: if the audit of the finished dataset fails a gate that the recipe does not allow.
     """
-    if not is_url(str(run_place)):
-        check_outside(Path(run_place), dataset_folder, "--run")
-    with locked(dataset_folder), opened_run(run_place) as (run_folder, store):
+    if not is_url(str(run_folder_or_url)):
+        check_outside(Path(run_folder_or_url), dataset_folder, "--run")
+    with locked(dataset_folder), opened_run(run_folder_or_url) as (run_folder, store):
         check_replaceable(dataset_folder, "build", replace)
         stages = DESIGNS[recipe.design].stages
         run = RunFolder(run_folder, list(stages), console, store)
-        console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_place}/)")
+        console.print(f"Building {recipe.users:,} users into {dataset_folder}/ (stages in {run_folder_or_url}/)")
         usage = usage or Usage(recipe.llm.chat_prices)
         materials = Materials(recipe, run, usage, on_reply, engine)
         if materials.reader is not engine:

@@ -15,9 +15,9 @@ from rich.text import Text
 from petoolbench import InputError
 from petoolkit.decoding import read_json
 from petoolkit.engines.engine import ChunkFailed, Engine
+from petoolkit.engines.shared_file import SharedFile
 from petoolkit.files import content_hash, write_json, write_json_lines
 from petoolkit.json_lines import JsonLines
-from petoolkit.shared_file import SharedFile
 
 from .growing_file import growing
 from .run_store import RunStore

@@ -19,10 +19,10 @@ from typing import Any
 
 from petoolbench import InputError
 from petoolkit.decoding import decode_json, read_json
+from petoolkit.engines.object_store import is_url, reaching, store_of
+from petoolkit.engines.shared_file import SharedFile
 from petoolkit.files import content_hash, is_alive, write_json
 from petoolkit.folder_lock import locked
-from petoolkit.object_store import is_url, reaching, store_of
-from petoolkit.shared_file import SharedFile
 from petoolkit.store import cache_folder
 
 from .stored_growth import StoredGrowth, fetch_growing, remove_growing
@@ -35,22 +35,22 @@ _LEFT_AFTER = 600  # seconds without one
 
 
 @contextmanager
-def opened_run(place: Path | str) -> Iterator[tuple[Path, "RunStore | None"]]:
+def opened_run(folder_or_url: Path | str) -> Iterator[tuple[Path, "RunStore | None"]]:
     """Hold the folder of a run: a folder, or this machine's copy of one in an object store.
 
     Args:
-        place: a folder, or a URL.
+        folder_or_url: a folder, or a URL.
 
     Yields:
-        The folder; and where the place is a URL, what keeps the folder's files there.
+        The folder; and if it is a URL, what keeps the folder's files there.
 
     Raises:
         InputError: if another process writes it, or the store can't be reached.
     """
-    url = str(place).rstrip("/")
+    url = str(folder_or_url).rstrip("/")
     if not is_url(url):
-        with locked(Path(place)):
-            yield Path(place), None
+        with locked(Path(folder_or_url)):
+            yield Path(folder_or_url), None
         return
     folder = cache_folder() / _RUNS / hashlib.sha256(url.encode()).hexdigest()[:16]
     with locked(folder):

@@ -14,8 +14,8 @@ import pyarrow as pa
 from petoolbench import InputError, to_json_text
 from petoolkit.chunks import parts_of
 from petoolkit.engines.engine import HERE, Engine
+from petoolkit.engines.shared_file import SharedFile
 from petoolkit.files import replacing
-from petoolkit.shared_file import SharedFile
 
 from .understood_tools import Traits, traits_found, with_traits
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from petoolbench import InputError
 from petoolkit.chunks import in_chunks
+from petoolkit.engines.shared_file import SharedFile
 from petoolkit.exact_products import on_grid
 from petoolkit.files import replacing
-from petoolkit.shared_file import SharedFile
 
 if TYPE_CHECKING:
     from petoolkit.embedding import TextEncoder

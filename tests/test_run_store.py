@@ -21,7 +21,7 @@ from rich.console import Console
 from petoolbench import InputError
 from petoolbench_cli import main
 from petoolkit.engines.engine import HERE
-from petoolkit.object_store import store_of
+from petoolkit.engines.object_store import store_of
 from petoolkit.vector_file import VectorFile
 
 RECORDS = [{"id": f"r{n}"} for n in range(7)]

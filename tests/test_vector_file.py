@@ -13,8 +13,8 @@ from rich.console import Console
 
 from petoolbench import InputError
 from petoolkit import vector_file
+from petoolkit.engines.shared_file import SharedFile
 from petoolkit.exact_products import on_grid
-from petoolkit.shared_file import SharedFile
 from petoolkit.vector_file import KeptEncoder, VectorFile, write_vectors
 
 TEXTS = [f"get item {number}" for number in range(40)]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from petoolkit.engines.object_store import reaching, store_of
 from petoolkit.files import content_hash, replacing
-from petoolkit.object_store import reaching, store_of
 from petoolkit.store import cache_folder
 
 _FETCHED = "fetched"  # folder of the cache

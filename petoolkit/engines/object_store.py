@@ -11,9 +11,9 @@ from petoolkit.text import shortened
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
-def is_url(place: str) -> bool:
-    """Whether a place is a URL, and not a path."""
-    return _URL.match(place) is not None
+def is_url(text: str) -> bool:
+    """Whether this is a URL, and not a path."""
+    return _URL.match(text) is not None
 
 
 def store_of(url: str) -> tuple[Any, str]:
