@@ -84,8 +84,8 @@ class RayEngine:
         except Exception as error:  # ConnectionError, ValueError, RuntimeError for other versions ...
             raise InputError(
                 f"no Ray cluster at {self._address or 'this machine'} ({_first_line(error)}); check --address and "
-                "RAY_ADDRESS, that its Python and Ray are those of this command, and that it runs: ray status "
-                "--address ADDRESS."
+                "RAY_ADDRESS, that its Python and Ray are those of this command, that it runs (ray status --address "
+                "ADDRESS), and if it asks for a token, that RAY_AUTH_MODE=token and RAY_AUTH_TOKEN are set here."
             ) from None
 
     def run(self, function: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Numbered[Result]:
