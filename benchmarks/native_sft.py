@@ -35,8 +35,8 @@ def make_base(steps: int, seed: int) -> None:
     run(LOG, BUILT / "README.md", "-m", "petoolbench_cli", "build", "--recipe", RECIPES / "build.yaml", *folders)
     run(LOG, DATA / "README.md", "benchmarks/tiny/exchange_names.py", BUILT, DATA)
     options = ("--config", RECIPES / "base.yaml", "--dataset_name", BUILT, "--output_dir", BASE, "--seed", str(seed))
-    length = ("--formats", *FORMATS, "--max_steps", str(steps))
-    run(LOG, BASE / "model.safetensors", "benchmarks/tiny/base.py", *options, *length)
+    more = ("--formats", *FORMATS, "--max_steps", str(steps), "--requests", "6", "--alike_weight", "2")
+    run(LOG, BASE / "model.safetensors", "benchmarks/tiny/base.py", *options, *more)
 
 
 def train_and_evaluate(form: str, steps: int, seed: int) -> None:

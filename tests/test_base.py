@@ -347,9 +347,32 @@ def test_the_loss_is_least_where_chances_are_the_targets(chat, tokenizer, monkey
     scores = torch.full((len(ids), len(tokenizer)), -1e4)
     scores[targets.positions, targets.tokens] = targets.weights.log()
 
-    loss, answered = base.target_loss(model_giving(scores), tokenizer, [(ids, targets)])
+    loss, answered = base.target_loss(model_giving(scores), tokenizer, [(ids, targets)], torch.ones(len(base.KINDS)))
     assert loss.item() == pytest.approx(math.log(2) / targets.weights.sum().item())
     assert base.shares(answered) == "calls 100.0%"
+
+
+def test_an_answer_counts_as_much_as_its_kind_weighs(chat, tokenizer):
+    ids, targets = targets_of(chat, [made_row("u1", "preferred_only", [called("Cirrox")])])
+    scores = torch.randn(len(ids), len(tokenizer), generator=torch.Generator().manual_seed(1))
+    lost = -scores.log_softmax(-1)[targets.positions, targets.tokens]
+    of_kinds = torch.tensor([3.0 if kind == base.ALIKE else 1.0 for kind in KINDS])
+    loss, _ = base.target_loss(model_giving(scores), tokenizer, [(ids, targets)], of_kinds)
+    thrice = targets.weights * (1 + 2 * (targets.kinds == KINDS.index(base.ALIKE)))
+    assert thrice.sum() > targets.weights.sum()
+    assert loss.item() == pytest.approx(((lost * thrice).sum() / thrice.sum()).item())
+
+
+def test_names_of_functions_have_more_of_what_a_head_looks_for_where_functions_are_called(tokenizer):
+    torch.manual_seed(3)
+    plain = base_model.make_model(tokenizer, hidden_size=128, layers=4, heads=4)
+    torch.manual_seed(3)
+    calling = base_model.make_model(tokenizer, hidden_size=128, layers=4, heads=4, calls_functions=True)
+    more = calling.model.embed_tokens.weight - plain.model.embed_tokens.weight
+    names = [token for token in tokenizer.get_vocab() if base_model._NAME.fullmatch(token)]
+    changed = {tokenizer.convert_ids_to_tokens(number) for number in more.norm(dim=1).nonzero()[:, 0].tolist()}
+    assert changed == {function_name(name) for name in names} and len(changed) > 100
+    assert torch.linalg.matrix_rank(more, atol=1e-3) == 1
 
 
 def test_an_answer_is_right_if_each_of_its_tokens_is(chat, tokenizer):
@@ -362,7 +385,7 @@ def test_an_answer_is_right_if_each_of_its_tokens_is(chat, tokenizer):
     wrong = targets.positions[targets.kinds == question][0]
     scores[wrong] = 0
 
-    _, (right, all_) = base.target_loss(model_giving(scores), tokenizer, [(ids, targets)])
+    _, (right, all_) = base.target_loss(model_giving(scores), tokenizer, [(ids, targets)], torch.ones(len(base.KINDS)))
     assert all_.nonzero()[:, 0].tolist() == asked
     assert (all_ - right).tolist() == [float(kind == question) for kind in range(len(KINDS))]
 
@@ -470,7 +493,9 @@ def test_a_base_model_is_made_and_knows_more_than_at_first(tmp_path, monkeypatch
     base.main(options)
     model, chat = AutoModelForCausalLM.from_pretrained("base"), TrainingChat("base")
     with torch.no_grad():
-        loss, _ = base.target_loss(model, chat.tokenizer, [targets_of(chat, [each]) for each in ROWS[:3]])
+        loss, _ = base.target_loss(
+            model, chat.tokenizer, [targets_of(chat, [each]) for each in ROWS[:3]], torch.ones(len(base.KINDS))
+        )
     assert loss < 0.7 * torch.tensor(len(chat.tokenizer)).log()
 
 

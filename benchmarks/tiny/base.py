@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from base_model import make_model
-from base_rows import Names, RowsWithoutPreference, Size
+from base_rows import ALIKE, Names, RowsWithoutPreference, Size
 from base_targets import KINDS, Targets, tokens_and_targets
 from base_tokenizer import catalogue, train_tokenizer
 from torch.nn.utils.rnn import pad_sequence
@@ -59,6 +59,11 @@ class BaseArguments:
     num_attention_heads: int = field(default=4, metadata={"help": "Number of attention heads of a layer."})
     interactions: int = field(default=2, metadata={"help": "The most past calls of a prompt."})
     candidates: int = field(default=4, metadata={"help": "The most candidate tools of a prompt."})
+    requests: int = field(default=3, metadata={"help": "The most requests of a prompt."})
+    alike_weight: float = field(
+        default=1.0,
+        metadata={"help": "In the loss, of answers that name the candidate like a past call; learnt last."},
+    )
     learning_rate: float = field(default=0.01, metadata={"help": "Muon's, for the matrices."})
     embedding_learning_rate: float = field(default=0.01, metadata={"help": "AdamW's, for the embeddings."})
     other_learning_rate: float = field(default=1e-3, metadata={"help": "AdamW's, for norms and biases."})
@@ -81,7 +86,8 @@ def main(options: BaseArguments) -> None:
     chats = [TrainingChat(str(folder), native_tools=each == TOOLS) for each in options.formats]
     tokenizer = chats[0].tokenizer
     torch.manual_seed(options.seed)
-    model = make_model(tokenizer, options.hidden_size, options.num_hidden_layers, options.num_attention_heads)
+    size = options.hidden_size, options.num_hidden_layers, options.num_attention_heads
+    model = make_model(tokenizer, *size, calls_functions=TOOLS in options.formats)
     say(f"{sum(weight.numel() for weight in model.parameters()):,} weights, {len(tokenizer):,} tokens.")
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     optimizers = make_optimizers(model, options)
@@ -89,8 +95,9 @@ def main(options: BaseArguments) -> None:
     loader = DataLoader(prompts, batch_size=None, num_workers=options.dataloader_num_workers)
     batches = (batch for together in loader for batch in together)
     answered = torch.zeros(2, len(KINDS), dtype=torch.double)
+    of_kinds = torch.tensor([options.alike_weight if kind == ALIKE else 1.0 for kind in KINDS])
     for step, batch in enumerate(tqdm(batches, total=options.max_steps, desc="Base", unit="step")):
-        loss, right = target_loss(model, tokenizer, batch)
+        loss, right = target_loss(model, tokenizer, batch, of_kinds)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer, peak in optimizers:
@@ -135,7 +142,7 @@ def curriculum(options: BaseArguments) -> Iterator[tuple[Size, int]]:
         elif step < begun or step % _READ_AGAIN == 0:
             yield reading, 3
         else:
-            yield Size(few, many, 3), 1
+            yield Size(few, many, options.requests), 1
 
 
 class Prompts(Dataset):
@@ -175,13 +182,16 @@ class Prompts(Dataset):
         return batches
 
 
-def target_loss(model: Any, tokenizer: Any, prompts: Sequence[Prompt]) -> tuple[torch.Tensor, torch.Tensor]:
+def target_loss(
+    model: Any, tokenizer: Any, prompts: Sequence[Prompt], of_kinds: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Cross-entropy with the targets, and (2, kinds) answers of each of `KINDS`: those with each token right, and all.
 
     Args:
         model: on any device.
         tokenizer: for its padding token.
         prompts: of a step.
+        of_kinds: (kinds,) weights of answers of each of `KINDS` in the loss.
     """
     ids, targets = zip(*prompts, strict=True)
     inputs = pad_sequence(list(ids), batch_first=True, padding_value=tokenizer.pad_token_id)
@@ -198,7 +208,8 @@ def target_loss(model: Any, tokenizer: Any, prompts: Sequence[Prompt]) -> tuple[
         states = model.model(inputs.to(device), use_cache=False).last_hidden_state.flatten(0, 1)
         scores = model.lm_head(states[positions.to(device)])
     log_probabilities = scores.float().log_softmax(-1).gather(1, tokens.to(device)[:, None])[:, 0]
-    loss = -(log_probabilities * weights.to(device)).sum() / weights.sum()
+    in_loss = weights * of_kinds[kinds]
+    loss = -(log_probabilities * in_loss.to(device)).sum() / in_loss.sum()
     is_right = scores.argmax(-1).cpu() == tokens
     # Of the targets of a position at most one is the most likely token, and their weights sum to 1.
     right, needed = (torch.bincount(answers, each.double()) for each in (is_right, weights))

@@ -30,6 +30,7 @@ _LOOKUP_LAYERS = 1, 2
 
 _SPREAD = 0.5  # of the embeddings; the final norm makes the logits' spread that of embeddings of 0.05
 _LOGIT_SPREAD = 0.05
+_MORE_OF_FUNCTIONS = 2.0  # of the part that names have in common
 _WRITTEN = 0.5  # what the first layer writes beside the token
 _COPIED = 1.0
 _LOOKED_UP = 3.0
@@ -45,7 +46,7 @@ _NAME = re.compile(r"<[^|>]+>\.<.*>")
 _BLANK = "\N{LATIN CAPITAL LETTER G WITH DOT ABOVE}"  # as byte-level BPE writes it
 
 
-def make_model(tokenizer: Any, hidden_size: int, layers: int, heads: int) -> Any:
+def make_model(tokenizer: Any, hidden_size: int, layers: int, heads: int, calls_functions: bool = False) -> Any:
     """A `LlamaForCausalLM` that begins as this module says.
 
     Args:
@@ -53,6 +54,7 @@ def make_model(tokenizer: Any, hidden_size: int, layers: int, heads: int) -> Any
         hidden_size: of its states.
         layers: number of them, at least 3.
         heads: number of a layer's attention heads, at least 4.
+        calls_functions: whether tools are called as native functions, whose names a head then finds first.
     """
     model = LlamaForCausalLM(
         LlamaConfig(
@@ -77,7 +79,7 @@ def make_model(tokenizer: Any, hidden_size: int, layers: int, heads: int) -> Any
         torch.nn.init.normal_(embeddings, std=_SPREAD)
         model.model.norm.weight.fill_(_LOGIT_SPREAD / _SPREAD)
         _begin_alike(embeddings, tokenizer)
-        common = _begin_with_common_part(embeddings, tokenizer)
+        common = _begin_with_common_part(embeddings, tokenizer, calls_functions)
         for layer in model.model.layers:
             layer.mlp.down_proj.weight *= _SMALL
             _begin_by_likeness(layer.self_attn)
@@ -104,11 +106,19 @@ def _begin_alike(embeddings: torch.Tensor, tokenizer: Any) -> None:
             embeddings[numbers[other]] = embeddings[number] + function
 
 
-def _begin_with_common_part(embeddings: torch.Tensor, tokenizer: Any) -> torch.Tensor:
-    """Let the names of tools begin with a part in common, a (hidden size,) direction by which a head finds them."""
-    names = [number for token, number in tokenizer.get_vocab().items() if _NAME.fullmatch(token)]
+def _begin_with_common_part(embeddings: torch.Tensor, tokenizer: Any, calls_functions: bool) -> torch.Tensor:
+    """Let the names of tools begin with a part in common, a (hidden size,) direction by which a head finds them.
+
+    Where functions are called, their names have more of it: a function's description begins with the full name.
+    """
+    numbers = tokenizer.get_vocab()
+    names = [token for token in numbers if _NAME.fullmatch(token)]
     common = torch.nn.functional.normalize(torch.randn(embeddings.shape[1]), dim=0)
-    embeddings[names] += common * embeddings.norm(dim=1).mean()
+    length = embeddings.norm(dim=1).mean()
+    embeddings[[numbers[name] for name in names]] += common * length
+    if calls_functions:
+        functions = [numbers[other] for other in map(function_name, names) if other in numbers]
+        embeddings[functions] += common * length * _MORE_OF_FUNCTIONS
     return common
 
 

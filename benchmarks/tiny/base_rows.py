@@ -29,12 +29,8 @@ _RATING_QUESTIONS = [
 ]
 _LIKE_QUESTION = "Which candidate tool is of a provider described like that of the past call of "
 QUESTIONS = (_CANDIDATE_QUESTION, _PAST_QUESTION, _LIKE_QUESTION, _ORDER_QUESTION, *_RATING_QUESTIONS)
-READING_KINDS = (
-    "which candidate",
-    "which past call",
-    "which candidate is alike",
-    "descriptions in order",
-)  # of questions
+ALIKE = "which candidate is alike"
+READING_KINDS = ("which candidate", "which past call", ALIKE, "descriptions in order")  # of questions
 _TRAIT_OF = {wording: name for name, trait in TRAITS.items() for wording in trait.wordings}
 
 
@@ -171,11 +167,11 @@ def reading_turns(
         candidate: how an answer writes the name of a candidate tool; that of a past call is always written in text.
     """
     tools, history = row["candidate_tools"], row["history"]
-    of_candidate, of_past_call, alike, in_order = READING_KINDS
+    of_candidate, of_past_call, _, in_order = READING_KINDS
     turns = [(of_candidate, *_whose(_CANDIDATE_QUESTION, tools, rng, candidate)) for _ in range(_QUESTIONS_OF_EACH)]
     if history:
         turns += [(of_past_call, *_whose(_PAST_QUESTION, history, rng, in_text)) for _ in range(_QUESTIONS_OF_EACH)]
-        turns += [(alike, *turn) for turn in _likened(history, tools, rng, candidate)]
+        turns += [(ALIKE, *turn) for turn in _likened(history, tools, rng, candidate)]
         turns.append((in_order, *_described(history, rng)))
     return turns
 
