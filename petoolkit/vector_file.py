@@ -102,7 +102,7 @@ class KeptEncoder:
     """
 
     def __init__(self, encoder: "TextEncoder", files: Sequence[SharedFile]):
-        self.model, self.fingerprint, self.made_with = encoder.model, encoder.fingerprint, encoder.made_with
+        self.model, self.fingerprint = encoder.model, encoder.fingerprint
         self.texts_embedded, self.seconds_embedding = 0, 0.0
         self._encoder: TextEncoder | None = encoder
         self._files = [VectorFile(file) for file in files]
@@ -110,6 +110,11 @@ class KeptEncoder:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_encoder": None}  # other processes need no model
+
+    @property
+    def made_with(self) -> dict[str, str]:
+        """See `petoolkit.embedding.TextEncoder`; empty in other processes."""
+        return self._encoder.made_with if self._encoder else {}
 
     def tokenizer(self) -> Any:
         """See `petoolkit.embedding.TextEncoder`."""

@@ -159,10 +159,10 @@ class EmbeddingWatch:
         self.cpu_seconds, self.texts = 0.0, 0
         embed = Encoder._embed
 
-        def watched(encoder: Encoder, texts: list[str], noun: str) -> Iterator[Any]:
+        def watched(encoder: Encoder, texts: list[str], *others: Any) -> Iterator[Any]:
             self.texts += len(texts)
             started = time.process_time()
-            for part in embed(encoder, texts, noun):
+            for part in embed(encoder, texts, *others):
                 self.cpu_seconds += time.process_time() - started
                 yield part
                 started = time.process_time()
