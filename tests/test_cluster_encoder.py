@@ -4,10 +4,12 @@ import pickle
 
 import numpy as np
 import pytest
+from petoolkit.builder.encoders import make_encoder
 
 from petoolbench import InputError
 from petoolkit.cluster_encoder import ClusterEncoder, EncoderReplica
 from petoolkit.embedding import DEFAULT_MODEL, Encoder
+from petoolkit.engines.engine import HERE
 
 TEXTS = [f"get the {noun} of city number {number}" for number in range(40) for noun in ("weather", "tax", "map")]
 TEXTS += ["a very long text " * 60]
@@ -48,9 +50,11 @@ def test_a_cluster_gives_the_bits_of_one_process_and_is_not_asked_again(other_ca
     assert [chunk for chunk in cluster.chunks if chunk] == asked
 
 
-def test_nothing_is_asked_of_a_cluster_that_is_not_needed():
+def test_a_build_on_a_cluster_embeds_there_and_asks_nothing_before_it_needs_to():
     cluster = Cluster()
-    assert ClusterEncoder(DEFAULT_MODEL, cluster).fingerprint and cluster.chunks == []
+    encoder = make_encoder(DEFAULT_MODEL, lambda: None, cluster)
+    assert isinstance(encoder, ClusterEncoder) and encoder.fingerprint and cluster.chunks == []
+    assert isinstance(make_encoder(DEFAULT_MODEL, lambda: None, HERE), Encoder)
 
 
 def test_what_differs_between_workers_is_recorded_and_has_vectors_of_its_own(other_cache):
