@@ -150,7 +150,7 @@ class RunStore:
     def _fetch(self) -> None:
         """Make the copy anew; complete files that it has already are not fetched again."""
         found = [path.removeprefix(f"{self._root}/") for path in self._store.find(self._root)]
-        names = {name for name in found if "/" not in name and name != _WRITER}
+        names = {name for name in found if "/" not in name and name != _WRITER and not name.startswith(".")}
         records = {name for name in names if name.endswith(".json")}
         for path in self._folder.iterdir():
             if path.name in records or path.name not in names:
@@ -171,7 +171,7 @@ class RunStore:
         """
         if self._taken_over_by:
             raise InputError(f"{self.url} is being written by {self._taken_over_by} meanwhile; this build stops.")
-        files = [path for path in self._folder.iterdir() if not path.name.startswith(".")]
+        files = [path for path in self._folder.iterdir() if path.is_file() and not path.name.startswith(".")]
         changed = [path for path in files if self._kept.get(path.name) != _state(path)]
         with self._reaching():
             for path in sorted(changed, key=lambda one: one.stat().st_mtime_ns):
