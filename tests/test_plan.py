@@ -75,7 +75,9 @@ def test_shared_work_is_divided_by_the_cores(calibration):
     assert wall["blocks"] == pytest.approx((200 + 10_000) / 8)
     assert wall["audit"] == pytest.approx(101 / 8)
     assert wall["collect"] == pytest.approx(100 / 8)
-    assert wall["embedding"] == pytest.approx(2 * 10_000 * 0.02)  # by one core
+    assert wall["embedding"] == pytest.approx((1 + 1 / 8) * 10_000 * 0.02)  # the audit's texts by one core
+    alone = estimate(calibration, recipe_for(1_000), 10_000, Machines(1, 4), None)
+    assert next(line.wall_seconds for line in alone.build if line.name == "embedding") == pytest.approx(400)
 
 
 def test_calls_tokens_and_dollars(calibration):

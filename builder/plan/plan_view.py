@@ -89,9 +89,9 @@ def _assumptions(calibration: Calibration, found: SizeEstimate, seconds_a_call: 
         "Each part is taken to grow in proportion to tools, to users, and where the builds show it to both "
         "multiplied; `group` and `blocks` also with the square of the tools, by the time of a product of two vectors. "
         "A catalogue with longer documents, or with fewer tools that do the same job, differs.",
-        "Time divides the work of the stages and of the audit, which processes share, by all cores; embedding and the "
-        "dataset's files are counted for one core. Memory is that of the process that leads; it is taken as constant "
-        "where it grew by less than 15 %.",
+        "Time divides the work of the stages and of the audit, which processes share, by all cores, and on several "
+        "machines that of embedding the build's texts; the audit's texts and the dataset's files are counted for one "
+        "core. Memory is that of the process that leads; it is taken as constant where it grew by less than 15 %.",
         f"A user gives {counted(len(SETTINGS), 'preference row')}; users who are drawn in vain are counted as often "
         "as in the small builds.",
     ]

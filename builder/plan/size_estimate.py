@@ -115,7 +115,7 @@ def estimate(
         cpu = _cpu(builds, name, tools, users, pairs)
         lines.append(_line(calibration, name, tools, users, cpu, machines if name in shared else None))
         if name == START:
-            lines.append(_embedding(calibration, tools))
+            lines.append(_embedding(calibration, tools, machines))
     evaluated = _cpu(builds, EVALUATION, tools, users, 0)
     rows = _grown(builds, lambda build: build.parts[EVALUATION].rows, tools, users)
     evaluated += rows * calibration.render_seconds if model else 0
@@ -157,13 +157,17 @@ def _line(calibration: Calibration, name: str, tools: int, users: int, cpu: floa
     )
 
 
-def _embedding(calibration: Calibration, tools: int) -> Line:
-    """The texts of all tools, those that only the audit embeds too, each once."""
+def _embedding(calibration: Calibration, tools: int, machines: Machines) -> Line:
+    """The texts of all tools, those that only the audit embeds too, each once; a cluster shares those of the build."""
     first = calibration.builds[0]
     embedded = first.embedded + calibration.audit_texts[0]
     seconds = (first.embedding_cpu + calibration.audit_texts[1]) / max(embedded, 1)
-    texts = (first.texts + calibration.audit_texts[0]) / first.tools * tools
-    return Line(EMBEDDING, round(texts), texts * seconds, texts * seconds, first.parts[START].memory, 0)
+    of_build, of_audit = (texts / first.tools * tools for texts in (first.texts, calibration.audit_texts[0]))
+    cores = machines.number * machines.cores if machines.number > 1 else 1
+    wall = (of_build / cores + of_audit) * seconds
+    return Line(
+        EMBEDDING, round(of_build + of_audit), (of_build + of_audit) * seconds, wall, first.parts[START].memory, 0
+    )
 
 
 def _asked_line(
