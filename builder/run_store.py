@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from petoolbench import InputError
+from petoolkit.console import make_console
 from petoolkit.decoding import decode_json, read_json
 from petoolkit.engines.object_store import is_url, reaching, store_of
 from petoolkit.engines.shared_file import SharedFile
@@ -90,7 +91,7 @@ class RunStore:
             last = self._last_writer()
             _check_free(self.url, last)
             self._sign()
-            self._begin(last.get("token"))
+            self._begin(last)
         stopped = threading.Event()
         heart = threading.Thread(target=self._beat, args=(stopped,), daemon=True)
         heart.start()
@@ -120,11 +121,8 @@ class RunStore:
     def _sign(self, ended: bool = False) -> None:
         signed = {"token": self._token, "machine": socket.gethostname(), "process": os.getpid()}
         text = json.dumps({**signed, "time": time.time(), "ended": ended})
-        self._write(_WRITER, text.encode())
-
-    def _write(self, name: str, content: bytes) -> None:
         self._store.makedirs(self._root, exist_ok=True)  # nothing in an object store
-        self._store.pipe_file(f"{self._root}/{name}", content)
+        self._store.pipe_file(f"{self._root}/{_WRITER}", text.encode())
 
     def _beat(self, stopped: threading.Event) -> None:
         while not stopped.wait(_HEARTBEAT):
@@ -135,15 +133,18 @@ class RunStore:
                     return
                 self._sign()
 
-    def _begin(self, last_token: str | None) -> None:
-        """Take the copy as it is if nobody has written the run elsewhere since, else fetch it."""
+    def _begin(self, last: dict[str, Any]) -> None:
+        """Take the copy as it is if nobody has written the run elsewhere since, else fetch it, and say so."""
         self._folder.mkdir(parents=True, exist_ok=True)
         state: Any = None
         with suppress(InputError):
             state = read_json(self._folder / _STATE)
-        if isinstance(state, dict) and last_token and state.get("token") == last_token:
+        if isinstance(state, dict) and last and state.get("token") == last.get("token"):
             self._kept = dict(state.get("kept", {}))
         else:
+            if last:
+                said = f"Fetching {self.url}/, which was last written by {_name(last)}"
+                make_console(stderr=True).print(said, markup=False, highlight=False)
             self._fetch()
         self._note()
 
@@ -182,7 +183,7 @@ class RunStore:
     def shared(self, path: Path) -> SharedFile:
         """A file of the run as workers on other machines get it."""
         self.keep_changed()
-        return SharedFile(path, f"{self.url}/{path.name}", content_hash(path))
+        return SharedFile.stored(path, f"{self.url}/{path.name}")
 
     @contextmanager
     def growing(self, target: Path, key: dict[str, Any]) -> Iterator[Callable[[], None]]:

@@ -1,5 +1,6 @@
 """A run in an object store: whoever goes on elsewhere finds what was finished, and one process writes at a time."""
 
+import errno
 import io
 import json
 import pickle
@@ -172,6 +173,27 @@ def test_what_was_made_is_not_lost_when_the_store_cannot_be_reached(url, machine
             one.do(url)
     one.do(url)
     assert one.made == [] and "1-first.jsonl" in objects(url)
+
+
+def test_a_full_disk_is_not_taken_for_a_store_that_is_down(url, machine, monkeypatch):
+    machine("a").do(url)
+    store, _ = store_of(url)
+
+    def full(*given):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(type(store), "get_file", full)
+    with pytest.raises(InputError, match=r"a disk is full \(.*No space left on device\); free some space\. What was"):
+        machine("b").do(url)
+
+
+def test_a_copy_that_is_fetched_again_is_named_and_one_that_is_taken_as_it_is_is_not(url, machine, capfd):
+    machine("a").do(url)
+    assert "Fetching" not in capfd.readouterr().err
+    machine("a").do(url)
+    assert "Fetching" not in capfd.readouterr().err
+    machine("b").do(url)
+    assert f"Fetching {url}/, which was last written by process" in " ".join(capfd.readouterr().err.split())
 
 
 def test_workers_elsewhere_fetch_a_shared_file_once(url, machine, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Object stores and other file systems of `fsspec`, by their URLs: `s3://bucket/folder`, `gs://...`, `hf://...`."""
 
+import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +54,8 @@ def reaching(url: str, kept: str = "") -> Iterator[None]:
     except (InputError, ImportError):
         raise
     except Exception as error:  # each package has its own: botocore's are no OSErrors
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(f"{url}: a disk is full ({error}); free some space.{kept and ' '}{kept}") from error
         said = next(iter(str(error).strip().splitlines()), "")
         why = shortened(f"{type(error).__name__}{said and ': '}{said}", 200)
         raise InputError(

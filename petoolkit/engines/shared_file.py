@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock
@@ -27,13 +28,18 @@ class SharedFile:
     url: str | None = None
     sha256: str = ""
 
+    @classmethod
+    def stored(cls, path: Path, url: str) -> "SharedFile":
+        """A file of this machine that an object store has, too."""
+        return cls(path, url, _hash_of(path))
+
     def here(self) -> Path:
         """The path of the file on this machine, which fetches it if it has to.
 
         Raises:
             InputError: if the object store can't be reached.
         """
-        if self.url is None or (self.path.is_file() and content_hash(self.path) == self.sha256):
+        if self.url is None or (self.path.is_file() and _hash_of(self.path) == self.sha256):
             return self.path
         copies = cache_folder() / _FETCHED / hashlib.sha256(self.url.encode()).hexdigest()[:16]
         copies.mkdir(parents=True, exist_ok=True)
@@ -47,3 +53,14 @@ class SharedFile:
                     if older.suffix == copy.suffix and older != copy:
                         older.unlink()
         return copy
+
+
+def _hash_of(path: Path) -> str:
+    """The hash of a file's content; every stage asks for it, and files of a run may have gigabytes."""
+    known = path.stat()
+    return _hash_of_state(path, known.st_size, known.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _hash_of_state(path: Path, size: int, changed: int) -> str:
+    return content_hash(path)
