@@ -100,13 +100,15 @@ def figures(rows: list[dict], answered: list[Answered]) -> dict[str, float]:
     }
     shares["Param Acc, distinct calls"] = float(np.mean([*calls.values()]))
     for setting in SETTINGS:
-        by_block: dict[str, list[bool]] = {}
+        by_block: dict[str, list[Answered]] = {}
         for row, one in zip(rows, answered, strict=True):
             if row["block_id"] and setting_of(row) == setting:
-                by_block.setdefault(row["block_id"], []).append(one.tool)
-        pairs = [a and b for found in by_block.values() for a, b in combinations(found, 2)]
+                by_block.setdefault(row["block_id"], []).append(one)
+        pairs = [pair for found in by_block.values() for pair in combinations(found, 2)]
         if pairs:
-            shares[f"twin pairs, {setting}"] = float(np.mean(pairs))
+            shares[f"twin pairs, {setting}"] = float(np.mean([a.tool and b.tool for a, b in pairs]))
+            given = [a.given_function and b.given_function for a, b in pairs]
+            shares[f"twin pairs given the function, {setting}"] = float(np.mean(given))
     return {name: 100 * share for name, share in shares.items()}
 
 
