@@ -1,7 +1,9 @@
 """No network, no real home: caches go to a temporary folder before any library reads its settings."""
 
 import os
+import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 _HOME = tempfile.mkdtemp(prefix="petoolbench-tests-")
@@ -92,6 +94,32 @@ def official_part() -> Path:
 def rapidapi_tools() -> Path:
     """RapidAPI tool documents; not part of the project."""
     return shared("rapidapi_tools.jsonl.gz")
+
+
+@pytest.fixture(scope="module")
+def embedded_texts(tmp_path_factory) -> Path:
+    """The store of what tests of this file embedded."""
+    return tmp_path_factory.mktemp("embedded") / "embeddings.sqlite"
+
+
+@pytest.fixture
+def own_cache(monkeypatch, tmp_path, embedded_texts) -> Path:
+    """A cache without replies; what an earlier test of the file embedded is not embedded again, which takes seconds."""
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("PETOOLBENCH_CACHE", str(cache))
+    own = cache / embedded_texts.name
+    if embedded_texts.exists():
+        cache.mkdir()
+        copy_database(embedded_texts, own)
+    yield cache
+    if own.exists():
+        copy_database(own, embedded_texts)
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy an SQLite file with what its log holds."""
+    with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target)) as written:
+        read.backup(written)
 
 
 @pytest.fixture(scope="module")

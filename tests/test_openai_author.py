@@ -38,9 +38,8 @@ CATEGORIES = ("Weather", "Music")
 
 
 @pytest.fixture(autouse=True)
-def _key_and_cache(monkeypatch, tmp_path):
+def _key(monkeypatch, own_cache):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setenv("PETOOLBENCH_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="module")

@@ -41,9 +41,8 @@ USERS = 12
 
 
 @pytest.fixture(autouse=True)
-def _key_and_cache(monkeypatch, tmp_path):
+def _key(monkeypatch, own_cache):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
-    monkeypatch.setenv("PETOOLBENCH_CACHE", str(tmp_path / "cache"))
 
 
 def recipe_for(folder: Path, server: ScriptedServer) -> Recipe:
