@@ -1,5 +1,6 @@
 """What weighs evidence: networks and trees together, since each is right where the other is not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +28,13 @@ class ChoiceEnsemble:
 
     def probabilities(self, evidence: np.ndarray) -> np.ndarray:
         """(candidates,) probabilities that the user wants each; they sum to 1."""
-        if self.trees is None:
-            return self.networks.probabilities(evidence)
+        return self.probabilities_of_rows([evidence])[0]
+
+    def probabilities_of_rows(self, evidence: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The `probabilities` of each row; asked together, since most of what trees take is for the call."""
         from scipy.special import softmax
 
-        return softmax(self.utilities(evidence))
+        together = np.concatenate(evidence)
+        utilities = self.utilities(together)[None] if self.trees else self.networks.utilities(together)
+        of_rows = np.split(utilities, np.cumsum([len(row) for row in evidence])[:-1], axis=1)
+        return [softmax(members, axis=1).mean(axis=0) for members in of_rows]

@@ -11,7 +11,6 @@ import numpy as np
 from petoolbench import InputError, setting_of
 from petoolkit.selector.asked_before import with_rivals_asked
 from petoolkit.selector.attribute_reader import AttributeReader
-from petoolkit.selector.choice_ensemble import ChoiceEnsemble
 from petoolkit.selector.evidence import chosen_evidence, evidence_of, in_networks, slices
 from petoolkit.selector.fit_attribute_reader import fit_attribute_reader
 from petoolkit.selector.fit_choice_ensemble import fit_choice_ensemble
@@ -255,13 +254,13 @@ def _held_out(
         if not len(outer):
             continue
         model = fit_choice_ensemble([evidence[n] for n in outer], [right[n] for n in outer], seed, seen, **how)
-        for number in inner.tolist():
-            yield judge(model, evidence[number], rows[number], readings[number])
+        probabilities = model.probabilities_of_rows([evidence[n] for n in inner])
+        for number, of_row in zip(inner.tolist(), probabilities, strict=True):
+            yield judge(of_row, rows[number], readings[number])
 
 
-def judge(model: ChoiceEnsemble, evidence: np.ndarray, row: dict[str, Any], reading: RowReading) -> Judged:
-    """What a model chooses for a row."""
-    probabilities = model.probabilities(evidence)
+def judge(probabilities: np.ndarray, row: dict[str, Any], reading: RowReading) -> Judged:
+    """What is chosen for a row, by the probability of each of its candidates."""
     names = [one.tool["tool_name"] for one in reading.candidates]
     doing = [number for number, name in enumerate(names) if name in row["same_function_tools"]]
     best_of_function = max(doing, key=lambda number: probabilities[number]) if doing else int(probabilities.argmax())
