@@ -104,7 +104,7 @@ def embedded_texts(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def own_cache(monkeypatch, tmp_path, embedded_texts) -> Path:
-    """A cache without replies; what an earlier test of the file embedded is not embedded again, which takes seconds."""
+    """A cache without replies; texts that an earlier test of the file embedded are not embedded again."""
     cache = tmp_path / "cache"
     monkeypatch.setenv("PETOOLBENCH_CACHE", str(cache))
     own = cache / embedded_texts.name
