@@ -139,7 +139,8 @@ class RunStore:
         state: Any = None
         with suppress(InputError):
             state = read_json(self._folder / _STATE)
-        if isinstance(state, dict) and last and state.get("token") == last.get("token"):
+        last_token = last.get("token")
+        if isinstance(state, dict) and last_token and state.get("token") == last_token:
             self._kept = dict(state.get("kept", {}))
         else:
             if last:

@@ -58,3 +58,16 @@ def test_there_are_no_trees_where_they_would_see_what_networks_may_not():
     assert kept_apart.trees is None
     assert kept_apart.probabilities(evidence[0]).sum() == pytest.approx(1)
     assert fit_choice_ensemble(evidence, right).trees is not None
+
+
+@pytest.mark.parametrize("with_trees", [True, False])
+def test_a_row_has_the_probabilities_that_it_has_alone(with_trees):
+    evidence, right = drawn_rows(5)
+    model = fit_choice_ensemble(evidence, right)
+    if not with_trees:
+        model.trees = None
+    rows = [evidence[0], evidence[1][:1], evidence[2][:4]]
+    together = model.probabilities_of_rows(rows)
+    assert [len(one) for one in together] == [6, 1, 4]
+    for one, row in zip(together, rows, strict=True):
+        assert one == pytest.approx(model.probabilities(row)) and one.sum() == pytest.approx(1)

@@ -196,6 +196,17 @@ def test_a_copy_that_is_fetched_again_is_named_and_one_that_is_taken_as_it_is_is
     assert f"Fetching {url}/, which was last written by process" in " ".join(capfd.readouterr().err.split())
 
 
+def test_a_copy_is_fetched_again_if_the_store_does_not_tell_whose_its_state_is(url, machine, tmp_path):
+    one = machine("a")
+    text = one.do(url)
+    (state,) = (tmp_path / "a").rglob(".kept.json")
+    state.write_text(json.dumps({"kept": {}}))
+    (state.parent / "1-first.jsonl").write_text("of another run\n")
+    store, root = store_of(url)
+    store.pipe_file(f"{root}/writer.json", json.dumps({"ended": True}).encode())
+    assert one.do(url) == text and one.made == []
+
+
 def test_workers_elsewhere_fetch_a_shared_file_once(url, machine, tmp_path, monkeypatch):
     with machine("a").run(url) as run:
         path = run.folder / "vectors.npy"

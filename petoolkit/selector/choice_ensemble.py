@@ -31,10 +31,11 @@ class ChoiceEnsemble:
         return self.probabilities_of_rows([evidence])[0]
 
     def probabilities_of_rows(self, evidence: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The `probabilities` of each row; asked together, since most of what trees take is for the call."""
+        """The `probabilities` of each row; trees are asked of all together, since a call of them has its cost."""
+        if self.trees is None:
+            return [self.networks.probabilities(row) for row in evidence]
         from scipy.special import softmax
 
-        together = np.concatenate(evidence)
-        utilities = self.utilities(together)[None] if self.trees else self.networks.utilities(together)
-        of_rows = np.split(utilities, np.cumsum([len(row) for row in evidence])[:-1], axis=1)
-        return [softmax(members, axis=1).mean(axis=0) for members in of_rows]
+        utilities = self.utilities(np.concatenate(evidence))
+        ends = np.cumsum([len(row) for row in evidence])
+        return [softmax(of_row) for of_row in np.split(utilities, ends[:-1])]
