@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 
 from petoolkit.selector.fit_choice_model import fit_choice_model
-from petoolkit.selector.function_evidence import PAIR_COLUMNS, REQUEST_COLUMNS, pair_evidence, request_evidence
+from petoolkit.selector.function_evidence import (
+    PAIR_COLUMNS,
+    PARAMETERS_COLUMN,
+    REQUEST_COLUMNS,
+    pair_evidence,
+    request_evidence,
+)
 from petoolkit.selector.job_reader import JobReader
 from petoolkit.selector.row_reading import RowReading
 from petoolkit.selector.single_threaded import single_threaded
@@ -61,7 +67,11 @@ def fit_job_reader(cases: Sequence[JobCase], seed: int = 0) -> JobReader | None:
 
 
 def _fit_sameness(cases: Sequence[JobCase]) -> tuple[np.ndarray, np.ndarray]:
-    """Weights and bias of whether a tool does the same as one that does the job."""
+    """Weights and bias of whether a tool does the same as one that does the job.
+
+    In a build, tools of one job take the same parameters. Elsewhere each names its own, or has none. So half of what
+    is learnt of has no parameters in common.
+    """
     from sklearn.linear_model import LogisticRegression
 
     pairs: list[np.ndarray] = []
@@ -74,5 +84,8 @@ def _fit_sameness(cases: Sequence[JobCase]) -> tuple[np.ndarray, np.ndarray]:
     is_same = np.concatenate(same)
     if not is_same.any() or is_same.all():  # nothing to tell apart
         return np.zeros(PAIR_COLUMNS), np.array([_SURE if is_same.any() else -_SURE])
-    fitted = LogisticRegression().fit(np.concatenate(pairs), is_same)
+    known = np.concatenate(pairs)
+    without = known.copy()
+    without[:, PARAMETERS_COLUMN] = 0.0
+    fitted = LogisticRegression().fit(np.concatenate([known, without]), np.tile(is_same, 2))
     return fitted.coef_[0], fitted.intercept_

@@ -11,6 +11,8 @@ from petoolkit.selector.row_reading import RowReading, words_of_name
 from petoolkit.selector.spoken_values import value_shares
 
 REQUEST_COLUMNS, PAIR_COLUMNS = 26, 4
+PARAMETERS_COLUMN = 3  # of a pair
+_COMPARED = ("document", "description", "name")
 _ALIKE = 0.8  # cosine of documents from which two tools do the same job
 
 
@@ -21,16 +23,17 @@ def request_evidence(row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.n
 
 
 def pair_evidence(row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(candidates, candidates, PAIR_COLUMNS): cosines of two candidates' documents, descriptions and names, and which
-    share of their parameters' names they have in common."""
-    texts = [[getattr(one, part) for one in row.candidates] for part in ("document", "description", "name")]
+    """(candidates, candidates, PAIR_COLUMNS): cosines of two candidates' documents, descriptions and names; and, as
+    far as the descriptions are alike, the share of parameters' names in common: tools of many jobs take a `city`."""
+    texts = [[getattr(one, part) for one in row.candidates] for part in _COMPARED]
     matrices = [np.stack([vectors[text] for text in of_part]) for of_part in texts]
     named = [
         {words_of_name(parameter["name"]) for kind in PARAMETER_KINDS for parameter in one.tool[kind]}
         for one in row.candidates
     ]
     common = np.array([[len(left & right) / max(len(left | right), 1) for right in named] for left in named])
-    return np.stack([*(matrix @ matrix.T for matrix in matrices), common], axis=2)
+    cosines = [matrix @ matrix.T for matrix in matrices]
+    return np.stack([*cosines, common * cosines[_COMPARED.index("description")]], axis=2)
 
 
 def similarity_evidence(row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.ndarray:

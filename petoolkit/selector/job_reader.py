@@ -9,6 +9,7 @@ from petoolkit.selector.function_evidence import pair_evidence, request_evidence
 from petoolkit.selector.row_reading import Candidate, RowReading
 
 _LEAST = 1e-6  # probability
+_DECIMALS = 1  # of its logarithm; tools that do the same job differ by less, and trees would split there
 _MOST_KEPT = 1_000  # requests of which what was found is kept: users of a benchmark ask the same
 
 
@@ -49,4 +50,4 @@ class JobReader:
         same = 1 / (1 + np.exp(-scores))
         np.fill_diagonal(same, 1.0)
         likely = np.log(same @ fits / fits.sum() + _LEAST)
-        return np.stack([likely - likely.max(), likely - likely.mean()], axis=1)
+        return np.stack([likely - likely.max(), likely - likely.mean()], axis=1).round(_DECIMALS)

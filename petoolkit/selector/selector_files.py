@@ -23,7 +23,7 @@ from petoolkit.selector.function_evidence import PAIR_COLUMNS, REQUEST_COLUMNS
 from petoolkit.selector.job_reader import JobReader
 
 RECORD, WEIGHTS = "selector.json", "selector.safetensors"
-FORM = 7  # of these files and of the columns of evidence; another number cannot be read
+FORM = 8  # of these files and of the columns of evidence; another number cannot be read
 
 
 @dataclass(frozen=True)
