@@ -8,6 +8,7 @@ import numpy as np
 
 from petoolbench import CITATION, SETTINGS
 from petoolkit.evaluator.scores.bootstrap import cluster_sums, clusters_of, ratio_intervals
+from petoolkit.evaluator.terminal_layout import FittedTable
 from petoolkit.files import replacing
 from petoolkit.publisher.local_paths import without_folders
 from petoolkit.selector.evidence import EVIDENCE
@@ -83,17 +84,13 @@ def _shown(score: dict[str, float | None]) -> str:
 
 def fit_tables(facts: dict[str, Any], out: Path) -> list[Any]:
     """What the command shows: scores of held-out rows, the ladder, and what comes next."""
-    from rich.table import Column, Table
-
-    scores = Table(
-        "held-out rows", Column("number", justify="right"), "Tool Acc", "given the function", box=None, pad_edge=False
-    )
+    scores = FittedTable("held-out rows", ["number", "Tool Acc", "given the function"])
     for name, score in facts["held_out"].items():
         scores.add_row(
             setting_label(name), f"{score['rows']:,}", _shown(score["tool_acc"]), _shown(score["given_function"])
         )
     settings = [name for name in (*SETTINGS, ALL) if facts["ladder"] and name in facts["ladder"][0]]
-    ladder = Table("evidence, one kind after the other", *map(setting_label, settings), box=None, pad_edge=False)
+    ladder = FittedTable("evidence, one kind after the other", [setting_label(name) for name in settings])
     for step in facts["ladder"]:
         ladder.add_row(step["added"], *(f"{100 * step[name]:.1f}" for name in settings))
     left_out = facts["rows_left_out"]
@@ -102,7 +99,7 @@ def fit_tables(facts: dict[str, Any], out: Path) -> list[Any]:
         "",
         *([ladder, ""] if facts["ladder"] else []),
         f"Fitted on {facts['rows']:,} rows"
-        + (f" ({counted(left_out, 'row')} more were not needed)" if left_out else "")
+        + (f" ({left_out:,} more were not needed)" if left_out else "")
         + f"; written to {out}/. Ask it: petoolbench evaluate --model selector:{out} --out results/selector",
     ]
 
