@@ -67,30 +67,6 @@ def test_what_nobody_knows_counts_as_none(selector):
     assert only.probability == 1
 
 
-@pytest.mark.parametrize("named", [{}, {"<W>.<A>.<f>": "town", "<W>.<B>.<g>": "whereabouts"}])
-def test_tools_do_the_same_job_alike_whatever_they_call_their_parameters(selector, named):
-    """Builds give the tools of a job the same parameters; other people's tools have none, or names of their own."""
-    saying = {"<W>.<A>.<f>": "It costs nothing.", "<W>.<B>.<g>": "Servers stand in Europe."}
-    tools = [candidate(name, "weather forecast city", said) for name, said in saying.items()]
-    for tool in tools:
-        if named:
-            tool["required_parameters"][0]["name"] = named[tool["tool_name"]]
-        else:
-            tool["required_parameters"] = []
-    for liked, said in (("<W>.<A>.<f>", "No fee is charged."), ("<W>.<B>.<g>", "Data stays in Frankfurt.")):
-        best, other = selector.choose("the weather forecast city", [call("<M>.<C>.<x>", "", said, 1)], tools)
-        assert best.tool_name == liked
-        jobs = [reason.weight for one in (best, other) for reason in one.reasons if reason.evidence == "job"]
-        assert all(abs(weight) < 0.5 for weight in jobs)
-
-
-def test_a_tool_of_another_job_is_not_chosen_for_its_parameters(selector):
-    """The row's tools take the same one, so that it tells nothing."""
-    rows = made_rows(40, 7000, ("attributes",))
-    right = [name in row["same_function_tools"] for name, row in zip(chosen(selector, rows), rows, strict=True)]
-    assert sum(right) >= 38
-
-
 def test_the_order_of_candidates_changes_nothing_at_all(selector):
     for row in made_rows(40, 2000):
         (ranking,) = selector.rank([row])

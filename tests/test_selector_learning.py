@@ -118,6 +118,32 @@ def test_tools_that_do_the_same_job_do_it_alike_however_the_request_is_worded(on
     assert found["<W>.<B>.<f>"] > -0.2 > -1 > found["<S>.<C>.<g>"]
 
 
+def named(tool, *parameters):
+    """The tool with parameters of these names."""
+    (one,) = tool["required_parameters"]
+    return {**tool, "required_parameters": [{**one, "name": name} for name in parameters]}
+
+
+@pytest.mark.parametrize("of_tools", [((), ()), (("town",), ("stop",))])
+def test_tools_do_the_same_job_alike_whatever_they_call_their_parameters(of_tools, one_thread):
+    """Builds give the tools of a job the same parameters. Other people's tools have none, or names of their own, and
+    a tool of another job may take just those of one that does the job."""
+    rows = made_rows(60)
+    for number, one in enumerate(rows):
+        others = [tool for tool in one["candidate_tools"] if tool["tool_name"] not in one["same_function_tools"]]
+        for tool in others:
+            tool["required_parameters"] = named(tool, f"name{number}")["required_parameters"]
+    first, second = of_tools
+    tools = [
+        named(candidate("<W>.<A>.<f>", "weather forecast city"), *first),
+        named(candidate("<W>.<B>.<f>", "weather forecast today"), *second),
+        named(candidate("<S>.<C>.<g>", "song lyrics title"), *first),
+    ]
+    found = job_evidence(job_reader(rows), "Tell me about the weather forecast of a city.", tools)
+    assert found["<W>.<A>.<f>"] == 0
+    assert found["<W>.<B>.<f>"] > -0.5 > -1.5 > found["<S>.<C>.<g>"]
+
+
 @pytest.mark.parametrize("do_all", [True, False])
 def test_where_no_two_tools_tell_what_sameness_is(do_all, one_thread):
     """All candidates of the rows do the job, or the right one alone."""
