@@ -10,9 +10,9 @@ from petoolkit.attribute_reading import word_similarities
 from petoolkit.selector.row_reading import RowReading, words_of_name
 from petoolkit.selector.spoken_values import value_shares
 
-REQUEST_COLUMNS, PAIR_COLUMNS = 26, 4
-PARAMETERS_COLUMN = 3  # of a pair
 _COMPARED = ("document", "description", "name")
+PARAMETERS_COLUMN = len(_COMPARED)  # of a pair, behind the cosines
+REQUEST_COLUMNS, PAIR_COLUMNS = 26, PARAMETERS_COLUMN + 1
 _ALIKE = 0.8  # cosine of documents from which two tools do the same job
 
 

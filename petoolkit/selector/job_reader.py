@@ -9,7 +9,7 @@ from petoolkit.selector.function_evidence import pair_evidence, request_evidence
 from petoolkit.selector.row_reading import Candidate, RowReading
 
 _LEAST = 1e-6  # probability
-_DECIMALS = 1  # of its logarithm; tools that do the same job differ by less, and trees would split there
+_DECIMALS = 1  # of its logarithm; between tools of one job, finer differences are noise that trees would split by
 _MOST_KEPT = 1_000  # requests of which what was found is kept: users of a benchmark ask the same
 
 
@@ -30,7 +30,7 @@ class JobReader:
 
     def job_evidence(self, row: RowReading, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
         """(candidates, 2): the logarithm of the probability that a candidate does the job, beside the row's best and
-        mean.
+        mean, to one decimal.
 
         It does the job if the request fits it, or a candidate that does the same as it: so tools that do the same job
         do it alike, however their documents are worded, and what is left to choose between them is the preference.
